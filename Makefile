@@ -1,0 +1,53 @@
+# Everything happens in a virtual environment, .venv; a folder's files install again only when setup.cfg changes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_FLAGS ?=
+PYTEST_FLAGS ?=
+
+.PHONY: help demo test oracle lint clean
+
+help:
+	@echo "make demo     train a small FCN on generated images, on the CPU; results go to runs/demo"
+	@echo "make test     run all tests and the examples in the documentation of the functions"
+	@echo "make oracle   compare with PyTorch, live (installs it, about 200 MB)"
+	@echo "make lint     check style, types and who imports whom"
+	@echo "make clean    remove .venv and what the tools left behind"
+	@echo
+	@echo "Settings: PYTHON=python3.12, PYTEST_FLAGS='-k conv2d', DEMO_FLAGS='--epochs 2'"
+
+demo: $(VENV)/installed
+	$(BIN)/minifcn train --data shapes --out runs/demo $(DEMO_FLAGS)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+oracle: $(VENV)/installed-dev $(VENV)/installed-oracle
+	$(BIN)/python -c "import torch"
+	$(BIN)/python -m pytest -m oracle $(PYTEST_FLAGS)
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build *.egg-info .coverage htmlcov
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find minifcn tests -name __pycache__ -type d -prune -exec rm -r {} +
+
+$(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-%: setup.cfg pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --editable '.[$*]'
+	@touch $@ $(VENV)/installed
+
+# pip is the last thing that venv writes: a venv that broke off halfway is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "minifcn needs Python 3.11 or later, and $(PYTHON) is: $$($(PYTHON) --version 2>&1);" \
+			"name another one, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

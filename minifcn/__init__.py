@@ -1,0 +1,46 @@
+"""minifcn: fully convolutional networks for semantic segmentation, in NumPy."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from minifcn import functional, models, nn, optim
+from minifcn.autograd import Tensor, grad, no_grad
+from minifcn.backend import array_module, cuda_problem, to_device, to_host
+from minifcn.compute.algorithm import algorithm
+
+if TYPE_CHECKING:
+    from minifcn import data, explain, metrics, pictures, training
+
+__version__ = "0.1.0"
+__all__ = [
+    "Tensor",
+    "algorithm",
+    "array_module",
+    "cuda_problem",
+    "data",
+    "explain",
+    "functional",
+    "grad",
+    "gradcheck",
+    "gradcheck_arrays",
+    "metrics",
+    "models",
+    "nn",
+    "no_grad",
+    "optim",
+    "pictures",
+    "to_device",
+    "to_host",
+    "training",
+]
+
+_ROOMS_ON_DEMAND = ("data", "explain", "metrics", "pictures", "training")
+
+
+def __getattr__(name: str) -> Any:
+    """Import at first use what many programs never need, so that `import minifcn` stays quick."""
+    if name in _ROOMS_ON_DEMAND:
+        return importlib.import_module(f"minifcn.{name}")
+    raise AttributeError(f"module 'minifcn' has no attribute {name!r}")

@@ -1,0 +1,65 @@
+"""Convolution, transposed convolution and weight gradient: one form, seen from three sides.
+
+With A the 0/1 matrix that gathers the windows of x (im2col) and W the weights as a matrix,
+
+    convolution              y  = W A x
+    transposed convolution   x  = Aᵀ Wᵀ y        Aᵀ scatters windows back and adds them up (col2im)
+    weight gradient          W' = y (A x)ᵀ
+
+All three belong to one number, <y, W A x>, which is linear in each of y, W and x. The derivative of any of them
+is therefore one of the other two: nothing else is ever needed, to any order.
+
+Pixels are the rows of a matrix here (see im2col.py), so the code reads each line transposed: yᵀ = (A x)ᵀ Wᵀ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from minifcn.backend import array_module
+from minifcn.compute.im2col import col2im, im2col, maps, pixels
+from minifcn.compute.window import Pair, Window
+
+
+def matrix(weight):
+    """Read a weight (O, C, KH, KW) as the matrix W (O, KH·KW·C); a view if it is channels-last in memory."""
+    return weight.transpose(0, 2, 3, 1).reshape(weight.shape[0], -1)
+
+
+def convolve(x, weight, window: Window):
+    """W A x: (N, C, H, W), (O, C, KH, KW) -> (N, O, OH, OW)."""
+    y = im2col(x, window) @ matrix(weight).T
+    return maps(y, x.shape[0], window.output_size(x.shape[2:]))
+
+
+def convolve_transposed(y, weight, window: Window, size: Pair):
+    """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C, KH, KW) -> (N, C, *size)."""
+    return col2im(pixels(y) @ matrix(weight), window, size)
+
+
+def convolve_weight(x, y, window: Window):
+    """y (A x)ᵀ, summed over the batch: (N, C, H, W), (N, O, OH, OW) -> (O, C, KH, KW)."""
+    products = pixels(y).T @ im2col(x, window)
+    return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
+
+
+def grouped(function: Callable, groups: int) -> Callable:
+    """Apply one of the three maps to each of `groups` slices of the channels (AlexNet has two).
+
+    x and y are cut along their channels, a weight (O, C/groups, KH, KW) along its outputs; so is the result.
+    """
+    if groups == 1:
+        return function
+    makes_weight = function.__name__ == "convolve_weight"
+
+    def apply(a, b, *args):
+        parts = zip(split(a, groups, axis=1), split(b, groups, axis=1 if makes_weight else 0), strict=True)
+        return array_module(a).concatenate([function(p, q, *args) for p, q in parts], 0 if makes_weight else 1)
+
+    return apply
+
+
+def split(x, parts: int, axis: int) -> list:
+    """Cut an axis into equal views."""
+    step = x.shape[axis] // parts
+    return [x[(slice(None),) * axis + (slice(i * step, (i + 1) * step),)] for i in range(parts)]

@@ -1,0 +1,94 @@
+"""Pooling: the maximum or the sum over the windows of each channel, and the way back.
+
+All of it walks over the KH·KW entries of the kernel; entry k of every window at once is a strided view of the map.
+"""
+
+from __future__ import annotations
+
+from minifcn.backend import array_module
+from minifcn.compute.im2col import empty_map, padded, windows
+from minifcn.compute.window import Pair, Window
+
+
+def entries(x, window: Window, size: Pair, value: float) -> list:
+    """View x, padded with one value to hold all windows, as a list of maps (N, C, OH, OW), one per kernel entry."""
+    return _views(padded(x, margins(x.shape[2:], window, size), value), window, size)
+
+
+def empty_entries(y, window: Window, size: Pair) -> tuple:
+    """Make a map of zeros (N, C, *size), and views of it and its padding, one per kernel entry, to add y's to."""
+    left, right, top, bottom = margins(size, window, y.shape[2:])
+    x = empty_map(array_module(y), y.shape[0], y.shape[1], (top + size[0] + bottom, left + size[1] + right), y.dtype)
+    x[...] = 0
+    return x[:, :, top : top + size[0], left : left + size[1]], _views(x, window, y.shape[2:])
+
+
+def _views(x, window: Window, size: Pair) -> list:
+    view = windows(x, window, size)
+    return [view[:, :, i, j] for i in range(window.kernel[0]) for j in range(window.kernel[1])]
+
+
+def margins(size: Pair, window: Window, output_size: Pair) -> tuple[int, int, int, int]:
+    """Pixels that the windows reach beyond the map: (left, right, top, bottom)."""
+    (top, bottom), (left, right) = (
+        (p, max(0, (o - 1) * s + d * (k - 1) + 1 - p - n))
+        for n, o, k, s, p, d in zip(
+            size, output_size, window.kernel, window.stride, window.padding, window.dilation, strict=True
+        )
+    )
+    return left, right, top, bottom
+
+
+def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
+    """Maximum of each window, and which kernel entry it was (uint8 where that suffices); ties go to the first."""
+    xp = array_module(x)
+    first, *others = entries(x, window, size, -float("inf"))
+    y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
+    y[...] = first
+    if not with_winner:
+        for entry in others:
+            xp.maximum(y, entry, out=y)
+        return y, None
+    small = "uint8" if len(others) < 256 else "int32"
+    winner = xp.zeros_like(y, dtype=small)
+    for k, entry in enumerate(others, start=1):
+        larger = entry > y
+        xp.maximum(y, entry, out=y)
+        xp.maximum(winner, larger * xp.asarray(k, dtype=small), out=winner)  # k grows, so the last that won stays
+    return y, winner
+
+
+def scatter_winner(y, winner, window: Window, size: Pair):
+    """Add every y to the pixel of a map (N, C, *size) that won its window."""
+    x, targets = empty_entries(y, window, size)
+    for k, target in enumerate(targets):
+        target += y * (winner == k)
+    return x
+
+
+def gather_winner(x, winner, window: Window):
+    """Read from every window the pixel that won: the adjoint of `scatter_winner`."""
+    return sum(entry * (winner == k) for k, entry in enumerate(entries(x, window, winner.shape[2:], 0)))
+
+
+def flat_indices(winner, window: Window, size: Pair):
+    """Position of every winner in the flattened plane H·W, as PyTorch counts."""
+    xp, kw = array_module(winner), window.kernel[1]
+    (sh, sw), (ph, pw), (dh, dw) = window.stride, window.padding, window.dilation
+    k = winner.astype("int64")
+    row = xp.arange(winner.shape[2])[:, None] * sh - ph + k // kw * dh
+    column = xp.arange(winner.shape[3]) * sw - pw + k % kw * dw
+    return row * size[1] + column
+
+
+def sum_pool(x, window: Window, size: Pair):
+    """Sum of each window; what lies outside the map counts 0."""
+    return sum(entries(x, window, size, 0))
+
+
+def spread(y, window: Window, size: Pair):
+    """Add every y to all pixels of its window on a map (N, C, *size): the adjoint of `sum_pool`."""
+    x, targets = empty_entries(y, window, size)
+    for target in targets:
+        target += y
+    return x

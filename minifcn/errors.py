@@ -1,0 +1,15 @@
+"""The one exception the command line turns into a single line and exit status 2."""
+
+
+class UserError(ValueError):
+    """A file or a command-line value that the user can put right.
+
+    The message is one line: the argument or file, the rule, what was found, and the fix. The command line prints it
+    as `minifcn: <message>`, without a traceback, and exits with status 2.
+
+    Examples
+    --------
+    >>> raise UserError("photo.jpg: the file is empty; download it again")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: photo.jpg: the file is empty; download it again
+    """

@@ -1,0 +1,29 @@
+"""Differentiable operations on Tensors; in each file the value, and right under it the derivative."""
+
+from minifcn.functional.activation import dropout, dropout2d, local_response_norm, log_softmax, relu, softmax
+from minifcn.functional.arithmetic import exp, log
+from minifcn.functional.convolution import conv2d, conv_transpose2d
+from minifcn.functional.loss import softmax_cross_entropy
+from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
+from minifcn.functional.shape import concatenate, crop, linear, pad
+
+__all__ = [
+    "avg_pool2d",
+    "concatenate",
+    "conv2d",
+    "conv_transpose2d",
+    "crop",
+    "dropout",
+    "dropout2d",
+    "exp",
+    "linear",
+    "local_response_norm",
+    "log",
+    "log_softmax",
+    "max_pool2d",
+    "max_unpool2d",
+    "pad",
+    "relu",
+    "softmax",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,28 @@
+"""The networks: FCN-32s, FCN-16s and FCN-8s on VGG16."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from minifcn.errors import UserError
+from minifcn.models import alignment, summary
+from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
+
+NETWORKS = {"fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s}
+
+
+def create(name: str, **options: Any) -> FCN:
+    """Make a network by its name, "fcn32s", "fcn16s" or "fcn8s".
+
+    >>> type(create("fcn8s", num_classes=11, width=1 / 16)).__name__
+    'FCN8s'
+    """
+    if name not in NETWORKS:
+        close = difflib.get_close_matches(name, NETWORKS, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise UserError(f"unknown model {name!r}: choose one of {', '.join(NETWORKS)}{hint}")
+    return NETWORKS[name](**options)
+
+
+__all__ = ["FCN", "NETWORKS", "FCN8s", "FCN16s", "FCN32s", "alignment", "create", "summary"]

@@ -1,0 +1,194 @@
+"""Layers: an operation of `functional` together with its parameters and settings."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+import minifcn.functional as F
+from minifcn.autograd import Tensor
+from minifcn.compute.window import Pair, Window
+from minifcn.nn import init
+from minifcn.nn.module import Module, Parameter
+
+
+class Conv2d(Module):
+    """Convolution with a learned weight and bias; see `functional.conv2d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, dilation, groups, bias : as in PyTorch
+    rng : numpy.random.Generator, optional
+        Draws the weight by He's rule; without it the weight is zero, as in the paper's score layers.
+
+    Examples
+    --------
+    >>> layer = Conv2d(3, 64, 3, padding=1, rng=np.random.default_rng(0))
+    >>> layer(Tensor(np.zeros((1, 3, 5, 7), "float32"))).shape
+    (1, 64, 5, 7)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        rng: np.random.Generator | None = None,
+    ):
+        self.window, self.groups = Window.of(kernel_size, stride, padding, dilation), groups
+        shape = out_channels, in_channels // groups, self.window.kernel
+        self.weight = Parameter(init.zeros(*shape) if rng is None else init.he_normal(*shape, rng))
+        self.bias = Parameter(np.zeros(out_channels, "float32")) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.window
+        return F.conv2d(x, self.weight, self.bias, w.stride, w.padding, w.dilation, self.groups)
+
+
+class ConvTranspose2d(Module):
+    """Transposed convolution that starts as bilinear interpolation; see `functional.conv_transpose2d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, output_padding, groups, bias, dilation : as in PyTorch, but without bias by default
+    fixed : bool
+        Keep the weight as it is; gradients still pass to the input.
+    rng : numpy.random.Generator, optional
+        Draws the weight by He's rule instead, where bilinear interpolation is not meant.
+
+    Examples
+    --------
+    >>> up = ConvTranspose2d(21, 21, 4, stride=2, padding=1)
+    >>> y = up(Tensor(np.ones((1, 21, 3, 3), "float32")))
+    >>> y.shape, y.data[0, 0, 2, 2]
+    ((1, 21, 6, 6), np.float32(1.0))
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        output_padding: int | Pair = 0,
+        groups: int = 1,
+        bias: bool = False,
+        dilation: int | Pair = 1,
+        *,
+        fixed: bool = False,
+        rng: np.random.Generator | None = None,
+    ):
+        self.window, self.groups, self.output_padding = (
+            Window.of(kernel_size, stride, padding, dilation),
+            groups,
+            output_padding,
+        )
+        kernel = self.window.kernel
+        if rng is not None:
+            weight = init.he_normal(in_channels, out_channels // groups, kernel, rng)
+        elif groups == 1 and kernel[0] == kernel[1]:
+            weight = init.bilinear(in_channels, out_channels, kernel[0])
+        else:
+            raise ValueError("ConvTranspose2d: only a square kernel with groups=1 can start bilinear; pass rng=")
+        self.weight = Parameter(weight, requires_grad=not fixed)
+        self.bias = Parameter(np.zeros(out_channels, "float32")) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.window
+        return F.conv_transpose2d(
+            x, self.weight, self.bias, w.stride, w.padding, self.output_padding, self.groups, w.dilation
+        )
+
+
+class MaxPool2d(Module):
+    """Maximum of each window; see `functional.max_pool2d`.
+
+    >>> MaxPool2d(2, ceil_mode=True)(Tensor(np.zeros((1, 1, 5, 5)))).shape
+    (1, 1, 3, 3)
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        ceil_mode: bool = False,
+    ):
+        self.window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, dilation)
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.window
+        return cast(Tensor, F.max_pool2d(x, w.kernel, w.stride, w.padding, w.dilation, self.ceil_mode))
+
+
+class ReLU(Module):
+    """max(x, 0), elementwise."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x)
+
+
+class Dropout(Module):
+    """Set elements to 0 with probability p while training; see `functional.dropout`.
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+    rng : numpy.random.Generator
+        Draws the masks. Layers may share one.
+    """
+
+    function = staticmethod(F.dropout)
+
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None):
+        self.p, self.rng = p, rng
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x, self.p, self.training, self.rng)
+
+
+class Dropout2d(Dropout):
+    """Set whole channels to 0 with probability p while training; see `functional.dropout2d`."""
+
+    function = staticmethod(F.dropout2d)
+
+
+class LocalResponseNorm(Module):
+    """Normalise over neighbouring channels; see `functional.local_response_norm`."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+
+class Sequential(Module):
+    """Modules one behind the other, named "0", "1", ...
+
+    >>> net = Sequential(Conv2d(1, 2, 3), ReLU())
+    >>> [name for name, _ in net.named_parameters()]
+    ['0.weight', '0.bias']
+    """
+
+    def __init__(self, *modules: Module):
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def forward(self, x: Any) -> Any:
+        for module in vars(self).values():
+            if isinstance(module, Module):
+                x = module(x)
+        return x
