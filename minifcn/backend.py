@@ -214,8 +214,8 @@ def _import_problem() -> str:
         if error.name == "cupy" and not wheels:
             return "CuPy is not installed; install the wheel for your driver, for example `pip install cupy-cuda13x`."
         reason = "its files are gone" if error.name == "cupy" else str(error)
-    except Exception as error:  # CuPy puts a long text around the reason, which comes last
-        reason = (str(error).strip() or repr(error)).splitlines()[-1].strip().rstrip(".")
+    except Exception as error:
+        reason = _reason(error.__cause__ or error)  # CuPy wraps the cause in a page of advice
     return f"CuPy is installed ({wheels or 'by no wheel'}) but does not load: {reason}; {only_one}."
 
 
@@ -252,13 +252,18 @@ def _compute_problem() -> str:
         a = cupy.arange(4, dtype=np.float32).reshape(2, 2)
         total = (a @ a).sum().item()
     except Exception as error:
-        reason = (str(error).strip() or repr(error)).splitlines()[0].rstrip(".")
         wheel = next(iter(_cupy_wheels()), "cupy-cuda13x")
         return (
-            f"CuPy sees a GPU but cannot compute on it: {type(error).__name__}: {reason}; if a CUDA library is "
+            f"CuPy sees a GPU but cannot compute on it: {type(error).__name__}: {_reason(error)}; if a CUDA library is "
             f"missing, `pip install '{wheel}[ctk]'` brings it."
         )
     return "" if total == 22 else f"The GPU computed {total} instead of 22 in a self-test; do not trust its results."
+
+
+def _reason(error: BaseException) -> str:
+    """Give the first line of a message that has words in it."""
+    lines = (line.strip().rstrip(".") for line in str(error).splitlines())
+    return next((line for line in lines if any(map(str.isalnum, line))), "no further message")
 
 
 def _cupy_wheels() -> list[str]:

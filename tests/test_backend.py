@@ -1,74 +1,23 @@
 """The switch between NumPy and CuPy, with stand-ins for CuPy in every state a machine can have it in."""
 
-import contextlib
 import importlib.metadata
 import sys
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from cupy_standin import CUDARuntimeError, CuPy, DeviceArray
 
 from minifcn.backend import array_module, cuda_problem, device_of, resolve_device, to_device, to_host
 from minifcn.errors import UserError
 
-
-class DeviceArray:
-    """An array on GPU `device.id`: not a NumPy array, and none comes out of it except by `asnumpy`."""
-
-    def __init__(self, hidden, gpu=0):
-        self._hidden, self.device = hidden, SimpleNamespace(id=gpu)
-
-    shape = property(lambda self: self._hidden.shape)
-    strides = property(lambda self: self._hidden.strides)
-    dtype = property(lambda self: self._hidden.dtype)
-    ndim = property(lambda self: self._hidden.ndim)
-
-    def transpose(self, axes):
-        return DeviceArray(self._hidden.transpose(axes), self.device.id)
-
-
-class CUDARuntimeError(RuntimeError):
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
-
-
-class CuPy(ModuleType):
-    """A module with what minifcn.backend asks of CuPy, on a machine with `gpus` GPUs, or where counting them fails."""
-
-    ndarray = DeviceArray
-
-    def __init__(self, gpus=1, failure=None, driver=13000, arange=np.arange):
-        super().__init__("cupy")
-        self.current_gpu = 0
-        self.arange = arange
-
-        def count():
-            if failure:
-                raise failure
-            return gpus
-
-        runtime = SimpleNamespace(
-            getDeviceCount=count,
-            driverGetVersion=lambda: driver,
-            runtimeGetVersion=lambda: 13000,
-            CUDARuntimeError=CUDARuntimeError,
-        )
-        self.cuda = ModuleType("cupy.cuda")
-        self.cuda.runtime, self.cuda.Device = runtime, self._on
-
-    @contextlib.contextmanager
-    def _on(self, gpu):
-        self.current_gpu = gpu
-        yield
-        self.current_gpu = 0
-
-    def asarray(self, x):
-        host = x._hidden if isinstance(x, DeviceArray) else x
-        return DeviceArray(np.array(host, order="C"), self.current_gpu)  # as CuPy: a transposed view loses its layout
-
-    def asnumpy(self, x):
-        return np.array(x._hidden, order="C")
+# What `import cupy` does where a library of CUDA is missing.
+LIBRARY_MISSING = """
+try:
+    raise ImportError("libcudart.so.13: cannot open")
+except ImportError as error:
+    raise ImportError("\\n=====\\nFailed to import CuPy.\\n\\nCheck the Installation Guide\\n=====\\n") from error
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -144,14 +93,12 @@ class TestCudaProblem:
     @pytest.mark.parametrize(
         ("source", "reason"),
         [
-            (
-                "raise ImportError('=====\\nFailed to import CuPy.\\nlibcudart.so.13: cannot open\\n')",
-                "libcudart.so.13: c",
-            ),
-            ("import a_missing_requirement", "No module named 'a_missing_requirement'"),
-            ("", "module 'cupy' has no attribute 'cuda'"),
+            (LIBRARY_MISSING, "libcudart.so.13: cannot open;"),
+            ("import a_missing_requirement", "No module named 'a_missing_requirement';"),
+            ("", "module 'cupy' has no attribute 'cuda';"),
+            ("raise UserWarning('\\n-----\\n\\n  several wheels are installed.\\n')", "several wheels are installed;"),
         ],
-        ids=["library", "requirement", "empty"],
+        ids=["library", "requirement", "empty", "warning as error"],
     )
     def test_broken_install(self, source, reason, import_cupy_as, wheels):
         wheels("cupy-cuda12x", "cupy-cuda13x")
@@ -228,7 +175,7 @@ class TestCudaProblem:
             raise MemoryError
 
         use_cupy(arange=arange)
-        assert "cannot compute on it: MemoryError: MemoryError();" in cuda_problem()
+        assert "cannot compute on it: MemoryError: no further message;" in cuda_problem()
 
     def test_wrong_result(self, use_cupy):
         use_cupy(arange=lambda count, dtype: np.zeros(count, dtype))

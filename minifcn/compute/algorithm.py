@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import ModuleType
 
-from minifcn.compute import convolution, strips
+from minifcn.backend import device_of
+from minifcn.compute import convolution, strips, winograd
 from minifcn.compute.convolution import grouped
 from minifcn.compute.window import Pair, Window
 
-ALGORITHMS = {"im2col": convolution, "strips": strips}
-SMALL = 1_000_000  # multiply-adds, about 10 microseconds: less than handing them to another thread
+ALGORITHMS = {"im2col": convolution, "strips": strips, "winograd": winograd}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
 @contextmanager
 def algorithm(name: str) -> Iterator[None]:
-    """Force an algorithm for the convolutions inside: "im2col" (the definition) or "strips" (for large maps).
+    """Force an algorithm for the convolutions inside.
+
+    Parameters
+    ----------
+    name : "im2col" | "strips" | "winograd"
+        The definition; the same strip by strip on all cores; Winograd for 3x3 kernels, and strips for others.
 
     Examples
     --------
@@ -37,28 +43,37 @@ def algorithm(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-def choose(x_shape: tuple[int, ...], window: Window, size: Pair, outputs: int, dtype):
-    """Take im2col, the definition, for float64 and for small products, strips for the rest."""
+def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> ModuleType:
+    """Choose for windows on `size` pixels of an array's batch, between `channels` on the x side and `outputs`.
+
+    im2col, the definition, for float64 and on a GPU. Winograd for 3x3 windows with channels enough to pay for
+    transforming the maps, and pixels enough to pay for transforming the weights; measured, it wins from 32 and 400 on.
+    Strips for the rest.
+    """
     name = _forced.get()
     if name is None:
-        products = x_shape[0] * size[0] * size[1] * window.kernel[0] * window.kernel[1] * x_shape[1] * outputs
-        name = "strips" if dtype == "float32" and products > SMALL else "im2col"
+        if array.dtype != "float32" or device_of(array) != "cpu":
+            name = "im2col"
+        elif winograd.applies(window) and min(channels, outputs) >= 32 and array.shape[0] * size[0] * size[1] > 400:
+            name = "winograd"
+        else:
+            name = "strips"
     return ALGORITHMS[name]
 
 
 def convolve(x, weight, window: Window, groups: int = 1):
     """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW)."""
-    room = choose(x.shape, window, window.output_size(x.shape[2:]), weight.shape[0], x.dtype)
+    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0] // groups)
     return grouped(room.convolve, groups)(x, weight, window)
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
     """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> (N, C, *size)."""
-    room = choose((y.shape[0], weight.shape[1] * groups, *size), window, y.shape[2:], weight.shape[0], y.dtype)
+    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups)
     return grouped(room.convolve_transposed, groups)(y, weight, window, size)
 
 
 def convolve_weight(x, y, window: Window, groups: int = 1):
     """y (A x)ᵀ: (N, C, H, W), (N, O, OH, OW) -> (O, C/groups, KH, KW)."""
-    room = choose(x.shape, window, y.shape[2:], y.shape[1], x.dtype)
+    room = choose(x, window, y.shape[2:], x.shape[1] // groups, y.shape[1] // groups)
     return grouped(room.convolve_weight, groups)(x, y, window)

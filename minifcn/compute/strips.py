@@ -7,13 +7,15 @@ is used again for the next strip. Each function is the textbook one of convoluti
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
+from collections.abc import Callable
 
 from minifcn.backend import array_module
 from minifcn.compute import convolution
 from minifcn.compute.convolution import matrix
-from minifcn.compute.im2col import empty_map, windows
+from minifcn.compute.im2col import empty_map, pixels, windows
 from minifcn.compute.threads import cut, share, thread_count
 from minifcn.compute.window import Pair, Window
 
@@ -27,17 +29,17 @@ def convolve(x, weight, window: Window):
     y = empty_map(xp, x.shape[0], weight.shape[0], size, x.dtype)
 
     def fill(task):
-        (image, rows), outputs = task
-        y_strip = y[image, :, rows].transpose(1, 2, 0).reshape(-1, w.shape[0])  # a view: y is channels-last
-        xp.matmul(gather(x[image], window, rows, size[1]), w[outputs].T, out=y_strip[:, outputs])
+        (images, rows), outputs = task
+        y_strip = pixels(y[images, :, rows])  # a view: y is channels-last
+        xp.matmul(gather(x[images], window, rows, size[1]), w[outputs].T, out=y_strip[:, outputs])
 
     tasks = strips(x, window, size)
-    parts = cut(range(w.shape[0]), thread_count() if len(tasks) == 1 else 1)
-    share(fill, [(strip, slice(part[0], part[-1] + 1)) for strip in tasks for part in parts])
+    parts = cut(w.shape[0], thread_count() if len(tasks) == 1 else 1)
+    share(fill, list(itertools.product(tasks, parts)), work=x.shape[0] * math.prod(size) * w.size)
     return y
 
 
-def convolve_transposed(y, weight, window: Window, size: Pair):
+def convolve_transposed(y, weight, window: Window, size: Pair, convolve: Callable = convolve):
     """Aᵀ Wᵀ y, as in convolution.py.
 
     With stride 1 it is also a convolution, of y with the kernel turned by 180 degrees: gathering windows, each
@@ -46,64 +48,75 @@ def convolve_transposed(y, weight, window: Window, size: Pair):
     (kh, kw), (ph, pw), (dh, dw) = window.kernel, window.padding, window.dilation
     back = dh * (kh - 1) - ph, dw * (kw - 1) - pw
     if window.stride != (1, 1) or min(back) < 0:
-        return convolution.convolve_transposed(y, weight, window, size)
+        return each_image(convolution.convolve_transposed, y, weight, window, size)
     turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
     return convolve(y, turned, Window(window.kernel, (1, 1), back, window.dilation))
+
+
+def each_image(function: Callable, y, weight, window: Window, size: Pair):
+    """Share the images of a batch out."""
+    parts = cut(y.shape[0], thread_count())
+    work = y.shape[0] * math.prod(y.shape[2:]) * weight.size
+    results = share(lambda images: function(y[images], weight, window, size), parts, work)
+    return results[0] if len(results) == 1 else array_module(y).concatenate(results)
 
 
 def convolve_weight(x, y, window: Window):
     """y (A x)ᵀ, as in convolution.py; every thread sums its own strips."""
     xp, size = array_module(x), y.shape[2:]
+    tasks = strips(x, window, size)
 
     def total(part):
-        products = xp.zeros((y.shape[1], math.prod(window.kernel) * x.shape[1]), x.dtype)
-        for image, rows in part:
-            y_strip = y[image, :, rows].transpose(1, 2, 0).reshape(-1, y.shape[1])
-            products += y_strip.T @ gather(x[image], window, rows, size[1])
+        products = 0
+        for images, rows in tasks[part]:
+            products += pixels(y[images, :, rows]).T @ gather(x[images], window, rows, size[1])
         return products
 
-    products = sum(share(total, cut(strips(x, window, size), thread_count())))
+    work = y.size * math.prod(window.kernel) * x.shape[1]
+    products = xp.asarray(sum(share(total, cut(len(tasks), thread_count()), work)))
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 
-def strips(x, window: Window, size: Pair) -> list[tuple[int, slice]]:
-    """Cut the output rows of every image into (image, rows), whose windows take about STRIP_BYTES.
+def strips(x, window: Window, size: Pair) -> list[tuple[slice, slice]]:
+    """Cut the output into (images, rows) whose windows take at most about STRIP_BYTES."""
+    return cut_maps(x.shape[0], size[0], size[1] * math.prod(window.kernel) * x.shape[1] * x.itemsize)
 
-    Where there is more than one strip, their number is a multiple of the threads.
-    """
-    images, row_bytes = x.shape[0], size[1] * math.prod(window.kernel) * x.shape[1] * x.itemsize
-    count = -(-size[0] * row_bytes // STRIP_BYTES)
-    if images * count > 1:
-        together = math.lcm(images, thread_count())
-        count = -(-images * count // together) * together // images
-    height = -(-size[0] // count)
-    tops = range(0, size[0], height)
-    return [(image, slice(top, min(top + height, size[0]))) for image in range(images) for top in tops]
+
+def cut_maps(images: int, height: int, row_bytes: int) -> list[tuple[slice, slice]]:
+    """Cut maps into strips (images, rows) of about STRIP_BYTES; of several, all threads get equally many."""
+    count = -(-images * height * row_bytes // STRIP_BYTES)
+    if count > 1:
+        count = -(-count // thread_count()) * thread_count()
+    if count <= images:
+        return [(some, slice(0, height)) for some in cut(images, count)]
+    return list(itertools.product(cut(images, images), cut(height, -(-count // images))))
 
 
 def gather(x, window: Window, rows: slice, width: int):
-    """A x for some output rows of one image (C, H, W): a matrix (rows·OW, KH·KW·C) in a buffer used again."""
-    channels, height = x.shape[0], rows.stop - rows.start
+    """A x for some output rows of x (N, C, H, W): a matrix (N·rows·OW, KH·KW·C) in a buffer used again."""
     if window.kernel == window.stride == (1, 1) and window.padding == (0, 0):
-        return x[:, rows].transpose(1, 2, 0).reshape(-1, channels)  # the pixels themselves
-    view = windows(padded_rows(x, window, rows)[None], window, (height, width))[0]
-    gathered = buffer(array_module(x), "windows", (height, width, *window.kernel, channels), x.dtype)
-    gathered[...] = view.transpose(3, 4, 1, 2, 0)
-    return gathered.reshape(height * width, -1)
+        return pixels(x[:, :, rows])
+    (n, c), height = x.shape[:2], rows.stop - rows.start
+    view = windows(padded_rows(x, window, rows, width), window, (height, width))
+    gathered = buffer(array_module(x), "windows", (n, height, width, *window.kernel, c), x.dtype)
+    gathered[...] = view.transpose(0, 4, 5, 2, 3, 1)
+    return gathered.reshape(n * height * width, -1)
 
 
-def padded_rows(x, window: Window, rows: slice):
-    """Rows of a padded image (C, H, W) that the windows of some output rows look at."""
-    (c, h, w), (ph, pw) = x.shape, window.padding
+def padded_rows(x, window: Window, rows: slice, width: int):
+    """Rows of a padded map (N, C, H, W) that the windows of some output rows, `width` of them in each, look at."""
+    (n, c, h, w), (ph, pw) = x.shape, window.padding
+    seen = Window(window.kernel, window.stride, dilation=window.dilation)
+    height, across = seen.transposed_size((rows.stop - rows.start, width))
     top = rows.start * window.stride[0] - ph
-    height = (rows.stop - rows.start - 1) * window.stride[0] + window.dilation[0] * (window.kernel[0] - 1) + 1
-    if (ph, pw) == (0, 0):
-        return x[:, top : top + height]
-    padded = buffer(array_module(x), "rows", (height, w + 2 * pw, c), x.dtype).transpose(2, 0, 1)
+    if (ph, pw) == (0, 0) and top + height <= h and across <= w:
+        return x[:, :, top : top + height]
+    padded = buffer(array_module(x), "rows", (n, height, across, c), x.dtype).transpose(0, 3, 1, 2)
     first, last = (min(max(edge, 0), h) for edge in (top, top + height))  # rows of x itself among them
-    padded[:, : first - top] = padded[:, last - top :] = 0
-    padded[:, :, :pw] = padded[:, :, pw + w :] = 0
-    padded[:, first - top : last - top, pw : pw + w] = x[:, first:last]
+    right = min(w, across - pw)
+    padded[:, :, : first - top] = padded[:, :, last - top :] = 0
+    padded[..., :pw] = padded[..., pw + right :] = 0
+    padded[:, :, first - top : last - top, pw : pw + right] = x[:, :, first:last, :right]
     return padded
 
 

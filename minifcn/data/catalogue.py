@@ -1,0 +1,84 @@
+"""Data sets by name, as the command line gives them: `shapes`, `camvid:PATH`, `voc:PATH`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from minifcn.data.camvid import CamVid
+from minifcn.data.dataset import Dataset
+from minifcn.data.shapes import Shapes
+from minifcn.data.voc import VOCSegmentation
+from minifcn.errors import UserError
+
+_SHAPES_LENGTHS = {"train": 1000, "val": 100, "test": 100}
+
+
+def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
+    """Open a data set by its name.
+
+    Parameters
+    ----------
+    spec : str
+        "shapes", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit).
+    split : str
+        "train", "val" ...
+    **options
+        Of shapes: length, size, num_classes, seed. Of voc: year, 2012 unless given.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UserError
+        If the name, the path, the split or an option is wrong.
+
+    Examples
+    --------
+    >>> dataset = open_dataset("shapes", "val", length=3)
+    >>> len(dataset), dataset[0].image.shape
+    (3, (96, 96, 3))
+    >>> open_dataset("cityscapes:/data", "val")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: there is no data set 'cityscapes'; write one of: shapes, camvid:PATH, voc:PATH
+    """
+    name, _, path = spec.partition(":")
+    if name not in _OPENERS:
+        raise UserError(
+            f"there is no data set {name!r}; write one of: {', '.join(form for form, _ in _OPENERS.values())}"
+        )
+    form, opener = _OPENERS[name]
+    if bool(path) != (":" in form):
+        raise UserError(f"the data set {name} is written {form}, got {spec!r}")
+    known = list(inspect.signature(opener).parameters)[2:]
+    for option in options:
+        if option not in known:
+            raise UserError(f"the data set {name} has no option {option!r}; it has: {', '.join(known) or 'none'}")
+    return opener(path, split, **options)
+
+
+def _open_shapes(path: str, split: str, length: int | None = None, size: tuple[int, int] = (96, 96),
+                 num_classes: int = 6, seed: int = 0) -> Shapes:  # fmt: skip
+    splits = list(_SHAPES_LENGTHS)
+    if split not in splits:
+        raise UserError(f"shapes: there is no split {split!r}; there are: {', '.join(splits)}")
+    # Seed 0 gives the splits the generators 0, 1, 2; seed 1 gives 3, 4, 5: no picture is ever in two of them.
+    generator = len(splits) * seed + splits.index(split)
+    return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)
+
+
+def _open_camvid(path: str, split: str) -> CamVid:
+    return CamVid(path, split)
+
+
+def _open_voc(path: str, split: str, year: int | str = 2012) -> VOCSegmentation:
+    return VOCSegmentation(path, year, split)
+
+
+_OPENERS = {
+    "shapes": ("shapes", _open_shapes),
+    "camvid": ("camvid:PATH", _open_camvid),
+    "voc": ("voc:PATH", _open_voc),
+}

@@ -1,0 +1,158 @@
+"""Batches, loaded ahead of the training step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from minifcn.data.dataset import Dataset, Sample, check_label
+from minifcn.data.transforms import Normalize, Transform
+
+# The first word of each seed keeps the two streams of random numbers apart.
+_ORDER, _AUGMENTATION = 0, 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples stacked for a training step.
+
+    Images of different sizes are padded at the right and at the bottom: the normalised image with 0, the label with
+    the ignore index.
+
+    Attributes
+    ----------
+    images : float32 array (N, 3, H, W), channels-last in memory
+    labels : uint8 array (N, H, W)
+    names : tuple of N str
+    sizes : tuple of N (height, width)
+        The size of each image without its padding.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class DataLoader:
+    """Batches of a data set, in an order and with an augmentation that depend on nothing but seed, epoch and index.
+
+    So training resumes bit for bit from two numbers, the epoch and the batch: what was drawn before leaves no trace.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    batch_size : int
+    transform : callable (sample, rng) -> sample, optional
+        Augmentation; see `minifcn.data.transforms`.
+    normalize : callable (uint8 image (H, W, 3)) -> float32 (3, H, W)
+    shuffle : bool
+        A new order in each epoch.
+    seed : int
+        Of the order and the augmentation, 0 or more.
+    drop_last : bool
+        Leave out the last batch of an epoch if it is not full.
+    prefetch : int
+        How many batches a background thread loads ahead; 0 loads each when it is asked for.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> loader = DataLoader(Shapes(5), batch_size=2, shuffle=True)
+    >>> [batch.images.shape for batch in loader.epoch(0)]
+    [(2, 3, 96, 96), (2, 3, 96, 96), (1, 3, 96, 96)]
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        *,
+        transform: Transform | None = None,
+        normalize: Callable[[np.ndarray], np.ndarray] = Normalize(),  # noqa: B008 (never changed)
+        shuffle: bool = False,
+        seed: int = 0,
+        drop_last: bool = False,
+        prefetch: int = 2,
+    ):
+        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("prefetch", prefetch, 0)):
+            if value < least:
+                raise ValueError(f"DataLoader: {name} is at least {least}, got {value}")
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.transform = transform
+        self.normalize = normalize
+        self.shuffle = shuffle
+        self.seed = seed
+        self.drop_last = drop_last
+        self.prefetch = prefetch
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        full, rest = divmod(len(self.dataset), self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def epoch(self, number: int, start: int = 0) -> Generator[Batch, None, None]:
+        """Iterate over the batches of an epoch.
+
+        Parameters
+        ----------
+        number : int
+            The epoch, 0 or more.
+        start : int
+            The first batch to load, 0..len(loader); the ones before it are skipped, not loaded.
+
+        Returns
+        -------
+        generator of Batch
+            An exception in the background thread is raised here; `close()` stops the thread.
+        """
+        if number < 0 or not 0 <= start <= len(self):
+            raise ValueError(f"DataLoader.epoch: number is at least 0 and start is 0..{len(self)} (the batches of an "
+                             f"epoch), got number={number}, start={start}")  # fmt: skip
+        order = np.arange(len(self.dataset))
+        if self.shuffle:
+            np.random.default_rng([_ORDER, self.seed, number]).shuffle(order)
+        todo = deque(order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self)))
+        return self._load_ahead(number, todo) if self.prefetch else (self._load(number, batch) for batch in todo)
+
+    def _load_ahead(self, epoch: int, todo: deque[np.ndarray]) -> Generator[Batch, None, None]:
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minifcn-loader")
+        loading: deque[Future[Batch]] = deque()
+        try:
+            while todo or loading:
+                while todo and len(loading) < self.prefetch:
+                    loading.append(pool.submit(self._load, epoch, todo.popleft()))
+                batch = loading.popleft().result()
+                if todo:  # keep the thread busy while the consumer works
+                    loading.append(pool.submit(self._load, epoch, todo.popleft()))
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _load(self, epoch: int, indices: np.ndarray) -> Batch:
+        return self._stack([self._sample(epoch, index) for index in indices.tolist()])
+
+    def _sample(self, epoch: int, index: int) -> Sample:
+        sample = self.dataset[index]
+        if self.transform is not None:
+            sample = self.transform(sample, np.random.default_rng([_AUGMENTATION, self.seed, epoch, index]))
+        check_label(sample.label, self.dataset.num_classes, self.dataset.ignore_index, sample.name)
+        return sample
+
+    def _stack(self, samples: list[Sample]) -> Batch:
+        sizes = tuple((sample.label.shape[0], sample.label.shape[1]) for sample in samples)
+        height, width = np.max(sizes, axis=0)
+        images = np.zeros((len(samples), height, width, 3), np.float32).transpose(0, 3, 1, 2)
+        labels = np.full((len(samples), height, width), self.dataset.ignore_index, np.uint8)
+        for image, label, sample, (h, w) in zip(images, labels, samples, sizes, strict=True):
+            image[:, :h, :w] = self.normalize(sample.image)
+            label[:h, :w] = sample.label
+        return Batch(images, labels, tuple(sample.name for sample in samples), sizes)

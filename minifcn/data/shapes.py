@@ -1,0 +1,189 @@
+"""Shapes: pictures of discs, squares, triangles ... that are drawn when they are asked for.
+
+Nothing to download, and the labels are exact. A shape is a function that tells for each point how far outside it lies;
+colour, texture, size, place and rotation are random, so only the form gives the class away.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from minifcn.data.dataset import Dataset, Sample
+
+# f(u, v) <= 0 inside a shape of radius 1 around the origin; near the edge, |f| is the distance to it.
+Outside = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def _disc(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.sqrt(u * u + v * v) - 0.92
+
+
+def _square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.maximum(np.abs(u), np.abs(v)) - 0.8
+
+
+def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.maximum.reduce(_along_normals(u, v, 3)) - 0.55
+
+
+def _ring(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.abs(np.sqrt(u * u + v * v) - 0.73) - 0.25
+
+
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    long, short = np.maximum(np.abs(u), np.abs(v)), np.minimum(np.abs(u), np.abs(v))
+    return np.maximum(long - 1.0, short - 0.32)
+
+
+def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    # A pentagram is the set of points that lie beyond at most one of its five lines.
+    return np.sort(_along_normals(u, v, 5), axis=0)[-2] - 0.37
+
+
+def _crescent(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.maximum(np.sqrt(u * u + v * v) - 1.0, 0.75 - np.sqrt((u - 0.5) ** 2 + v * v))
+
+
+def _along_normals(u: np.ndarray, v: np.ndarray, count: int) -> np.ndarray:
+    """The coordinate of each point along `count` directions evenly around the circle."""
+    angles = [2 * math.pi * k / count for k in range(count)]
+    return np.stack([np.float32(math.cos(a)) * u + np.float32(math.sin(a)) * v for a in angles])
+
+
+# Name, colour in label pictures, form.
+_CLASSES: tuple[tuple[str, tuple[int, int, int], Outside | None], ...] = (
+    ("background", (40, 42, 54), None),
+    ("disc", (230, 85, 80), _disc),
+    ("square", (75, 145, 235), _square),
+    ("triangle", (250, 200, 70), _triangle),
+    ("ring", (90, 195, 125), _ring),
+    ("cross", (180, 115, 225), _cross),
+    ("star", (250, 145, 60), _star),
+    ("crescent", (95, 210, 225), _crescent),
+)
+
+
+class Shapes(Dataset):
+    """A generated data set: several textured shapes on a background, some covering others.
+
+    Sample i depends on the arguments and on i alone, so it is the same in every run.
+
+    Parameters
+    ----------
+    length : int
+        How many pictures.
+    size : (height, width)
+        In pixels, at least 16. Radii are 15 to 26 % of the shorter side.
+    num_classes : int, 2..8
+        Background, disc, square, triangle, ring, cross, star, crescent; the first `num_classes` of them.
+    seed : int
+        Another seed gives other pictures.
+
+    Examples
+    --------
+    >>> shapes = Shapes(10)
+    >>> shapes.class_names
+    ('background', 'disc', 'square', 'triangle', 'ring', 'cross')
+    >>> sample = shapes[3]
+    >>> sample.image.shape, sample.label.shape, sample.name
+    ((96, 96, 3), (96, 96), 'shapes-0-3')
+    """
+
+    def __init__(self, length: int, size: tuple[int, int] = (96, 96), num_classes: int = 6, seed: int = 0):
+        for name, value, low, high in (
+            ("length", length, 1, math.inf),
+            ("size", min(size), 16, math.inf),
+            ("num_classes", num_classes, 2, len(_CLASSES)),
+            ("seed", seed, 0, math.inf),
+        ):
+            if not low <= value <= high:
+                raise ValueError(f"Shapes: {name} is at least {low}" + f" and at most {high}" * (high < math.inf)
+                                 + f", got {value}")  # fmt: skip
+        self.length = length
+        self.size = size
+        self.seed = seed
+        names, palette, self._forms = zip(*_CLASSES[:num_classes], strict=True)
+        self.class_names = names
+        self.palette = np.array(palette, np.uint8)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Sample:
+        index = range(self.length)[index]
+        rng = np.random.default_rng([self.seed, index])
+        picture = _Picture(self.size, rng)
+        for y, x, radius in _places(self.size, rng):
+            kind = int(rng.integers(1, self.num_classes))
+            picture.draw(kind, self._forms[kind], y, x, radius)
+        return Sample(picture.finished(), picture.label, f"shapes-{self.seed}-{index}")
+
+
+def _places(size: tuple[int, int], rng: np.random.Generator) -> list[tuple[float, float, float]]:
+    """Centres and radii of the shapes: they may overlap, but not so far that one hides another."""
+    height, width = size
+    shorter = min(size)
+    places: list[tuple[float, float, float]] = []
+    for _ in range(round(8 * height * width / shorter**2)):
+        radius = shorter * rng.uniform(0.15, 0.26)
+        y, x = rng.uniform(0.6 * radius, np.subtract(size, 0.6 * radius))
+        if all(math.hypot(y - other_y, x - other_x) > 0.8 * (radius + other) for other_y, other_x, other in places):
+            places.append((y, x, radius))
+    return places
+
+
+class _Picture:
+    """The image and the label while they are drawn, shape by shape."""
+
+    def __init__(self, size: tuple[int, int], rng: np.random.Generator):
+        self.rng = rng
+        self.y, self.x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+        self.label = np.zeros(size, np.uint8)
+        dark = rng.random() < 0.5
+        self.values = (0.6, 1.0) if dark else (0.25, 0.65)  # of the shapes: they stand out from the background
+        grounds = (0.15, 0.35) if dark else (0.8, 0.95)
+        first, second = (_colour(rng.random(), rng.uniform(0.05, 0.35), rng.uniform(*grounds)) for _ in range(2))
+        self.image = self._blend(first, second, self._texture(self.y, self.x, 2))
+
+    def draw(self, kind: int, outside: Outside, y: float, x: float, radius: float) -> None:
+        """Paint one shape over what is there, turned at random, in two colours of one hue."""
+        angle, hue = self.rng.uniform(0, 2 * math.pi), self.rng.random()
+        cos, sin = np.float32(math.cos(angle) / radius), np.float32(math.sin(angle) / radius)
+        down, right = self.y - np.float32(y), self.x - np.float32(x)
+        u, v = cos * right + sin * down, cos * down - sin * right
+        inside = outside(u, v) <= 0
+        saturation, value = self.rng.uniform(0.4, 0.9), self.rng.uniform(*self.values)
+        first, second = _colour(hue, saturation, value), _colour(hue + 0.06, 0.6 * saturation, 0.75 * value)
+        texture = self._texture(radius * u[inside], radius * v[inside], 3)
+        self.image[inside] = self._blend(first, second, texture)
+        self.label[inside] = kind
+
+    def finished(self) -> np.ndarray:
+        """The image as uint8, with the noise of a camera."""
+        noisy = self.image + self.rng.normal(0, 0.03, self.image.shape).astype(np.float32)
+        return (255 * noisy.clip(0, 1) + 0.5).astype(np.uint8)
+
+    def _texture(self, u: np.ndarray, v: np.ndarray, finest: float) -> np.ndarray:
+        """A pattern with values in 0..1 over points in pixels: plain, slope, stripes, checks or speckle."""
+        pattern, step = self.rng.integers(5), np.float32(2 * math.pi / self.rng.uniform(2 * finest, 6 * finest))
+        if pattern == 0:
+            return np.zeros_like(u)
+        if pattern == 1:
+            return (0.5 + 0.01 * (u + v)).clip(0, 1)
+        if pattern == 2:
+            return 0.5 + 0.5 * np.sin(step * u)
+        if pattern == 3:
+            return (np.sin(step * u) * np.sin(step * v) > 0).astype(np.float32)
+        return self.rng.random(u.shape, dtype=np.float32)
+
+    @staticmethod
+    def _blend(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+        return first + (second - first) * share[..., None]
+
+
+def _colour(hue: float, saturation: float, value: float) -> np.ndarray:
+    return np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value), np.float32)

@@ -1,0 +1,177 @@
+"""Augmentation of samples, and the normalisation that makes network input of an image.
+
+A transform is called as `transform(sample, rng)` and draws from `rng` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from minifcn.data.dataset import Sample
+
+Transform = Callable[[Sample, np.random.Generator], Sample]
+
+
+class Normalize:
+    """An image as network input: minus the mean, divided by the standard deviation, channel by channel.
+
+    Parameters
+    ----------
+    mean, std : three floats
+        Of R, G, B on the scale 0..255. The defaults are the published ImageNet values.
+
+    Examples
+    --------
+    >>> x = Normalize(mean=(1, 2, 3), std=(2, 2, 2))(np.full((4, 5, 3), 5, np.uint8))
+    >>> x.shape, x.dtype, x[:, 0, 0].tolist()
+    ((3, 4, 5), dtype('float32'), [2.0, 1.5, 1.0])
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] = (122.67892, 116.66877, 104.00699),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+    ):
+        self.mean = np.array(mean, np.float32)
+        self.std = np.array(std, np.float32)
+        if self.mean.shape != (3,) or self.std.shape != (3,) or not (self.std > 0).all():
+            raise ValueError(f"Normalize: mean and std have one number for each of R, G, B, and std is positive; "
+                             f"got mean={tuple(mean)}, std={tuple(std)}")  # fmt: skip
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Normalise a uint8 image (H, W, 3) to float32 (3, H, W), a transposed view of an (H, W, 3) array."""
+        x = image.astype(np.float32)
+        x -= self.mean
+        x /= self.std
+        return x.transpose(2, 0, 1)
+
+
+class Compose:
+    """Several transforms, one after the other.
+
+    Parameters
+    ----------
+    transforms : sequence of transforms
+    """
+
+    def __init__(self, transforms: Sequence[Transform]):
+        self.transforms = tuple(transforms)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        for transform in self.transforms:
+            sample = transform(sample, rng)
+        return sample
+
+
+class Resize:
+    """Scale to a fixed size: the image bilinearly, the label by nearest neighbour.
+
+    Parameters
+    ----------
+    size : (height, width)
+
+    Examples
+    --------
+    >>> sample = Sample(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8), "black")
+    >>> Resize((8, 9))(sample, np.random.default_rng(0)).label.shape
+    (8, 9)
+    """
+
+    def __init__(self, size: tuple[int, int]):
+        self.size = _checked_size("Resize", size)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        return _resized(sample, *self.size)
+
+
+class RandomMirror:
+    """Mirror left and right with probability `p`.
+
+    Parameters
+    ----------
+    p : float, 0..1
+    """
+
+    def __init__(self, p: float = 0.5):
+        if not 0 <= p <= 1:
+            raise ValueError(f"RandomMirror: p is a probability, 0..1, got {p}")
+        self.p = p
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        if rng.random() >= self.p:
+            return sample
+        return replace(sample, image=sample.image[:, ::-1], label=sample.label[:, ::-1])
+
+
+class RandomCrop:
+    """Cut out a window of a fixed size at a random place.
+
+    An image smaller than the window is padded at the right and at the bottom with its mean colour, its label with the
+    ignore index.
+
+    Parameters
+    ----------
+    size : (height, width)
+    """
+
+    def __init__(self, size: tuple[int, int]):
+        self.size = _checked_size("RandomCrop", size)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        height, width = self.size
+        sample = _padded(sample, height, width)
+        top = rng.integers(sample.label.shape[0] - height + 1)
+        left = rng.integers(sample.label.shape[1] - width + 1)
+        window = slice(top, top + height), slice(left, left + width)
+        return replace(sample, image=sample.image[window], label=sample.label[window])
+
+
+class RandomScale:
+    """Scale by a random factor: the image bilinearly, the label by nearest neighbour.
+
+    Parameters
+    ----------
+    low, high : float
+        The factor is drawn evenly between them.
+    """
+
+    def __init__(self, low: float, high: float):
+        if not 0 < low <= high:
+            raise ValueError(f"RandomScale: 0 < low <= high, got low={low}, high={high}")
+        self.low, self.high = low, high
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        factor = rng.uniform(self.low, self.high)
+        height, width = (max(1, round(length * factor)) for length in sample.label.shape)
+        return _resized(sample, height, width)
+
+
+def _checked_size(owner: str, size: tuple[int, int]) -> tuple[int, int]:
+    if not (isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size)):
+        raise ValueError(f"{owner}: size is (height, width) in whole pixels, at least 1, got {size!r}")
+    return size[0], size[1]
+
+
+def _resized(sample: Sample, height: int, width: int) -> Sample:
+    if sample.label.shape == (height, width):
+        return sample
+    size = width, height
+    image = Image.fromarray(np.ascontiguousarray(sample.image)).resize(size, Image.Resampling.BILINEAR)
+    label = Image.fromarray(np.ascontiguousarray(sample.label)).resize(size, Image.Resampling.NEAREST)
+    return replace(sample, image=np.array(image), label=np.array(label))
+
+
+def _padded(sample: Sample, height: int, width: int) -> Sample:
+    """The sample, grown at the right and at the bottom to at least this size."""
+    below, right = max(0, height - sample.label.shape[0]), max(0, width - sample.label.shape[1])
+    if below == right == 0:
+        return sample
+    label = np.pad(sample.label, ((0, below), (0, right)), constant_values=sample.ignore_index)
+    image = np.empty((*label.shape, 3), np.uint8)
+    image[:] = sample.image.mean((0, 1)).round()
+    image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
+    return replace(sample, image=image, label=label)

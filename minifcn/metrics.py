@@ -1,0 +1,176 @@
+"""How good predictions are: everything is read off the confusion matrix. Paper section 5."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+
+class ConfusionMatrix:
+    """Counts n[i, j], the pixels of class i that were predicted as class j, over as many images as one likes.
+
+    Parameters
+    ----------
+    num_classes : int
+    ignore_index : int
+        Label of the pixels that do not count.
+
+    Attributes
+    ----------
+    matrix : int64 array (num_classes, num_classes)
+        Rows are the truth, columns the predictions.
+
+    Notes
+    -----
+    As ``score.py`` of the reference implementation: means leave out the classes for which the number is 0/0. A class
+    that no label has but that was predicted has IoU 0, and counts.
+
+    Examples
+    --------
+    >>> confusion = ConfusionMatrix(5)
+    >>> confusion.update(np.array([0, 0, 0, 1, 1, 255, 2, 2]), np.array([0, 0, 1, 1, 0, 2, 2, 3]))
+    >>> confusion.iou.round(3)
+    array([0.5  , 0.333, 0.5  , 0.   ,   nan])
+    >>> round(confusion.pixel_accuracy, 3), round(confusion.mean_accuracy, 3), round(confusion.mean_iou, 3)
+    (0.571, 0.556, 0.333)
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int = 255):
+        if num_classes < 1:
+            raise ValueError(f"ConfusionMatrix: num_classes must be at least 1, got {num_classes}")
+        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.matrix = np.zeros((num_classes, num_classes), np.int64)
+
+    def update(self, labels: Any, predictions: Any) -> None:
+        """Count the pixels of some images.
+
+        Parameters
+        ----------
+        labels, predictions : integer arrays of one shape, on the host
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ, or a pixel that counts has a label or a prediction that is no class.
+        """
+        labels, predictions = np.asarray(labels), np.asarray(predictions)
+        if labels.shape != predictions.shape:
+            raise ValueError(
+                f"ConfusionMatrix: labels have shape {labels.shape} and predictions {predictions.shape}; "
+                "they must agree, pixel by pixel"
+            )
+        counted = labels != self.ignore_index
+        pairs = {"labels": labels[counted].astype(np.int64), "predictions": predictions[counted].astype(np.int64)}
+        for name, classes in pairs.items():
+            if classes.size and not 0 <= classes.min() <= classes.max() < self.num_classes:
+                worst = classes.max() if classes.max() >= self.num_classes else classes.min()
+                raise ValueError(
+                    f"ConfusionMatrix: {name} contain {worst}, which is no class 0..{self.num_classes - 1} "
+                    f"(the labels to ignore are {self.ignore_index})"
+                )
+        cells = pairs["labels"] * self.num_classes + pairs["predictions"]
+        self.matrix += np.bincount(cells, minlength=self.matrix.size).reshape(self.matrix.shape)
+
+    def merge(self, other: ConfusionMatrix) -> None:
+        """Add the counts of another matrix, for example of another process."""
+        if other.num_classes != self.num_classes:
+            raise ValueError(f"ConfusionMatrix: cannot merge {other.num_classes} classes into {self.num_classes}")
+        self.matrix += other.matrix
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Σ n[i, i] / Σ t[i], where t[i] = Σ_j n[i, j]: the share of the pixels that are right."""
+        return float(_ratio(self._right.sum(), self._truth.sum()))
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean over the classes of n[i, i] / t[i]."""
+        return _mean(_ratio(self._right, self._truth))
+
+    @property
+    def iou(self) -> np.ndarray:
+        """n[i, i] / (t[i] + Σ_j n[j, i] - n[i, i]) for each class; nan for one that is in neither."""
+        return _ratio(self._right, self._truth + self._predicted - self._right)
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean of `iou` over the classes: the paper's "mean IU"."""
+        return _mean(self.iou)
+
+    @property
+    def frequency_weighted_iou(self) -> float:
+        """Σ t[i] · iou[i] / Σ t[i]."""
+        return self._average(self.iou, "weighted")
+
+    def precision(self, average: str | None = "weighted") -> Any:
+        """n[i, i] / Σ_j n[j, i]: how much of what was called class i is class i.
+
+        Parameters
+        ----------
+        average : "weighted" | "macro" | None
+            Mean weighted by t[i]; plain mean; or an array with the number of each class.
+
+        Returns
+        -------
+        float, or float64 array (num_classes,)
+            As scikit-learn does, a class that was never predicted counts as 0 in a weighted mean.
+        """
+        return self._average(_ratio(self._right, self._predicted), average)
+
+    def recall(self, average: str | None = "weighted") -> Any:
+        """n[i, i] / t[i]: how much of class i was found; `average` as in `precision`."""
+        return self._average(_ratio(self._right, self._truth), average)
+
+    def f1(self, average: str | None = "weighted") -> Any:
+        """Harmonic mean of precision and recall, 2 n[i, i] / (t[i] + Σ_j n[j, i]); `average` as in `precision`."""
+        return self._average(_ratio(2 * self._right, self._truth + self._predicted), average)
+
+    def __str__(self) -> str:
+        """Write the measures as a table."""
+        return "\n".join(f"{name:<24}{value:>8.4f}" for name, value in self.measures().items())
+
+    def measures(self) -> dict[str, float]:
+        """Give all measures of a results table by their names."""
+        return {
+            "pixel accuracy": self.pixel_accuracy,
+            "mean accuracy": self.mean_accuracy,
+            "mean IoU": self.mean_iou,
+            "frequency-weighted IoU": self.frequency_weighted_iou,
+            "precision (weighted)": self.precision(),
+            "recall (weighted)": self.recall(),
+            "F1 (weighted)": self.f1(),
+        }
+
+    @property
+    def _right(self) -> np.ndarray:
+        return np.diag(self.matrix)
+
+    @property
+    def _truth(self) -> np.ndarray:
+        return self.matrix.sum(axis=1)
+
+    @property
+    def _predicted(self) -> np.ndarray:
+        return self.matrix.sum(axis=0)
+
+    def _average(self, values: np.ndarray, average: str | None) -> Any:
+        if average is None:
+            return values
+        if average == "macro":
+            return _mean(values)
+        if average == "weighted":
+            return float(_ratio((np.nan_to_num(values) * self._truth).sum(), self._truth.sum()))
+        raise ValueError(f'average must be "weighted", "macro" or None, got {average!r}')
+
+
+def _ratio(a: Any, b: Any) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.true_divide(a, b)
+
+
+def _mean(values: np.ndarray) -> float:
+    with warnings.catch_warnings():  # NumPy warns where all is nan; then nan is the answer
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(np.nanmean(values))

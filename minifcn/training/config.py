@@ -1,0 +1,172 @@
+"""The settings of a run: checked once, kept in config.json and in every checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from minifcn.errors import UserError
+
+# Published ImageNet values, R, G, B, of 0..255.
+IMAGENET_MEAN = (122.67892, 116.66877, 104.00699)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run was started with, and what the data set said about its classes.
+
+    Parameters
+    ----------
+    data : str
+        A data set as `data.open_dataset` takes it: "shapes", "camvid:PATH", "voc:PATH".
+    model, variant, width, dropout
+        As in `models.create`; dropout None is the model's own.
+    size : (height, width) or None
+        Every image is resized to it; None keeps the images as they are.
+    crop : (height, width) or None
+    scale : (low, high) or None
+        Range of the random scale; with `crop` and `mirror`, the augmentation of the training images.
+    images : int or None
+        Only the first so many images of each split.
+    epochs, batch_size, seed : int
+    optimizer : "adam" or "sgd"
+    lr, momentum, weight_decay : float
+        Momentum belongs to SGD only.
+    schedule : "constant" or "poly"
+        "poly" lets the learning rate fall to 0, as lr (1 - t / T)^0.9 at step t of T (DeepLab, Chen et al. 2017).
+    dtype : "float32" or "float64"
+    class_names, palette, ignore_index
+        Of the data set.
+    mean, std : three floats, R, G, B, of 0..255
+        The normalisation of the images.
+
+    Raises
+    ------
+    UserError
+        If a value breaks its rule; the message names the command-line option.
+    """
+
+    data: str = "shapes"
+    model: str = "fcn8s"
+    variant: str = "aligned"
+    width: float = 0.25
+    dropout: float = 0.5
+    size: tuple[int, int] | None = None
+    mirror: bool = False
+    crop: tuple[int, int] | None = None
+    scale: tuple[float, float] | None = None
+    images: int | None = None
+    epochs: int = 5
+    batch_size: int = 8
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    seed: int = 0
+    dtype: str = "float32"
+    class_names: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
+    ignore_index: int = 255
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    def __post_init__(self):
+        for name, (holds, rule) in _RULES.items():
+            value = getattr(self, name)
+            if not _holds(holds, value):
+                raise UserError(f"{option(name)} must be {rule}, but is {value!r}")
+        if len(self.palette) != len(self.class_names):
+            raise UserError(f"the palette has {len(self.palette)} colours for {len(self.class_names)} class names")
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings as JSON can hold them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: Any) -> Config:
+        """Check and take settings that were read from a file; UserError if they are not those of a run."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(settings, dict) or set(settings) != names:
+            found = sorted(set(settings) ^ names) if isinstance(settings, dict) else type(settings).__name__
+            raise UserError(f"the configuration is not that of a minifcn run (differs in: {found})")
+        return cls(**{name: _tuples(value) for name, value in settings.items()})
+
+
+def option(name: str) -> str:
+    """Give a setting's name on the command line.
+
+    >>> option("batch_size")
+    '--batch-size'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _holds(rule: Any, value: Any) -> bool:
+    try:
+        return bool(rule(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _count(value: Any, low: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value < 2**63
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _size(value: Any) -> bool:
+    return value is None or (len(value) == 2 and all(_count(n) and n <= 16384 for n in value))
+
+
+def _scale(value: Any) -> bool:
+    return value is None or (len(value) == 2 and all(map(_number, value)) and 0.1 <= value[0] <= value[1] <= 10)
+
+
+def _channels(value: Any) -> bool:
+    return len(value) == 3 and all(map(_number, value))
+
+
+def _colours(value: Any) -> bool:
+    return all(len(colour) == 3 and all(_count(c, 0) and c <= 255 for c in colour) for colour in value)
+
+
+_RULES = {
+    "data": (lambda v: isinstance(v, str), "the name of a data set, such as shapes or camvid:FOLDER"),
+    "model": (lambda v: isinstance(v, str), "the name of a model, such as fcn8s"),
+    "variant": (lambda v: v in ("aligned", "paper"), "aligned or paper"),
+    "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
+    "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
+    "size": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 360x480"),
+    "mirror": (lambda v: isinstance(v, bool), "true or false"),
+    "crop": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 320x320"),
+    "scale": (_scale, "LOW,HIGH with 0.1 <= LOW <= HIGH <= 10, such as 0.75,1.5"),
+    "images": (lambda v: v is None or _count(v), "a whole number from 1 up"),
+    "epochs": (_count, "a whole number from 1 up"),
+    "batch_size": (_count, "a whole number from 1 up"),
+    "optimizer": (lambda v: v in ("adam", "sgd"), "adam or sgd"),
+    "lr": (lambda v: _number(v) and v > 0, "a number above 0, such as 0.001"),
+    "momentum": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
+    "weight_decay": (lambda v: _number(v) and v >= 0, "a number from 0 up, such as 0.0005"),
+    "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
+    "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
+    "dtype": (lambda v: v in ("float32", "float64"), "float32 or float64"),
+    "class_names": (lambda v: len(v) <= 255 and all(isinstance(n, str) for n in v), "at most 255 names"),
+    "palette": (_colours, "R, G, B colours of 0..255"),
+    "ignore_index": (lambda v: _count(v, 0) and v <= 255, "a whole number of 0..255"),
+    "mean": (_channels, "three numbers"),
+    "std": (lambda v: _channels(v) and all(s > 0 for s in v), "three numbers above 0"),
+}

@@ -1,0 +1,104 @@
+"""Predictions of a model, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from PIL import Image
+
+import minifcn.functional as F
+from minifcn.autograd import Tensor, no_grad
+from minifcn.backend import to_device, to_host
+from minifcn.data import Batch
+from minifcn.metrics import ConfusionMatrix
+from minifcn.nn import Module
+
+
+def evaluate(
+    model: Module,
+    batches: Iterable[Batch],
+    num_classes: int,
+    *,
+    ignore_index: int = 255,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> tuple[ConfusionMatrix, float]:
+    """Hold the model's predictions against the labels.
+
+    Parameters
+    ----------
+    model : Module
+        Images (N, 3, H, W) to scores (N, C, H, W), on `device`, of `dtype`.
+    batches : iterable of Batch
+        Such as `loader.epoch(0)`.
+    num_classes : int
+    ignore_index : int
+        Label of the pixels that do not count.
+
+    Returns
+    -------
+    ConfusionMatrix
+    float
+        Mean over the batches of the cross-entropy; nan if there is none.
+    """
+    matrix = ConfusionMatrix(num_classes, ignore_index=ignore_index)
+    losses = []
+    was_training = model.training
+    model.eval()
+    try:
+        for batch in batches:
+            images, labels = to_device(batch.images, device), to_device(batch.labels, device)
+            with no_grad():
+                scores = model(Tensor(images.astype(dtype, copy=False)))
+                loss = F.softmax_cross_entropy(scores, labels, ignore_index=ignore_index)
+            matrix.update(batch.labels, to_host(scores.data.argmax(axis=1)))
+            losses.append(loss.item())
+    finally:
+        model.train(was_training)
+    return matrix, float(np.mean(losses)) if losses else float("nan")
+
+
+def predict(
+    model: Module,
+    image: np.ndarray,
+    normalize: Callable[[np.ndarray], np.ndarray],
+    *,
+    size: tuple[int, ...] | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> np.ndarray:
+    """Predict the class of every pixel of one image.
+
+    Parameters
+    ----------
+    model : Module
+        On `device`, of `dtype`.
+    image : uint8 array (H, W, 3)
+    normalize : Normalize
+    size : (height, width), optional
+        What the network sees; its scores are brought back to (H, W), bilinearly, before the best class is chosen.
+
+    Returns
+    -------
+    uint8 array (H, W)
+    """
+    height, width = image.shape[:2]
+    seen = Image.fromarray(image)
+    if size is not None and tuple(size) != (height, width):
+        seen = seen.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    batch = to_device(normalize(np.asarray(seen))[None].astype(dtype, copy=False), device)
+    was_training = model.training
+    model.eval()
+    with no_grad():
+        scores = model(Tensor(batch)).data[0]
+    model.train(was_training)
+    if scores.shape[1:] == (height, width):
+        return to_host(scores.argmax(axis=0)).astype(np.uint8)
+    # Class by class: all scores of a large photograph at once would be gigabytes.
+    best, label = np.full((height, width), -np.inf, np.float32), np.zeros((height, width), np.uint8)
+    for number, score in enumerate(to_host(scores)):
+        plane = Image.fromarray(score.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+        better = np.asarray(plane) > best
+        label[better], best[better] = number, np.asarray(plane)[better]
+    return label

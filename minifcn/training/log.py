@@ -1,0 +1,87 @@
+"""log.csv: one row per epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from minifcn.errors import UserError
+from minifcn.files import atomic_write
+
+COLUMNS = {
+    "epoch": int,  # from 1
+    "iteration": int,  # steps since training began
+    "train_loss": float,  # mean over the epoch's batches
+    "valid_loss": float,
+    "valid_acc": float,  # pixel accuracy
+    "valid_acc_cls": float,  # mean accuracy
+    "valid_mean_iu": float,  # mean IoU
+    "valid_fwavacc": float,  # frequency-weighted IoU
+    "lr": float,
+    "seconds": float,  # of this epoch, since the run was last resumed
+}
+
+Row = dict[str, int | float]
+
+
+class Log:
+    """The rows of log.csv, in memory and on the disk.
+
+    Parameters
+    ----------
+    path : path of the file; `append` writes it
+    rows : list of dict
+        What the file shall hold before the first `append`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "log.csv"
+    >>> log = Log(path)
+    >>> log.append(dict.fromkeys(COLUMNS, 0) | {"epoch": 1, "iteration": 46, "train_loss": 0.5})
+    >>> read(path)[0]["train_loss"]
+    0.5
+    """
+
+    def __init__(self, path: str | os.PathLike, rows: Sequence[Row] = ()):
+        self.path, self.rows = Path(path), list(rows)
+
+    def append(self, row: Row) -> None:
+        """Add a row; the file is replaced as a whole, so it never ends in half a row."""
+        self.rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        with atomic_write(self.path) as file:
+            file.write(text.getvalue().encode())
+
+
+def read(path: str | os.PathLike) -> list[Row]:
+    """Read the rows of a log.csv.
+
+    Parameters
+    ----------
+    path : path of the file
+
+    Returns
+    -------
+    list of dict
+        One per epoch, with the keys of `COLUMNS`.
+
+    Raises
+    ------
+    UserError
+        If the file is not one that `Log` wrote.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if reader.fieldnames != list(COLUMNS):
+                raise ValueError(f"its columns are {reader.fieldnames}")
+            return [{name: kind(row[name]) for name, kind in COLUMNS.items()} for row in reader]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UserError(f"{path}: not a log of minifcn ({error}); expected the columns {','.join(COLUMNS)}") from error

@@ -1,0 +1,80 @@
+"""How far a pass over the batches has come: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TextIO
+
+from tqdm import tqdm
+
+from minifcn.data import Batch, DataLoader
+
+_SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_READINGS = 1.0
+
+
+class Progress:
+    """Shows one pass over the batches.
+
+    Parameters
+    ----------
+    title : str
+    total, done : int
+        Batches of the pass, and how many of them are behind already.
+    stream : text stream or None
+        None shows nothing.
+    """
+
+    def __init__(self, title: str, total: int, done: int = 0, stream: TextIO | None = None):
+        self.title, self.total, self.done, self.stream = title, total, done, stream
+        self._started, self._start = time.monotonic(), done
+        self._last_line = self._last_reading = self._started
+        self._text, self._bar = "", None
+        if stream is not None and stream.isatty():
+            layout = "{desc} {percentage:3.0f}%|{bar}| {n}/{total}{postfix} [{elapsed} so far, {remaining} left]"
+            self._bar = tqdm(desc=title, total=total, initial=done, file=stream, bar_format=layout, leave=False)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def wants_text(self) -> bool:
+        """Say, at most once a second, that it is time to look at the loss: on a GPU, looking waits."""
+        now = time.monotonic()
+        due = now - self._last_reading >= _SECONDS_BETWEEN_READINGS or self.done == self._start
+        if due:
+            self._last_reading = now
+        return due
+
+    def advance(self, text: str = "") -> None:
+        """Count one batch; a text replaces the one shown."""
+        self.done += 1
+        self._text = text or self._text
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._text, refresh=False)
+            self._bar.update()
+        elif self.stream is not None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            per_batch = (self._last_line - self._started) / (self.done - self._start)
+            left = tqdm.format_interval(per_batch * (self.total - self.done))
+            print(f"{self.title}  {self.done}/{self.total}  {self._text}  {left} left", file=self.stream, flush=True)
+
+
+def show_progress(title: str, loader: DataLoader, stream: TextIO | None) -> Iterator[Batch]:
+    """Yield the batches of the loader's epoch 0 and show how far it has come.
+
+    Parameters
+    ----------
+    title : str
+    loader : DataLoader
+    stream : text stream or None
+    """
+    with closing(loader.epoch(0)) as batches, Progress(title, len(loader), 0, stream) as progress:
+        for batch in batches:
+            yield batch
+            progress.advance()

@@ -1,0 +1,146 @@
+"""From the settings of a run to its network, optimizer, data sets and loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from minifcn import models
+from minifcn.data import DataLoader, Dataset, Normalize, Sample, open_dataset, transforms
+from minifcn.data.transforms import Transform
+from minifcn.errors import UserError
+from minifcn.models import FCN
+from minifcn.nn import Module
+from minifcn.optim import SGD, Adam, Optimizer
+from minifcn.training.config import Config
+
+
+def paper_groups(model: Module, lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Split the learned parameters as the paper does: biases learn twice as fast and do not decay.
+
+    Fixed parameters (`requires_grad` False: bilinear upsampling) are left out. Section 4.3; in the reference
+    networks `lr_mult: 2  decay_mult: 0`.
+
+    Parameters
+    ----------
+    model : Module
+    lr, weight_decay : float
+
+    Returns
+    -------
+    list of dict
+        Parameter groups for `optim.SGD`: the weights, then the biases.
+
+    Examples
+    --------
+    >>> model = models.create("fcn32s", num_classes=3, width=1 / 16)
+    >>> [(group["lr"], group["weight_decay"]) for group in paper_groups(model, 0.01, 0.0005)]
+    [(0.01, 0.0005), (0.02, 0.0)]
+    """
+    learned = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    weights = [p for name, p in learned if not name.endswith("bias")]
+    biases = [p for name, p in learned if name.endswith("bias")]
+    return [
+        {"params": weights, "lr": lr, "weight_decay": weight_decay},
+        {"params": biases, "lr": 2 * lr, "weight_decay": 0.0},
+    ]
+
+
+def build_model(config: Config, device: str = "cpu") -> FCN:
+    """Build the configured network on the device, its first weights drawn from the seed."""
+    model = models.create(
+        config.model,
+        num_classes=config.num_classes,
+        variant=config.variant,
+        width=config.width,
+        dropout=config.dropout,
+        rng=np.random.default_rng(config.seed),
+    )
+    return model.astype(config.dtype).to(device)
+
+
+def load_model(config: Config, state: Mapping[str, np.ndarray], device: str = "cpu") -> FCN:
+    """Build the configured network with the parameters of a checkpoint; UserError if they do not fit."""
+    model = build_model(config, device)
+    try:
+        model.load_state_dict(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the checkpoint does not fit a {config.model} as it is configured ({error})") from error
+    return model
+
+
+def build_optimizer(config: Config, model: Module) -> Optimizer:
+    """Build SGD with momentum and the paper's parameter groups, or Adam with one learning rate for all."""
+    if config.optimizer == "sgd":
+        return SGD(paper_groups(model, config.lr, config.weight_decay), config.lr, momentum=config.momentum)
+    learned = [p for p in model.parameters() if p.requires_grad]
+    return Adam(learned, lr=config.lr, weight_decay=config.weight_decay)
+
+
+class FirstImages(Dataset):
+    """The first `count` images of a data set."""
+
+    def __init__(self, dataset: Dataset, count: int):
+        self.dataset, self.count = dataset, min(count, len(dataset))
+        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < self.count:
+            raise IndexError(f"FirstImages: index {index} is out of range for {self.count} images")
+        return self.dataset[index]
+
+
+def open_split(name: str, split: str, images: int | None = None) -> Dataset:
+    """Open one split of a data set, or only its first images.
+
+    Parameters
+    ----------
+    name : str
+        As in `data.open_dataset`.
+    split : str
+    images : int or None
+
+    Returns
+    -------
+    Dataset
+    """
+    dataset = open_dataset(name, split)
+    return dataset if images is None else FirstImages(dataset, images)
+
+
+def train_loader(config: Config, dataset: Dataset) -> DataLoader:
+    """Build the loader of the training images: resized, scaled, mirrored and cropped as configured, shuffled."""
+    steps: list[Transform] = [valid_transform(config)]
+    if config.scale:
+        steps.append(transforms.RandomScale(*config.scale))
+    if config.mirror:
+        steps.append(transforms.RandomMirror())
+    if config.crop:
+        steps.append(transforms.RandomCrop(config.crop))
+    return _loader(config, dataset, steps, shuffle=True)
+
+
+def valid_loader(config: Config, dataset: Dataset) -> DataLoader:
+    """Build the loader of the images for evaluation: resized if so configured, and in their order."""
+    return _loader(config, dataset, [valid_transform(config)], shuffle=False)
+
+
+def valid_transform(config: Config) -> transforms.Compose:
+    """Give what happens to every image before the network sees it: it is resized, if so configured."""
+    return transforms.Compose([transforms.Resize(config.size)] if config.size else [])
+
+
+def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: bool) -> DataLoader:
+    return DataLoader(
+        dataset,
+        config.batch_size,
+        transform=transforms.Compose(steps),
+        normalize=Normalize(config.mean, config.std),
+        shuffle=shuffle,
+        seed=config.seed,
+    )

@@ -1,0 +1,252 @@
+"""Training: batches in, gradient steps, a checkpoint now and then; it stops after any step and continues exactly."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+import minifcn.functional as F
+from minifcn.autograd import Tensor
+from minifcn.backend import to_device
+from minifcn.data import Batch, DataLoader
+from minifcn.errors import UserError
+from minifcn.metrics import ConfusionMatrix
+from minifcn.models import FCN
+from minifcn.optim import Optimizer
+from minifcn.training import checkpoint, log
+from minifcn.training.checkpoint import Checkpoint, Position
+from minifcn.training.config import Config
+from minifcn.training.evaluate import evaluate
+from minifcn.training.log import Log, Row
+from minifcn.training.progress import Progress, show_progress
+
+
+class Trainer:
+    """Trains a model, and leaves checkpoint.npz, best.npz and log.csv in a folder.
+
+    Parameters
+    ----------
+    config : Config
+    model : FCN
+        On `device`, of the configuration's dtype.
+    optimizer : SGD or Adam
+    train_loader, valid_loader : DataLoader
+    folder : path of an existing folder
+    device : str
+    checkpoint_every : float
+        Seconds between checkpoints; besides, there is one after every epoch.
+    stream : text stream or None
+        Where progress is shown.
+    after_epoch : function of the list of log rows, optional
+        Called after every epoch, for example to draw the curves.
+
+    Attributes
+    ----------
+    position : Position
+    log : Log
+    stop_requested : bool
+        Set it, for example from a signal handler, to have `fit` finish the step in hand, save and stop.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: FCN,
+        optimizer: Optimizer,
+        train_loader: DataLoader,
+        valid_loader: DataLoader,
+        folder: str | os.PathLike,
+        *,
+        device: str = "cpu",
+        checkpoint_every: float = 300.0,
+        stream: TextIO | None = None,
+        after_epoch: Callable[[list[Row]], None] | None = None,
+    ):
+        self.config, self.model, self.optimizer = config, model, optimizer
+        self.train_loader, self.valid_loader = train_loader, valid_loader
+        self.folder, self.device, self.stream = Path(folder), device, stream
+        self.checkpoint_every, self.after_epoch = checkpoint_every, after_epoch
+        self.position = Position()
+        self.first_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.log = Log(self.folder / "log.csv")
+        self.stop_requested = False
+        self._saved = time.monotonic()
+
+    def fit(self) -> None:
+        """Train until the configured number of epochs is complete.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After `stop_requested` was set, with the checkpoint saved.
+        UserError
+            If the loss is no longer finite; checkpoint.npz then holds an earlier, good state.
+        """
+        self.save()  # a disk that is full or read-only shows now, not after the first epoch
+        while self.position.epoch < self.config.epochs:
+            started = time.monotonic()
+            self.train_epoch()
+            matrix, valid_loss = self.validate()
+            self.finish_epoch(matrix, valid_loss, time.monotonic() - started)
+
+    def train_epoch(self) -> None:
+        """Take the steps that are left of the epoch."""
+        now = self.position
+        title = f"epoch {now.epoch + 1}/{self.config.epochs}"
+        self.model.train()
+        with (
+            closing(self.train_loader.epoch(now.epoch, start=now.batch)) as batches,
+            Progress(title, len(self.train_loader), now.batch, self.stream) as progress,
+        ):
+            for batch in batches:
+                now.loss_sum = now.loss_sum + self.step(batch)  # on a GPU still to be computed
+                now.batch += 1
+                now.iteration += 1
+                progress.advance(f"loss {self.mean_loss():.4f}" if progress.wants_text() else "")
+                self.save_if_due()
+
+    def step(self, batch: Batch) -> Any:
+        """Take one gradient step; gives the loss as a float64 scalar of the device, without waiting for it."""
+        images = Tensor(to_device(batch.images, self.device).astype(self.config.dtype, copy=False))
+        labels = to_device(batch.labels, self.device)
+        loss = F.softmax_cross_entropy(self.model(images), labels, ignore_index=self.config.ignore_index)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.schedule()
+        self.optimizer.step()
+        return loss.data.astype(np.float64)
+
+    def schedule(self) -> None:
+        """Set the learning rates of the step in hand; they depend on its number alone, so resuming needs no state."""
+        steps = self.config.epochs * len(self.train_loader)
+        factor = (1 - self.position.iteration / steps) ** 0.9 if self.config.schedule == "poly" else 1.0
+        for group, lr in zip(self.optimizer.param_groups, self.first_lrs, strict=True):
+            group["lr"] = lr * factor
+
+    def validate(self) -> tuple[ConfusionMatrix, float]:
+        """Evaluate the model on the validation split."""
+        batches = show_progress("validation", self.valid_loader, self.stream)
+        return evaluate(
+            self.model,
+            self._stoppable(batches),
+            self.config.num_classes,
+            ignore_index=self.config.ignore_index,
+            device=self.device,
+            dtype=self.config.dtype,
+        )
+
+    def finish_epoch(self, matrix: ConfusionMatrix, valid_loss: float, seconds: float) -> None:
+        """Write the epoch's row, keep the model if it is the best so far, and move on to the next epoch."""
+        now, parameters = self.position, self._finite_parameters()
+        row: Row = {
+            "epoch": now.epoch + 1,
+            "iteration": now.iteration,
+            "train_loss": self.mean_loss(),
+            "valid_loss": valid_loss,
+            "valid_acc": float(matrix.pixel_accuracy),
+            "valid_acc_cls": float(matrix.mean_accuracy),
+            "valid_mean_iu": float(matrix.mean_iou),
+            "valid_fwavacc": float(matrix.frequency_weighted_iou),
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "seconds": round(seconds, 3),
+        }
+        self.log.append(row)
+        if not matrix.mean_iou <= now.best_mean_iou:  # nan, if all is void, counts as the best
+            now.best_mean_iou = float(matrix.mean_iou)
+            checkpoint.save(self.folder / "best.npz", Checkpoint(self.config, parameters, position=now))
+        self.position = Position(now.epoch + 1, 0, now.iteration, 0.0, now.best_mean_iou)
+        self.save()
+        if self.stream is not None:
+            print(
+                f"epoch {row['epoch']}/{self.config.epochs}  training loss {row['train_loss']:.4f}  "
+                f"validation loss {valid_loss:.4f}  pixel accuracy {row['valid_acc']:.4f}  "
+                f"mean IoU {row['valid_mean_iu']:.4f}  {seconds:.1f} s",
+                file=self.stream,
+                flush=True,
+            )
+        if self.after_epoch is not None:
+            self.after_epoch(self.log.rows)
+
+    def mean_loss(self) -> float:
+        """Give the mean loss of the epoch so far, waiting for it; UserError if it is not finite."""
+        now = self.position
+        now.loss_sum = float(now.loss_sum)
+        if not math.isfinite(now.loss_sum):
+            raise self._diverged(f"the loss became {now.loss_sum}")
+        return now.loss_sum / max(1, now.batch)
+
+    def save(self) -> None:
+        """Write checkpoint.npz; UserError, and nothing written, if a loss or a parameter is not finite."""
+        self.mean_loss()
+        state = Checkpoint(
+            self.config,
+            self._finite_parameters(),
+            self.optimizer.state_dict(),
+            self.position,
+            dict(self.model.dropout_rng.bit_generator.state),
+        )
+        checkpoint.save(self.folder / "checkpoint.npz", state)
+        self._saved = time.monotonic()
+
+    def save_if_due(self) -> None:
+        """Write checkpoint.npz if it is time to, or to stop."""
+        if self.stop_requested:
+            self.save()
+            path = self.folder / "checkpoint.npz"
+            at = self.position.iteration
+            raise KeyboardInterrupt(f"interrupted; {path} is saved at iteration {at}, --resume continues from it")
+        if time.monotonic() - self._saved >= self.checkpoint_every:
+            self.save()
+
+    def restore(self, state: Checkpoint) -> None:
+        """Continue from a checkpoint of this folder: rows of log.csv that are newer are dropped.
+
+        Parameters
+        ----------
+        state : Checkpoint
+
+        Raises
+        ------
+        UserError
+            If it does not fit the model and the optimizer.
+        """
+        try:
+            self.model.load_state_dict(state.model)
+            self.optimizer.load_state_dict(state.optimizer)
+            self.model.dropout_rng.bit_generator.state = state.random
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            path = self.folder / "checkpoint.npz"
+            raise UserError(f"{path}: does not fit a {self.config.model} as it is configured ({error})") from error
+        if state.position.batch > len(self.train_loader):
+            raise UserError(
+                f"{self.folder / 'checkpoint.npz'}: stands at batch {state.position.batch}, but an epoch of "
+                f"{self.config.data} has {len(self.train_loader)}; the data set has changed"
+            )
+        self.position = state.position
+        rows = log.read(self.log.path) if self.log.path.exists() else []
+        self.log = Log(self.log.path, [row for row in rows if row["iteration"] <= self.position.iteration])
+
+    def _finite_parameters(self) -> dict[str, np.ndarray]:
+        state = self.model.state_dict()
+        for name, array in state.items():
+            if not np.isfinite(array).all():
+                raise self._diverged(f"{name} is no longer finite")
+        return state
+
+    def _diverged(self, what: str) -> UserError:
+        return UserError(
+            f"{what} in epoch {self.position.epoch + 1}, at or before iteration {self.position.iteration}; train with "
+            f"a smaller --lr (it is {self.config.lr}); {self.folder / 'checkpoint.npz'} holds an earlier state"
+        )
+
+    def _stoppable(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            yield batch
+            self.save_if_due()

@@ -1,0 +1,92 @@
+"""`minifcn evaluate` and `minifcn predict` use a checkpoint that `minifcn train` left."""
+
+import json
+
+import numpy as np
+import pytest
+import small_runs
+from PIL import Image
+
+from minifcn.cli import main
+from minifcn.training import checkpoint
+from minifcn.training.log import read
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    assert small_runs.train(out) == 0
+    return out
+
+
+@pytest.fixture
+def best(run_folder):
+    return str(run_folder / "best.npz")
+
+
+@pytest.fixture
+def palette(best):
+    return np.array(checkpoint.load(best).config.palette, np.uint8)
+
+
+@pytest.fixture
+def photo(tmp_path, rng):
+    """A photograph of 90 x 60 whose camera was held upright: EXIF says to turn it."""
+    path = tmp_path / "photo.jpg"
+    image = Image.fromarray(rng.integers(0, 255, (60, 90, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees
+    image.save(path, exif=exif)
+    return path
+
+
+def test_evaluate_repeats_the_numbers_of_the_training_log(best, run_folder, capsys):
+    assert main(["evaluate", "--checkpoint", best, "--images", "5", "--device", "cpu", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    row = max(read(run_folder / "log.csv"), key=lambda row: row["valid_mean_iu"])
+    names = {"mean IoU": "valid_mean_iu", "pixel accuracy": "valid_acc", "frequency-weighted IoU": "valid_fwavacc"}
+    for name, column in names.items():
+        assert found[name] == row[column]
+    assert found["loss"] == row["valid_loss"]
+    assert found["images"] == 5
+    assert list(found["IoU"]) == list(checkpoint.load(best).config.class_names)
+
+
+def test_evaluate_shows_every_class(best, capsys):
+    assert main(["evaluate", "--checkpoint", best, "--images", "2", "--split", "test", "--device", "cpu"]) == 0
+    output = capsys.readouterr().out
+    assert "mean IoU" in output
+    for name in checkpoint.load(best).config.class_names:
+        assert f"\n{name} " in output
+
+
+@pytest.mark.parametrize("size", [[], ["--full-size"], ["--size", "20x30"]], ids=["as trained", "full", "given"])
+def test_predict_turns_the_photograph_and_keeps_its_size(best, photo, tmp_path, palette, size):
+    out, label = tmp_path / "overlay.png", tmp_path / "label.png"
+    arguments = ["--checkpoint", best, "--out", str(out), "--label", str(label), "--device", "cpu", *size]
+    assert main(["predict", str(photo), *arguments]) == 0
+    with Image.open(label) as picture:
+        assert picture.mode == "P"
+        assert picture.size == (60, 90)
+        classes = np.array(picture)
+        assert classes.max() < len(palette)
+        np.testing.assert_array_equal(np.array(picture.convert("RGB")), palette[classes])
+    with Image.open(out) as picture:
+        assert picture.width == 60
+        assert picture.height > 90  # the legend is below
+
+
+def test_predict_lays_the_colours_over_the_photograph(best, photo, tmp_path, palette):
+    out, label = tmp_path / "overlay.png", tmp_path / "label.png"
+    arguments = ["--checkpoint", best, "--out", str(out), "--label", str(label), "--alpha", "1", "--device", "cpu"]
+    assert main(["predict", str(photo), *arguments]) == 0
+    overlay, classes = np.array(Image.open(out)), np.array(Image.open(label))
+    np.testing.assert_array_equal(overlay[:90], palette[classes])
+
+
+def test_predict_writes_several_photographs_into_a_folder(best, photo, tmp_path):
+    second = tmp_path / "second.png"
+    Image.new("L", (31, 17), 90).save(second)
+    out = tmp_path / "overlays"
+    assert main(["predict", str(photo), str(second), "--checkpoint", best, "--out", str(out), "--device", "cpu"]) == 0
+    assert {path.name for path in out.iterdir()} == {"photo.png", "second.png"}

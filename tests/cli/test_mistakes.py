@@ -1,0 +1,140 @@
+"""What the user got wrong is one line on stderr and exit status 2; nothing is written."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_runs
+
+from minifcn.backend import cuda_problem
+from minifcn.cli import main
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    assert small_runs.train(out, "--epochs", "1") == 0
+    return out
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch, run_folder):
+    """A folder with a checkpoint, bad files, and data sets that miss something; it is the current one."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(run_folder / "best.npz", "best.npz")
+    content = Path("best.npz").read_bytes()
+    Path("cut.npz").write_bytes(content[: len(content) // 2])
+    Path("pickle.npz").write_bytes(pickle.dumps({"epoch": 3}))
+    np.savez("foreign.npz", weights=np.zeros(3))
+    np.savez("object.npz", about=np.array([{"a": 1}], object), allow_pickle=True)
+    Path("empty.jpg").write_bytes(b"")
+    Path("text.jpg").write_text("not a photograph")
+    for folder in ("train", "trainannot", "val", "valannot"):
+        Path("camvid", folder).mkdir(parents=True)
+    Path("file").write_text("in the way")
+    return tmp_path
+
+
+TRAIN = ["train", "--device", "cpu", "--epochs", "1", "--out", "out"]
+PREDICT = ["predict", "photo.jpg", "--out", "out.png", "--device", "cpu"]
+MISTAKES = {
+    "no command": ([], "COMMAND"),
+    "unknown command": (["trian"], "'trian'"),
+    "unknown option": ([*TRAIN, "--learning-rate", "1"], "--learning-rate"),
+    "no --out": (["train"], "--out"),
+    "missing folder": ([*TRAIN, "--data", "camvid:nowhere"], "nowhere"),
+    "empty split": ([*TRAIN, "--data", "camvid:camvid"], "camvid"),
+    "unknown data set": ([*TRAIN, "--data", "cityscapes"], "cityscapes"),
+    "unknown model": ([*TRAIN, "--model", "fcn8"], "fcn32s, fcn16s, fcn8s"),
+    "unknown variant": ([*TRAIN, "--variant", "fast"], "--variant must be aligned or paper"),
+    "unknown optimizer": ([*TRAIN, "--optimizer", "rmsprop"], "--optimizer must be adam or sgd"),
+    "negative learning rate": ([*TRAIN, "--lr", "-0.1"], "--lr must be a number above 0"),
+    "a word for a number": ([*TRAIN, "--lr", "fast"], "--lr"),
+    "no epochs": ([*TRAIN, "--epochs", "0"], "--epochs must be a whole number from 1 up"),
+    "size without x": ([*TRAIN, "--size", "480"], "'480' is not HEIGHTxWIDTH"),
+    "size zero": ([*TRAIN, "--size", "0x32"], "--size"),
+    "width zero": ([*TRAIN, "--width", "0"], "--width must be a number above 0"),
+    "negative width": ([*TRAIN, "--width", "-1"], "--width must be a number above 0"),
+    "scale upside down": ([*TRAIN, "--scale", "2,1"], "--scale must be LOW,HIGH"),
+    "unknown device": ([*TRAIN, "--device", "tpu"], "tpu"),
+    "out is a file": ([*TRAIN, "--images", "2", "--out", "file"], "file"),
+    "nothing to resume": ([*TRAIN, "--resume"], "out/checkpoint.npz: there is no such file"),
+    "evaluate, no checkpoint": (["evaluate", "--checkpoint", "none.npz"], "none.npz: there is no such file"),
+    "evaluate, cut off": (["evaluate", "--checkpoint", "cut.npz"], "cut.npz: not a minifcn checkpoint, or damaged"),
+    "evaluate, a pickle": (["evaluate", "--checkpoint", "pickle.npz"], "pickle.npz: not a minifcn checkpoint"),
+    "evaluate, pickle inside": (["evaluate", "--checkpoint", "object.npz"], "object.npz: about.npy holds pickled"),
+    "evaluate, foreign": (["evaluate", "--checkpoint", "foreign.npz"], "foreign.npz: not a minifcn checkpoint"),
+    "evaluate, split": (["evaluate", "--checkpoint", "best.npz", "--split", "x"], "'x'"),
+    "predict, no photo": ([*PREDICT, "--checkpoint", "best.npz"], "photo.jpg: no such file"),
+    "predict, empty": (["predict", "empty.jpg", "--checkpoint", "best.npz", "--out", "o.png"], "empty.jpg"),
+    "predict, text": (["predict", "text.jpg", "--checkpoint", "best.npz", "--out", "o.png"], "text.jpg"),
+    "predict, foreign": ([*PREDICT, "--checkpoint", "foreign.npz"], "foreign.npz: not a minifcn checkpoint"),
+    "predict to JPEG": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o.jpg"],
+        "--out must end in .png or be a folder, but is o.jpg",
+    ),
+    "predict onto the photo": (
+        ["predict", "a.png", "--checkpoint", "best.npz", "--out", "a.png"],
+        "would replace the photograph itself",
+    ),
+    "two photos, one file": (
+        ["predict", "a.jpg", "b.jpg", "--checkpoint", "best.npz", "--out", "o.png"],
+        "--out must be a folder for 2 photos",
+    ),
+    "two photos, one name": (
+        ["predict", "x/a.jpg", "y/a.jpg", "--checkpoint", "best.npz", "--out", "o"],
+        "two photos have the same name",
+    ),
+    "summary, width zero": (["summary", "--width", "0"], "--width must be a number above 0"),
+    "summary, unknown model": (["summary", "fcn9s"], "did you mean 'fcn8s'"),
+    "alpha of 2": ([*PREDICT, "--checkpoint", "best.npz", "--alpha", "2"], "--alpha"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_nothing_is_written(workspace, capsys, arguments, message):
+    before = small_runs.contents(workspace)
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert output.err.startswith("minifcn: ")
+    assert message in output.err
+    assert small_runs.contents(workspace) == before
+
+
+def test_cuda_without_a_gpu_says_why(workspace, capsys):
+    if not cuda_problem():
+        pytest.skip("this machine has a GPU")
+    assert main([*TRAIN, "--device", "cuda"]) == 2
+    assert cuda_problem() in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_classes_of_another_data_set_are_refused(workspace, capsys, camvid_root):
+    assert main(["evaluate", "--checkpoint", "best.npz", "--data", f"camvid:{camvid_root}"]) == 2
+    assert "was trained on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", "train", "evaluate", "predict", "summary", "gradcheck"])
+def test_help_is_there_and_short(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "-h"])
+    assert stop.value.code == 0
+    assert len(capsys.readouterr().out.splitlines()) < 70
+
+
+def test_a_reader_who_leaves_is_no_error(workspace):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [sys.executable, "-c", "import sys; from minifcn.cli import main; sys.exit(main(sys.argv[1:]))"]
+    arguments = ["evaluate", "--checkpoint", "best.npz", "--images", "1", "--device", "cpu"]
+    with os.fdopen(write_end, "w") as nobody:
+        result = subprocess.run([*command, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 141
+    assert result.stderr == ""

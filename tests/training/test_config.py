@@ -1,0 +1,55 @@
+"""Every setting has a rule, and a wrong value is named."""
+
+import json
+
+import pytest
+
+from minifcn.errors import UserError
+from minifcn.training import Config
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("width", 0),
+        ("width", -0.5),
+        ("width", float("nan")),
+        ("width", "wide"),
+        ("variant", "fast"),
+        ("dropout", 1.0),
+        ("size", (0, 32)),
+        ("size", (32,)),
+        ("crop", (32, 10**6)),
+        ("scale", (2.0, 1.0)),
+        ("scale", (0.0, 1.0)),
+        ("images", 0),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("batch_size", 2.5),
+        ("optimizer", "rmsprop"),
+        ("lr", -0.1),
+        ("lr", 0),
+        ("lr", float("inf")),
+        ("momentum", 1),
+        ("weight_decay", -1e-4),
+        ("seed", -1),
+        ("dtype", "float16"),
+        ("ignore_index", 256),
+        ("std", (1.0, 0.0, 1.0)),
+        ("palette", ((0, 0, 256),)),
+    ],
+)
+def test_a_value_outside_its_rule_is_refused_by_its_option(name, value):
+    option = "--" + name.replace("_", "-")
+    with pytest.raises(UserError, match=f"^{option} must be .*, but is "):
+        Config(**{name: value})
+
+
+def test_every_class_has_a_colour():
+    with pytest.raises(UserError, match="0 colours for 1 class names"):
+        Config(class_names=("sky",))
+
+
+def test_the_settings_survive_json():
+    config = Config(size=(360, 480), scale=(0.5, 2.0), class_names=("sky",), palette=((1, 2, 3),), lr=0.1)
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config

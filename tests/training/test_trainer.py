@@ -1,0 +1,130 @@
+"""Training learns, stops without harm, and continues exactly."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+
+from minifcn import models
+from minifcn.data import Shapes
+from minifcn.errors import UserError
+from minifcn.metrics import ConfusionMatrix
+from minifcn.training import Config, Trainer, checkpoint, paper_groups, recipe
+
+SHAPES = Shapes(4, size=(32, 32))
+CONFIG = Config(
+    size=(32, 32),
+    width=1 / 16,
+    epochs=1,
+    batch_size=2,
+    class_names=SHAPES.class_names,
+    palette=tuple(map(tuple, SHAPES.palette.tolist())),
+)
+
+
+def make_trainer(folder, stream=None, **settings):
+    config = dataclasses.replace(CONFIG, **settings)
+    model = recipe.build_model(config)
+    loaders = recipe.train_loader(config, SHAPES), recipe.valid_loader(config, SHAPES)
+    return Trainer(config, model, recipe.build_optimizer(config, model), *loaders, folder, stream=stream)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_the_loss_falls(tmp_path, optimizer):
+    trainer = make_trainer(tmp_path, epochs=8, optimizer=optimizer, lr={"adam": 3e-3, "sgd": 0.1}[optimizer], dropout=0)
+    trainer.fit()
+    losses = [row["train_loss"] for row in trainer.log.rows]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_same_seed_gives_the_same_network(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        make_trainer(tmp_path / name).fit()
+    first, second = (checkpoint.load(tmp_path / name / "checkpoint.npz") for name in ("first", "second"))
+    for name in first.model:
+        np.testing.assert_array_equal(first.model[name], second.model[name], err_msg=name)
+
+
+def test_float64_trains_in_float64(tmp_path):
+    make_trainer(tmp_path, dtype="float64").fit()
+    state = checkpoint.load(tmp_path / "checkpoint.npz")
+    assert {array.dtype.name for array in state.model.values()} == {"float64"}
+
+
+def test_best_is_the_highest_mean_iou_of_the_log(tmp_path):
+    trainer = make_trainer(tmp_path, epochs=4)
+    trainer.fit()
+    best = checkpoint.load(tmp_path / "best.npz")
+    assert best.position.best_mean_iou == max(row["valid_mean_iu"] for row in trainer.log.rows)
+    assert trainer.log.rows[best.position.epoch]["valid_mean_iu"] == best.position.best_mean_iou
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
+    trainer = make_trainer(tmp_path, optimizer="sgd", lr=1e30, epochs=9)
+    with pytest.raises(UserError, match=r"(loss became|no longer finite).*smaller --lr"):
+        trainer.fit()
+    state = checkpoint.load(tmp_path / "checkpoint.npz")
+    assert all(np.isfinite(array).all() for array in state.model.values())
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_parameters_that_explode_in_the_last_step_are_neither_logged_nor_kept_as_the_best(tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def exploding(self, batch):
+        loss = step(self, batch)
+        next(self.model.parameters()).data[...] = np.inf
+        return loss
+
+    monkeypatch.setattr(Trainer, "step", exploding)
+    trainer = make_trainer(tmp_path)
+    trainer.train_epoch()
+    with pytest.raises(UserError, match=r"conv1_1.weight is no longer finite .* smaller --lr"):
+        trainer.finish_epoch(ConfusionMatrix(CONFIG.num_classes), valid_loss=0.5, seconds=1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    make_trainer(tmp_path).fit()
+    state = checkpoint.load(tmp_path / "checkpoint.npz")
+    with pytest.raises(UserError, match="does not fit a fcn32s"):
+        make_trainer(tmp_path, model="fcn32s").restore(state)
+
+
+@pytest.mark.parametrize("random", [{}, [], {"bit_generator": "MT19937"}, {"bit_generator": "PCG64", "state": 1}])
+def test_damaged_random_numbers_are_refused(tmp_path, random):
+    make_trainer(tmp_path).save()
+    state = checkpoint.load(tmp_path / "checkpoint.npz")
+    state.random = random
+    with pytest.raises(UserError, match="does not fit"):
+        make_trainer(tmp_path).restore(state)
+
+
+def test_progress_in_a_file_is_whole_lines(tmp_path):
+    stream = io.StringIO()
+    make_trainer(tmp_path, stream=stream).fit()
+    assert "\r" not in stream.getvalue()
+    assert stream.getvalue().startswith("epoch 1/1  training loss ")
+
+
+def test_progress_on_a_terminal_is_a_bar_with_loss_and_time_left(tmp_path):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    make_trainer(tmp_path, stream=stream).fit()
+    assert "epoch 1/1" in stream.getvalue()
+    assert "loss " in stream.getvalue()
+    assert " left]" in stream.getvalue()
+
+
+def test_paper_groups_double_the_learning_rate_of_biases_and_leave_fixed_weights_out():
+    model = models.create("fcn8s", num_classes=3, variant="paper", width=1 / 16)
+    weights, biases = paper_groups(model, lr=0.1, weight_decay=0.01)
+    assert (weights["lr"], weights["weight_decay"]) == (0.1, 0.01)
+    assert (biases["lr"], biases["weight_decay"]) == (0.2, 0.0)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert all(names[id(p)].endswith("bias") for p in biases["params"])
+    assert len(weights["params"]) == len(biases["params"]) == 18  # 15 convolutions of VGG16, three score layers
+    assert not any("upscore" in names[id(p)] for p in weights["params"])
