@@ -9,6 +9,7 @@ from minifcn import functional, models, nn, optim
 from minifcn.autograd import Tensor, grad, no_grad
 from minifcn.backend import array_module, cuda_problem, to_device, to_host
 from minifcn.compute.algorithm import algorithm
+from minifcn.gradcheck import gradcheck, gradcheck_arrays
 
 if TYPE_CHECKING:
     from minifcn import data, explain, metrics, pictures, training

@@ -68,9 +68,7 @@ def add_parser(commands: Any) -> None:
     group.add_argument("--lr", type=float, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
     group.add_argument("--momentum", type=float, help=f"of sgd (default {new.momentum})")
     group.add_argument("--weight-decay", type=float, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
-    group.add_argument(
-        "--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)"
-    )
+    group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
     group.add_argument("--seed", type=int, help=f"of weights, order, augmentation and dropout (default {new.seed})")
     arguments.add_device(group)
 

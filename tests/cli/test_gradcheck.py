@@ -1,17 +1,51 @@
 """`minifcn gradcheck` prints a line for each check; its exit status says whether all passed."""
 
-import sys
-from types import ModuleType, SimpleNamespace
-
+import numpy as np
 import pytest
 
+from minifcn.autograd import operation
 from minifcn.cli import main
+from minifcn.gradcheck import operations
 
 
-@pytest.mark.parametrize(("ok", "status", "word"), [(True, 0, "ok"), (False, 1, "WRONG")])
-def test_the_exit_status_is_1_if_a_gradient_is_wrong(monkeypatch, capsys, ok, status, word):
-    room = ModuleType("minifcn.gradcheck")
-    room.check_all = lambda: iter([("conv2d", SimpleNamespace(ok=ok, max_error=2e-9))])
-    monkeypatch.setitem(sys.modules, "minifcn.gradcheck", room)
-    assert main(["gradcheck"]) == status
-    assert capsys.readouterr().out.splitlines()[1].split() == ["conv2d", "2.0e-09", word]
+@operation
+def wrong_square(x):
+    def backward(gy):
+        return (gy * x,)
+
+    return x.data**2, backward
+
+
+def test_operations_and_networks_pass(capsys):
+    assert main(["gradcheck", "conv2d", "fcn8s, aligned"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == [
+        "conv2d",
+        "conv2d, stride, padding, dilation, groups",
+        "fcn8s, aligned",
+    ]
+    assert all(line.endswith("ok") for line in lines[1:])
+
+
+def test_a_wrong_gradient_is_shown_with_its_report_and_exit_status_1(monkeypatch, capsys):
+    monkeypatch.setattr(operations, "CASES", [("square", wrong_square, [(2, 3)])])
+    assert main(["gradcheck", "square"]) == 1
+    output = capsys.readouterr().out
+    assert "WRONG" in output
+    assert "0.5 times the right one" in output
+
+
+@pytest.mark.parametrize(("arguments", "words"), [(["nosuch"], "begins with nosuch"), (["--seed", "-1"], "--seed")])
+def test_mistakes(arguments, words, capsys):
+    assert main(["gradcheck", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_points_depend_on_the_seed(capsys):
+    tables = []
+    for seed in ("0", "0", "1"):
+        main(["gradcheck", "exp", "--seed", seed])
+        tables.append(capsys.readouterr().out.split()[8:10])
+    assert tables[0] == tables[1]
+    assert tables[0] != tables[2]
+    assert np.isfinite(float(tables[0][0]))

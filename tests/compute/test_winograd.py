@@ -1,0 +1,95 @@
+"""Winograd's 3x3 convolution gives what im2col gives."""
+
+import numpy as np
+import pytest
+
+from minifcn.compute import convolution, winograd
+from minifcn.compute.algorithm import choose
+from minifcn.compute.window import Window
+
+SIZES = [(1, 1), (3, 3), (4, 4), (5, 4), (7, 9), (12, 5), (17, 33)]  # multiples of the 4x4 blocks, and none
+PADDINGS = [(0, 0), (1, 1), (1, 2), (2, 1), (3, 0), (100, 100)]
+
+
+def random_map(rng, *shape, dtype="float64"):
+    """A map with the given shape (N, C, H, W), channels-last in memory."""
+    n, c, h, w = shape
+    return rng.standard_normal((n, h, w, c)).astype(dtype).transpose(0, 3, 1, 2)
+
+
+def test_one_dimension_by_hand():
+    """Four outputs of a kernel of three, with six multiplications."""
+    bt, g, at = (np.array(matrix, float) for matrix in (winograd.BT, winograd.G, winograd.AT))
+    d, w = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), np.array([10.0, 20.0, 30.0])
+    np.testing.assert_allclose(at @ ((g @ w) * (bt @ d)), [140.0, 200.0, 260.0, 320.0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("padding", PADDINGS, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_it_equals_im2col(size, padding, rng):
+    window = Window((3, 3), padding=padding)
+    if min(size[0] + 2 * padding[0], size[1] + 2 * padding[1]) < 3:
+        pytest.skip("the kernel does not fit on this map")
+    x, weight = random_map(rng, 2, 5, *size), rng.standard_normal((4, 5, 3, 3))
+    y = random_map(rng, 2, 4, *window.output_size(size))
+    np.testing.assert_allclose(
+        winograd.convolve(x, weight, window), convolution.convolve(x, weight, window), rtol=0, atol=1e-11
+    )
+    np.testing.assert_allclose(
+        winograd.convolve_transposed(y, weight, window, size),
+        convolution.convolve_transposed(y, weight, window, size),
+        rtol=0,
+        atol=1e-11,
+    )
+    np.testing.assert_allclose(
+        winograd.convolve_weight(x, y, window), convolution.convolve_weight(x, y, window), rtol=0, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("window", [Window((1, 1)), Window((3, 3), (2, 2)), Window((3, 3), dilation=(2, 2))], ids=str)
+def test_other_windows_are_left_to_im2col(window, rng):
+    x, weight = random_map(rng, 1, 2, 9, 8), rng.standard_normal((3, 2, *window.kernel))
+    expected = convolution.convolve(x, weight, window)
+    np.testing.assert_allclose(winograd.convolve(x, weight, window), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [(64, 64, 56), (256, 256, 28), (512, 512, 28)], ids=str)
+def test_float32_is_within_2e_5_of_the_largest_value(channels, rng):
+    c, o, n = channels
+    x, weight = random_map(rng, 1, c, n, n, dtype="float32"), random_map(rng, o, c, 3, 3, dtype="float32")
+    window = Window((3, 3), padding=(1, 1))
+    exact = convolution.convolve(x.astype("float64"), weight.astype("float64"), window)
+    assert abs(winograd.convolve(x, weight, window) - exact).max() < 2e-5 * abs(exact).max()
+
+
+def test_inputs_of_any_layout_are_left_as_they_are(rng):
+    x, weight = rng.standard_normal((2, 5, 9, 14))[:, ::2, ::-1, ::2], rng.standard_normal((4, 3, 3, 3))
+    before = x.copy(), weight.copy()
+    window = Window((3, 3), padding=(1, 1))
+    np.testing.assert_allclose(
+        winograd.convolve(x, weight, window), convolution.convolve(x, weight, window), atol=1e-12, rtol=0
+    )
+    assert np.array_equal(x, before[0])
+    assert np.array_equal(weight, before[1])
+
+
+class TestTheChoice:
+    VGG = Window((3, 3), padding=(1, 1))
+
+    def chosen(self, dtype="float32", window=VGG, channels=64, outputs=64, size=(56, 56)):
+        room = choose(np.empty((1, channels, 1, 1), dtype), window, size, channels, outputs)
+        return room.__name__.rpartition(".")[2]
+
+    def test_float64_is_computed_as_defined(self):
+        assert self.chosen(dtype="float64") == "convolution"
+
+    def test_vgg_layers_take_winograd(self):
+        assert self.chosen() == "winograd"
+
+    @pytest.mark.parametrize(
+        "case",
+        [{"channels": 3}, {"outputs": 21}, {"size": (14, 14)}, {"window": Window((1, 1))}, {"window": Window((7, 7))}],
+        ids=str,
+    )
+    def test_few_channels_few_pixels_and_other_kernels_take_strips(self, case):
+        assert self.chosen(**case) == "strips"
