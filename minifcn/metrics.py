@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -54,8 +53,16 @@ class ConfusionMatrix:
         ------
         ValueError
             If the shapes differ, or a pixel that counts has a label or a prediction that is no class.
+        TypeError
+            If they are not integers, for example the scores instead of their argmax.
         """
         labels, predictions = np.asarray(labels), np.asarray(predictions)
+        for name, array in (("labels", labels), ("predictions", predictions)):
+            if array.dtype.kind not in "iu":
+                raise TypeError(
+                    f"ConfusionMatrix: {name} are class indices, integers, but their dtype is {array.dtype}; "
+                    "take scores.argmax(axis=1)"
+                )
         if labels.shape != predictions.shape:
             raise ValueError(
                 f"ConfusionMatrix: labels have shape {labels.shape} and predictions {predictions.shape}; "
@@ -85,9 +92,14 @@ class ConfusionMatrix:
         return float(_ratio(self._right.sum(), self._truth.sum()))
 
     @property
+    def class_accuracy(self) -> np.ndarray:
+        """n[i, i] / t[i] for each class; nan for one that no label has."""
+        return _ratio(self._right, self._truth)
+
+    @property
     def mean_accuracy(self) -> float:
-        """Mean over the classes of n[i, i] / t[i]."""
-        return _mean(_ratio(self._right, self._truth))
+        """Mean of `class_accuracy` over the classes."""
+        return _mean(self.class_accuracy)
 
     @property
     def iou(self) -> np.ndarray:
@@ -115,13 +127,14 @@ class ConfusionMatrix:
         Returns
         -------
         float, or float64 array (num_classes,)
-            As scikit-learn does, a class that was never predicted counts as 0 in a weighted mean.
+            As in scikit-learn with ``zero_division=0``: where the number is 0/0 it is 0, and counts; a class that is
+            neither in the labels nor in the predictions is nan, and does not.
         """
-        return self._average(_ratio(self._right, self._predicted), average)
+        return self._average(self._share_of(self._predicted), average)
 
     def recall(self, average: str | None = "weighted") -> Any:
-        """n[i, i] / t[i]: how much of class i was found; `average` as in `precision`."""
-        return self._average(_ratio(self._right, self._truth), average)
+        """n[i, i] / t[i]: how much of class i was found; `average` and 0/0 as in `precision`."""
+        return self._average(self._share_of(self._truth), average)
 
     def f1(self, average: str | None = "weighted") -> Any:
         """Harmonic mean of precision and recall, 2 n[i, i] / (t[i] + Σ_j n[j, i]); `average` as in `precision`."""
@@ -155,6 +168,11 @@ class ConfusionMatrix:
     def _predicted(self) -> np.ndarray:
         return self.matrix.sum(axis=0)
 
+    def _share_of(self, total: np.ndarray) -> np.ndarray:
+        """What is right of `total`, for each class: 0 of 0 is 0, but nan for a class that is in neither."""
+        occurs = self._truth + self._predicted > 0
+        return _ratio(self._right, np.where(occurs, total.clip(min=1), 0))
+
     def _average(self, values: np.ndarray, average: str | None) -> Any:
         if average is None:
             return values
@@ -171,6 +189,5 @@ def _ratio(a: Any, b: Any) -> np.ndarray:
 
 
 def _mean(values: np.ndarray) -> float:
-    with warnings.catch_warnings():  # NumPy warns where all is nan; then nan is the answer
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return float(np.nanmean(values))
+    counted = values[~np.isnan(values)]
+    return float(counted.mean()) if counted.size else float("nan")

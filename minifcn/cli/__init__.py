@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
+import minifcn
 from minifcn.cli import evaluate, gradcheck, predict, summary, train
 from minifcn.errors import UserError
 
@@ -24,6 +26,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     parser = _Parser(prog="minifcn", description="Fully convolutional networks for segmentation, in NumPy.")
+    parser.add_argument("--version", action="version", version=f"minifcn {minifcn.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     for command in COMMANDS:
         command.add_parser(commands)
@@ -44,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0; 1 if a gradient check fails; 2 for what the user can put right, after one line on stderr;
         130 after Ctrl-C; 141 if nobody reads the output any more.
     """
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of what the data room reports in one line
     try:
         args = build_parser().parse_args(argv)
         status = args.run(args)

@@ -14,7 +14,7 @@ def class_table(matrix: ConfusionMatrix, class_names: Sequence[str]) -> str:
     pixels = matrix.matrix.sum(axis=1)
     width = max(len("class"), *map(len, class_names)) + 2
     lines = [f"{'class':<{width}}{'IoU':>8}{'accuracy':>10}{'pixels':>9}"]
-    for name, iou, accuracy, count in zip(class_names, matrix.iou, matrix.recall(average=None), pixels, strict=True):
+    for name, iou, accuracy, count in zip(class_names, matrix.iou, matrix.class_accuracy, pixels, strict=True):
         share = count / max(1, pixels.sum())
         lines.append(f"{name:<{width}}{_number(iou):>8}{_number(accuracy):>10}{share:>9.2%}")
     return "\n".join(lines)

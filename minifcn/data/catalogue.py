@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import os
+from collections.abc import Callable
 from typing import Any
 
 from minifcn.data.camvid import CamVid
-from minifcn.data.dataset import Dataset
+from minifcn.data.dataset import Dataset, unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
 from minifcn.errors import UserError
 
-_SHAPES_LENGTHS = {"train": 1000, "val": 100, "test": 100}
+_SHAPES_LENGTHS = {"train": 2000, "val": 100, "test": 100}
 
 
 def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
@@ -20,7 +22,8 @@ def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
     Parameters
     ----------
     spec : str
-        "shapes", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit).
+        "shapes", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit); a shell leaves a ~ in it as it is, so that it
+        is expanded here.
     split : str
         "train", "val" ...
     **options
@@ -56,29 +59,32 @@ def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
     for option in options:
         if option not in known:
             raise UserError(f"the data set {name} has no option {option!r}; it has: {', '.join(known) or 'none'}")
-    return opener(path, split, **options)
+    return opener(os.path.expanduser(path), split, **options)
 
 
-def _open_shapes(path: str, split: str, length: int | None = None, size: tuple[int, int] = (96, 96),
-                 num_classes: int = 6, seed: int = 0) -> Shapes:  # fmt: skip
+def _open_shapes(
+    path: str,
+    split: str,
+    length: int | None = None,
+    size: int | tuple[int, int] = (96, 96),
+    num_classes: int = 6,
+    seed: int = 0,
+) -> Shapes:
     splits = list(_SHAPES_LENGTHS)
     if split not in splits:
-        raise UserError(f"shapes: there is no split {split!r}; there are: {', '.join(splits)}")
+        raise unknown_split(split, splits, "shapes")
     # Seed 0 gives the splits the generators 0, 1, 2; seed 1 gives 3, 4, 5: no picture is ever in two of them.
     generator = len(splits) * seed + splits.index(split)
     return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)
-
-
-def _open_camvid(path: str, split: str) -> CamVid:
-    return CamVid(path, split)
 
 
 def _open_voc(path: str, split: str, year: int | str = 2012) -> VOCSegmentation:
     return VOCSegmentation(path, year, split)
 
 
-_OPENERS = {
+# How the command line writes each data set, and what opens it.
+_OPENERS: dict[str, tuple[str, Callable[..., Dataset]]] = {
     "shapes": ("shapes", _open_shapes),
-    "camvid": ("camvid:PATH", _open_camvid),
+    "camvid": ("camvid:PATH", CamVid),
     "voc": ("voc:PATH", _open_voc),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,10 +80,13 @@ class FolderDataset(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         image_path, label_path = self.pairs[index]
-        image, label = read_image(image_path), self._read_label(label_path)
+        # A label has no EXIF orientation: its pixels go with the pixels of the image as they are stored.
+        image, label = read_image(image_path, upright=False), self._read_label(label_path)
         if label.shape != image.shape[:2]:
-            raise UserError(f"{label_path}: a label has the size of its image, but it is {_size(label)} and "
-                            f"{image_path} is {_size(image)} (width x height); scale the label with nearest neighbour")  # fmt: skip
+            raise UserError(
+                f"{label_path}: a label has the size of its image, but it is {_size(label)} and "
+                f"{image_path} is {_size(image)} (width x height); scale the label with nearest neighbour"
+            )
         check_label(label, self.num_classes, self.ignore_index, str(label_path))
         return Sample(image, label, image_path.stem, self.ignore_index)
 
@@ -109,9 +112,9 @@ def check_label(label: np.ndarray, num_classes: int, ignore_index: int, source: 
 
     Examples
     --------
-    >>> check_label(np.array([[0, 1], [255, 7]]), 3, 255, "a.png")
+    >>> check_label(np.array([[0, 1], [255, 7]]), 3, 255, "a")
     Traceback (most recent call last):
-    minifcn.errors.UserError: a.png: label value 7 at row 1, column 1 is out of range; allowed are 0..2 and 255 (ignored)
+    minifcn.errors.UserError: a: label value 7 at row 1, column 1 is out of range; allowed are 0..2 and 255 (ignored)
     """
     if label.ndim != 2 or label.dtype.kind not in "iu":
         raise UserError(f"{source}: a label is an integer array (H, W), but this one is {label.dtype} {label.shape}")
@@ -119,25 +122,28 @@ def check_label(label: np.ndarray, num_classes: int, ignore_index: int, source: 
     if wrong.any():
         row, column = np.argwhere(wrong)[0].tolist()
         ignored = f" and {ignore_index} (ignored)" if not 0 <= ignore_index < num_classes else ""
-        raise UserError(f"{source}: label value {label[row, column]} at row {row}, column {column} is out of range; "
-                        f"allowed are 0..{num_classes - 1}{ignored}")  # fmt: skip
+        raise UserError(
+            f"{source}: label value {label[row, column]} at row {row}, column {column} is out of range; "
+            f"allowed are 0..{num_classes - 1}{ignored}"
+        )
 
 
 def check_folder(root: Path) -> None:
-    """Raise if the folder of a data set is missing."""
+    """Raise a UserError if the folder of a data set is missing."""
     if not root.is_dir():
         found = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"{root}: the folder of the data set {found}; give the path of the unpacked data set")
+        raise UserError(f"{root}: the folder of the data set {found}; give its path")
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images of a folder in the order of their names."""
-    return sorted(path for path in folder.iterdir()
-                  if path.suffix.lower() in _SUFFIXES and not path.name.startswith("."))  # fmt: skip
+    """Give the images of a folder in the order of their names."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+    )
 
 
 def check_pairs(pairs: Sequence[tuple[Path, Path]], split: str, source: Path) -> None:
-    """Raise if a split is empty or files of it are missing."""
+    """Raise a UserError if a split is empty or files of it are missing."""
     if not pairs:
         raise UserError(
             f"{source}: the split {split!r} has no images; look whether the data set was unpacked completely"
@@ -145,13 +151,15 @@ def check_pairs(pairs: Sequence[tuple[Path, Path]], split: str, source: Path) ->
     for kind, paths in zip(("image", "label"), zip(*pairs, strict=True), strict=True):
         missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise UserError(f"{source}: {len(missing)} of {len(pairs)} {kind}s of the split {split!r} are missing, "
-                            f"the first is {missing[0]}; add the files or remove the others of the pair")  # fmt: skip
+            raise UserError(
+                f"{source}: {len(missing)} of {len(pairs)} {kind}s of the split {split!r} are missing, "
+                f"the first is {missing[0]}; add the files or remove the others of the pair"
+            )
 
 
-def unknown_split(split: str, splits: Sequence[str], source: Path) -> UserError:
-    """The error for a split that is not there, with those that are."""
-    return UserError(f"{source}: there is no split {split!r}; there are: {', '.join(sorted(splits)) or 'none'}")
+def unknown_split(split: str, splits: Iterable[str], source: str | Path) -> UserError:
+    """Make the error for a split that is not there, naming those that are."""
+    return UserError(f"{source}: there is no split {split!r}; there are: {', '.join(splits) or 'none'}")
 
 
 def _size(array: np.ndarray) -> str:

@@ -6,22 +6,33 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from minifcn.errors import UserError
 
 MAX_MEGAPIXELS = 80
 # Only formats that Pillow decodes itself: some others start external programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read an image file as RGB, turned upright as its EXIF orientation says.
+def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndarray:
+    """Read an image file as RGB.
 
     Parameters
     ----------
     path : str or path
         A PNG, JPEG, BMP, GIF, PPM, TIFF or WebP file of at most `MAX_MEGAPIXELS` megapixels.
+    upright : bool
+        Turn the image as its EXIF orientation says; without, its pixels are as they are stored.
 
     Returns
     -------
@@ -34,9 +45,11 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """
     image = _decode(path)
     if image.mode.startswith(("I", "F")):
-        raise UserError(f"{path}: images need 8 bits a channel, but this one has Pillow's mode {image.mode!r}; "
-                        "convert it to 8 bits first")  # fmt: skip
-    return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        raise UserError(
+            f"{path}: images need 8 bits a channel, but this one has Pillow's mode {image.mode!r}; "
+            "convert it to 8 bits first"
+        )
+    return np.array((_turned(image) if upright else image).convert("RGB"))
 
 
 def read_index_label(path: str | os.PathLike[str]) -> np.ndarray:
@@ -58,8 +71,10 @@ def read_index_label(path: str | os.PathLike[str]) -> np.ndarray:
     """
     image = _decode(path)
     if image.mode not in ("L", "P"):
-        raise UserError(f"{path}: a label needs one 8-bit class index a pixel (Pillow's mode L or P), but this file has "
-                        f"mode {image.mode!r}; save the class indices, not their colours")  # fmt: skip
+        raise UserError(
+            f"{path}: a label needs one 8-bit class index a pixel (Pillow's mode L or P), but this file has "
+            f"mode {image.mode!r}; save the class indices, not their colours"
+        )
     return np.array(image)
 
 
@@ -85,8 +100,10 @@ def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.n
     """
     image = _decode(path)
     if image.mode not in ("RGB", "RGBA", "P"):
-        raise UserError(f"{path}: a label of this data set needs class colours (Pillow's mode RGB), but this file has "
-                        f"mode {image.mode!r}; save the colours of class_dict.csv")  # fmt: skip
+        raise UserError(
+            f"{path}: a label of this data set needs class colours (Pillow's mode RGB), but this file has "
+            f"mode {image.mode!r}; save the colours of class_dict.csv"
+        )
     colours = np.array(image.convert("RGB"))
     codes, known = _colour_codes(colours), _colour_codes(palette)
     order = np.argsort(known)
@@ -95,9 +112,21 @@ def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.n
     wrong = known[label] != codes
     if wrong.any():
         row, column = np.argwhere(wrong)[0].tolist()
-        raise UserError(f"{path}: the colour {tuple(colours[row, column].tolist())} at row {row}, column {column} is not "
-                        "in class_dict.csv; save labels without smoothing or JPEG compression, or add the class")  # fmt: skip
+        raise UserError(
+            f"{path}: the colour {tuple(colours[row, column].tolist())} at row {row}, column {column} is not "
+            "in class_dict.csv; save labels without smoothing or JPEG compression, or add the class"
+        )
     return label.astype(np.uint8)
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The image turned by its EXIF orientation; if the EXIF data are damaged, as it is stored."""
+    # ImageOps.exif_transpose would also write the EXIF data anew, and fails on what some cameras put there.
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:
+        return image
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
 def _colour_codes(colours: np.ndarray) -> np.ndarray:
@@ -124,8 +153,9 @@ def _decode(path: str | os.PathLike[str]) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(f"{path}: the image has {too_large}") from None
-    except (
-        Exception
-    ) as error:  # a damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
-        raise UserError(f"{path}: not a readable image ({' '.join(str(error).split())}); "
-                        "the file may be truncated: copy or download it again") from None  # fmt: skip
+    # A damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
+    except Exception as error:
+        raise UserError(
+            f"{path}: not a readable image ({' '.join(str(error).split())}); "
+            "the file may be truncated: copy or download it again"
+        ) from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -115,24 +116,24 @@ class DataLoader:
             An exception in the background thread is raised here; `close()` stops the thread.
         """
         if number < 0 or not 0 <= start <= len(self):
-            raise ValueError(f"DataLoader.epoch: number is at least 0 and start is 0..{len(self)} (the batches of an "
-                             f"epoch), got number={number}, start={start}")  # fmt: skip
+            raise ValueError(
+                f"DataLoader.epoch: number is at least 0 and start is 0..{len(self)} (the batches of an "
+                f"epoch), got number={number}, start={start}"
+            )
         order = np.arange(len(self.dataset))
         if self.shuffle:
             np.random.default_rng([_ORDER, self.seed, number]).shuffle(order)
-        todo = deque(order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self)))
-        return self._load_ahead(number, todo) if self.prefetch else (self._load(number, batch) for batch in todo)
+        batches = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self))]
+        return self._load_ahead(number, batches) if self.prefetch else (self._load(number, batch) for batch in batches)
 
-    def _load_ahead(self, epoch: int, todo: deque[np.ndarray]) -> Generator[Batch, None, None]:
+    def _load_ahead(self, epoch: int, batches: list[np.ndarray]) -> Generator[Batch, None, None]:
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minifcn-loader")
-        loading: deque[Future[Batch]] = deque()
+        submitted = (pool.submit(self._load, epoch, batch) for batch in batches)
+        loading = deque(islice(submitted, self.prefetch))
         try:
-            while todo or loading:
-                while todo and len(loading) < self.prefetch:
-                    loading.append(pool.submit(self._load, epoch, todo.popleft()))
+            while loading:
                 batch = loading.popleft().result()
-                if todo:  # keep the thread busy while the consumer works
-                    loading.append(pool.submit(self._load, epoch, todo.popleft()))
+                loading.extend(islice(submitted, 1))  # keeps the thread busy while the consumer works
                 yield batch
         finally:
             pool.shutdown(cancel_futures=True)

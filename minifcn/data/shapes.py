@@ -1,6 +1,6 @@
 """Shapes: pictures of discs, squares, triangles ... that are drawn when they are asked for.
 
-Nothing to download, and the labels are exact. A shape is a function that tells for each point how far outside it lies;
+Nothing to download, and the labels are exact. A form is a function that tells for each point how far outside it lies;
 colour, texture, size, place and rotation are random, so only the form gives the class away.
 """
 
@@ -13,9 +13,11 @@ from collections.abc import Callable
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample
+from minifcn.errors import UserError
 
-# f(u, v) <= 0 inside a shape of radius 1 around the origin; near the edge, |f| is the distance to it.
-Outside = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# f(u, v) <= 0 inside a form of radius 1 around the origin; near the edge, |f| is the distance to it.
+Form = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_REACH = 1.2  # no form has a point farther from the origin
 
 
 def _disc(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -31,12 +33,12 @@ def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _ring(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.abs(np.sqrt(u * u + v * v) - 0.73) - 0.25
+    return np.abs(np.sqrt(u * u + v * v) - 0.7) - 0.28
 
 
 def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     long, short = np.maximum(np.abs(u), np.abs(v)), np.minimum(np.abs(u), np.abs(v))
-    return np.maximum(long - 1.0, short - 0.32)
+    return np.maximum(long - 1.0, short - 0.36)
 
 
 def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -51,11 +53,11 @@ def _crescent(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 def _along_normals(u: np.ndarray, v: np.ndarray, count: int) -> np.ndarray:
     """The coordinate of each point along `count` directions evenly around the circle."""
     angles = [2 * math.pi * k / count for k in range(count)]
-    return np.stack([np.float32(math.cos(a)) * u + np.float32(math.sin(a)) * v for a in angles])
+    return np.stack([math.cos(angle) * u + math.sin(angle) * v for angle in angles])
 
 
 # Name, colour in label pictures, form.
-_CLASSES: tuple[tuple[str, tuple[int, int, int], Outside | None], ...] = (
+_CLASSES: tuple[tuple[str, tuple[int, int, int], Form | None], ...] = (
     ("background", (40, 42, 54), None),
     ("disc", (230, 85, 80), _disc),
     ("square", (75, 145, 235), _square),
@@ -76,12 +78,17 @@ class Shapes(Dataset):
     ----------
     length : int
         How many pictures.
-    size : (height, width)
-        In pixels, at least 16. Radii are 15 to 26 % of the shorter side.
+    size : (height, width), or int for a square
+        In pixels, at least 16. Radii are 20 to 30 % of the shorter side.
     num_classes : int, 2..8
         Background, disc, square, triangle, ring, cross, star, crescent; the first `num_classes` of them.
     seed : int
         Another seed gives other pictures.
+
+    Raises
+    ------
+    UserError
+        If an argument is out of range.
 
     Examples
     --------
@@ -93,18 +100,19 @@ class Shapes(Dataset):
     ((96, 96, 3), (96, 96), 'shapes-0-3')
     """
 
-    def __init__(self, length: int, size: tuple[int, int] = (96, 96), num_classes: int = 6, seed: int = 0):
+    def __init__(self, length: int, size: int | tuple[int, int] = (96, 96), num_classes: int = 6, seed: int = 0):
+        height, width = (size, size) if isinstance(size, int) else size
         for name, value, low, high in (
             ("length", length, 1, math.inf),
-            ("size", min(size), 16, math.inf),
+            ("size", min(height, width), 16, math.inf),
             ("num_classes", num_classes, 2, len(_CLASSES)),
             ("seed", seed, 0, math.inf),
         ):
             if not low <= value <= high:
-                raise ValueError(f"Shapes: {name} is at least {low}" + f" and at most {high}" * (high < math.inf)
-                                 + f", got {value}")  # fmt: skip
+                upper = f" and at most {high}" if high < math.inf else ""
+                raise UserError(f"Shapes: {name} is at least {low}{upper}, got {value}")
         self.length = length
-        self.size = size
+        self.size = height, width
         self.seed = seed
         names, palette, self._forms = zip(*_CLASSES[:num_classes], strict=True)
         self.class_names = names
@@ -124,16 +132,20 @@ class Shapes(Dataset):
 
 
 def _places(size: tuple[int, int], rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """Centres and radii of the shapes: they may overlap, but not so far that one hides another."""
+    """Centres and radii of the shapes, from large to small.
+
+    Shapes may overlap, but none hides another: two centres are farther apart than 0.8 (r₁ + r₂), which is at
+    least 1.6 min(r₁, r₂); so what is drawn later never reaches the centre of what was there before.
+    """
     height, width = size
     shorter = min(size)
     places: list[tuple[float, float, float]] = []
-    for _ in range(round(8 * height * width / shorter**2)):
-        radius = shorter * rng.uniform(0.15, 0.26)
-        y, x = rng.uniform(0.6 * radius, np.subtract(size, 0.6 * radius))
-        if all(math.hypot(y - other_y, x - other_x) > 0.8 * (radius + other) for other_y, other_x, other in places):
+    for _ in range(round(12 * height * width / shorter**2)):
+        radius = shorter * rng.uniform(0.2, 0.3)
+        y, x = (rng.uniform(0.75 * radius, length - 0.75 * radius) for length in size)
+        if all(math.dist((y, x), other[:2]) > 0.8 * (radius + other[2]) for other in places):
             places.append((y, x, radius))
-    return places
+    return sorted(places, key=lambda place: -place[2])
 
 
 class _Picture:
@@ -144,32 +156,34 @@ class _Picture:
         self.y, self.x = np.mgrid[: size[0], : size[1]].astype(np.float32)
         self.label = np.zeros(size, np.uint8)
         dark = rng.random() < 0.5
-        self.values = (0.6, 1.0) if dark else (0.25, 0.65)  # of the shapes: they stand out from the background
+        self.values = (0.65, 1.0) if dark else (0.3, 0.7)  # of the shapes: they stand out from the background
         grounds = (0.15, 0.35) if dark else (0.8, 0.95)
         first, second = (_colour(rng.random(), rng.uniform(0.05, 0.35), rng.uniform(*grounds)) for _ in range(2))
-        self.image = self._blend(first, second, self._texture(self.y, self.x, 2))
+        self.image = _blend(first, second, self._texture(self.y, self.x, 2))
 
-    def draw(self, kind: int, outside: Outside, y: float, x: float, radius: float) -> None:
+    def draw(self, kind: int, form: Form, y: float, x: float, radius: float) -> None:
         """Paint one shape over what is there, turned at random, in two colours of one hue."""
         angle, hue = self.rng.uniform(0, 2 * math.pi), self.rng.random()
-        cos, sin = np.float32(math.cos(angle) / radius), np.float32(math.sin(angle) / radius)
-        down, right = self.y - np.float32(y), self.x - np.float32(x)
-        u, v = cos * right + sin * down, cos * down - sin * right
-        inside = outside(u, v) <= 0
-        saturation, value = self.rng.uniform(0.4, 0.9), self.rng.uniform(*self.values)
+        saturation, value = self.rng.uniform(0.5, 0.95), self.rng.uniform(*self.values)
         first, second = _colour(hue, saturation, value), _colour(hue + 0.06, 0.6 * saturation, 0.75 * value)
+
+        near = _span(y, _REACH * radius), _span(x, _REACH * radius)
+        down, right = (self.y[near] - y) / radius, (self.x[near] - x) / radius
+        u = math.cos(angle) * right + math.sin(angle) * down
+        v = math.cos(angle) * down - math.sin(angle) * right
+        inside = form(u, v) <= 0
         texture = self._texture(radius * u[inside], radius * v[inside], 3)
-        self.image[inside] = self._blend(first, second, texture)
-        self.label[inside] = kind
+        self.image[near][inside] = _blend(first, second, texture)
+        self.label[near][inside] = kind
 
     def finished(self) -> np.ndarray:
         """The image as uint8, with the noise of a camera."""
-        noisy = self.image + self.rng.normal(0, 0.03, self.image.shape).astype(np.float32)
+        noisy = self.image + 0.03 * self.rng.standard_normal(self.image.shape, np.float32)
         return (255 * noisy.clip(0, 1) + 0.5).astype(np.uint8)
 
     def _texture(self, u: np.ndarray, v: np.ndarray, finest: float) -> np.ndarray:
         """A pattern with values in 0..1 over points in pixels: plain, slope, stripes, checks or speckle."""
-        pattern, step = self.rng.integers(5), np.float32(2 * math.pi / self.rng.uniform(2 * finest, 6 * finest))
+        pattern, step = self.rng.integers(5), 2 * math.pi / self.rng.uniform(2 * finest, 6 * finest)
         if pattern == 0:
             return np.zeros_like(u)
         if pattern == 1:
@@ -178,11 +192,16 @@ class _Picture:
             return 0.5 + 0.5 * np.sin(step * u)
         if pattern == 3:
             return (np.sin(step * u) * np.sin(step * v) > 0).astype(np.float32)
-        return self.rng.random(u.shape, dtype=np.float32)
+        return self.rng.random(u.shape, np.float32)
 
-    @staticmethod
-    def _blend(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
-        return first + (second - first) * share[..., None]
+
+def _span(centre: float, reach: float) -> slice:
+    """The pixels within `reach` of a coordinate."""
+    return slice(max(0, math.ceil(centre - reach)), math.floor(centre + reach) + 1)
+
+
+def _blend(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return first + (second - first) * share[..., None]
 
 
 def _colour(hue: float, saturation: float, value: float) -> np.ndarray:

@@ -39,8 +39,10 @@ class Normalize:
         self.mean = np.array(mean, np.float32)
         self.std = np.array(std, np.float32)
         if self.mean.shape != (3,) or self.std.shape != (3,) or not (self.std > 0).all():
-            raise ValueError(f"Normalize: mean and std have one number for each of R, G, B, and std is positive; "
-                             f"got mean={tuple(mean)}, std={tuple(std)}")  # fmt: skip
+            raise ValueError(
+                f"Normalize: mean and std have one number for each of R, G, B, and std is positive; "
+                f"got mean={tuple(mean)}, std={tuple(std)}"
+            )
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Normalise a uint8 image (H, W, 3) to float32 (3, H, W), a transposed view of an (H, W, 3) array."""

@@ -61,9 +61,9 @@ class VOCSegmentation(FolderDataset):
 
     Examples
     --------
-    >>> VOCSegmentation("no/such/folder", 2012, "train")
+    >>> VOCSegmentation("no/folder", 2012, "train")
     Traceback (most recent call last):
-    minifcn.errors.UserError: no/such/folder: the folder of the data set does not exist; give the path of the unpacked data set
+    minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
     """
 
     class_names = CLASS_NAMES
@@ -76,9 +76,11 @@ class VOCSegmentation(FolderDataset):
         lists = folder / "ImageSets" / "Segmentation"
         if not lists.is_dir():
             years = sorted(path.name for path in root.glob("VOC*") if path.is_dir())
-            raise UserError(f"{root}: expected VOC{year}/ImageSets/Segmentation/ in this folder (VOCdevkit), found "
-                            f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has")  # fmt: skip
-        splits = [path.stem for path in lists.glob("*.txt")]
+            raise UserError(
+                f"{root}: expected VOC{year}/ImageSets/Segmentation/ in this folder (VOCdevkit), found "
+                f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has"
+            )
+        splits = sorted(path.stem for path in lists.glob("*.txt"))
         if split not in splits:
             raise unknown_split(split, splits, lists)
         names = (lists / f"{split}.txt").read_text(encoding="utf-8", errors="replace").split()

@@ -1,68 +1,72 @@
-"""Every operation and its gradients against frozen values of PyTorch, to 1e-10 in float64."""
+"""Operations to 1e-10 and networks to 1e-9 of what PyTorch computed once (make_golden.py)."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from torch_cases import cases, ours
+from make_golden import OPERATIONS, digest, labels, network, points
 
-import minifcn as mf
+import minifcn.functional as F
+from minifcn import Tensor, grad, models
+from minifcn.backend import to_device, to_host
 
-CASES = cases()
+HERE = Path(__file__).parent
+
+
+def load(name):
+    with np.load(HERE / name, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 @pytest.fixture(scope="module")
-def frozen():
-    with np.load(Path(__file__).with_name("operations.npz"), allow_pickle=False) as file:
-        return dict(file)
+def operations():
+    return load("operations.npz")
 
 
-def of(frozen, name, part):
-    prefix = f"{name}/{part} "
-    return [frozen[key] for key in sorted(frozen) if key.startswith(prefix)]
+@pytest.fixture(scope="module")
+def networks():
+    return load("networks.npz")
 
 
-def transposed_memory(array):
-    """The same values, channels-last in memory where there are four axes, else in Fortran order."""
-    return array.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2) if array.ndim == 4 else np.asfortranarray(array)
+def assert_close(found, expected, tolerance):
+    np.testing.assert_allclose(to_host(found.data), expected, rtol=0, atol=tolerance * abs(expected).max())
 
 
-def every_other(array):
-    """The same values as a view with gaps, running backwards along the last axis."""
-    gaps = np.full((*array.shape[:-1], 2 * array.shape[-1]), np.nan)
-    gaps[..., ::-2] = array
-    return gaps[..., ::-2]
+def test_the_files_hold_what_the_script_lists(operations, networks):
+    assert {key.partition("/")[0] for key in operations} == set(OPERATIONS)
+    assert {key.partition("/")[0] for key in networks} == {
+        f"{name} {variant}" for name in models.NETWORKS for variant in ("aligned", "paper")
+    }
 
 
-LAYOUTS = {"contiguous": np.ascontiguousarray, "channels-last": transposed_memory, "with gaps": every_other}
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation(name, operations, device, dtype):
+    function, shapes, settings = OPERATIONS[name]
+    if function == "softmax_cross_entropy":
+        settings = settings | {"labels": to_device(labels(shapes[0]), device)}
+    inputs = [operations[f"{name}/x{i}"].astype(dtype) for i in range(len(shapes))]
+    leaves = [Tensor(to_device(x, device), requires_grad=True) for x in inputs]
+    y = getattr(F, function)(*leaves, **settings)
+    tolerance = {"float32": 1e-5, "float64": 1e-10}[str(dtype)]
+    assert_close(y, operations[f"{name}/y"], tolerance)
+    v = Tensor(to_device(operations[f"{name}/v"].astype(dtype), device))
+    for i, gradient in enumerate(grad(y, leaves, v)):
+        assert_close(gradient, operations[f"{name}/gradient{i}"], tolerance)
 
 
-def test_the_file_has_all_cases_and_no_others(frozen):
-    assert {key.partition("/")[0] for key in frozen} == set(CASES)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("name", CASES)
-def test_value_and_gradients(name, layout, frozen):
-    arrays = [LAYOUTS[layout](array) for array in of(frozen, name, "input")]
-    results = ours(CASES[name], arrays, of(frozen, name, "cotangent")[0])
-    for result, expected in zip(results, of(frozen, name, "result"), strict=True):
-        assert result.shape == expected.shape
-        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-10 * max(1e-300, abs(expected).max()))
-    for array, before in zip(arrays, of(frozen, name, "input"), strict=True):
-        np.testing.assert_array_equal(array, before, err_msg="an input was changed")
-
-
-@pytest.mark.parametrize("algorithm", ["auto", "im2col", "strips", "winograd"])
-@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("conv")])
-def test_float32_by_every_algorithm(name, algorithm, frozen):
-    arrays = [array.astype("float32") for array in of(frozen, name, "input")]
-    cotangent = of(frozen, name, "cotangent")[0].astype("float32")
-    if algorithm == "auto":
-        results = ours(CASES[name], arrays, cotangent)
-    else:
-        with mf.algorithm(algorithm):
-            results = ours(CASES[name], arrays, cotangent)
-    for result, expected in zip(results, of(frozen, name, "result"), strict=True):
-        assert result.dtype == np.float32
-        np.testing.assert_allclose(result, expected, rtol=0, atol=2e-5 * abs(expected).max())
+@pytest.mark.parametrize("name", models.NETWORKS)
+@pytest.mark.parametrize("variant", ["aligned", "paper"])
+def test_network(name, variant, networks, device):
+    model = network(name, variant)
+    image, weights, v = points(model)
+    model.load_state_dict(weights)
+    for parameter in model.to(device).parameters():
+        parameter.requires_grad = True  # the fixed ones too
+    x = Tensor(to_device(image, device), requires_grad=True)
+    scores = model(x)
+    scores.backward(Tensor(to_device(v, device)))
+    assert_close(scores, networks[f"{name} {variant}/scores"], 1e-9)
+    tensors = {"image": x, **dict(model.named_parameters())}
+    for (key, tensor), (product, norm) in zip(tensors.items(), networks[f"{name} {variant}/gradients"], strict=True):
+        found = digest(to_host(tensor.grad.data))
+        np.testing.assert_allclose(found, [product, norm], rtol=0, atol=1e-9 * norm, err_msg=key)

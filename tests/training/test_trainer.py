@@ -38,6 +38,24 @@ def test_the_loss_falls(tmp_path, optimizer):
     assert losses[-1] < 0.8 * losses[0]
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_poly_lets_every_learning_rate_fall_to_zero(tmp_path, optimizer):
+    trainer = make_trainer(tmp_path, epochs=5, optimizer=optimizer, lr=1e-3, schedule="poly")
+    first = [group["lr"] for group in trainer.optimizer.param_groups]
+    trainer.fit()
+    last_step = 1 - 9 / 10  # of 5 epochs with 2 steps each
+    found = [group["lr"] for group in trainer.optimizer.param_groups]
+    assert found == pytest.approx([lr * last_step**0.9 for lr in first])
+    rates = [row["lr"] for row in trainer.log.rows]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_a_constant_learning_rate_stays(tmp_path):
+    trainer = make_trainer(tmp_path, epochs=2, lr=1e-3)
+    trainer.fit()
+    assert [row["lr"] for row in trainer.log.rows] == [1e-3, 1e-3]
+
+
 def test_the_same_seed_gives_the_same_network(tmp_path):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()

@@ -1,0 +1,124 @@
+"""Threads change how long a convolution takes, and nothing else."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from cases import Convolution
+
+import minifcn as mf
+from minifcn.compute import algorithm, strips, threads
+from minifcn.compute.window import Window
+from minifcn.errors import UserError
+
+CASES = [
+    Convolution(Window((3, 3), padding=(1, 1)), (33, 21), inputs=5, outputs=7),  # rows of one image
+    Convolution(Window((3, 3), padding=(1, 1)), (9, 8), batch=3, inputs=5, outputs=7),  # images of a batch
+    Convolution(Window((1, 1)), (3, 3), inputs=64, outputs=37),  # a single strip: its outputs
+    Convolution(Window((4, 4), (2, 2), (1, 1)), (20, 14), batch=3, inputs=4, outputs=4),
+    Convolution(Window((5, 3), (1, 2), (2, 1)), (17, 19), batch=2, inputs=4, outputs=6, groups=2),
+]
+
+
+@pytest.fixture
+def use_threads(monkeypatch):
+    """Choose the number of threads, and share out even the smallest work."""
+
+    def use(count):
+        monkeypatch.setenv("MINIFCN_THREADS", str(count))
+        forget()
+
+    def forget():
+        if threads._pool.cache_info().currsize:
+            threads._pool().shutdown()
+        threads._pool.cache_clear()
+        threads.thread_count.cache_clear()
+
+    monkeypatch.setattr(threads, "WORTH_SHARING", 0)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 4096)
+    yield use
+    monkeypatch.undo()
+    forget()
+
+
+def three_maps(case, x, weight, y):
+    return (
+        algorithm.convolve(x, weight, case.window, case.groups),
+        algorithm.convolve_transposed(y, weight, case.window, case.size, case.groups),
+        algorithm.convolve_weight(x, y, case.window, case.groups),
+    )
+
+
+@pytest.mark.parametrize("name", ["strips", "winograd"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+class TestForEachMap:
+    def test_the_number_of_threads_does_not_matter(self, case, name, rng, dtype, use_threads):
+        arrays = case.arrays(rng, dtype)
+        results = []
+        with mf.algorithm(name):
+            for count in (1, 2, 3):
+                use_threads(count)
+                results.append(three_maps(case, *arrays))
+        for result in results[1:]:
+            for found, expected in zip(result, results[0], strict=True):
+                bound = 20 * np.finfo(dtype).eps * abs(expected).max()
+                np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
+
+    def test_every_run_gives_the_same_bits(self, case, name, rng, dtype, use_threads):
+        use_threads(2)
+        arrays = case.arrays(rng, dtype)
+        with mf.algorithm(name):
+            first, *others = (three_maps(case, *arrays) for _ in range(4))
+        assert all(np.array_equal(a, b) for other in others for a, b in zip(first, other, strict=True))
+
+
+def test_work_is_really_shared(use_threads):
+    use_threads(2)
+    both_are_here = threading.Barrier(2, timeout=10)
+
+    def name(_):
+        both_are_here.wait()  # raises after the timeout if one thread does all parts
+        return threading.current_thread().name
+
+    assert len(set(threads.share(name, [0, 1], work=1))) == 2
+
+
+def test_small_work_is_not_handed_over(use_threads, monkeypatch):
+    use_threads(2)
+    monkeypatch.setattr(threads, "WORTH_SHARING", 1000)
+    assert set(threads.share(lambda _: threading.current_thread().name, [0, 1], work=999)) == {"MainThread"}
+
+
+def test_results_come_in_the_order_of_the_parts(use_threads):
+    use_threads(2)
+    assert threads.share(lambda part: 10 * part, range(50), work=1) == [10 * part for part in range(50)]
+
+
+def test_an_error_in_a_thread_reaches_the_caller(use_threads):
+    use_threads(2)
+    with pytest.raises(ZeroDivisionError):
+        threads.share(lambda part: 1 / part, [1, 0], work=1)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", ""])
+def test_an_impossible_number_of_threads_is_refused(text, use_threads):
+    use_threads(text)
+    with pytest.raises(UserError, match="MINIFCN_THREADS must be a whole number from 1 up, got"):
+        threads.thread_count()
+
+
+def test_without_the_variable_every_usable_core_gets_a_thread(use_threads, monkeypatch):
+    use_threads(7)
+    monkeypatch.delenv("MINIFCN_THREADS")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
+    assert threads.thread_count() == 3
+
+
+@pytest.mark.parametrize(("length", "parts"), [(5, 2), (4, 4), (3, 8), (1, 1), (100, 7)])
+def test_cut_covers_everything_once_in_nearly_equal_parts(length, parts):
+    slices = threads.cut(length, parts)
+    assert [i for part in slices for i in range(part.start, part.stop)] == list(range(length))
+    sizes = [part.stop - part.start for part in slices]
+    assert len(slices) == min(length, parts)
+    assert max(sizes) - min(sizes) <= 1

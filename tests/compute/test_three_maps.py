@@ -1,0 +1,121 @@
+"""Convolution, transposed convolution and weight gradient: three sides of one form, by any algorithm."""
+
+import numpy as np
+import pytest
+import textbook
+from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only
+
+import minifcn as mf
+from minifcn.backend import to_device, to_host
+from minifcn.compute import algorithm, strips
+from minifcn.compute.algorithm import ALGORITHMS
+from minifcn.compute.window import Window
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+
+def three_maps(case, x, weight, y):
+    """y, x and weight, each from the other two."""
+    return (
+        algorithm.convolve(x, weight, case.window, case.groups),
+        algorithm.convolve_transposed(y, weight, case.window, case.size, case.groups),
+        algorithm.convolve_weight(x, y, case.window, case.groups),
+    )
+
+
+def three_textbook_maps(case, x, weight, y):
+    return (
+        textbook.convolve(x, weight, case.window, case.groups),
+        textbook.convolve_transposed(y, weight, case.window, case.size, case.groups),
+        textbook.convolve_weight(x, y, case.window, case.groups),
+    )
+
+
+def assert_all_close(found, expected, tolerance):
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * max(1, abs(other).max()))
+
+
+@pytest.fixture
+def many_strips(monkeypatch):
+    """Strips of a few rows, so that small maps are cut too."""
+    monkeypatch.setattr(strips, "STRIP_BYTES", 512)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+class TestOverAGridOfWindows:
+    def test_they_are_what_the_textbook_says(self, case, rng, device):
+        arrays = case.arrays(rng)
+        found = three_maps(case, *(to_device(a, device) for a in arrays))
+        assert_all_close(map(to_host, found), three_textbook_maps(case, *arrays), 1e-12)
+
+    def test_they_are_adjoint(self, case, rng):
+        """<y, W x> = <x, Wᵀ y> = <weight, weight gradient of (x, y)>."""
+        x, weight, y = case.arrays(rng)
+        convolved, transposed, weight_gradient = three_maps(case, x, weight, y)
+        form = np.vdot(y, convolved)
+        bound = 1e-12 * (1 + np.linalg.norm(y) * np.linalg.norm(convolved))
+        assert np.vdot(x, transposed) == pytest.approx(form, abs=bound)
+        assert np.vdot(weight, weight_gradient) == pytest.approx(form, abs=bound)
+
+    @pytest.mark.parametrize("name", ALGORITHMS)
+    def test_every_algorithm_gives_the_same(self, case, name, rng, dtype, many_strips):
+        arrays = case.arrays(rng)
+        expected = three_maps(case, *arrays)
+        with mf.algorithm(name):
+            found = three_maps(case, *(a.astype(dtype) for a in arrays))
+        assert all(a.dtype == dtype for a in found)
+        assert_all_close(found, expected, TOLERANCE[str(dtype)])
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("case", CONVOLUTIONS[1:8], ids=str)
+def test_any_layout_gives_the_same_and_is_not_written_to(case, layout, name, rng):
+    arrays = case.arrays(rng)
+    with mf.algorithm(name):
+        found = three_maps(case, *(read_only(LAYOUTS[layout](a)) for a in arrays))
+    assert_all_close(found, three_maps(case, *arrays), 1e-12)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("case", [c for c in CONVOLUTIONS if c.groups == 1][:12], ids=str)
+def test_maps_come_out_channels_last(case, name, rng):
+    with mf.algorithm(name):
+        convolved, transposed, _ = three_maps(case, *case.arrays(rng))
+    for result in (convolved, transposed):
+        channel, column = result.strides[1], result.strides[3]
+        assert result.shape[1] == 1 or result.shape[3] == 1 or channel < column
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("width", [64, 65])
+def test_a_strip_in_the_middle_and_a_short_last_one(name, width, rng):
+    """Two megabytes of float32 windows are cut into several strips as they stand."""
+    case = Convolution(Window((3, 3), padding=(1, 1)), (67, width), batch=2, inputs=32, outputs=8)
+    arrays = case.arrays(rng)
+    expected = three_maps(case, *arrays)
+    with mf.algorithm(name):
+        assert_all_close(three_maps(case, *(a.astype("float32") for a in arrays)), expected, 1e-5)
+
+
+def test_algorithms_nest_and_end_with_their_block():
+    x, window = np.zeros((1, 1, 1, 1), "float32"), Window((1, 1))
+
+    def chosen():
+        return algorithm.choose(x, window, (1, 1), 1, 1)
+
+    with mf.algorithm("im2col"):
+        with mf.algorithm("strips"):
+            assert chosen() is ALGORITHMS["strips"]
+        assert chosen() is ALGORITHMS["im2col"]
+    assert chosen() is ALGORITHMS["strips"]
+
+
+def test_an_unknown_algorithm_is_refused():
+    with (
+        pytest.raises(ValueError, match="unknown name 'fft'; there are 'im2col', 'strips', 'winograd'"),
+        mf.algorithm("fft"),
+    ):
+        pass

@@ -1,0 +1,157 @@
+"""Reading image and label files: what is read, and what is refused with one clear line."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minifcn.data import images
+from minifcn.data.images import read_colour_label, read_image, read_index_label
+from minifcn.errors import UserError
+
+PALETTE = np.array([(0, 0, 0), (128, 0, 0), (0, 128, 192)], np.uint8)
+
+
+def save(array, path, **options):
+    Image.fromarray(np.asarray(array, np.uint8)).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def photograph(rng):
+    return rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+
+
+def test_an_image_is_read_as_rgb(tmp_path, photograph):
+    np.testing.assert_array_equal(read_image(save(photograph, tmp_path / "a.png")), photograph)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "CMYK"])
+def test_every_8_bit_mode_becomes_rgb(tmp_path, photograph, mode):
+    path = tmp_path / "a.tiff"
+    Image.fromarray(photograph).convert(mode).save(path)
+    image = read_image(path)
+    assert (image.shape, image.dtype) == ((30, 40, 3), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_is_turned_as_its_exif_orientation_says(tmp_path, photograph, name, orientation):
+    # Where the first row and the first column of the stored pixels belong, as the EXIF standard has it.
+    upright = {
+        1: photograph,  # top, left
+        2: photograph[:, ::-1],  # top, right
+        3: photograph[::-1, ::-1],  # bottom, right
+        4: photograph[::-1],  # bottom, left
+        5: photograph.transpose(1, 0, 2),  # left, top
+        6: np.rot90(photograph, -1),  # right, top
+        7: np.rot90(photograph, 2).transpose(1, 0, 2),  # right, bottom
+        8: np.rot90(photograph),  # left, bottom
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(photograph, tmp_path / name, exif=exif)
+    np.testing.assert_array_equal(read_image(path), upright)
+
+
+def test_pixels_can_be_had_as_they_are_stored(tmp_path, photograph):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(photograph, tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_image(path, upright=False), photograph)
+
+
+def test_damaged_exif_data_do_not_spoil_a_sound_image(tmp_path, photograph):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(photograph, tmp_path / "a.webp", exif=exif, lossless=True)
+    path.write_bytes(path.read_bytes().replace(b"MM\0*", b"MM\0?").replace(b"II*\0", b"II?\0"))
+    np.testing.assert_array_equal(read_image(path), photograph)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_a_truncated_image_is_refused(tmp_path, photograph, name):
+    path = save(photograph, tmp_path / name)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match=rf"{name}: not a readable image .* may be truncated"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", r"the file is empty \(0 bytes\)", id="empty"),
+        pytest.param(b"not an image", "not a readable image", id="text"),
+        pytest.param(None, "no such file", id="missing"),
+    ],
+)
+def test_what_is_no_image_is_refused(tmp_path, content, message):
+    path = tmp_path / "a.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=f"a.png: {message}"):
+        read_image(path)
+
+
+def test_an_unusual_format_is_refused_whatever_its_name(tmp_path, photograph):
+    save(photograph, tmp_path / "a.png", format="SGI")
+    with pytest.raises(UserError, match="not a readable image"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_too_large_image_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    path = save(np.zeros((1001, 1000, 3)), tmp_path / "a.png")
+    monkeypatch.setattr(images, "MAX_MEGAPIXELS", 1)
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("the image was decoded"))
+    with pytest.raises(UserError, match=r"a\.png: the image is 1000 x 1001, more than 1 megapixels"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("limit", [5000, 500], ids=["warning", "error"])
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch, limit):
+    path = save(np.zeros((100, 60, 3)), tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(UserError, match=r"a\.png: the image has more than 80 megapixels"):
+        read_image(path)
+
+
+def test_a_16_bit_image_is_refused(tmp_path):
+    path = tmp_path / "depth.png"
+    Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(path)
+    with pytest.raises(UserError, match=r"depth\.png: images need 8 bits a channel"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("palette", [False, True], ids=["greyscale", "palette"])
+def test_an_index_label_keeps_its_indices(tmp_path, palette):
+    label = np.array([[0, 1, 2], [11, 254, 255]], np.uint8)
+    image = Image.fromarray(label)
+    if palette:
+        image.putpalette(list(range(256)) * 3)
+    image.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_index_label(tmp_path / "a.png"), label)
+
+
+def test_colours_where_indices_are_expected_are_refused(tmp_path):
+    path = save(np.zeros((4, 4, 3)), tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png: a label needs one 8-bit class index a pixel .* mode 'RGB'"):
+        read_index_label(path)
+
+
+def test_a_colour_label_becomes_indices(tmp_path):
+    label = np.array([[0, 1, 2], [2, 1, 1]], np.uint8)
+    np.testing.assert_array_equal(read_colour_label(save(PALETTE[label], tmp_path / "a.png"), PALETTE), label)
+
+
+@pytest.mark.parametrize("colour", [(1, 2, 3), (0, 0, 1), (255, 255, 255)])
+def test_an_unknown_colour_is_named_with_its_pixel(tmp_path, colour):
+    colours = np.zeros((4, 5, 3))
+    colours[2, 3] = colour
+    path = save(colours, tmp_path / "a.png")
+    with pytest.raises(UserError) as caught:
+        read_colour_label(path, PALETTE)
+    assert f"{path}: the colour {colour} at row 2, column 3 is not in class_dict.csv" in str(caught.value)
+
+
+def test_indices_where_colours_are_expected_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"needs class colours .* mode 'L'"):
+        read_colour_label(save(np.zeros((4, 4)), tmp_path / "a.png"), PALETTE)

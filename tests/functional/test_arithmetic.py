@@ -1,0 +1,137 @@
+"""Operators and methods of a Tensor: NumPy's values, and gradients of the shapes that went in."""
+
+import numpy as np
+import pytest
+import textbook
+
+import minifcn.functional as F
+from minifcn import Tensor, grad
+
+
+def assert_gradients(function, arrays, rng):
+    """Hold the gradients, for random weights of the outputs, against finite differences."""
+    leaves = [Tensor(a, requires_grad=True) for a in arrays]
+    y = function(*leaves)
+    v = rng.normal(size=y.shape)
+    expected = textbook.numeric_gradient(lambda *moved: [function(*map(Tensor, moved)).data], arrays, [v])
+    for found, numeric in zip(grad(y, leaves, Tensor(v)), expected, strict=True):
+        assert found.shape == numeric.shape
+        np.testing.assert_allclose(found.data, numeric, rtol=1e-6, atol=1e-8)
+
+
+SHAPES = [((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((2, 3), ()), ((), (2, 3)),
+          ((1,), (2, 3)), ((1, 1, 1), (2, 1)), ((4, 1, 3), (2, 1)), ((2, 0), (1, 1))]  # fmt: skip
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/"])
+def test_broadcasting(symbol, shapes, rng):
+    function = eval("lambda a, b: a " + symbol + " b")
+    arrays = [rng.uniform(1, 2, size=shape) for shape in shapes]
+    np.testing.assert_array_equal(function(*map(Tensor, arrays)).data, function(*arrays))
+    assert_gradients(function, arrays, rng)
+
+
+MATRICES = [((2, 3), (3, 4)), ((3,), (3, 4)), ((2, 3), (3,)), ((3,), (3,)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)),
+            ((5, 2, 3), (5, 3, 4)), ((1, 2, 3), (5, 3, 1)), ((6, 1, 2, 3), (5, 3, 4)), ((3,), (5, 3, 4)),
+            ((5, 2, 3), (3,))]  # fmt: skip
+
+
+@pytest.mark.parametrize("shapes", MATRICES, ids=str)
+def test_matrix_products(shapes, rng):
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    expected = arrays[0] @ arrays[1]
+    y = Tensor(arrays[0]) @ Tensor(arrays[1])
+    assert y.shape == expected.shape
+    np.testing.assert_allclose(y.data, expected, rtol=1e-12, atol=1e-12)
+    assert_gradients(lambda a, b: a @ b, arrays, rng)
+
+
+INDICES = {
+    "a number": 1,
+    "a negative number": -1,
+    "a slice": slice(1, None),
+    "a slice with a step": (slice(None), slice(None, None, 2)),
+    "backwards": (slice(None, None, -1), 0),
+    "an ellipsis and a new axis": (..., None, 1),
+    "an index array": np.array([0, 2]),
+    "an index array that repeats": np.array([2, 0, 2, 2]),
+    "a list that repeats": [1, 1],
+    "two index arrays that repeat a pair": (np.array([0, 0, 1]), np.array([3, 3, 0])),
+    "an index array behind a slice": (slice(None), [0, 0, 3]),
+    "a mask": np.arange(12).reshape(3, 4) % 3 == 0,
+}
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES.keys())
+def test_indexing(index, rng):
+    x = rng.normal(size=(3, 4))
+    np.testing.assert_array_equal(Tensor(x)[index].data, x[index])
+    assert_gradients(lambda t: t[index], [x], rng)
+
+
+def test_the_gradient_of_a_repeated_index_is_counted_each_time():
+    x = Tensor(np.zeros(3), requires_grad=True)
+    x[np.array([1, 1, 1, 2])].sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [0, 3, 1])
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (-1, 0), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("name", ["sum", "mean"])
+def test_sums_and_means(name, axis, keepdims, rng):
+    x = rng.normal(size=(2, 3, 4))
+    expected = getattr(x, name)(axis=axis, keepdims=keepdims)
+    y = getattr(Tensor(x), name)(axis=axis, keepdims=keepdims)
+    assert y.shape == expected.shape
+    np.testing.assert_allclose(y.data, expected, rtol=1e-12)
+    assert_gradients(lambda t: getattr(t, name)(axis=axis, keepdims=keepdims), [x], rng)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: x.reshape(4, 6), lambda x: x.reshape((3, -1)), lambda x: x.reshape(-1)],
+    ids=["numbers", "tuple", "one"],
+)
+def test_reshape(function, rng):
+    x = rng.normal(size=(2, 3, 4))
+    np.testing.assert_array_equal(function(Tensor(x)).data, function(x))
+    assert_gradients(function, [x], rng)
+
+
+@pytest.mark.parametrize("axes", [(), (2, 0, 1), ((1, 2, 0),), (-1, 0, 1)], ids=str)
+def test_transpose(axes, rng):
+    x = rng.normal(size=(2, 3, 4))
+    np.testing.assert_array_equal(Tensor(x).transpose(*axes).data, x.transpose(*axes))
+    assert_gradients(lambda t: t.transpose(*axes), [x], rng)
+
+
+@pytest.mark.parametrize("exponent", [2, 3, -1, 0.5, -0.75, 1, 0])
+def test_powers(exponent, rng):
+    x = rng.uniform(0.5, 2, size=5)
+    np.testing.assert_allclose((Tensor(x) ** exponent).data, x**exponent, rtol=1e-14)
+    assert_gradients(lambda t: t**exponent, [x], rng)
+
+
+@pytest.mark.parametrize("name", ["exp", "log"])
+def test_elementary_functions(name, rng):
+    x = rng.uniform(0.5, 2, size=5)
+    np.testing.assert_array_equal(getattr(F, name)(Tensor(x)).data, getattr(np, name)(x))
+    assert_gradients(getattr(F, name), [x], rng)
+
+
+def test_astype_converts_the_value_one_way_and_the_gradient_back():
+    x = Tensor(np.array([1.0, 2.0], "float32"), requires_grad=True)
+    y = x.astype("float64")
+    (y * y).sum().backward()
+    assert (y.dtype, x.grad.dtype) == ("float64", "float32")
+    np.testing.assert_array_equal(x.grad.data, [2, 4])
+
+
+def test_to_a_device_and_back(device):
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    y = x.to(device)
+    assert y.device == device
+    (y * y).sum().backward()
+    assert x.grad.device == "cpu"
+    np.testing.assert_array_equal(x.grad.data, [2, 4])

@@ -1,0 +1,66 @@
+"""Whole networks beside PyTorch, live: scores and all gradients to 1e-9 in float64; every algorithm in float32."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minifcn as mf
+from minifcn import Tensor, models
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make oracle` installs it")
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from train_with_pytorch import forward, tensors  # noqa: E402
+
+pytestmark = pytest.mark.oracle
+
+
+def random_network(name, rng, **options):
+    """A network in float64 all of whose weights, those of the scores too, show something."""
+    model = models.create(name, num_classes=5, width=1 / 16, **options).astype("float64").eval()
+    for key, parameter in model.named_parameters():
+        scale = {"score": 0.1, "upsco": 0.05}.get(key[:5], 0.01)
+        parameter.data += scale * rng.normal(size=parameter.shape)
+        parameter.requires_grad = True  # the fixed ones too
+    return model
+
+
+def assert_close(found, expected, tolerance, name=""):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * abs(expected).max(), err_msg=name)
+
+
+every_network = pytest.mark.parametrize("name", models.NETWORKS)
+every_variant = pytest.mark.parametrize(
+    "options", [{}, {"variant": "paper"}, {"fc6_kernel": 7}], ids=["aligned", "paper", "7x7 fc6"]
+)
+
+
+@every_network
+@every_variant
+@pytest.mark.parametrize("size", [(1, 1), (37, 45), (64, 33)], ids=str)
+def test_scores_and_gradients_agree_to_1e_9(name, options, size, rng):
+    model = random_network(name, rng, **options)
+    weights, images = tensors(model.state_dict()), rng.normal(size=(2, 3, *size))
+    x, z = Tensor(images, requires_grad=True), torch.tensor(images, requires_grad=True)
+    scores, expected = model(x), forward(name, weights, z, paper=model.paper)
+    assert_close(scores.data, expected.detach().numpy(), 1e-9)
+    v = rng.normal(size=scores.shape)
+    scores.backward(Tensor(v))
+    expected.backward(torch.tensor(v))
+    assert_close(x.grad.data, z.grad.numpy(), 1e-9, "image")
+    for key, parameter in model.named_parameters():
+        assert_close(parameter.grad.data, weights[key].grad.numpy(), 1e-9, key)
+
+
+@every_network
+@every_variant
+@pytest.mark.parametrize("algorithm", ["im2col", "strips", "winograd"])
+def test_every_algorithm_agrees_in_float32(name, options, algorithm, rng):
+    model = random_network(name, rng, **options)
+    images = rng.normal(size=(1, 3, 37, 45))
+    with torch.no_grad():
+        expected = forward(name, tensors(model.state_dict()), torch.tensor(images), paper=model.paper).numpy()
+    with mf.algorithm(algorithm), mf.no_grad():
+        scores = model.astype("float32")(Tensor(images.astype("float32")))
+    assert_close(scores.data, expected, 1e-4)

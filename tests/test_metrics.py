@@ -1,0 +1,177 @@
+"""The confusion matrix and everything that is read off it."""
+
+import numpy as np
+import pytest
+
+from minifcn.metrics import ConfusionMatrix
+
+LABELS = np.array([0, 0, 0, 1, 1, 255, 2, 2])
+PREDICTIONS = np.array([0, 0, 1, 1, 0, 2, 2, 3])  # class 3 is predicted but never true, class 4 is neither
+NAN = float("nan")
+
+
+@pytest.fixture
+def confusion():
+    matrix = ConfusionMatrix(5)
+    matrix.update(LABELS, PREDICTIONS)
+    return matrix
+
+
+def test_rows_are_the_truth_and_columns_the_predictions(confusion):
+    expected = [[2, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
+    assert confusion.matrix.dtype == np.int64
+    assert confusion.matrix.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pixel_accuracy", 4 / 7),
+        ("class_accuracy", [2 / 3, 1 / 2, 1 / 2, NAN, NAN]),
+        ("mean_accuracy", 5 / 9),
+        ("iou", [1 / 2, 1 / 3, 1 / 2, 0, NAN]),
+        ("mean_iou", 1 / 3),
+        ("frequency_weighted_iou", 0.4523809523809524),  # (3 · 1/2 + 2 · 1/3 + 2 · 1/2) / 7
+    ],
+)
+def test_measures_of_the_paper(confusion, name, expected):
+    np.testing.assert_allclose(getattr(confusion, name), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "average", "expected"),
+    [
+        ("precision", None, [2 / 3, 1 / 2, 1, 0, NAN]),
+        ("precision", "macro", (2 / 3 + 1 / 2 + 1) / 4),
+        ("precision", "weighted", (3 * 2 / 3 + 2 * 1 / 2 + 2 * 1) / 7),
+        ("recall", None, [2 / 3, 1 / 2, 1 / 2, 0, NAN]),
+        ("recall", "macro", (2 / 3 + 1 / 2 + 1 / 2) / 4),
+        ("recall", "weighted", 4 / 7),
+        ("f1", None, [2 / 3, 1 / 2, 2 / 3, 0, NAN]),
+        ("f1", "macro", (2 / 3 + 1 / 2 + 2 / 3) / 4),
+        ("f1", "weighted", (3 * 2 / 3 + 2 * 1 / 2 + 2 * 2 / 3) / 7),
+    ],
+)
+def test_precision_recall_and_f1_are_those_of_scikit_learn_with_zero_division_0(confusion, name, average, expected):
+    np.testing.assert_allclose(getattr(confusion, name)(average), expected, rtol=1e-12)
+
+
+def test_a_class_that_is_never_predicted_has_precision_0():
+    confusion = ConfusionMatrix(2)
+    confusion.update(np.array([0, 1]), np.array([0, 0]))
+    assert confusion.precision(None).tolist() == [0.5, 0.0]
+    assert confusion.precision("macro") == 0.25
+
+
+def test_measures_agree_with_counting_class_by_class(rng):
+    labels, predictions = rng.integers(0, 6, (2, 200))
+    labels[labels == 2] = 255
+    labels[labels == 4], predictions[predictions == 4] = 255, 0
+    confusion = ConfusionMatrix(6)
+    confusion.update(labels, predictions)
+
+    iou, accuracy, precision, frequency = {}, {}, {}, {}
+    for kind in range(6):
+        truth, predicted = labels == kind, (predictions == kind) & (labels != 255)
+        if (truth | predicted).any():
+            iou[kind] = (truth & predicted).sum() / (truth | predicted).sum()
+            precision[kind] = (truth & predicted).sum() / max(1, predicted.sum())
+            frequency[kind] = truth.sum() / (labels != 255).sum()
+        if truth.any():
+            accuracy[kind] = (truth & predicted).sum() / truth.sum()
+    assert list(iou) == [0, 1, 2, 3, 5]
+    assert list(accuracy) == [0, 1, 3, 5]
+    assert confusion.mean_iou == pytest.approx(np.mean(list(iou.values())))
+    assert confusion.mean_accuracy == pytest.approx(np.mean(list(accuracy.values())))
+    assert confusion.frequency_weighted_iou == pytest.approx(sum(frequency[kind] * iou[kind] for kind in iou))
+    assert confusion.precision("macro") == pytest.approx(np.mean(list(precision.values())))
+    assert confusion.precision() == pytest.approx(sum(frequency[kind] * precision[kind] for kind in precision))
+
+
+def test_an_unknown_average_is_refused(confusion):
+    with pytest.raises(ValueError, match='"weighted", "macro" or None, got \'micro\''):
+        confusion.precision("micro")
+
+
+def test_without_a_counted_pixel_every_measure_is_nan():
+    confusion = ConfusionMatrix(2)
+    confusion.update(np.full((2, 2), 255), np.zeros((2, 2), int))
+    assert all(np.isnan(value) for value in confusion.measures().values())
+
+
+@pytest.mark.parametrize("labels_dtype", [np.uint8, np.int64])
+@pytest.mark.parametrize("predictions_dtype", [np.uint8, np.int32, np.int64])
+def test_counts_do_not_depend_on_the_integer_type(confusion, labels_dtype, predictions_dtype):
+    other = ConfusionMatrix(5)
+    other.update(LABELS.astype(labels_dtype), PREDICTIONS.astype(predictions_dtype))
+    np.testing.assert_array_equal(other.matrix, confusion.matrix)
+
+
+def test_counts_agree_with_counting_one_by_one(rng):
+    labels, predictions = rng.integers(0, 4, (2, 3, 5, 7))
+    labels[0, 0] = 9
+    expected = np.zeros((4, 4), int)
+    for label, prediction in zip(labels.flat, predictions.flat, strict=True):
+        if label != 9:
+            expected[label, prediction] += 1
+    confusion = ConfusionMatrix(4, ignore_index=9)
+    confusion.update(labels, predictions)
+    np.testing.assert_array_equal(confusion.matrix, expected)
+
+
+def test_an_ignore_index_among_the_classes_is_ignored():
+    confusion = ConfusionMatrix(3, ignore_index=1)
+    confusion.update(np.array([0, 1, 2]), np.array([0, 0, 1]))
+    assert confusion.matrix.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
+
+
+def test_merging_equals_updating_with_both(confusion):
+    first, second = ConfusionMatrix(5), ConfusionMatrix(5)
+    first.update(LABELS[:3], PREDICTIONS[:3])
+    second.update(LABELS[3:], PREDICTIONS[3:])
+    first.merge(second)
+    np.testing.assert_array_equal(first.matrix, confusion.matrix)
+
+
+def test_matrices_of_other_sizes_are_not_merged(confusion):
+    with pytest.raises(ValueError, match="cannot merge 3 classes into 5"):
+        confusion.merge(ConfusionMatrix(3))
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions", "error", "message"),
+    [
+        pytest.param([0, 1], [0, 1, 1], ValueError, r"shape \(2,\) and predictions \(3,\)", id="shapes"),
+        pytest.param([0, 3], [0, 1], ValueError, r"labels contain 3, .* 0\.\.2", id="label-too-large"),
+        pytest.param([0, -1], [0, 1], ValueError, "labels contain -1", id="label-negative"),
+        pytest.param([0, 1], [0, 3], ValueError, "predictions contain 3", id="prediction-too-large"),
+        pytest.param([0, 1], [0, 255], ValueError, "predictions contain 255", id="prediction-is-ignore-index"),
+        pytest.param([0, 1], [0.0, 1.0], TypeError, "predictions are class indices", id="scores"),
+    ],
+)
+def test_wrong_input_is_named_and_counts_nothing(labels, predictions, error, message):
+    confusion = ConfusionMatrix(3)
+    with pytest.raises(error, match=message):
+        confusion.update(np.array(labels), np.array(predictions))
+    assert confusion.matrix.sum() == 0
+
+
+def test_a_prediction_at_an_ignored_pixel_may_be_anything():
+    confusion = ConfusionMatrix(3)
+    confusion.update(np.array([255]), np.array([77]))
+    assert confusion.matrix.sum() == 0
+
+
+def test_the_table_is_aligned(confusion):
+    lines = str(confusion).splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "pixel accuracy",
+        "mean accuracy",
+        "mean IoU",
+        "frequency-weighted IoU",
+        "precision (weighted)",
+        "recall (weighted)",
+        "F1 (weighted)",
+    ]
+    assert len(set(map(len, lines))) == 1
+    assert lines[2].endswith("0.3333")
