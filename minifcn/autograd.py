@@ -206,6 +206,9 @@ def backward_pass(
         with nullcontext() if create_graph else no_grad():
             contributions = tensor._backward(grad)
         inputs = tensor._inputs
+        if len(contributions) != len(inputs):
+            raise ValueError(f"{tensor._backward.__qualname__} gives {len(contributions)} gradients for {len(inputs)} "
+                             "inputs; it must return a tuple with one for each")  # fmt: skip
         if not create_graph:
             tensor._inputs, tensor._backward = (), _released  # lets go of what forward kept
         for x, g in zip(inputs, contributions, strict=True):

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     for name, report in _all_checks(args.order, args.seed, tuple(args.names) or ("",)):
         found += 1
         seconds = time.perf_counter() - started
-        worst = f"input {report.worst.input} {report.worst.index}" if report.worst else "-"
+        worst = f"{report.worst_name} {report.worst.index}" if report.worst else "-"
         numbers = sum(row.checked for row in report.rows)
         verdict = "ok" if report.ok else "WRONG"
         print(f"{name:<52}{numbers:>8}{report.max_error:>10.1e}{worst[:21]:>22}{seconds:>9.2f}  {verdict}", flush=True)
@@ -70,9 +70,10 @@ def check_network(model: str, variant: str, order: int, seed: int) -> GradcheckR
     rng = np.random.default_rng(seed)
     net = models.create(model, num_classes=3, variant=variant, width=1 / 64, dropout=0.0, rng=rng).astype("float64")
     parameters = list(net.parameters())
-    for parameter in parameters:  # away from the zeros of the first scores, which would let no gradient pass
-        parameter.data = parameter.data + 0.1 * rng.normal(size=parameter.shape)
+    for parameter in parameters:  # away from the zeros of the first scores and from dead ReLUs: no gradient would pass
+        parameter.data = parameter.data + 0.1 * rng.normal(size=parameter.shape) + 0.3 * (parameter.ndim == 1)
 
+    names = ["image", *(name for name, _ in net.named_parameters())]
     places = [  # in the order of net.parameters()
         (module, name)
         for _, module in net.named_modules()
@@ -86,4 +87,4 @@ def check_network(model: str, variant: str, order: int, seed: int) -> GradcheckR
         return net(image)
 
     inputs = [rng.normal(size=(1, 3, 9, 12)), *(parameter.data for parameter in parameters)]
-    return gradcheck(function, inputs, mode="directional", order=order, rng=rng, raise_exception=False)
+    return gradcheck(function, inputs, mode="directional", order=order, rng=rng, raise_exception=False, names=names)

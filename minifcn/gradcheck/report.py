@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class GradcheckError(AssertionError):
     """A gradient is wrong; the message is the report."""
@@ -19,25 +21,42 @@ class Entry(NamedTuple):
     numeric: float
 
 
+class Kink(NamedTuple):
+    """A place without a derivative: what backward says, and the one-sided derivatives."""
+
+    input: int
+    index: Any
+    analytic: float
+    left: float
+    right: float
+
+
 @dataclass
 class Row:
     """The check of one input."""
 
     input: int
+    name: str
     shape: tuple[int, ...]
-    worst: Entry
     scale: float  # the largest derivative
     checked: int
-    kinks: list[Entry]
-    wrong: list[Entry]
-    cause: str
+    vacuous: bool  # whether both gradients are zero within rounding
+    worst: Entry | None = None  # None if every entry lies on a kink
+    kinks: list[Kink] = field(default_factory=list)
+    wrong: list[Entry] = field(default_factory=list)
+    cause: str = ""
+    analytic: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    numeric: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+
+    @property
+    def verified(self) -> bool:
+        """Whether something was compared where there is a derivative."""
+        return self.checked == 0 or len(self.kinks) < self.checked
 
     @property
     def error(self) -> float:
         """The largest difference where the function is smooth, relative to the largest derivative."""
-        if self.checked == len(self.kinks) and not self.wrong:
-            return 0.0
-        return abs(self.worst.analytic - self.worst.numeric) / (self.scale or 1.0)
+        return 0.0 if self.worst is None else abs(self.worst.analytic - self.worst.numeric) / (self.scale or 1.0)
 
 
 @dataclass
@@ -47,72 +66,98 @@ class GradcheckReport:
     Attributes
     ----------
     ok : bool
-        Every gradient is right, and something was really checked: not every entry lies on a kink.
+        Every gradient is right, and of every input something was verified: not all of its entries lie on kinks.
     max_error : float
-        Largest difference, relative to the largest derivative of its input.
+        Largest difference, relative to the largest derivative of its input; NaN if nothing could be compared.
     worst : Entry or None
         (input, index, analytic, numeric) of that difference.
-    kinks : list of Entry
-        Entries where the function has no derivative (ReLU at 0, equal values in max-pooling). A gradient between the
-        one-sided derivatives is accepted there.
+    kinks : list of Kink
+        Entries where the function has no derivative (ReLU at 0, equal values in max-pooling): (input, index, analytic,
+        left, right). A gradient between the one-sided derivatives left and right is accepted there.
     message : str
         One sentence: what is wrong, where, and what it looks like.
+    seed : int
+        ``rng=seed`` repeats the check.
     """
 
     rows: list[Row] = field(default_factory=list)
     message: str = ""
+    seed: int = 0
 
     def __post_init__(self):
         self.message = self.message or self._sentence()
 
-    @classmethod
-    def problem(cls, message: str) -> GradcheckReport:
-        """Report what stood in the way of comparing numbers."""
-        return cls([], message)
+    @property
+    def problem(self) -> bool:
+        """Whether something stood in the way of comparing numbers."""
+        return not self.rows
+
+    @property
+    def wrong(self) -> bool:
+        return any(row.wrong for row in self.rows)
 
     @property
     def ok(self) -> bool:
-        smooth = any(len(row.kinks) < row.checked for row in self.rows)
-        return bool(self.rows) and smooth and not any(row.wrong for row in self.rows)
+        return not self.problem and not self.wrong and all(row.verified for row in self.rows)
 
     @property
-    def kinks(self) -> list[Entry]:
-        return [entry for row in self.rows for entry in row.kinks]
+    def kinks(self) -> list[Kink]:
+        return [kink for row in self.rows for kink in row.kinks]
 
     @property
     def max_error(self) -> float:
-        return max((row.error for row in self.rows), default=float("nan"))
+        return self._worst_row.error if self._worst_row else float("nan")
 
     @property
     def worst(self) -> Entry | None:
-        return max(self.rows, key=lambda row: row.error).worst if self.rows else None
+        return self._worst_row.worst if self._worst_row else None
+
+    @property
+    def worst_name(self) -> str:
+        """Name of the input of `worst`, "" if there is none."""
+        return self._worst_row.name if self._worst_row else ""
+
+    @property
+    def _worst_row(self) -> Row | None:
+        rows = [row for row in self.rows if row.worst is not None]
+        return max(rows, key=lambda row: (bool(row.wrong), np.nan_to_num(row.error, nan=np.inf)), default=None)
 
     def __str__(self) -> str:
-        if not self.rows:
-            return f"gradcheck: {self.message}"
-        lines = [f"{'input':<6}{'shape':<18}{'checked':>8}{'kinks':>7}{'error':>10}  {'worst at':<16}{'backward':>13}"
-                 f"{'differences':>13}"]  # fmt: skip
+        lines = [f"gradcheck: {self.message}"]
+        if self.rows:
+            width = max(len(row.name) for row in self.rows) + 2
+            lines.append(f"{'':<{width}}{'shape':<18}{'checked':>8}{'kinks':>7}{'error':>10}  {'worst at':<16}"
+                         f"{'backward':>13}{'differences':>13}")  # fmt: skip
         for row in self.rows:
-            worst, verdict = row.worst, "  WRONG" if row.wrong else ""
-            lines.append(
-                f"{row.input:<6}{row.shape!s:<18}{row.checked:>8}{len(row.kinks):>7}{row.error:>10.1e}  "
-                f"{worst.index!s:<16}{worst.analytic:>13.6g}{worst.numeric:>13.6g}{verdict}"
-            )
-        return "\n".join([f"gradcheck: {self.message}", *lines])
+            entry, verdict = row.worst, "  WRONG" if row.wrong else "" if row.verified else "  NOT VERIFIED"
+            numbers = f"{entry.index!s:<16}{entry.analytic:>13.6g}{entry.numeric:>13.6g}" if entry else f"{'-':<42}"
+            lines.append(f"{row.name:<{width}}{row.shape!s:<18}{row.checked:>8}{len(row.kinks):>7}{row.error:>10.1e}  "
+                         f"{numbers}{verdict}")  # fmt: skip
+        return "\n".join([*lines, f"rng={self.seed} repeats this check"])
 
     def _sentence(self) -> str:
+        if self.wrong:
+            return self._mistake(next(row for row in self.rows if row.wrong))
         for row in self.rows:
-            if row.wrong:
-                worst = max(row.wrong, key=lambda e: abs(e.analytic - e.numeric))
-                share = f"{len(row.wrong)} of {row.checked} entries"
-                return (
-                    f"the gradient of input {row.input} is wrong in {share}: at {worst.index} it is "
-                    f"{worst.analytic:.6g}, but finite differences give {worst.numeric:.6g}"
-                    + (f"; {row.cause}" if row.cause else "")
-                )
-        if self.rows and not self.ok:
-            at = ", ".join(f"input {e.input} {e.index}" for e in self.kinks[:3])
-            return f"nothing was verified: every entry lies on a kink ({at}, ...); choose another point"
-        places = "; ".join(f"input {e.input}, index {e.index}" for e in self.kinks[:3])
-        more = f" and {len(self.kinks) - 3} more" if len(self.kinks) > 3 else ""
-        return "all gradients are right" + (f"; kinks at {places}{more} are not counted" if places else "")
+            if not row.verified:
+                return (f"nothing was verified of {row.name}: every entry lies on a kink ({_places([row])}); choose "
+                        "another point" + ", or mode='full'" * isinstance(row.kinks[0].index, str))  # fmt: skip
+        notes = ["all gradients are right"]
+        if self.kinks:
+            notes.append(f"kinks at {_places(self.rows)} are not counted")
+        if zero := [row.name for row in self.rows if row.vacuous]:
+            notes.append(f"but zero everywhere for {', '.join(zero)}, which tests little: choose another point")
+        return "; ".join(notes)
+
+    def _mistake(self, row: Row) -> str:
+        worst = row.worst
+        assert worst is not None  # a wrong entry
+        text = (f"the gradient of {row.name} is wrong in {len(row.wrong)} of {row.checked} entries: at {worst.index} "
+                f"it is {worst.analytic:.6g}, but finite differences give {worst.numeric:.6g}")  # fmt: skip
+        return f"{text}; {row.cause}" if row.cause else text
+
+
+def _places(rows: list[Row]) -> str:
+    kinks = [(row.name, kink) for row in rows for kink in row.kinks]
+    texts = [f"{name}, index {k.index} (slopes {k.left:.3g} and {k.right:.3g})" for name, k in kinks[:3]]
+    return "; ".join(texts) + (f" and {len(kinks) - 3} more" if len(kinks) > 3 else "")

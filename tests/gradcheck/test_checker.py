@@ -172,7 +172,7 @@ class TestTheCauseIsGuessed:
 
     def test_nothing_is_claimed_of_what_fits_no_usual_mistake(self):
         noise = np.random.default_rng(5).normal(size=X.shape)
-        report = check(square, lambda gy, x: (2 * x * gy + noise,), X)
+        report = check(square, lambda gy, x: (2 * x * gy * noise,), X)
         assert not report.ok
         assert report.message.endswith(f"{report.worst.numeric:.6g}")
 
@@ -225,7 +225,7 @@ class TestWhatMakesComparingPointless:
             (lambda x: np.log(x), lambda gy, x: (gy / x,), r"output 0 is nan at index \(\d, \d\)"),
             (square, lambda gy, x: (gy / (x - x),), r"gradient of input 0 is (nan|-?inf) at index \(0, 0\)"),
             (square, lambda gy, x: (gy.sum(axis=0),), r"shape \(4,\), the input \(3, 4\)"),
-            (square, lambda gy, x: (gy[None],), r"shape \(1, 3, 4\).*sum it over the axes"),
+            (square, lambda gy, x: (None,), "gives None for input 0; return zeros"),
             (square, lambda gy, x: ((2 * x * gy).astype("float32"),), "has dtype float32, but the input float64"),
             (square, lambda gy, x: (gy, gy), "gives 2 for 1 inputs"),
             (square, lambda gy, x: None, "gives a NoneType for 1 inputs"),
@@ -236,7 +236,7 @@ class TestWhatMakesComparingPointless:
             "nan output",
             "nan gradient",
             "shape",
-            "not summed",
+            "none for an input",
             "dtype",
             "too many",
             "none",
@@ -266,7 +266,12 @@ class TestWhatMakesComparingPointless:
             gradcheck_arrays(lambda a, b: a, lambda gy, a, b: (gy, gy), [X, np.arange(3)])
 
     @pytest.mark.parametrize(
-        ("settings", "words"), [({"mode": "fast"}, "mode must be"), ({"order": 3}, "order must be 1 or 2")]
+        ("settings", "words"),
+        [
+            ({"mode": "fast"}, "mode must be"),
+            ({"order": 3}, "order must be 1 or 2"),
+            ({"names": ["x", "y"]}, "2 names for 1 inputs"),
+        ],
     )
     def test_settings(self, settings, words):
         with pytest.raises(ValueError, match=words):

@@ -1,0 +1,54 @@
+"""Causes that show only in several inputs together, in a second call of backward, or in a wrong shape."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minifcn.gradcheck.differences import Point, numeric_gradient
+from minifcn.gradcheck.guess import guess_shape
+from minifcn.gradcheck.report import Row
+
+_LARGEST_INPUT = 4096  # numbers of an input that is differentiated in full to explain a wrong shape
+
+
+def explain(rows: list[Row], point: Point, gradients: list[np.ndarray]) -> None:
+    """Give wrong rows a cause that their own numbers do not show."""
+    if not any(row.wrong for row in rows):
+        return
+    doubled = point.pair.gradients([2 * w for w in point.weights])
+    for row, once, twice in zip(rows, gradients, doubled, strict=True):
+        if row.wrong:
+            others = [other for other in rows if other is not row and other.numeric.shape == row.analytic.shape]
+            row.cause = (
+                _swapped(row.analytic, {other.name: other.numeric for other in others})
+                or _linear(once, twice)
+                or row.cause
+            )
+
+
+def explain_shape(point: Point, i: int, gradient: np.ndarray) -> str:
+    """Say that the gradient of input i has the wrong shape, and what was forgotten if its numbers tell."""
+    names, inputs = point.pair.names, point.pair.inputs
+    fitting = [j for j, x in enumerate(inputs) if x.shape == gradient.shape and x.size <= _LARGEST_INPUT]
+    hint = _swapped(gradient, {names[j]: numeric_gradient(point, j) for j in fitting})
+    if not hint and inputs[i].size <= _LARGEST_INPUT:
+        hint = guess_shape(gradient, numeric_gradient(point, i))
+    what = f"the gradient of {names[i]} has shape {gradient.shape}, the input {inputs[i].shape}"
+    return f"{what}; {hint}" if hint else what
+
+
+def _swapped(gradient: np.ndarray, others: dict[str, np.ndarray]) -> str:
+    for name, other in others.items():
+        if other.any() and np.allclose(gradient, other, rtol=1e-4, atol=1e-6 * np.nanmax(abs(other))):
+            return f"it is the gradient of {name}: backward returns them in the wrong order"
+    return ""
+
+
+def _linear(once: np.ndarray, twice: np.ndarray) -> str:
+    """Whether twice the grad_output gives twice the gradient, as it must."""
+    size = 1e-9 * float(abs(once).max(initial=0.0))
+    if size and (abs(twice - once) <= size).all():
+        return "backward does not use grad_output: multiply by it"
+    if (abs(twice - 2 * once) > size).any():
+        return "backward is not linear in grad_output: twice of it must give twice the gradient"
+    return ""

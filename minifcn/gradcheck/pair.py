@@ -1,0 +1,110 @@
+"""A forward and a backward function, called on copies and held to what they promise besides right numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+_SAME = 1e-10  # relative difference of two calls that the order of a sum on a GPU may make
+
+
+class Problem(Exception):
+    """What makes a comparison of numbers pointless."""
+
+
+class Pair:
+    """forward(*inputs) -> output or outputs; backward(grad_output, *inputs) -> a gradient for each input."""
+
+    def __init__(self, forward: Callable, backward: Callable, inputs: list[np.ndarray], names: Sequence[str]):
+        self.forward, self.backward, self.inputs, self.names = forward, backward, inputs, names
+        self.several = False  # whether the output is a tuple
+
+    def outputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Call forward."""
+        output = self._call("forward", self.forward, self.names, inputs)
+        self.several = isinstance(output, tuple | list)
+        return [np.asarray(y) for y in listed(output)]
+
+    def reliable_outputs(self) -> list[np.ndarray]:
+        """Call forward twice; the outputs must be finite, in double precision, and the same."""
+        first, second = self.outputs(self.inputs), self.outputs(self.inputs)
+        for k, y in enumerate(first):
+            _expect_finite(f"output {k}", y, "check where all is finite")
+            if y.dtype.kind == "f" and y.dtype != np.float64:
+                raise Problem(f"output {k} has dtype {y.dtype}, but the inputs float64; some step of forward loses "
+                              "precision, and differences would drown in rounding")  # fmt: skip
+        _expect_same("forward", [f"output {k}" for k in range(len(first))], first, second)
+        return first
+
+    def gradients(self, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Call backward with a weight for each number of the outputs; there must be an array for each input."""
+        names = [f"grad_output[{k}]" if self.several else "grad_output" for k in range(len(weights))]
+        given = self._call("backward", self._backward, [*names, *self.names], [*weights, *self.inputs])
+        count = len(self.inputs)
+        if isinstance(given, np.ndarray) and count == 1:
+            given = (given,)
+        if not isinstance(given, tuple | list) or len(given) != count:
+            found = len(given) if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+            raise Problem(
+                f"backward gives {found} for {count} inputs; it must return a tuple with one gradient for each"
+            )
+        if any(g is None for g in given):
+            missing = self.names[[g is None for g in given].index(True)]
+            raise Problem(f"backward gives None for {missing}; return zeros if the output does not depend on it")
+        return [np.asarray(g) for g in given]
+
+    def reliable_gradients(self, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Call backward twice; the gradients must be finite, in double precision, and the same. Any shape passes."""
+        first, second = self.gradients(weights), self.gradients(weights)
+        for name, g in zip(self.names, first, strict=True):
+            if g.dtype != np.float64:
+                raise Problem(f"the gradient of {name} has dtype {g.dtype}, but the input float64; some step of "
+                              "backward loses precision")  # fmt: skip
+            _expect_finite(f"the gradient of {name}", g, "the output is finite, so look for a division by 0 or the "
+                                                         "logarithm of 0 in backward")  # fmt: skip
+        _expect_same("backward", [f"the gradient of {name}" for name in self.names], first, second)
+        return first
+
+    def _backward(self, *arrays: np.ndarray) -> Any:
+        count = len(arrays) - len(self.inputs)
+        return self.backward(tuple(arrays[:count]) if self.several else arrays[0], *arrays[count:])
+
+    def _call(self, role: str, function: Callable, names: Sequence[str], arrays: Sequence[np.ndarray]) -> Any:
+        copies = [x.copy(order="K") for x in arrays]
+        with np.errstate(all="ignore"):  # what is not finite is reported with its index
+            result = function(*copies)
+        for name, before, now in zip(names, arrays, copies, strict=True):
+            if not np.array_equal(now, before, equal_nan=True):
+                raise Problem(f"{role} changes {name}; it must compute in a copy")
+        return result
+
+
+def _expect_finite(name: str, values: np.ndarray, advice: str) -> None:
+    if not np.isfinite(values).all():
+        at = first_index(~np.isfinite(values))
+        raise Problem(f"{name} is {values[at]} at index {at}; {advice}")
+
+
+def _expect_same(role: str, names: list[str], first: list[np.ndarray], second: list[np.ndarray]) -> None:
+    advice = "if it draws random numbers, make a new generator with a fixed seed in every call"
+    for name, a, b in zip(names, first, second, strict=True):
+        if a.shape != b.shape:
+            raise Problem(f"{role} is not deterministic: of two calls with the same inputs, {name} has shape {a.shape} "
+                          f"in one and {b.shape} in the other; {advice}")  # fmt: skip
+        difference = abs(a - b)
+        if (difference > _SAME * abs(a).max(initial=0.0)).any():
+            at = np.unravel_index(int(difference.argmax()), a.shape)
+            raise Problem(f"{role} is not deterministic: called twice with the same inputs, {name} differs by "
+                          f"{difference[at]:.3g} at index {tuple(map(int, at))}; {advice}")  # fmt: skip
+
+
+def first_index(mask: np.ndarray) -> tuple[int, ...]:
+    """Index of the first True."""
+    return tuple(int(n) for n in np.argwhere(mask)[0])
+
+
+def listed(values: Any) -> list:
+    """Make a list of one value or several."""
+    return list(values) if isinstance(values, tuple | list) else [values]
