@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A minute on two cores: 1000 steps of a network with an eighth of VGG16's channels.
-DEMO_FLAGS ?= --width 0.125 --epochs 4 --lr 0.003 --schedule poly --dropout 0 --overwrite
+DEMO_FLAGS ?= --width 0.125 --epochs 4 --lr 0.005 --schedule poly --dropout 0 --overwrite
 PYTEST_FLAGS ?=
 
 .PHONY: help demo test oracle lint clean

@@ -79,7 +79,7 @@ class Shapes(Dataset):
     length : int
         How many pictures.
     size : (height, width), or int for a square
-        In pixels, at least 16. Radii are 20 to 30 % of the shorter side.
+        In pixels, at least 16. Radii are 25 to 38 % of the shorter side.
     num_classes : int, 2..8
         Background, disc, square, triangle, ring, cross, star, crescent; the first `num_classes` of them.
     seed : int
@@ -134,16 +134,16 @@ class Shapes(Dataset):
 def _places(size: tuple[int, int], rng: np.random.Generator) -> list[tuple[float, float, float]]:
     """Centres and radii of the shapes, from large to small.
 
-    Shapes may overlap, but none hides another: two centres are farther apart than 0.8 (r₁ + r₂), which is at
-    least 1.6 min(r₁, r₂); so what is drawn later never reaches the centre of what was there before.
+    Shapes may overlap, but none hides another: two centres are farther apart than 0.75 (r₁ + r₂), which is at
+    least 1.5 min(r₁, r₂); so what is drawn later never reaches the centre of what was there before.
     """
     height, width = size
     shorter = min(size)
     places: list[tuple[float, float, float]] = []
     for _ in range(round(12 * height * width / shorter**2)):
-        radius = shorter * rng.uniform(0.2, 0.3)
+        radius = shorter * rng.uniform(0.25, 0.38)
         y, x = (rng.uniform(0.75 * radius, length - 0.75 * radius) for length in size)
-        if all(math.dist((y, x), other[:2]) > 0.8 * (radius + other[2]) for other in places):
+        if all(math.dist((y, x), other[:2]) > 0.75 * (radius + other[2]) for other in places):
             places.append((y, x, radius))
     return sorted(places, key=lambda place: -place[2])
 
