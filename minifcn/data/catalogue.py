@@ -13,7 +13,7 @@ from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
 from minifcn.errors import UserError
 
-_SHAPES_LENGTHS = {"train": 2000, "val": 100, "test": 100}
+_SHAPES_LENGTHS = {"train": 1800, "val": 100, "test": 100}
 
 
 def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
