@@ -24,12 +24,13 @@ def test_one_dimension_by_hand():
     np.testing.assert_allclose(at @ ((g @ w) * (bt @ d)), [140.0, 200.0, 260.0, 320.0], rtol=1e-14)
 
 
-@pytest.mark.parametrize("padding", PADDINGS, ids=str)
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(
+    ("size", "padding"),
+    [(size, pad) for size in SIZES for pad in PADDINGS if all(n + 2 * p >= 3 for n, p in zip(size, pad, strict=True))],
+    ids=str,
+)
 def test_it_equals_im2col(size, padding, rng):
     window = Window((3, 3), padding=padding)
-    if min(size[0] + 2 * padding[0], size[1] + 2 * padding[1]) < 3:
-        pytest.skip("the kernel does not fit on this map")
     x, weight = random_map(rng, 2, 5, *size), rng.standard_normal((4, 5, 3, 3))
     y = random_map(rng, 2, 4, *window.output_size(size))
     np.testing.assert_allclose(
