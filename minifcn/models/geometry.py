@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from minifcn.compute.window import Pair
-from minifcn.models.alignment import IDENTITY, CoordinateMap
+from minifcn.models.coordinates import IDENTITY, CoordinateMap
 from minifcn.nn import Conv2d, ConvTranspose2d, MaxPool2d, Module
 
 

@@ -1,0 +1,76 @@
+"""Coordinate maps: where a pixel of the image lies on the map behind a layer, and so where to crop.
+
+A convolution or pooling layer with kernel K, stride S and padding P puts the image's pixel u at
+
+    u / S + (P - (K - 1) / 2) / S        (centre on centre)
+
+and a transposed convolution at S u + (K - 1) / 2 - P. Composed along two paths through a network, such maps say how
+far their ends are shifted against each other: that is the crop offset, the famous 19; 5, 27; 5, 9, 31 of the paper's
+nets, which nobody has to know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from minifcn.compute.window import Window
+
+
+@dataclass(frozen=True)
+class CoordinateMap:
+    """u -> scale·u + shift, in exact fractions.
+
+    Parameters
+    ----------
+    scale, shift : Fraction or int
+
+    Notes
+    -----
+    ``python/caffe/coord_map.py`` of Caffe.
+
+    Examples
+    --------
+    FCN-32s in five lines: five stages with a pool each, fc6, and the upsampling by 32.
+
+    >>> conv3, pool = CoordinateMap.of(Window.of(3, padding=1)), CoordinateMap.of(Window.of(2, stride=2))
+    >>> path = [CoordinateMap.of(Window.of(3, padding=100))] + [conv3] * 12 + [pool] * 5
+    >>> upscore = CoordinateMap()
+    >>> for layer in [*path, CoordinateMap.of(Window.of(7)), CoordinateMap.of(Window.of(64, 32), transposed=True)]:
+    ...     upscore = layer.compose(upscore)
+    >>> CoordinateMap().compose(upscore.inverse()).crop_offset
+    19
+    """
+
+    scale: Fraction = Fraction(1)
+    shift: Fraction = Fraction(0)
+
+    @classmethod
+    def of(cls, window: Window, transposed: bool = False) -> CoordinateMap:
+        """Make the map of a convolution or pool, or of a transposed convolution, for the rows; columns are alike."""
+        half = Fraction(window.dilation[0] * (window.kernel[0] - 1), 2)
+        stride, padding = window.stride[0], window.padding[0]
+        if transposed:
+            return cls(Fraction(stride), half - padding)
+        return cls(Fraction(1, stride), (padding - half) / stride)
+
+    def compose(self, other: CoordinateMap) -> CoordinateMap:
+        """First `other`, then this map."""
+        return CoordinateMap(self.scale * other.scale, self.scale * other.shift + self.shift)
+
+    def inverse(self) -> CoordinateMap:
+        """Give the map that leads back."""
+        return CoordinateMap(1 / self.scale, -self.shift / self.scale)
+
+    @property
+    def crop_offset(self) -> int:
+        """Rows and columns to cut off the first of two maps, for the map that leads from it to the second."""
+        if self.scale != 1 or self.shift.denominator != 1 or self.shift > 0:
+            raise ValueError(
+                f"no crop aligns these two maps: u -> {self.scale}·u + {self.shift}, but the scale must be 1 and the "
+                "shift a whole number of pixels, at most 0; change a kernel size, stride or padding"
+            )
+        return int(-self.shift)
+
+
+IDENTITY = CoordinateMap()
