@@ -53,12 +53,16 @@ class Module:
         """Give forward(x); a geometry (models/geometry.py) in place of x asks the layer for sizes instead of values."""
         return x.through(self) if hasattr(x, "through") else self.forward(x)
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield this module and all inside it with their dotted names, each module once."""
+    def named_modules(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
+        """Yield this module and all inside it with their dotted names; one that has two names has its first."""
+        seen = set() if seen is None else seen
+        if id(self) in seen:
+            return
+        seen.add(id(self))
         yield prefix, self
         for name, value in vars(self).items():
             if isinstance(value, Module):
-                yield from value.named_modules(f"{prefix}.{name}" if prefix else name)
+                yield from value.named_modules(f"{prefix}.{name}" if prefix else name, seen)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield (name, parameter) in the order in which they were made, as "conv1_1.weight"."""

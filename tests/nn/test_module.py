@@ -126,6 +126,12 @@ def test_a_fixed_parameter_gets_no_gradient(block):
     assert block.conv.bias.grad is not None
 
 
+def test_a_module_with_two_names_counts_once():
+    net = nn.Module()
+    net.first = net.second = nn.Conv2d(1, 1, 1)
+    assert [name for name, _ in net.named_parameters()] == ["first.weight", "first.bias"]
+
+
 def test_a_module_without_forward_says_so():
     with pytest.raises(TypeError, match=r"Nothing has no forward\(\)"):
         type("Nothing", (Module,), {})()(1)
