@@ -1,8 +1,5 @@
 """Whole networks beside PyTorch, live: scores and all gradients to 1e-9 in float64; every algorithm in float32."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,8 +7,7 @@ import minifcn as mf
 from minifcn import Tensor, models
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make oracle` installs it")
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from train_with_pytorch import forward, tensors  # noqa: E402
+beside = pytest.importorskip("train_with_pytorch")  # in benchmarks/
 
 pytestmark = pytest.mark.oracle
 
@@ -41,9 +37,9 @@ every_variant = pytest.mark.parametrize(
 @pytest.mark.parametrize("size", [(1, 1), (37, 45), (64, 33)], ids=str)
 def test_scores_and_gradients_agree_to_1e_9(name, options, size, rng):
     model = random_network(name, rng, **options)
-    weights, images = tensors(model.state_dict()), rng.normal(size=(2, 3, *size))
+    weights, images = beside.tensors(model.state_dict()), rng.normal(size=(2, 3, *size))
     x, z = Tensor(images, requires_grad=True), torch.tensor(images, requires_grad=True)
-    scores, expected = model(x), forward(name, weights, z, paper=model.paper)
+    scores, expected = model(x), beside.forward(name, weights, z, paper=model.paper)
     assert_close(scores.data, expected.detach().numpy(), 1e-9)
     v = rng.normal(size=scores.shape)
     scores.backward(Tensor(v))
@@ -60,7 +56,9 @@ def test_every_algorithm_agrees_in_float32(name, options, algorithm, rng):
     model = random_network(name, rng, **options)
     images = rng.normal(size=(1, 3, 37, 45))
     with torch.no_grad():
-        expected = forward(name, tensors(model.state_dict()), torch.tensor(images), paper=model.paper).numpy()
+        expected = beside.forward(
+            name, beside.tensors(model.state_dict()), torch.tensor(images), paper=model.paper
+        ).numpy()
     with mf.algorithm(algorithm), mf.no_grad():
         scores = model.astype("float32")(Tensor(images.astype("float32")))
     assert_close(scores.data, expected, 1e-4)

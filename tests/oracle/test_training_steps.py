@@ -1,8 +1,5 @@
 """The recipe of docs/results.md, step by step beside PyTorch: same weights, batches and dropout masks."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,8 +8,7 @@ from minifcn import Tensor, models, optim
 from minifcn.data import DataLoader, Shapes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make oracle` installs it")
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from train_with_pytorch import forward, masks_like_minifcn, tensors  # noqa: E402
+beside = pytest.importorskip("train_with_pytorch")  # in benchmarks/
 
 pytestmark = pytest.mark.oracle
 
@@ -21,7 +17,7 @@ pytestmark = pytest.mark.oracle
 def test_ten_steps_of_adam_in_float64_agree_to_1e_9(name):
     model = models.create(name, num_classes=6, width=1 / 16, dropout=0.5).astype("float64").train()
     twin = models.create(name, num_classes=6, width=1 / 16, dropout=0.5)  # draws the same masks for PyTorch
-    weights = tensors({key: array.astype("float64") for key, array in twin.state_dict().items()})
+    weights = beside.tensors({key: array.astype("float64") for key, array in twin.state_dict().items()})
     ours, theirs = optim.Adam(model.parameters(), lr=1e-3), torch.optim.Adam(weights.values(), lr=1e-3)
     loader = DataLoader(Shapes(20, (40, 48)), batch_size=2, shuffle=True)
     for batch in loader.epoch(0):
@@ -31,8 +27,8 @@ def test_ten_steps_of_adam_in_float64_agree_to_1e_9(name):
         loss.backward()
         ours.step()
 
-        masks = list(masks_like_minifcn(twin.dropout_rng, 0.5, twin.channels["fc7"], batch.images))
-        scores = forward(name, weights, torch.from_numpy(images), masks)
+        masks = list(beside.masks_like_minifcn(twin.dropout_rng, 0.5, twin.channels["fc7"], batch.images))
+        scores = beside.forward(name, weights, torch.from_numpy(images), masks)
         expected = torch.nn.functional.cross_entropy(scores, torch.from_numpy(batch.labels).long())
         theirs.zero_grad()
         expected.backward()
