@@ -2,10 +2,12 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from cases import Convolution
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import minifcn as mf
 from minifcn.compute import algorithm, strips, threads
@@ -93,6 +95,32 @@ def test_small_work_is_not_handed_over(use_threads, monkeypatch):
 def test_results_come_in_the_order_of_the_parts(use_threads):
     use_threads(2)
     assert threads.share(lambda part: 10 * part, range(50), work=1) == [10 * part for part in range(50)]
+
+
+def blas_threads():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_afterwards():
+    with threadpool_limits(3, user_api="blas"):
+        with threads.one_blas_thread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {3}
+
+
+def test_several_callers_take_turns_and_leave_blas_as_it_was(use_threads):
+    use_threads(2)
+    before, seen = blas_threads(), []
+
+    def call(_):
+        for _ in range(20):
+            threads.share(lambda _: seen.append(blas_threads()), [0, 1], work=1)
+
+    with ThreadPoolExecutor(4) as callers:
+        list(callers.map(call, range(4)))
+    assert len(seen) == 4 * 20 * 2
+    assert all(found == {1} for found in seen)
+    assert blas_threads() == before
 
 
 def test_an_error_in_a_thread_reaches_the_caller(use_threads):
