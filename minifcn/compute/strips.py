@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from minifcn.backend import array_module
 from minifcn.compute import convolution
-from minifcn.compute.convolution import matrix
 from minifcn.compute.im2col import empty_map, pixels, windows
-from minifcn.compute.threads import cut, share, thread_count
+from minifcn.compute.threads import cut, evenly, share, thread_count
 from minifcn.compute.window import Pair, Window
+
+Strip = tuple[slice, slice]  # images, rows
 
 STRIP_BYTES = 2 << 20  # of gathered windows
 _scratch = threading.local()
@@ -25,16 +26,17 @@ _scratch = threading.local()
 
 def convolve(x, weight, window: Window):
     """W A x, as in convolution.py."""
-    xp, size, w = array_module(x), window.output_size(x.shape[2:]), matrix(weight)
+    xp, size = array_module(x), window.output_size(x.shape[2:])
+    w = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])  # Wᵀ: of a turned kernel too, a copy of long runs
     y = empty_map(xp, x.shape[0], weight.shape[0], size, x.dtype)
 
     def fill(task):
         (images, rows), outputs = task
         y_strip = pixels(y[images, :, rows])  # a view: y is channels-last
-        xp.matmul(gather(x[images], window, rows, size[1]), w[outputs].T, out=y_strip[:, outputs])
+        xp.matmul(gather(x[images], window, rows, size[1]), w[:, outputs], out=y_strip[:, outputs])
 
     tasks = strips(x, window, size)
-    parts = cut(w.shape[0], thread_count() if len(tasks) == 1 else 1)
+    parts = cut(w.shape[1], thread_count() if len(tasks) == 1 else 1)
     share(fill, list(itertools.product(tasks, parts)), work=x.shape[0] * math.prod(size) * w.size)
     return y
 
@@ -77,19 +79,24 @@ def convolve_weight(x, y, window: Window):
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 
-def strips(x, window: Window, size: Pair) -> list[tuple[slice, slice]]:
-    """Cut the output into (images, rows) whose windows take at most about STRIP_BYTES."""
-    return cut_maps(x.shape[0], size[0], size[1] * math.prod(window.kernel) * x.shape[1] * x.itemsize)
+def strips(x, window: Window, size: Pair) -> list[Strip]:
+    """Cut the output into strips whose windows take at most about STRIP_BYTES."""
+    total = x.shape[0] * math.prod(size) * math.prod(window.kernel) * x.shape[1] * x.itemsize
+    return cut_maps(x.shape[0], size[0], -(-total // STRIP_BYTES))
 
 
-def cut_maps(images: int, height: int, row_bytes: int) -> list[tuple[slice, slice]]:
-    """Cut maps into strips (images, rows) of about STRIP_BYTES; of several, all threads get equally many."""
-    count = -(-images * height * row_bytes // STRIP_BYTES)
-    if count > 1:
-        count = -(-count // thread_count()) * thread_count()
+def cut_maps(images: int, height: int, count: int) -> list[Strip]:
+    """Cut maps into `count` strips or a few more; of several, all threads get equally many."""
+    return cut_strip((slice(0, images), slice(0, height)), evenly(count) if count > 1 else 1)
+
+
+def cut_strip(strip: Strip, count: int) -> list[Strip]:
+    """Cut a strip into whole images, or rows of single images."""
+    images, rows = (axis.stop - axis.start for axis in strip)
     if count <= images:
-        return [(some, slice(0, height)) for some in cut(images, count)]
-    return list(itertools.product(cut(images, images), cut(height, -(-count // images))))
+        return [(some, strip[1]) for some in cut(images, count, strip[0].start)]
+    singles = cut(images, images, strip[0].start)
+    return list(itertools.product(singles, cut(rows, -(-count // images), strip[1].start)))
 
 
 def gather(x, window: Window, rows: slice, width: int):

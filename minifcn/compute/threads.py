@@ -18,6 +18,7 @@ from minifcn.errors import UserError
 
 WORTH_SHARING = 30_000_000  # multiply-adds, about half a millisecond: handing parts over takes up to 0.1
 _turn = threading.Lock()
+_this_thread = threading.local()
 
 
 @functools.cache
@@ -32,16 +33,35 @@ def thread_count() -> int:
 
 
 def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> list:
-    """Give [function(part) for part in parts], computed side by side if there are enough multiply-adds to share."""
+    """Give [function(part) for part in parts], computed side by side if there are enough multiply-adds to share.
 
-    def alone(part):
+    The caller takes parts like every other thread. What a part itself wants to share, its thread does alone.
+    """
+    if getattr(_this_thread, "in_part", False):
+        return [function(part) for part in parts]
+    results, todo = [None] * len(parts), enumerate(parts)
+
+    def take():
+        _this_thread.in_part = True
+        try:
+            for i, part in todo:  # all threads take from the same iterator
+                results[i] = function(part)
+        finally:
+            _this_thread.in_part = False
+
+    def help():
         with _limit():  # for the BLAS libraries that count threads per calling thread; no effect on the others
-            return function(part)
+            take()
 
     with one_blas_thread():
-        if thread_count() == 1 or len(parts) == 1 or work < WORTH_SHARING:
-            return [function(part) for part in parts]
-        return list(_pool().map(alone, parts))
+        helpers = min(thread_count(), len(parts)) - 1 if work >= WORTH_SHARING else 0
+        futures = [_pool().submit(help) for _ in range(helpers)]
+        try:
+            take()
+        finally:
+            for future in futures:
+                future.result()
+    return results
 
 
 @contextmanager
@@ -58,19 +78,24 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
-def cut(length: int, parts: int) -> list[slice]:
-    """Cut 0..length-1 into at most `parts` slices of nearly equal length.
+def cut(length: int, parts: int, start: int = 0) -> list[slice]:
+    """Cut `length` numbers from `start` on into at most `parts` slices of nearly equal length.
 
     >>> cut(5, 2)
     [slice(0, 2, None), slice(2, 5, None)]
     """
     parts = max(1, min(parts, length))
-    return [slice(length * i // parts, length * (i + 1) // parts) for i in range(parts)]
+    return [slice(start + length * i // parts, start + length * (i + 1) // parts) for i in range(parts)]
+
+
+def evenly(parts: int) -> int:
+    """Give the next number of parts, at least one, of which all threads get equally many."""
+    return -(-max(1, parts) // thread_count()) * thread_count()
 
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_count(), thread_name_prefix="minifcn")
+    return ThreadPoolExecutor(max(1, thread_count() - 1), thread_name_prefix="minifcn")
 
 
 @functools.cache
