@@ -7,8 +7,10 @@ is used again for the next strip. Each function is the textbook one of convoluti
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import operator
 import threading
 from collections.abc import Callable
 
@@ -64,25 +66,38 @@ def each_image(function: Callable, y, weight, window: Window, size: Pair):
 
 
 def convolve_weight(x, y, window: Window):
-    """y (A x)ᵀ, as in convolution.py; every thread sums its own strips."""
+    """y (A x)ᵀ, as in convolution.py.
+
+    Threads share out the strips and add up what each has found. Where the weight is larger than a strip they share out
+    its outputs, as no thread should hold a weight of its own: fc6 has 100 million numbers.
+    """
     xp, size = array_module(x), y.shape[2:]
-    tasks = strips(x, window, size)
+    products = xp.empty((y.shape[1], math.prod(window.kernel) * x.shape[1]), x.dtype)
+    tasks = strips(x, window, size, max(STRIP_BYTES, products.nbytes))
 
-    def total(part):
-        products = 0
-        for images, rows in tasks[part]:
-            products += pixels(y[images, :, rows]).T @ gather(x[images], window, rows, size[1])
-        return products
+    def product(strip, outputs=slice(None), out=None):
+        images, rows = strip
+        return xp.matmul(pixels(y[images, outputs, rows]).T, gather(x[images], window, rows, size[1]), out=out)
 
-    work = y.size * math.prod(window.kernel) * x.shape[1]
-    products = xp.asarray(sum(share(total, cut(len(tasks), thread_count()), work)))
+    def fill(outputs):
+        product(tasks[0], outputs, out=products[outputs])
+        for strip in tasks[1:]:
+            products[outputs] += product(strip, outputs)
+
+    work = products.size * x.shape[0] * math.prod(size)
+    if len(tasks) == 1 or products.nbytes > STRIP_BYTES:
+        share(fill, cut(len(products), evenly(1)), work)
+    else:
+        groups = cut(len(tasks), evenly(1))
+        totals = share(lambda group: functools.reduce(operator.iadd, map(product, tasks[group])), groups, work)
+        products = functools.reduce(operator.iadd, totals)
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 
-def strips(x, window: Window, size: Pair) -> list[Strip]:
-    """Cut the output into strips whose windows take at most about STRIP_BYTES."""
+def strips(x, window: Window, size: Pair, strip_bytes: int | None = None) -> list[Strip]:
+    """Cut the output into strips whose windows take at most about `strip_bytes`, or else STRIP_BYTES."""
     total = x.shape[0] * math.prod(size) * math.prod(window.kernel) * x.shape[1] * x.itemsize
-    return cut_maps(x.shape[0], size[0], -(-total // STRIP_BYTES))
+    return cut_maps(x.shape[0], size[0], -(-total // (strip_bytes or STRIP_BYTES)))
 
 
 def cut_maps(images: int, height: int, count: int) -> list[Strip]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 
 import numpy as np
 
@@ -115,9 +116,10 @@ def convolve_weight(x, y, window: Window):
     if len(tasks) > 1:
 
         def total(group):
-            return sum(product(inputs(x, window, strip, columns), strip, slice(0, outputs)) for strip in tasks[group])
+            found = (product(inputs(x, window, strip, columns), strip, slice(0, outputs)) for strip in tasks[group])
+            return functools.reduce(operator.iadd, found)
 
-        u = sum(share(total, cut(len(tasks), evenly(1)), work))
+        u = functools.reduce(operator.iadd, share(total, cut(len(tasks), evenly(1)), work))
         share(lambda part: restore(u[:, part], part), cut(outputs, evenly(1)), work=9 * u.size)
     else:
         v = inputs(x, window, *tasks, columns)
