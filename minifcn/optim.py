@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import array_module, to_host
+from minifcn.compute.elementwise import piecewise
 
 
 class Optimizer:
@@ -48,10 +49,16 @@ class Optimizer:
             for parameter in group["params"]:
                 arrays = next(state)
                 if parameter.grad is not None:
-                    self.update(parameter.data, parameter.grad.data, **arrays, **settings)
+                    self._update_piecewise(parameter.data, parameter.grad.data, arrays, settings)
+
+    def _update_piecewise(self, w, g, arrays, settings) -> None:
+        def update(w, g, *state):
+            self.update(w, g, **dict(zip(arrays, state, strict=True)), **settings)
+
+        piecewise(update, w, g, *arrays.values())
 
     def update(self, w, g, **state_and_settings) -> None:
-        """Change the parameter w with its gradient g."""
+        """Change the parameter w, or a piece of it, with its gradient g."""
         raise TypeError(f"{type(self).__name__} has no update(); an Optimizer must define it")
 
     def zero_grad(self) -> None:

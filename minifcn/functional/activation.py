@@ -6,24 +6,36 @@ import numpy as np
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, to_device
+from minifcn.compute import elementwise
 from minifcn.functional.check import expect
 
 
 @operation
-def relu(x):
+def relu(x, *, inplace=False):
     """max(x, 0), elementwise; the gradient passes where x > 0, and at 0 it is 0.
 
-    x : Tensor of any shape. Returns a Tensor of the same shape.
+    x : Tensor of any shape. Returns a Tensor of the same shape. `inplace` uses the memory of x again, for an x that
+    nobody else needs: a convolution's result, say, whose gradient does not depend on it.
 
     >>> relu(Tensor([-1.0, 0.0, 2.0]))
     Tensor([0., 0., 2.])
     """
-    y = array_module(x.data).maximum(x.data, 0)
+    y = elementwise.positive_part(x.data, out=x.data if inplace else None)
 
     def backward(gy):
-        return (gy * (y > 0),)
+        return (where_positive(gy, y=y),)
 
     return y, backward
+
+
+@operation
+def where_positive(g, *, y):
+    """g where y > 0, and 0 elsewhere."""
+
+    def backward(gy):
+        return (where_positive(gy, y=y),)
+
+    return elementwise.where_positive(g.data, y), backward
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module
-from minifcn.compute import algorithm
+from minifcn.compute import algorithm, elementwise
 from minifcn.compute.im2col import pixels
 from minifcn.compute.threads import one_blas_thread
 from minifcn.compute.window import Pair, Window, pair
@@ -64,7 +64,7 @@ def add_bias(y, bias):
     def backward(gy):
         return gy, sum_pixels(gy)
 
-    y.data += bias.data.reshape(-1, 1, 1)
+    elementwise.add_to_channels(y.data, bias.data)
     return y.data, backward
 
 

@@ -38,7 +38,7 @@ class VGG16(nn.Module):
         if not width > 0:
             raise ValueError(f"width must be above 0, got {width}; 1 is VGG16, 0.25 has a quarter of its channels")
         self.dropout_rng = rng.spawn(1)[0]
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU(inplace=True)
         channels = 3
         for stage, (full, count) in enumerate(STAGES, start=1):
             for i in range(1, count + 1):
