@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minifcn.backend import array_module, device_of, to_host
+from minifcn.compute.threads import one_blas_thread
 
 _numbers = itertools.count()
 _recording = ContextVar("recording", default=True)
@@ -79,9 +80,10 @@ class Tensor:
             Record the backward pass too, so that the gradients can be differentiated again. The graph is then kept;
             otherwise it is released as the pass goes, and a second call is an error.
         """
-        for tensor, g in backward_pass([self], [grad], create_graph):
-            if tensor._backward is None:
-                tensor.grad = g if tensor.grad is None else tensor.grad + g
+        with one_blas_thread():
+            for tensor, g in backward_pass([self], [grad], create_graph):
+                if tensor._backward is None:
+                    tensor.grad = g if tensor.grad is None else tensor.grad + g
 
     def detach(self) -> Tensor:
         """Give the same data without its history."""

@@ -37,24 +37,35 @@ def convolve(x, weight, window: Window):
         y_strip = pixels(y[images, :, rows])  # a view: y is channels-last
         xp.matmul(gather(x[images], window, rows, size[1]), w[:, outputs], out=y_strip[:, outputs])
 
-    tasks = strips(x, window, size)
-    parts = cut(w.shape[1], thread_count() if len(tasks) == 1 else 1)
-    share(fill, list(itertools.product(tasks, parts)), work=x.shape[0] * math.prod(size) * w.size)
+    work = x.shape[0] * math.prod(size) * w.size
+    tasks = strips(x, window, size, work)
+    parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)
+    share(fill, list(itertools.product(tasks, parts)), work)
     return y
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair, convolve: Callable = convolve):
-    """Aᵀ Wᵀ y, as in convolution.py.
+    """Aᵀ Wᵀ y, as in convolution.py, as a convolution: gathering replaces adding up windows that overlap.
 
-    With stride 1 it is also a convolution, of y with the kernel turned by 180 degrees: gathering windows, each
-    thread its own, replaces adding up windows that overlap.
+    With stride 1 it is the convolution with the kernel turned by 180 degrees. With a stride S, a block of SxS pixels
+    of x sees the same few pixels of y, and the block is a pixel of a convolution with S·S·C outputs.
     """
-    (kh, kw), (ph, pw), (dh, dw) = window.kernel, window.padding, window.dilation
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = window.kernel, window.stride, window.padding, window.dilation
     back = dh * (kh - 1) - ph, dw * (kw - 1) - pw
-    if window.stride != (1, 1) or min(back) < 0:
+    if window.stride == (1, 1) and min(back) >= 0:
+        turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+        return convolve(y, turned, Window(window.kernel, (1, 1), back, window.dilation))
+    rh, rw = -(-kh // sh), -(-kw // sw)  # pixels of y that a block sees
+    covered = sh * (y.shape[2] + rh - 1), sw * (y.shape[3] + rw - 1)
+    if window.dilation != (1, 1) or covered[0] < ph + size[0] or covered[1] < pw + size[1]:
         return each_image(convolution.convolve_transposed, y, weight, window, size)
-    turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-    return convolve(y, turned, Window(window.kernel, (1, 1), back, window.dilation))
+    xp, (n, outputs), channels = array_module(y), y.shape[:2], weight.shape[1]
+    whole = xp.zeros((outputs, rh, sh, rw, sw, channels), weight.dtype)
+    whole.reshape(outputs, rh * sh, rw * sw, channels)[:, :kh, :kw] = weight.transpose(0, 2, 3, 1)
+    turned = whole[:, ::-1, :, ::-1].transpose(2, 4, 5, 0, 1, 3).reshape(sh * sw * channels, outputs, rh, rw)
+    blocks = convolve(y, turned, Window((rh, rw), (1, 1), (rh - 1, rw - 1))).transpose(0, 2, 3, 1)
+    x = blocks.reshape(*blocks.shape[:3], sh, sw, channels).transpose(0, 1, 3, 2, 4, 5).reshape(n, *covered, channels)
+    return x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
 
 
 def each_image(function: Callable, y, weight, window: Window, size: Pair):
@@ -73,7 +84,8 @@ def convolve_weight(x, y, window: Window):
     """
     xp, size = array_module(x), y.shape[2:]
     products = xp.empty((y.shape[1], math.prod(window.kernel) * x.shape[1]), x.dtype)
-    tasks = strips(x, window, size, max(STRIP_BYTES, products.nbytes))
+    work = products.size * x.shape[0] * math.prod(size)
+    tasks = strips(x, window, size, work, max(STRIP_BYTES, products.nbytes))
 
     def product(strip, outputs=slice(None), out=None):
         images, rows = strip
@@ -84,25 +96,24 @@ def convolve_weight(x, y, window: Window):
         for strip in tasks[1:]:
             products[outputs] += product(strip, outputs)
 
-    work = products.size * x.shape[0] * math.prod(size)
     if len(tasks) == 1 or products.nbytes > STRIP_BYTES:
-        share(fill, cut(len(products), evenly(1)), work)
+        share(fill, cut(len(products), evenly(1, work)), work)
     else:
-        groups = cut(len(tasks), evenly(1))
+        groups = cut(len(tasks), evenly(1, work))
         totals = share(lambda group: functools.reduce(operator.iadd, map(product, tasks[group])), groups, work)
         products = functools.reduce(operator.iadd, totals)
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 
-def strips(x, window: Window, size: Pair, strip_bytes: int | None = None) -> list[Strip]:
+def strips(x, window: Window, size: Pair, work: int, strip_bytes: int | None = None) -> list[Strip]:
     """Cut the output into strips whose windows take at most about `strip_bytes`, or else STRIP_BYTES."""
     total = x.shape[0] * math.prod(size) * math.prod(window.kernel) * x.shape[1] * x.itemsize
-    return cut_maps(x.shape[0], size[0], -(-total // (strip_bytes or STRIP_BYTES)))
+    return cut_maps(x.shape[0], size[0], -(-total // (strip_bytes or STRIP_BYTES)), work)
 
 
-def cut_maps(images: int, height: int, count: int) -> list[Strip]:
+def cut_maps(images: int, height: int, count: int, work: int) -> list[Strip]:
     """Cut maps into `count` strips or a few more; of several, all threads get equally many."""
-    return cut_strip((slice(0, images), slice(0, height)), evenly(count) if count > 1 else 1)
+    return cut_strip((slice(0, images), slice(0, height)), evenly(count, work) if count > 1 else 1)
 
 
 def cut_strip(strip: Strip, count: int) -> list[Strip]:

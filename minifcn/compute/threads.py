@@ -74,8 +74,15 @@ def one_blas_thread() -> Iterator[None]:
     The limit holds for the whole process, and whoever lifts it restores the number found at the start. So callers in
     several threads take turns: were they to overlap, the last would restore the limit of the first for good.
     """
-    with _turn, _limit():
+    if getattr(_this_thread, "has_turn", False):
         yield
+        return
+    with _turn, _limit():
+        _this_thread.has_turn = True
+        try:
+            yield
+        finally:
+            _this_thread.has_turn = False
 
 
 def cut(length: int, parts: int, start: int = 0) -> list[slice]:
@@ -88,9 +95,10 @@ def cut(length: int, parts: int, start: int = 0) -> list[slice]:
     return [slice(start + length * i // parts, start + length * (i + 1) // parts) for i in range(parts)]
 
 
-def evenly(parts: int) -> int:
-    """Give the next number of parts, at least one, of which all threads get equally many."""
-    return -(-max(1, parts) // thread_count()) * thread_count()
+def evenly(parts: int, work: int) -> int:
+    """Give the next number of parts of which all threads get equally many, or `parts` if it is not worth sharing."""
+    threads = thread_count() if work >= WORTH_SHARING else 1
+    return -(-max(1, parts) // threads) * threads
 
 
 @functools.cache

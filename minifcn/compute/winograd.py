@@ -87,7 +87,7 @@ def convolve(x, weight, window: Window):
         share(lambda strip: finish(strip, inputs(x, window, strip, columns), u, slice(0, outputs)), tasks, work)
     else:
         v = inputs(x, window, *tasks, columns)
-        parts = cut(outputs, evenly(outputs // OUTPUTS))
+        parts = cut(outputs, evenly(outputs // OUTPUTS, work))
         share(lambda part: finish(*tasks, v, transformed(weight[part]), part), parts, work)
     return y[:, :, : size[0], : size[1]]
 
@@ -121,11 +121,11 @@ def convolve_weight(x, y, window: Window):
             found = (product(strip, inputs(x, window, strip, columns), slice(0, outputs)) for strip in tasks[group])
             return functools.reduce(operator.iadd, found)
 
-        u = functools.reduce(operator.iadd, share(total, cut(len(tasks), evenly(1)), work))
-        share(lambda part: restore(u[:, part], part), cut(outputs, evenly(1)), work=9 * u.size)
+        u = functools.reduce(operator.iadd, share(total, cut(len(tasks), evenly(1, work)), work))
+        share(lambda part: restore(u[:, part], part), cut(outputs, evenly(1, 9 * u.size)), work=9 * u.size)
     else:
         v = inputs(x, window, *tasks, columns)
-        parts = cut(outputs, evenly(outputs // OUTPUTS))
+        parts = cut(outputs, evenly(outputs // OUTPUTS, work))
         share(lambda part: restore(product(*tasks, v, part), part), parts, work)
     return weight
 
@@ -134,7 +134,8 @@ def plan(images: int, size: Pair, weight) -> tuple[list[Strip], int, int]:
     """Give strips of tiles that cover outputs of a size, the tiles in a row, and the multiplications to come."""
     rows, columns = -(-size[0] // 4), -(-size[1] // 4)  # the last tiles may hang over the edge
     tiles = images * rows * columns
-    return cut_maps(images, rows, tiles // TILES), columns, 36 * tiles * math.prod(weight.shape[:2])
+    work = 36 * tiles * math.prod(weight.shape[:2])
+    return cut_maps(images, rows, tiles // TILES, work), columns, work
 
 
 def inputs(x, window: Window, strip: Strip, columns: int):
@@ -157,7 +158,8 @@ def gather(matrix, x, window: Window, strip: Strip, columns: int, out) -> None:
         some, across = (slice(p.start - s.start, p.stop - s.start) for p, s in zip(piece, strip, strict=True))
         transform(matrix, tiles, out=out[:, :, some, across.start * columns : across.stop * columns])
 
-    share(fill, cut_strip(strip, evenly(1)), work=36 * out.size)
+    work = 12 * out.size
+    share(fill, cut_strip(strip, evenly(1, work)), work)
 
 
 def transform(matrix, a, out) -> None:
@@ -182,7 +184,8 @@ def transformed(weight):
         copied[...] = places[:, :, part]
         transform(constant("G", xp, weight.dtype), copied, out=u[:, :, part])
 
-    share(fill, cut(places.shape[2], evenly(1)), work=18 * u.size)
+    work = 9 * u.size
+    share(fill, cut(places.shape[2], evenly(1, work)), work)
     u = frequencies(u)
     return u if turned else u.transpose(0, 2, 1)
 
