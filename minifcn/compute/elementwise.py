@@ -56,10 +56,16 @@ def where_positive(g, y):
 def add_to_channels(y, bias) -> None:
     """Add bias[c] to channel c of a map (N, C, H, W), in place."""
     rows = y.transpose(0, 2, 3, 1)
-    images = rows.reshape(-1, y.shape[1]) if rows.flags.c_contiguous else rows
-    parts = cut(len(images), -(-y.size // PIECE)) if device_of(y) == "cpu" else [slice(None)]
 
     def add(part):
-        images[part] += bias
+        rows[part] += bias
 
-    share(add, parts, work=ELEMENT_WORK * y.size)
+    if rows.flags.c_contiguous:
+        rows = rows.reshape(-1, y.shape[1])
+    for_rows(add, rows)
+
+
+def for_rows(function: Callable[[slice], None], rows) -> None:
+    """Call function(part) for slices that cut the first axis of `rows` into pieces; on a GPU, one for all of it."""
+    count = -(-rows.size // PIECE) if device_of(rows) == "cpu" else 1
+    share(function, cut(len(rows), count), work=ELEMENT_WORK * rows.size)

@@ -8,7 +8,8 @@ import numpy as np
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module
-from minifcn.functional.activation import log_softmax, softmax
+from minifcn.compute import cross_entropy
+from minifcn.functional.activation import softmax
 from minifcn.functional.check import expect
 
 REDUCTIONS = ("mean", "sum", "none", "batch")
@@ -78,17 +79,28 @@ def softmax_cross_entropy(
 @operation
 def pixel_losses(scores, *, classes, weights):
     """-w · log softmax(scores)[class] for each pixel."""
-    xp = array_module(scores.data)
 
     def backward(gy):
-        # d/dscores of -log softmax[class] is softmax - onehot.
-        onehot = xp.arange(scores.shape[1]).reshape(-1, *(1,) * (classes.ndim - 1)) == classes[:, None]
-        difference = softmax(scores) - Tensor(onehot.astype(scores.dtype))
-        return (difference * (gy * Tensor(weights)).reshape(classes.shape[:1] + (1,) + classes.shape[1:]),)
+        return (loss_gradient(scores, gy, classes=classes, weights=weights),)
 
-    logs = log_softmax(scores.detach()).data
-    chosen = xp.take_along_axis(logs, classes[:, None].astype("int64"), 1)[:, 0]
-    return -chosen * weights, backward
+    return cross_entropy.losses(scores.data, classes, weights), backward
+
+
+@operation
+def loss_gradient(scores, gy, *, classes, weights):
+    """(softmax(scores) - onehot) · w · gy: the derivative of a pixel's loss, times gy."""
+
+    def backward(g):
+        s = softmax(scores)
+        mean = (g * s).sum(axis=1, keepdims=True)
+        w = Tensor(weights[:, None])
+        onehot = array_module(classes).arange(s.shape[1]).reshape(-1, *(1,) * (classes.ndim - 1)) == classes[:, None]
+        return (
+            (g - mean) * s * w * gy.reshape(w.shape),
+            ((g * (s - Tensor(onehot.astype(s.dtype)))).sum(axis=1) * Tensor(weights)),
+        )
+
+    return cross_entropy.gradient(scores.data, classes, weights * gy.data), backward
 
 
 def _check(scores, labels, weight, ignore_index, reduction) -> None:
