@@ -8,11 +8,11 @@ from contextvars import ContextVar
 from types import ModuleType
 
 from minifcn.backend import device_of
-from minifcn.compute import convolution, strips, winograd
+from minifcn.compute import convolution, strips, toeplitz, winograd
 from minifcn.compute.convolution import grouped
 from minifcn.compute.window import Pair, Window
 
-ALGORITHMS = {"im2col": convolution, "strips": strips, "winograd": winograd}
+ALGORITHMS = {"im2col": convolution, "strips": strips, "toeplitz": toeplitz, "winograd": winograd}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -22,8 +22,9 @@ def algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : "im2col" | "strips" | "winograd"
-        The definition; the same strip by strip on all cores; Winograd for 3x3 kernels, and strips for others.
+    name : "im2col" | "strips" | "toeplitz" | "winograd"
+        The definition; the same strip by strip on all cores; neighbouring outputs together where there are few
+        channels, and strips elsewhere; Winograd for 3x3 kernels, and strips for others.
 
     Examples
     --------
@@ -48,7 +49,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Mo
 
     im2col, the definition, for float64 and on a GPU. Winograd for 3x3 windows with channels enough to pay for
     transforming the maps, and pixels enough to pay for transforming the weights; measured, it wins from 32 and 400 on.
-    Strips for the rest.
+    Neighbouring outputs together between few channels. Strips for the rest.
     """
     name = _forced.get()
     if name is None:
@@ -56,6 +57,8 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Mo
             name = "im2col"
         elif winograd.applies(window) and min(channels, outputs) >= 32 and array.shape[0] * size[0] * size[1] > 400:
             name = "winograd"
+        elif toeplitz.applies(window) and min(channels, outputs) <= 16:
+            name = "toeplitz"
         else:
             name = "strips"
     return ALGORITHMS[name]

@@ -10,7 +10,7 @@ from cases import Convolution
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import minifcn as mf
-from minifcn.compute import algorithm, strips, threads
+from minifcn.compute import algorithm, strips, threads, winograd
 from minifcn.compute.window import Window
 from minifcn.errors import UserError
 
@@ -39,6 +39,7 @@ def use_threads(monkeypatch):
 
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     monkeypatch.setattr(strips, "STRIP_BYTES", 4096)
+    monkeypatch.setattr(winograd, "TILES", 20)
     yield use
     monkeypatch.undo()
     forget()
@@ -52,7 +53,7 @@ def three_maps(case, x, weight, y):
     )
 
 
-@pytest.mark.parametrize("name", ["strips", "winograd"])
+@pytest.mark.parametrize("name", ["strips", "toeplitz", "winograd"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 class TestForEachMap:
     def test_the_number_of_threads_does_not_matter(self, case, name, rng, dtype, use_threads):

@@ -7,7 +7,7 @@ from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only
 
 import minifcn as mf
 from minifcn.backend import to_device, to_host
-from minifcn.compute import algorithm, strips
+from minifcn.compute import algorithm, strips, winograd
 from minifcn.compute.algorithm import ALGORITHMS
 from minifcn.compute.window import Window
 
@@ -39,8 +39,10 @@ def assert_all_close(found, expected, tolerance):
 
 @pytest.fixture
 def many_strips(monkeypatch):
-    """Strips of a few rows, so that small maps are cut too."""
+    """Strips of a few rows or tiles, so that small maps are cut too."""
     monkeypatch.setattr(strips, "STRIP_BYTES", 512)
+    monkeypatch.setattr(winograd, "TILES", 1)
+    monkeypatch.setattr(winograd, "OUTPUTS", 2)
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
@@ -115,7 +117,7 @@ def test_algorithms_nest_and_end_with_their_block():
 
 def test_an_unknown_algorithm_is_refused():
     with (
-        pytest.raises(ValueError, match="unknown name 'fft'; there are 'im2col', 'strips', 'winograd'"),
+        pytest.raises(ValueError, match="unknown name 'fft'; there are 'im2col', 'strips', 'toeplitz', 'winograd'"),
         mf.algorithm("fft"),
     ):
         pass
