@@ -11,7 +11,6 @@ import functools
 import itertools
 import math
 import operator
-import threading
 from collections.abc import Callable
 
 from minifcn.backend import array_module
@@ -19,11 +18,11 @@ from minifcn.compute import convolution
 from minifcn.compute.im2col import empty_map, pixels, windows
 from minifcn.compute.threads import cut, evenly, share, thread_count
 from minifcn.compute.window import Pair, Window
+from minifcn.compute.workspace import buffer
 
 Strip = tuple[slice, slice]  # images, rows
 
 STRIP_BYTES = 2 << 20  # of gathered windows
-_scratch = threading.local()
 
 
 def convolve(x, weight, window: Window):
@@ -151,12 +150,3 @@ def padded_rows(x, window: Window, rows: slice, width: int):
     padded[..., :pw] = padded[..., pw + right :] = 0
     padded[:, :, first - top : last - top, pw : pw + right] = x[:, :, first:last, :right]
     return padded
-
-
-def buffer(xp, name: str, shape: tuple[int, ...], dtype):
-    """Lend an uninitialised array from memory that this thread uses again and again under this name."""
-    buffers = _scratch.__dict__.setdefault("buffers", {})
-    key, size = (name, xp, dtype), math.prod(shape)
-    if key not in buffers or buffers[key].size < size:
-        buffers[key] = xp.empty(size, dtype)
-    return buffers[key][:size].reshape(shape)

@@ -25,9 +25,10 @@ import operator
 from minifcn.backend import array_module
 from minifcn.compute import strips
 from minifcn.compute.im2col import empty_map, windows
-from minifcn.compute.strips import Strip, buffer, cut_maps, cut_strip, padded_rows
+from minifcn.compute.strips import Strip, cut_maps, cut_strip, padded_rows
 from minifcn.compute.threads import cut, evenly, share
 from minifcn.compute.window import Pair, Window
+from minifcn.compute.workspace import buffer
 
 BT = [
     [4, 0, -5, 0, 1, 0],
@@ -86,9 +87,10 @@ def convolve(x, weight, window: Window):
         u = transformed(weight)
         share(lambda strip: finish(strip, inputs(x, window, strip, columns), u, slice(0, outputs)), tasks, work)
     else:
-        v = inputs(x, window, *tasks, columns)
+        (whole,) = tasks
+        v = inputs(x, window, whole, columns)
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
-        share(lambda part: finish(*tasks, v, transformed(weight[part]), part), parts, work)
+        share(lambda part: finish(whole, v, transformed(weight[part]), part), parts, work)
     return y[:, :, : size[0], : size[1]]
 
 
@@ -124,9 +126,10 @@ def convolve_weight(x, y, window: Window):
         u = functools.reduce(operator.iadd, share(total, cut(len(tasks), evenly(1, work)), work))
         share(lambda part: restore(u[:, part], part), cut(outputs, evenly(1, 9 * u.size)), work=9 * u.size)
     else:
-        v = inputs(x, window, *tasks, columns)
+        (whole,) = tasks
+        v = inputs(x, window, whole, columns)
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
-        share(lambda part: restore(product(*tasks, v, part), part), parts, work)
+        share(lambda part: restore(product(whole, v, part), part), parts, work)
     return weight
 
 

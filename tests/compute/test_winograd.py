@@ -54,7 +54,7 @@ def test_other_windows_are_left_to_im2col(window, rng):
     np.testing.assert_allclose(winograd.convolve(x, weight, window), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("c, o, n", [(64, 64, 56), (128, 256, 28), (256, 256, 28), (512, 512, 14)])
+@pytest.mark.parametrize(("c", "o", "n"), [(64, 64, 56), (128, 256, 28), (256, 256, 28), (512, 512, 14)])
 def test_float32_is_within_2e_5_of_the_largest_value(c, o, n, rng):
     """Of VGG16's layers, with inputs as they come from a ReLU and weights drawn by He's rule."""
     window = Window((3, 3), padding=(1, 1))

@@ -1,0 +1,79 @@
+"""Scratch memory that is used again: fresh memory takes longer to be handed out than to be written to.
+
+Every thread has its own buffers, so threads never wait for one another's. Together they keep at most
+MINIFCN_WORKSPACE_MB (512 unless set); what goes beyond is allocated and freed by each call.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import threading
+import weakref
+
+from minifcn.errors import UserError
+
+DEFAULT_MB = 512
+_thread = threading.local()
+_lock = threading.Lock()
+_all: weakref.WeakSet[_Buffers] = weakref.WeakSet()
+
+
+class _Buffers(dict):
+    """The buffers of a thread; they go when it ends."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+def buffer(xp, name: str, shape: tuple[int, ...], dtype):
+    """Lend an uninitialised array: the thread's own under this name, so until it asks for that name again."""
+    buffers = _thread.__dict__.get("buffers")
+    if buffers is None:
+        buffers = _thread.buffers = _Buffers()
+        with _lock:
+            _all.add(buffers)
+    key, size = (name, xp, dtype), math.prod(shape)
+    kept = buffers.get(key)
+    if kept is None or kept.size < size:
+        buffers.pop(key, None)
+        kept = xp.empty(size, dtype)
+        with _lock:
+            if _bytes() + kept.nbytes <= limit():
+                buffers[key] = kept
+    return kept[:size].reshape(shape)
+
+
+def workspace_bytes() -> int:
+    """Count the bytes that all threads keep."""
+    with _lock:
+        return _bytes()
+
+
+def release_workspace() -> None:
+    """Free the scratch memory of all threads.
+
+    Buffers that a running operation still holds are freed as it ends.
+
+    Examples
+    --------
+    >>> release_workspace()
+    >>> workspace_bytes()
+    0
+    """
+    with _lock:
+        for buffers in list(_all):
+            buffers.clear()
+
+
+def _bytes() -> int:
+    return sum(array.nbytes for buffers in list(_all) for array in list(buffers.values()))
+
+
+@functools.cache
+def limit() -> int:
+    """Bytes to keep: MINIFCN_WORKSPACE_MB, or else DEFAULT_MB."""
+    text = os.environ.get("MINIFCN_WORKSPACE_MB", str(DEFAULT_MB))
+    if not text.isdecimal():
+        raise UserError(f"MINIFCN_WORKSPACE_MB must be a whole number of megabytes, got {text!r}; 0 keeps nothing")
+    return int(text) << 20
