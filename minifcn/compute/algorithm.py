@@ -10,6 +10,7 @@ from types import ModuleType
 from minifcn.backend import device_of
 from minifcn.compute import convolution, strips, toeplitz, winograd
 from minifcn.compute.convolution import grouped
+from minifcn.compute.elementwise import Finish
 from minifcn.compute.window import Pair, Window
 
 ALGORITHMS = {"im2col": convolution, "strips": strips, "toeplitz": toeplitz, "winograd": winograd}
@@ -64,10 +65,15 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Mo
     return ALGORITHMS[name]
 
 
-def convolve(x, weight, window: Window, groups: int = 1):
-    """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW)."""
+def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
+    """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW); `finish` adds a bias, and perhaps a ReLU."""
     room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0] // groups)
-    return grouped(room.convolve, groups)(x, weight, window)
+    if finish and groups == 1 and room is not convolution:
+        return room.convolve(x, weight, window, finish)
+    y = grouped(room.convolve, groups)(x, weight, window)
+    if finish:
+        finish.whole(y)
+    return y
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):

@@ -7,6 +7,8 @@ map three times.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from minifcn.backend import array_module, device_of
 from minifcn.compute.threads import cut, share
@@ -37,10 +39,34 @@ def _in_memory_order(arrays) -> list | None:
     return None
 
 
-def positive_part(x, out=None):
-    """max(x, 0), in `out` if given, which may be x itself."""
+@dataclass(frozen=True)
+class Finish:
+    """What a convolution does to its outputs while they are in the cache: add a bias (O,), then perhaps max(y, 0)."""
+
+    bias: Any
+    relu: bool = False
+
+    def __call__(self, y, outputs: slice = slice(None)) -> None:
+        """Change some outputs (..., O) in place."""
+        y += self.bias[outputs]
+        if self.relu:
+            array_module(y).maximum(y, 0, out=y)
+
+    def whole(self, y) -> None:
+        """Change a whole map (N, C, H, W) in place."""
+        rows = y.transpose(0, 2, 3, 1)
+        rows = rows.reshape(-1, y.shape[1]) if rows.flags.c_contiguous else rows
+        for_rows(lambda part: self(rows[part]), rows)
+
+    def repeated(self, times: int) -> Finish:
+        """Finish outputs that lie side by side several times."""
+        return Finish(array_module(self.bias).tile(self.bias, times), self.relu)
+
+
+def positive_part(x):
+    """max(x, 0)."""
     xp = array_module(x)
-    y = xp.empty_like(x) if out is None else out
+    y = xp.empty_like(x)
     piecewise(lambda x, y: xp.maximum(x, 0, out=y), x, y)
     return y
 
@@ -51,18 +77,6 @@ def where_positive(g, y):
     result = xp.empty_like(g)
     piecewise(lambda g, y, result: xp.multiply(g, y > 0, out=result), g, y, result)
     return result
-
-
-def add_to_channels(y, bias) -> None:
-    """Add bias[c] to channel c of a map (N, C, H, W), in place."""
-    rows = y.transpose(0, 2, 3, 1)
-
-    def add(part):
-        rows[part] += bias
-
-    if rows.flags.c_contiguous:
-        rows = rows.reshape(-1, y.shape[1])
-    for_rows(add, rows)
 
 
 def for_rows(function: Callable[[slice], None], rows) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from minifcn.backend import array_module
 from minifcn.compute import strips
+from minifcn.compute.elementwise import Finish
 from minifcn.compute.window import Pair, Window
 
 
@@ -36,17 +37,17 @@ def neighbours(window: Window, size: Pair, channels: int, outputs: int) -> int:
     return t
 
 
-def convolve(x, weight, window: Window):
+def convolve(x, weight, window: Window, finish: Finish | None = None):
     """W A x, as in convolution.py."""
     size, (outputs, channels, kh, kw) = window.output_size(x.shape[2:]), weight.shape
     t = neighbours(window, size, channels, outputs)
     if t == 1:
-        return strips.convolve(x, weight, window)
+        return strips.convolve(x, weight, window, finish)
     repeated = array_module(x).zeros((t, outputs, kh, kw + t - 1, channels), x.dtype)
     for i, kernel in enumerate(repeated):
         kernel[:, :, i : i + kw] = weight.transpose(0, 2, 3, 1)
     repeated = repeated.reshape(t * outputs, kh, kw + t - 1, channels).transpose(0, 3, 1, 2)
-    y = strips.convolve(x, repeated, widened(window, t))
+    y = strips.convolve(x, repeated, widened(window, t), finish and finish.repeated(t))
     return y.transpose(0, 2, 3, 1).reshape(x.shape[0], *size, outputs).transpose(0, 3, 1, 2)
 
 

@@ -24,6 +24,7 @@ import operator
 
 from minifcn.backend import array_module
 from minifcn.compute import strips
+from minifcn.compute.elementwise import Finish
 from minifcn.compute.im2col import empty_map, windows
 from minifcn.compute.strips import Strip, cut_maps, cut_strip, padded_rows
 from minifcn.compute.threads import cut, evenly, share
@@ -63,34 +64,36 @@ def applies(window: Window) -> bool:
     return window.kernel == (3, 3) and window.stride == window.dilation == (1, 1)
 
 
-def convolve(x, weight, window: Window):
+def convolve(x, weight, window: Window, finish: Finish | None = None):
     """W A x, as in convolution.py, for 3x3 windows; by strips of im2col for all others.
 
     Many tiles are shared out strip by strip. Where there are few, at the end of a net, the weights are what is large,
     and outputs are shared out: no thread reads weights that another one uses.
     """
     if not applies(window):
-        return strips.convolve(x, weight, window)
+        return strips.convolve(x, weight, window, finish)
     xp, outputs, size = array_module(x), weight.shape[0], window.output_size(x.shape[2:])
     tasks, columns, work = plan(x.shape[0], size, weight)
     y = empty_map(xp, x.shape[0], outputs, (-(-size[0] // 4) * 4, 4 * columns), x.dtype)
 
-    def finish(strip, v, u, part):
+    def multiply(strip, v, u, part):
         m = empty_tiles(xp, "M", strip, columns, u.shape[-1], x.dtype)
         xp.matmul(frequencies(v), u, out=frequencies(m))
         target = blocks(y[:, part], strip)
         done = buffer(xp, "blocks", target.shape, x.dtype)
         transform(constant("AT", xp, x.dtype), m, out=done)
+        if finish:
+            finish(done, part)
         target[...] = done
 
     if len(tasks) > 1:
         u = transformed(weight)
-        share(lambda strip: finish(strip, inputs(x, window, strip, columns), u, slice(0, outputs)), tasks, work)
+        share(lambda strip: multiply(strip, inputs(x, window, strip, columns), u, slice(0, outputs)), tasks, work)
     else:
         (whole,) = tasks
         v = inputs(x, window, whole, columns)
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
-        share(lambda part: finish(whole, v, transformed(weight[part]), part), parts, work)
+        share(lambda part: multiply(whole, v, transformed(weight[part]), part), parts, work)
     return y[:, :, : size[0], : size[1]]
 
 

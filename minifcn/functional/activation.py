@@ -11,16 +11,15 @@ from minifcn.functional.check import expect
 
 
 @operation
-def relu(x, *, inplace=False):
+def relu(x):
     """max(x, 0), elementwise; the gradient passes where x > 0, and at 0 it is 0.
 
-    x : Tensor of any shape. Returns a Tensor of the same shape. `inplace` uses the memory of x again, for an x that
-    nobody else needs: a convolution's result, say, whose gradient does not depend on it.
+    x : Tensor of any shape. Returns a Tensor of the same shape.
 
     >>> relu(Tensor([-1.0, 0.0, 2.0]))
     Tensor([0., 0., 2.])
     """
-    y = elementwise.positive_part(x.data, out=x.data if inplace else None)
+    y = elementwise.positive_part(x.data)
 
     def backward(gy):
         return (where_positive(gy, y=y),)

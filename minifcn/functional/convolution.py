@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module
-from minifcn.compute import algorithm, elementwise
+from minifcn.compute import algorithm
+from minifcn.compute.elementwise import Finish
 from minifcn.compute.im2col import pixels
 from minifcn.compute.threads import one_blas_thread
 from minifcn.compute.window import Pair, Window, pair
+from minifcn.functional.activation import relu as positive_part
+from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
 from minifcn.functional.check import expect
 
@@ -58,13 +61,31 @@ def weight_gradient(x, y, *, window, groups=1):
 
 
 @operation
+def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
+    """y = W A x + b, or max(y, 0): in one sweep, while the outputs are in the cache."""
+    y = algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu))
+
+    def backward(gy):
+        if relu:
+            gy = where_positive(gy, y=y)
+        size = x.shape[2:]
+        return (
+            transposed_convolution(gy, weight, window=window, size=size, groups=groups) if x.requires_grad else None,
+            weight_gradient(x, gy, window=window, groups=groups) if weight.requires_grad else None,
+            sum_pixels(gy) if bias.requires_grad else None,
+        )
+
+    return y, backward
+
+
+@operation
 def add_bias(y, bias):
     """Add b[c] to channel c of a map that nobody else holds: its memory is used again."""
 
     def backward(gy):
         return gy, sum_pixels(gy)
 
-    elementwise.add_to_channels(y.data, bias.data)
+    Finish(bias.data).whole(y.data)
     return y.data, backward
 
 
@@ -88,6 +109,8 @@ def conv2d(
     padding: int | Pair = 0,
     dilation: int | Pair = 1,
     groups: int = 1,
+    *,
+    relu: bool = False,
 ) -> Tensor:
     """Convolve maps with kernels: y[o, i, j] = b[o] + Σ w[o, c, k, l] x[c, S i + D k - P, S j + D l - P].
 
@@ -100,6 +123,8 @@ def conv2d(
         Step S of the window, zeros P around x, step D within the window, in pixels.
     groups : int
         Slices of the channels that are convolved separately.
+    relu : bool
+        Give max(y, 0): the same as `relu` of the result, but in one sweep over it instead of three.
 
     Returns
     -------
@@ -126,8 +151,10 @@ def conv2d(
     """
     _check("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], stride, padding, dilation)
+    if bias is not None:
+        return finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
     y = convolution(x, weight, window=window, groups=groups)
-    return y if bias is None else add_bias(y, bias)
+    return positive_part(y) if relu else y
 
 
 def conv_transpose2d(

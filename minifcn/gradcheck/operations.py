@@ -36,6 +36,7 @@ CASES: list[Case] = [
         lambda x, w, b: F.conv2d(x, w, b, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
         [(1, 4, 5, 4), (2, 2, 2, 3), (2,)],
     ),
+    ("conv2d, relu", lambda x, w, b: F.conv2d(x, w, b, padding=1, relu=True), [(2, 2, 4, 3), (3, 2, 3, 3), (3,)]),
     ("conv_transpose2d", F.conv_transpose2d, [(2, 3, 3, 2), (3, 2, 3, 3), (2,)]),
     (
         "conv_transpose2d, stride, padding, output_padding",

@@ -38,19 +38,18 @@ class VGG16(nn.Module):
         if not width > 0:
             raise ValueError(f"width must be above 0, got {width}; 1 is VGG16, 0.25 has a quarter of its channels")
         self.dropout_rng = rng.spawn(1)[0]
-        self.relu = nn.ReLU(inplace=True)
         channels = 3
         for stage, (full, count) in enumerate(STAGES, start=1):
             for i in range(1, count + 1):
                 pad = padding if (stage, i) == (1, 1) else 1
-                conv = nn.Conv2d(channels, channels := scaled(full, width), 3, padding=pad, rng=rng)
+                conv = nn.Conv2d(channels, channels := scaled(full, width), 3, padding=pad, relu=True, rng=rng)
                 setattr(self, f"conv{stage}_{i}", conv)
             setattr(self, f"pool{stage}", nn.MaxPool2d(2, ceil_mode=True))
         self.channels = {f"pool{stage}": scaled(full, width) for stage, (full, _) in enumerate(STAGES, start=1)}
         self.channels["fc7"] = scaled(FC_CHANNELS, width)
-        self.fc6 = nn.Conv2d(channels, self.channels["fc7"], fc6_kernel, padding=fc6_padding, rng=rng)
+        self.fc6 = nn.Conv2d(channels, self.channels["fc7"], fc6_kernel, padding=fc6_padding, relu=True, rng=rng)
         self.drop6 = nn.Dropout(dropout, rng=self.dropout_rng)
-        self.fc7 = nn.Conv2d(self.channels["fc7"], self.channels["fc7"], 1, rng=rng)
+        self.fc7 = nn.Conv2d(self.channels["fc7"], self.channels["fc7"], 1, relu=True, rng=rng)
         self.drop7 = nn.Dropout(dropout, rng=self.dropout_rng)
 
     def features(self, x):
@@ -58,11 +57,11 @@ class VGG16(nn.Module):
         pools = []
         for stage, (_, count) in enumerate(STAGES, start=1):
             for i in range(1, count + 1):
-                x = self.relu(getattr(self, f"conv{stage}_{i}")(x))
+                x = getattr(self, f"conv{stage}_{i}")(x)
             x = getattr(self, f"pool{stage}")(x)
             pools.append(x)
-        x = self.drop6(self.relu(self.fc6(x)))
-        x = self.drop7(self.relu(self.fc7(x)))
+        x = self.drop6(self.fc6(x))
+        x = self.drop7(self.fc7(x))
         return pools[2], pools[3], x
 
 

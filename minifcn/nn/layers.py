@@ -20,6 +20,8 @@ class Conv2d(Module):
     ----------
     in_channels, out_channels : int
     kernel_size, stride, padding, dilation, groups, bias : as in PyTorch
+    relu : bool
+        Give max(y, 0), in the same sweep.
     rng : numpy.random.Generator, optional
         Draws the weight by He's rule; without it the weight is zero, as in the paper's score layers.
 
@@ -41,16 +43,17 @@ class Conv2d(Module):
         groups: int = 1,
         bias: bool = True,
         *,
+        relu: bool = False,
         rng: np.random.Generator | None = None,
     ):
-        self.window, self.groups = Window.of(kernel_size, stride, padding, dilation), groups
+        self.window, self.groups, self.relu = Window.of(kernel_size, stride, padding, dilation), groups, relu
         shape = out_channels, in_channels // groups, self.window.kernel
         self.weight = Parameter(init.zeros(*shape) if rng is None else init.he_normal(*shape, rng))
         self.bias = Parameter(np.zeros(out_channels, "float32")) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
-        return F.conv2d(x, self.weight, self.bias, w.stride, w.padding, w.dilation, self.groups)
+        return F.conv2d(x, self.weight, self.bias, w.stride, w.padding, w.dilation, self.groups, relu=self.relu)
 
 
 class ConvTranspose2d(Module):
@@ -134,13 +137,10 @@ class MaxPool2d(Module):
 
 
 class ReLU(Module):
-    """max(x, 0), elementwise; with `inplace`, in the memory of x; see `functional.relu`."""
-
-    def __init__(self, inplace: bool = False):
-        self.inplace = inplace
+    """max(x, 0), elementwise; see `functional.relu`, and `Conv2d` for the two in one sweep."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x, inplace=self.inplace)
+        return F.relu(x)
 
 
 class Dropout(Module):

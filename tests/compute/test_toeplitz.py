@@ -43,7 +43,7 @@ def test_it_is_strips_that_compute_it(monkeypatch, rng):
     """The product has four times as many outputs and a quarter of the pixels."""
     seen = []
     whole = strips.convolve
-    monkeypatch.setattr(strips, "convolve", lambda x, w, window: seen.append(w.shape) or whole(x, w, window))
+    monkeypatch.setattr(strips, "convolve", lambda x, w, *rest: seen.append(w.shape) or whole(x, w, *rest))
     x, weight = rng.standard_normal((2, 3, 4, 8)), rng.standard_normal((8, 3, 3, 3))
     y = toeplitz.convolve(x, weight, VGG)
     assert seen == [(32, 3, 3, 6)]

@@ -7,6 +7,7 @@ import pytest
 import textbook
 from cases import CONVOLUTIONS
 
+import minifcn as mf
 import minifcn.functional as F
 from minifcn import Tensor, grad
 from minifcn.backend import to_device, to_host
@@ -75,6 +76,23 @@ class TestByHand:
         y = F.conv2d(x, weight, bias)
         np.testing.assert_array_equal(y.data[:, 0], 1)
         np.testing.assert_array_equal(y.data[:, 1], -2)
+
+    @pytest.mark.parametrize("algorithm", ["im2col", "strips", "toeplitz", "winograd"])
+    @pytest.mark.parametrize("groups", [1, 2])
+    @pytest.mark.parametrize("with_bias", [True, False])
+    def test_relu_in_the_same_sweep(self, algorithm, groups, with_bias, rng):
+        """It is relu(conv2d(x)), and so are its gradients."""
+        shapes = [(2, 4, 7, 8), (6, 4 // groups, 3, 3)] + [(6,)] * with_bias
+        inputs = [Tensor(rng.standard_normal(shape), requires_grad=True) for shape in shapes]
+        bias = inputs[2] if with_bias else None
+        with mf.algorithm(algorithm):
+            together = F.conv2d(*inputs[:2], bias, padding=1, groups=groups, relu=True)
+            apart = F.relu(F.conv2d(*inputs[:2], bias, padding=1, groups=groups))
+            gy = Tensor(rng.standard_normal(apart.shape))
+            np.testing.assert_allclose(together.data, apart.data, rtol=0, atol=1e-12)
+            for found, expected in zip(grad(together, inputs, gy), grad(apart, inputs, gy), strict=True):
+                np.testing.assert_allclose(found.data, expected.data, rtol=0, atol=1e-11)
+        assert (apart.data == 0).any()
 
     def test_groups_do_not_see_each_other(self, rng):
         x, weight = rng.normal(size=(1, 4, 5, 5)), rng.normal(size=(6, 2, 3, 3))
