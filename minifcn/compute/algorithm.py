@@ -8,12 +8,18 @@ from contextvars import ContextVar
 from types import ModuleType
 
 from minifcn.backend import device_of
-from minifcn.compute import convolution, strips, toeplitz, winograd
+from minifcn.compute import blocks, convolution, strips, toeplitz, winograd
 from minifcn.compute.convolution import grouped
 from minifcn.compute.elementwise import Finish
 from minifcn.compute.window import Pair, Window
 
-ALGORITHMS = {"im2col": convolution, "strips": strips, "toeplitz": toeplitz, "winograd": winograd}
+ALGORITHMS = {
+    "im2col": convolution,
+    "strips": strips,
+    "blocks": blocks,
+    "toeplitz": toeplitz,
+    "winograd": winograd,
+}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -23,9 +29,10 @@ def algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : "im2col" | "strips" | "toeplitz" | "winograd"
-        The definition; the same strip by strip on all cores; neighbouring outputs together where there are few
-        channels, and strips elsewhere; Winograd for 3x3 kernels, and strips for others.
+    name : "im2col" | "strips" | "blocks" | "toeplitz" | "winograd"
+        The definition; the same strip by strip on all cores. And those for certain windows, which leave others to
+        strips: blocks for strides above 1; neighbouring outputs together where there are few channels; Winograd
+        for 3x3 kernels.
 
     Examples
     --------
@@ -50,7 +57,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Mo
 
     im2col, the definition, for float64 and on a GPU. Winograd for 3x3 windows with channels enough to pay for
     transforming the maps, and pixels enough to pay for transforming the weights; measured, it wins from 32 and 400 on.
-    Neighbouring outputs together between few channels. Strips for the rest.
+    Blocks for strides. Neighbouring outputs together between few channels. Strips for the rest.
     """
     name = _forced.get()
     if name is None:
@@ -58,6 +65,8 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Mo
             name = "im2col"
         elif winograd.applies(window) and min(channels, outputs) >= 32 and array.shape[0] * size[0] * size[1] > 400:
             name = "winograd"
+        elif blocks.applies(window):
+            name = "blocks"
         elif toeplitz.applies(window) and min(channels, outputs) <= 16:
             name = "toeplitz"
         else:

@@ -52,52 +52,18 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair, convolve: Callable = convolve):
-    """Aᵀ Wᵀ y, as in convolution.py, by gathering instead of adding up windows that overlap.
+    """Aᵀ Wᵀ y, as in convolution.py.
 
-    With stride 1 it is the convolution with the kernel turned by 180 degrees. With a larger one, see `upsample`.
+    With stride 1 it is also a convolution, of y with the kernel turned by 180 degrees: gathering windows, each
+    thread its own, replaces adding up windows that overlap.
     """
     (kh, kw), (ph, pw), (dh, dw) = window.kernel, window.padding, window.dilation
     back = dh * (kh - 1) - ph, dw * (kw - 1) - pw
     if window.stride == (1, 1) and min(back) >= 0:
         turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
         return convolve(y, turned, Window(window.kernel, (1, 1), back, window.dilation))
-    blocks = tuple(h + -(-k // s) - 1 for h, k, s in zip(y.shape[2:], window.kernel, window.stride, strict=True))
-    reached = all(b * s >= p + n for b, s, p, n in zip(blocks, window.stride, window.padding, size, strict=True))
-    if window.dilation == (1, 1) and reached:  # else output_padding asks for more
-        return upsample(y, weight, window, size, blocks)
     with one_blas_thread():
         return convolution.convolve_transposed(y, weight, window, size)
-
-
-def upsample(y, weight, window: Window, size: Pair, blocks: Pair):
-    """Aᵀ Wᵀ y for a stride S: the pixels of a block of SxS see the same ceil(K/S)² pixels of y.
-
-    Their windows, gathered once, are multiplied by S weights, one for each row of the blocks.
-    """
-    xp, n, (outputs, channels) = array_module(y), y.shape[0], weight.shape[:2]
-    (kh, kw), (sh, sw), (ph, pw) = window.kernel, window.stride, window.padding
-    rh, rw = -(-kh // sh), -(-kw // sw)
-    kernel = xp.zeros((outputs, rh, sh, rw, sw, channels), weight.dtype)
-    kernel.reshape(outputs, rh * sh, rw * sw, channels)[:, :kh, :kw] = weight.transpose(0, 2, 3, 1)
-    by_row = kernel[:, ::-1, :, ::-1].transpose(2, 1, 3, 0, 4, 5).reshape(sh, rh * rw * outputs, sw * channels)
-    seen = Window((rh, rw), (1, 1), (rh - 1, rw - 1))
-    x = empty_map(xp, n, channels, size, y.dtype)
-
-    def fill(strip):
-        images, rows = strip
-        gathered = gather(y[images], seen, rows, blocks[1])
-        for i in range(sh):
-            done = xp.matmul(gathered, by_row[i], out=buffer(xp, "row", (len(gathered), sw * channels), y.dtype))
-            done = done.reshape(-1, rows.stop - rows.start, blocks[1] * sw, channels)
-            first = max(rows.start, -((i - ph) // sh))  # of the rows that are not cropped
-            last = min(rows.stop, -((i - ph - size[0]) // sh))
-            if first < last:
-                kept = done[:, first - rows.start : last - rows.start, pw : pw + size[1]]
-                x[images, :, first * sh + i - ph : last * sh + i - ph : sh] = kept.transpose(0, 3, 1, 2)
-
-    work = n * math.prod(blocks) * kernel.size
-    share(fill, strips(y, seen, blocks, work), work)
-    return x
 
 
 def convolve_weight(x, y, window: Window):

@@ -53,7 +53,7 @@ def three_maps(case, x, weight, y):
     )
 
 
-@pytest.mark.parametrize("name", ["strips", "toeplitz", "winograd"])
+@pytest.mark.parametrize("name", ["strips", "blocks", "toeplitz", "winograd"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 class TestForEachMap:
     def test_the_number_of_threads_does_not_matter(self, case, name, rng, dtype, use_threads):
