@@ -1,6 +1,8 @@
 """Threads change how long a convolution takes, and nothing else."""
 
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -122,6 +124,36 @@ def test_several_callers_take_turns_and_leave_blas_as_it_was(use_threads):
     assert len(seen) == 4 * 20 * 2
     assert all(found == {1} for found in seen)
     assert blas_threads() == before
+
+
+@pytest.mark.parametrize("name", ["strips", "blocks", "toeplitz", "winograd"])
+def test_several_callers_at_once_get_their_own_results(name, rng, use_threads):
+    use_threads(2)
+    case = Convolution(Window((3, 3), padding=(1, 1)), (33, 20), batch=2, inputs=5, outputs=7)
+    arrays = [case.arrays(rng, "float32") for _ in range(6)]
+
+    def call(arrays):
+        with mf.algorithm(name):  # chosen in each thread anew
+            return three_maps(case, *arrays)
+
+    expected = [call(a) for a in arrays]
+    with ThreadPoolExecutor(6) as callers:
+        found = list(callers.map(call, arrays))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_importing_and_convolving_leave_the_users_blas_threads_alone():
+    code = """
+import numpy, threadpoolctl
+count = lambda: [(b["internal_api"], b["num_threads"]) for b in threadpoolctl.threadpool_info()]
+before = count()
+import minifcn as mf
+assert count() == before
+mf.models.FCN8s(2, width=1 / 16)(mf.Tensor(numpy.zeros((1, 3, 64, 64), "float32"))).sum().backward()
+assert count() == before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "3"})
 
 
 def test_an_error_in_a_thread_reaches_the_caller(use_threads):

@@ -117,7 +117,9 @@ def test_algorithms_nest_and_end_with_their_block():
 
 def test_an_unknown_algorithm_is_refused():
     with (
-        pytest.raises(ValueError, match="unknown name 'fft'; there are 'im2col', 'strips', 'blocks', 'toeplitz', 'winograd'"),
+        pytest.raises(
+            ValueError, match="unknown name 'fft'; there are 'im2col', 'strips', 'blocks', 'toeplitz', 'winograd'"
+        ),
         mf.algorithm("fft"),
     ):
         pass

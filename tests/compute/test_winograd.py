@@ -103,3 +103,6 @@ class TestTheChoice:
     @pytest.mark.parametrize("case", [{"channels": 3}, {"outputs": 16}, {"channels": 8, "outputs": 8}], ids=str)
     def test_very_few_channels_take_neighbouring_outputs_together(self, case):
         assert self.chosen(**case) == "toeplitz"
+
+    def test_upsampling_goes_block_by_block(self):
+        assert self.chosen(window=Window((16, 16), (8, 8), (4, 4)), channels=21, outputs=21) == "blocks"
