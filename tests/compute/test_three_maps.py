@@ -116,10 +116,6 @@ def test_algorithms_nest_and_end_with_their_block():
 
 
 def test_an_unknown_algorithm_is_refused():
-    with (
-        pytest.raises(
-            ValueError, match="unknown name 'fft'; there are 'im2col', 'strips', 'blocks', 'toeplitz', 'winograd'"
-        ),
-        mf.algorithm("fft"),
-    ):
+    known = ", ".join(map(repr, ALGORITHMS))
+    with pytest.raises(ValueError, match=f"unknown name 'fft'; there are {known}"), mf.algorithm("fft"):
         pass
