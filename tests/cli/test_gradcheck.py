@@ -22,6 +22,7 @@ def test_operations_and_networks_pass(capsys):
     assert [line.split("  ")[0] for line in lines[1:]] == [
         "conv2d",
         "conv2d, stride, padding, dilation, groups",
+        "conv2d, relu",
         "fcn8s, aligned",
     ]
     assert all(line.endswith("ok") for line in lines[1:])
