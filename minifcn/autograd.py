@@ -11,7 +11,7 @@ import functools
 import heapq
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -180,12 +180,15 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
 
 
 def backward_pass(
-    outputs: Sequence[Tensor], grads: Sequence[Tensor | None], create_graph: bool = False
+    outputs: Sequence[Tensor],
+    grads: Sequence[Tensor | None],
+    create_graph: bool = False,
+    stop_at: Container[int] = (),
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield every tensor behind the outputs with its complete gradient, from the outputs to the leaves.
 
     Tensors are numbered as they are made, so of all tensors that wait, the one with the largest number has
-    received every contribution to its gradient.
+    received every contribution to its gradient. Behind those whose numbers are in `stop_at` it does not go.
     """
     gradient: dict[int, Tensor] = {}
     waiting: list[tuple[int, Tensor]] = []
@@ -203,7 +206,7 @@ def backward_pass(
         _, tensor = heapq.heappop(waiting)
         grad = gradient.pop(tensor._number)
         yield tensor, grad
-        if tensor._backward is None:
+        if tensor._backward is None or tensor._number in stop_at:
             continue
         with nullcontext() if create_graph else no_grad():
             contributions = tensor._backward(grad)
@@ -242,6 +245,8 @@ def grad(
     inputs: Tensor | Sequence[Tensor],
     grad_outputs: Any = None,
     create_graph: bool = False,
+    *,
+    stop_at_inputs: bool = False,
 ) -> list[Tensor]:
     """Compute the gradients of the outputs with respect to the inputs, without touching any `.grad`.
 
@@ -251,6 +256,8 @@ def grad(
     grad_outputs : Tensor or sequence of Tensors, shaped like the outputs, optional for single numbers
     create_graph : bool
         As in `Tensor.backward`.
+    stop_at_inputs : bool
+        Take the inputs as independent of each other, and leave what they were made from alone.
 
     Returns
     -------
@@ -269,11 +276,16 @@ def grad(
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     weights = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
     wanted: dict[int, Tensor] = {x._number: None for x in inputs}  # type: ignore[misc]
-    for tensor, g in backward_pass(outputs, weights, create_graph):
+    for tensor, g in backward_pass(outputs, weights, create_graph, wanted if stop_at_inputs else ()):
         if tensor._number in wanted:
             wanted[tensor._number] = g
     zeros = (Tensor(array_module(x.data).zeros_like(x.data)) for x in inputs)
     return [g if (g := wanted[x._number]) is not None else zero for x, zero in zip(inputs, zeros, strict=True)]
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded; in a backward pass: whether with create_graph."""
+    return _recording.get()
 
 
 @contextmanager

@@ -104,6 +104,15 @@ class TestGrad:
         (by_middle,) = grad(middle**3, middle)
         assert by_middle.item() == 3 * 4**2
 
+    def test_that_stops_at_the_inputs_takes_them_as_independent(self):
+        x = leaf(2.0)
+        middle = x * x
+        total, _ = grad(middle * x, [x, middle], create_graph=True)
+        by_x, by_middle = grad(middle * x, [x, middle], stop_at_inputs=True)
+        assert (total.item(), by_x.item(), by_middle.item()) == (3 * 2**2, 4, 2)
+        middle.backward()  # what lies behind it was left alone
+        assert x.grad.item() == 4
+
     def test_of_several_outputs_adds_up_with_their_weights(self):
         x = leaf([1.0, 2.0])
         (g,) = grad([x * x, x.sum()], x, [Tensor(np.array([1.0, 10.0])), Tensor(np.array(100.0))])

@@ -70,11 +70,18 @@ def add_parser(commands: Any) -> None:
     group.add_argument("--weight-decay", type=float, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
     group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
     group.add_argument("--seed", type=int, help=f"of weights, order, augmentation and dropout (default {new.seed})")
+    group.add_argument(
+        "--recompute",
+        action=argparse.BooleanOptionalAction,
+        help="keep less for the backward pass and compute it again: the same results in less memory, but slower",
+    )
     arguments.add_device(group)
 
     group = parser.add_argument_group("results")
     group.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the results; made if missing")
-    group.add_argument("--resume", action="store_true", help="continue the run in DIR; only --epochs may differ")
+    group.add_argument(
+        "--resume", action="store_true", help="continue the run in DIR; only --epochs and --recompute may differ"
+    )
     group.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
     group.add_argument(
         "--checkpoint-every",
@@ -137,10 +144,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
-    """Give the settings of the run in the folder, with the epochs asked for now."""
+    """Give the settings of the run in the folder, with the epochs and the recomputation asked for now."""
     wanted = dataclasses.replace(config, **given)
     for name in given:
-        if name != "epochs" and getattr(wanted, name) != getattr(config, name):
+        if name not in ("epochs", "recompute") and getattr(wanted, name) != getattr(config, name):
             raise UserError(
                 f"{option(name)} is {getattr(wanted, name)}, but the run in {folder} has {getattr(config, name)}; "
                 "leave it out to --resume, or start anew in another --out"

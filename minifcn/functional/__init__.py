@@ -5,6 +5,7 @@ from minifcn.functional.arithmetic import exp, log
 from minifcn.functional.convolution import conv2d, conv_transpose2d
 from minifcn.functional.loss import softmax_cross_entropy
 from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
+from minifcn.functional.recompute import recompute
 from minifcn.functional.shape import concatenate, crop, linear, pad
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "max_pool2d",
     "max_unpool2d",
     "pad",
+    "recompute",
     "relu",
     "softmax",
     "softmax_cross_entropy",

@@ -67,6 +67,7 @@ CASES: list[Case] = [
     ),
     ("crop", lambda x: F.crop(x, (1, 2), (2, 2)), [(1, 2, 4, 5)]),
     ("pad", lambda x: F.pad(x, (1, 0, 2, 3)), [(1, 2, 2, 3)]),
+    ("recompute", lambda x, w: F.recompute(lambda x: F.conv2d(x, w, relu=True) ** 2, x), [(2, 2, 3, 4), (3, 2, 2, 2)]),
     ("concatenate", lambda a, b: F.concatenate([a, b]), [(1, 2, 2, 2), (1, 3, 2, 2)]),
 ]
 

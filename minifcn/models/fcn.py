@@ -34,6 +34,9 @@ class FCN(VGG16):
         Of the aligned variant; 7 comes with padding 3.
     rng : numpy.random.Generator, optional
         Draws the first weights; ``numpy.random.default_rng(0)`` unless given.
+    recompute : bool
+        Train with less memory: of each stage of the trunk keep only the input, and compute the rest again in the
+        backward pass. The gradients are the same, bit for bit.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class FCN(VGG16):
         at_once: bool = False,
         fc6_kernel: int | None = None,
         rng: np.random.Generator | None = None,
+        recompute: bool = False,
     ):
         if variant not in ("aligned", "paper"):
             raise ValueError(f'variant must be "aligned" or "paper", got {variant!r}')
@@ -63,6 +67,7 @@ class FCN(VGG16):
             fc6_padding=0 if self.paper else (kernel - 1) // 2,
             dropout=dropout,
             rng=np.random.default_rng(0) if rng is None else rng,
+            recompute=recompute,
         )
         self.pool4_scale, self.pool3_scale = (0.01, 0.0001) if at_once else (1.0, 1.0)
         self.score_fr = self.scoring("fc7")

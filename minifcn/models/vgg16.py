@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
+import minifcn.functional as F
 from minifcn import nn
+from minifcn.autograd import Tensor
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, and 3x3 convolutions before each pool
 FC_CHANNELS = 4096
@@ -25,6 +29,9 @@ class VGG16(nn.Module):
         Probability after fc6 and fc7.
     rng : numpy.random.Generator
         Draws the weights, and later the dropout masks from a generator of its own, `dropout_rng`.
+    recompute : bool
+        Keep only the input of each stage for the backward pass, which computes the rest again; see
+        `functional.recompute`.
 
     Notes
     -----
@@ -33,10 +40,18 @@ class VGG16(nn.Module):
     """
 
     def __init__(
-        self, width: float, padding: int, fc6_kernel: int, fc6_padding: int, dropout: float, rng: np.random.Generator
+        self,
+        width: float,
+        padding: int,
+        fc6_kernel: int,
+        fc6_padding: int,
+        dropout: float,
+        rng: np.random.Generator,
+        recompute: bool = False,
     ):
         if not width > 0:
             raise ValueError(f"width must be above 0, got {width}; 1 is VGG16, 0.25 has a quarter of its channels")
+        self.recompute = recompute
         self.dropout_rng = rng.spawn(1)[0]
         channels = 3
         for stage, (full, count) in enumerate(STAGES, start=1):
@@ -55,14 +70,20 @@ class VGG16(nn.Module):
     def features(self, x):
         """Turn images (N, 3, H, W) into the maps of pool3, pool4 and fc7, at strides 8, 16 and 32."""
         pools = []
-        for stage, (_, count) in enumerate(STAGES, start=1):
-            for i in range(1, count + 1):
-                x = getattr(self, f"conv{stage}_{i}")(x)
-            x = getattr(self, f"pool{stage}")(x)
+        for number in range(1, len(STAGES) + 1):
+            stage = functools.partial(self.stage, number)
+            x = F.recompute(stage, x) if self.recompute and isinstance(x, Tensor) else stage(x)
             pools.append(x)
         x = self.drop6(self.fc6(x))
         x = self.drop7(self.fc7(x))
         return pools[2], pools[3], x
+
+    def stage(self, number: int, x):
+        """Pass the convolutions and the pool of stage 1, 2, 3, 4 or 5."""
+        _, count = STAGES[number - 1]
+        for i in range(1, count + 1):
+            x = getattr(self, f"conv{number}_{i}")(x)
+        return getattr(self, f"pool{number}")(x)
 
 
 def scaled(channels: int, width: float) -> int:

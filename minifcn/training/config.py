@@ -38,6 +38,8 @@ class Config:
     schedule : "constant" or "poly"
         "poly" lets the learning rate fall to 0, as lr (1 - t / T)^0.9 at step t of T (DeepLab, Chen et al. 2017).
     dtype : "float32" or "float64"
+    recompute : bool
+        As in `models.create`. It changes memory and time, and no number: a run may continue without it, or with it.
     class_names, palette, ignore_index
         Of the data set.
     mean, std : three floats, R, G, B, of 0..255
@@ -68,6 +70,7 @@ class Config:
     schedule: str = "constant"
     seed: int = 0
     dtype: str = "float32"
+    recompute: bool = False
     class_names: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
     ignore_index: int = 255
@@ -94,6 +97,8 @@ class Config:
     def from_dict(cls, settings: Any) -> Config:
         """Check and take settings that were read from a file; UserError if they are not those of a run."""
         names = {field.name for field in dataclasses.fields(cls)}
+        if isinstance(settings, dict):
+            settings = {"recompute": False} | settings  # runs of before this setting
         if not isinstance(settings, dict) or set(settings) != names:
             found = sorted(set(settings) ^ names) if isinstance(settings, dict) else type(settings).__name__
             raise UserError(f"the configuration is not that of a minifcn run (differs in: {found})")
@@ -164,6 +169,7 @@ _RULES = {
     "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
     "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
     "dtype": (lambda v: v in ("float32", "float64"), "float32 or float64"),
+    "recompute": (lambda v: isinstance(v, bool), "true or false"),
     "class_names": (lambda v: len(v) <= 255 and all(isinstance(n, str) for n in v), "at most 255 names"),
     "palette": (_colours, "R, G, B colours of 0..255"),
     "ignore_index": (lambda v: _count(v, 0) and v <= 255, "a whole number of 0..255"),

@@ -57,6 +57,7 @@ def build_model(config: Config, device: str = "cpu") -> FCN:
         width=config.width,
         dropout=config.dropout,
         rng=np.random.default_rng(config.seed),
+        recompute=config.recompute,
     )
     return model.astype(config.dtype).to(device)
 

@@ -15,6 +15,7 @@ import numpy as np
 import minifcn.functional as F
 from minifcn.autograd import Tensor
 from minifcn.backend import to_device
+from minifcn.compute.threads import one_blas_thread
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import UserError
 from minifcn.metrics import ConfusionMatrix
@@ -112,6 +113,7 @@ class Trainer:
                 progress.advance(f"loss {self.mean_loss():.4f}" if progress.wants_text() else "")
                 self.save_if_due()
 
+    @one_blas_thread()  # backward holds it anyway; forward must round in the same way, as `recompute` runs it again
     def step(self, batch: Batch) -> Any:
         """Take one gradient step; gives the loss as a float64 scalar of the device, without waiting for it."""
         images = Tensor(to_device(batch.images, self.device).astype(self.config.dtype, copy=False))

@@ -140,6 +140,27 @@ def test_resume_continues_bit_for_bit_after_the_process_was_killed(tmp_path, uni
     small_runs.assert_same_run(tmp_path, uninterrupted)
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "recorded"),
+    [
+        (["--recompute"], [], True),
+        (["--recompute"], ["--no-recompute"], False),
+        ([], ["--recompute"], True),
+    ],
+    ids=["from the start", "at first", "after the interruption"],
+)
+def test_recompute_changes_no_number_of_a_run_that_is_resumed(
+    tmp_path, uninterrupted, monkeypatch, first, then, recorded
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", interrupt(signal.SIGINT))
+        assert small_runs.train(tmp_path, *first) == 130
+    assert checkpoint.load(tmp_path / "checkpoint.npz").config.recompute == bool(first)
+    assert small_runs.resume(tmp_path, *then) == 0
+    assert checkpoint.load(tmp_path / "checkpoint.npz").config.recompute == recorded
+    small_runs.assert_same_run(tmp_path, uninterrupted)
+
+
 def test_resume_with_more_epochs_goes_on(tmp_path):
     assert small_runs.train(tmp_path, "--epochs", "1") == 0
     assert small_runs.resume(tmp_path, "--epochs", "2") == 0

@@ -1,12 +1,14 @@
 """FCN-32s, 16s and 8s: sizes, names, numbers of parameters, and how their parts work together."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, models, nn
 from minifcn.errors import UserError
-from minifcn.models.summary import count_parameters
+from minifcn.models.summary import count_parameters, table
 
 NARROW = 1 / 64
 every_network = pytest.mark.parametrize("name", models.NETWORKS)
@@ -200,6 +202,55 @@ class TestAtOnce:
         )
         x = images(rng, 40, 50)
         np.testing.assert_array_equal(at_once(x).data, plain(x).data)
+
+
+@both_variants
+class TestRecompute:
+    """Stages that keep only their input: the same numbers in less memory."""
+
+    @staticmethod
+    def trained(variant, recompute, x, labels):
+        """A network after forward and backward, and its scores."""
+        model = with_random_scores(narrow("fcn8s", variant=variant, recompute=recompute), np.random.default_rng(1))
+        scores = model(x)
+        F.softmax_cross_entropy(scores, labels).backward()
+        return model, scores
+
+    @pytest.mark.parametrize("batch", [1, 2])
+    def test_scores_and_all_gradients_are_the_same_bit_for_bit(self, variant, batch, rng):
+        image, labels = images(rng, 40, 50, batch).data, rng.integers(0, 2, (batch, 40, 50))
+        x, again = (Tensor(image, requires_grad=True) for _ in range(2))
+        expected, expected_scores = self.trained(variant, False, x, labels)
+        found, scores = self.trained(variant, True, again, labels)
+        np.testing.assert_array_equal(scores.data, expected_scores.data)
+        np.testing.assert_array_equal(again.grad.data, x.grad.data)
+        for (name, one), other in zip(found.named_parameters(), expected.parameters(), strict=True):
+            assert (one.grad is None) == (other.grad is None)
+            if one.grad is not None:
+                np.testing.assert_array_equal(one.grad.data, other.grad.data, err_msg=name)
+
+    def test_dropout_draws_its_masks_once(self, variant, rng):
+        x, labels = images(rng, 40, 40), np.zeros((1, 40, 40), int)
+        plain, recomputed = (self.trained(variant, flag, x, labels)[0] for flag in (False, True))
+        assert recomputed.dropout_rng.random() == plain.dropout_rng.random()
+
+    def test_forward_keeps_less_than_a_third(self, variant, rng):
+        """Kept are the pools, a quarter of the pixels of one convolution each, instead of two or three of those."""
+        x, kept = images(rng, 100, 100), {}
+        for recompute in (False, True):
+            model = models.FCN8s(2, variant=variant, width=1 / 8, recompute=recompute)
+            model(x)  # takes its scratch memory
+            tracemalloc.start()
+            scores = model(x)
+            kept[recompute], _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert scores.requires_grad
+        assert kept[True] < kept[False] / 3
+
+    def test_geometry_does_not_depend_on_it(self, variant):
+        plain, recomputed = (narrow("fcn8s", variant=variant, recompute=flag) for flag in (False, True))
+        assert recomputed.crop_offsets == plain.crop_offsets
+        assert table(recomputed, (50, 70)) == table(plain, (50, 70))
 
 
 class TestOptions:

@@ -129,6 +129,13 @@ BAD_FILES = {
 }
 
 
+def test_a_checkpoint_of_before_recompute_was_a_setting_is_read(path):
+    config = CONFIG.to_dict()
+    del config["recompute"]
+    about_with(config=config)(path)
+    assert checkpoint.load(path).config == CONFIG
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize(("damage", "message"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_bad_file_is_refused_with_its_path_and_the_reason(path, damage, message, monkeypatch):

@@ -34,6 +34,7 @@ from minifcn.training import Config
         ("weight_decay", -1e-4),
         ("seed", -1),
         ("dtype", "float16"),
+        ("recompute", 1),
         ("ignore_index", 256),
         ("std", (1.0, 0.0, 1.0)),
         ("palette", ((0, 0, 256),)),

@@ -65,6 +65,18 @@ def test_the_same_seed_gives_the_same_network(tmp_path):
         np.testing.assert_array_equal(first.model[name], second.model[name], err_msg=name)
 
 
+def test_recompute_gives_the_same_network(tmp_path, dtype):
+    """Float64 takes a network whose products BLAS rounds by the number of its threads: forward and backward agree."""
+    states = {}
+    for recompute in (False, True):
+        trainer = make_trainer(tmp_path, width=1 / 4, size=(70, 100), dtype=dtype.name, recompute=recompute)
+        assert trainer.model.recompute == recompute
+        trainer.train_epoch()
+        states[recompute] = trainer.model.state_dict()
+    for name in states[True]:
+        np.testing.assert_array_equal(states[True][name], states[False][name], err_msg=name)
+
+
 def test_float64_trains_in_float64(tmp_path):
     make_trainer(tmp_path, dtype="float64").fit()
     state = checkpoint.load(tmp_path / "checkpoint.npz")

@@ -1,0 +1,72 @@
+"""Intermediate results that are computed a second time instead of kept: memory, paid for with time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextvars import copy_context
+
+from minifcn.autograd import Tensor, grad, is_grad_enabled, operation
+from minifcn.functional.check import expect
+
+
+def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """Compute function(*tensors) without keeping what lies in between: the backward pass computes it again.
+
+    Values and gradients are those of function(*tensors) itself, also for parameters that it uses without being given
+    them. Where nothing is recorded, nothing is done twice.
+
+    Parameters
+    ----------
+    function : function of Tensors that gives one Tensor
+        Made of operations, and deterministic, because it runs twice: dropout must stay outside.
+    *tensors : Tensor
+        These are kept.
+
+    Returns
+    -------
+    Tensor
+
+    Notes
+    -----
+    Chen, Xu, Zhang and Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost"; PyTorch's checkpoint.
+
+    The second run gives the bits of the first, so the gradients are the same bit for bit. Only where BLAS shares out
+    a product itself (im2col, which float64 uses) does the last bit depend on its threads: `Tensor.backward` holds it
+    to one, forward does not, unless both are run within `compute.threads.one_blas_thread`, as in training.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> recompute(lambda x: (x * x * x).sum(), x).backward()
+    >>> x.grad
+    Tensor([ 3., 12.])
+    """
+    since = Tensor(0.0)._number  # what is made from here on is the function's own
+    y = function(*tensors)
+    expect(isinstance(y, Tensor), f"recompute: function must give one Tensor, got {type(y).__name__}")
+    return computed_again(*_sources(y, since), function=functools.partial(function, *tensors), value=y.data)
+
+
+@operation
+def computed_again(*sources, function, value):
+    """The value of a function of the sources, which are all the tensors that its gradient goes to."""
+    context = copy_context()  # now it records, and with the algorithm of now
+
+    def backward(gy):
+        y = context.run(function)
+        return tuple(grad(y, sources, gy, create_graph=is_grad_enabled(), stop_at_inputs=True))
+
+    return value, backward
+
+
+def _sources(y: Tensor, since: int) -> list[Tensor]:
+    """List the older tensors that y was computed from, given to the function or not, as parameters are."""
+    seen: dict[int, Tensor] = {}
+    waiting = [y]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.requires_grad and tensor._number not in seen:
+            seen[tensor._number] = tensor
+            waiting += tensor._inputs if tensor._number > since else ()
+    return [tensor for number, tensor in seen.items() if number < since]
