@@ -1,66 +1,71 @@
-"""PyTorch as a contestant of `minifcn bench`: the same layers, networks and training steps, in both memory layouts.
+"""PyTorch as a contestant, in both of its memory layouts; the network is the one of train_with_pytorch.py.
 
-minifcn bench networks --against benchmarks/pytorch.py
+Needs PyTorch (`make oracle` installs it). Example:
+
+    minifcn bench networks --against benchmarks/pytorch.py
 """
 
 import torch
 import torch.nn.functional as F
-from train_with_pytorch import forward, tensors
+from train_with_pytorch import forward as fcn
 
-from minifcn import models
-from minifcn.benchmark.work import CLASSES
-
-
-def prepare(work, layout):
-    return layer(work, layout) if work.is_layer else network(work, layout)
+from minifcn.benchmark.work import SGD
 
 
-def layer(work, layout):
-    x, y, weight = (
-        torch.randn(shape).contiguous(memory_format=layout)
-        for shape in (
-            (work.batch, work.channels, work.size, work.size),
-            (work.batch, work.outputs, work.size, work.size),
-            (work.outputs, work.channels, 3, 3),
-        )
-    )
-    if work.way == "forward":
-        return torch.no_grad()(lambda: F.conv2d(x, weight, padding=1))
-    wanted = [work.way == "input", work.way == "weight", False]
-    window = [1, 1], [1, 1], [1, 1], False, [0, 0], 1  # stride, padding, dilation, transposed, output padding, groups
-    return lambda: torch.ops.aten.convolution_backward(y, x, weight, None, *window, wanted)
+def contestant(layout):
+    """Make `prepare(work)` for a memory layout; weights and images are minifcn's."""
+
+    def tensor(array):
+        array = torch.from_numpy(array)
+        return array.contiguous(memory_format=layout if array.ndim == 4 else torch.contiguous_format)
+
+    def prepare(work):
+        if not work.is_network:
+            return layer(work.kind, *map(tensor, work.arrays()))
+        model, images, labels = work.network()
+        weights = {name: tensor(p.data).requires_grad_(p.requires_grad) for name, p in model.named_parameters()}
+        return network(work.kind, weights, tensor(images), torch.from_numpy(labels).long(), model.paper)
+
+    return prepare
 
 
-def network(work, layout):
-    state = models.create(work.network, num_classes=CLASSES, variant=work.variant, width=work.width).state_dict()
-    weights = {
-        name: w.detach().contiguous(memory_format=layout if w.ndim == 4 else torch.contiguous_format).requires_grad_()
-        for name, w in tensors(state).items()
-    }
-    channels = weights["fc7.weight"].shape[0]
-    del state
-    images = torch.randn(work.batch, 3, work.size, work.size).contiguous(memory_format=layout)
-    paper = work.variant == "paper"
-    if work.way == "forward":
-        return torch.no_grad()(lambda: forward(work.network, weights, images, paper=paper))
-    labels = torch.randint(0, CLASSES, (work.batch, work.size, work.size))
-    fixed = [name for name in weights if paper and name.startswith("upscore")]
-    for name in fixed:
-        weights[name].requires_grad_(False)
-    optimizer = torch.optim.SGD([w for w in weights.values() if w.requires_grad], lr=1e-6, momentum=0.9)
-    side = -(-work.size // 32)
+def layer(kind, x, weight, gy):
+    """Give one of the three maps of a 3x3 convolution with padding 1."""
+
+    def gradient(index):
+        wanted = [i == index for i in range(3)]  # of x, weight and bias
+        one = [1, 1]
+        return torch.ops.aten.convolution_backward(
+            gy, x, weight, None, one, one, one, False, [0, 0], 1, wanted
+        )[index]  # fmt: skip
+
+    return {
+        "forward map": lambda: F.conv2d(x, weight, padding=1),
+        "input gradient": lambda: gradient(0),
+        "weight gradient": lambda: gradient(1),
+    }[kind]
+
+
+def network(kind, weights, images, labels, paper):
+    """Give a forward pass or a training step of FCN-8s."""
+
+    def forward():
+        with torch.no_grad():
+            return fcn("fcn8s", weights, images, paper=paper)
+
+    optimizer = torch.optim.SGD([weight for weight in weights.values() if weight.requires_grad], **SGD)
 
     def step():
-        masks = [F.dropout(torch.ones(work.batch, channels, side, side)) for _ in range(2)]
-        loss = F.cross_entropy(forward(work.network, weights, images, masks, paper=paper), labels)
         optimizer.zero_grad()
+        loss = F.cross_entropy(fcn("fcn8s", weights, images, paper=paper), labels)
         loss.backward()
         optimizer.step()
+        return loss.detach()
 
-    return step
+    return {"forward": forward, "step": step}[kind]
 
 
 CONTESTANTS = {
-    "PyTorch": lambda work: prepare(work, torch.contiguous_format),
-    "PyTorch, channels-last": lambda work: prepare(work, torch.channels_last),
+    "PyTorch": contestant(torch.contiguous_format),
+    "PyTorch, channels-last": contestant(torch.channels_last),
 }

@@ -1,75 +1,143 @@
-"""The algorithm of DeZero and Chainer as a contestant of `minifcn bench`: im2col and tensordot.
+"""The textbook way with NumPy as a contestant: im2col of the whole map, then `np.tensordot`.
 
-Maps are contiguous (N, C, H, W). im2col copies every window of the batch to (N, C, KH, KW, OH, OW), keeps it for the
-gradient of the weight, and `tensordot` multiplies, on BLAS's own threads. It takes the place of the three maps inside
-minifcn's networks; all else is minifcn's.
+It is the algorithm of DeZero and, on a CPU, of Chainer: arrays are NCHW, columns (N, C, KH, KW, OH, OW), BLAS has all
+its threads, everything else has one. As in Chainer's first versions the columns are kept for the weight gradient, which
+takes memory and saves time. Max-pooling goes through im2col too. The rest of the network, autograd, loss and SGD are
+minifcn's. Example:
 
     minifcn bench networks --against benchmarks/tensordot.py
 """
 
 from contextlib import nullcontext
+from unittest.mock import patch
 
 import numpy as np
 
+import minifcn.functional as F
+from minifcn.autograd import Tensor, operation
 from minifcn.benchmark import contestants
-from minifcn.compute import algorithm, threads
+from minifcn.benchmark.work import WINDOW
+from minifcn.compute import threads
+from minifcn.compute.window import Window
 
-kept = {}  # columns of the forward pass, by the map that they were gathered from
 
-
-def im2col(x, window):
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = window.kernel, window.stride, window.padding, window.dilation
-    oh, ow = window.output_size(x.shape[2:])
-    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph + sh - 1), (pw, pw + sw - 1)))
-    columns = np.empty((*x.shape[:2], kh, kw, oh, ow), x.dtype)
+def im2col(x, window, size, value=0):
+    """Gather the windows of x (N, C, H, W) for `size` outputs."""
+    (n, c), (kh, kw), (sh, sw), (ph, pw), (oh, ow) = x.shape[:2], window.kernel, window.stride, window.padding, size
+    x = np.pad(x, ((0, 0), (0, 0), (ph, ph + sh - 1), (pw, pw + sw - 1)), constant_values=value)
+    columns = np.empty((n, c, kh, kw, oh, ow), x.dtype)
     for i in range(kh):
         for j in range(kw):
-            columns[:, :, i, j] = padded[:, :, i * dh : i * dh + sh * oh : sh, j * dw : j * dw + sw * ow : sw]
+            columns[:, :, i, j] = x[:, :, i : i + sh * oh : sh, j : j + sw * ow : sw]
     return columns
 
 
 def col2im(columns, window, size):
-    (sh, sw), (ph, pw), (dh, dw) = window.stride, window.padding, window.dilation
-    n, c, kh, kw, oh, ow = columns.shape
-    x = np.zeros((n, c, size[0] + 2 * ph + sh - 1, size[1] + 2 * pw + sw - 1), columns.dtype)
+    """Add windows up to a map of `size`."""
+    (n, c, kh, kw, oh, ow), (sh, sw), (ph, pw), (h, w) = columns.shape, window.stride, window.padding, size
+    x = np.zeros((n, c, h + 2 * ph + sh - 1, w + 2 * pw + sw - 1), columns.dtype)
     for i in range(kh):
         for j in range(kw):
-            x[:, :, i * dh : i * dh + sh * oh : sh, j * dw : j * dw + sw * ow : sw] += columns[:, :, i, j]
-    return x[:, :, ph : ph + size[0], pw : pw + size[1]]
+            x[:, :, i : i + sh * oh : sh, j : j + sw * ow : sw] += columns[:, :, i, j]
+    return x[:, :, ph : ph + h, pw : pw + w]
 
 
-def convolve(x, weight, window, groups=1, finish=None):
-    columns = im2col(x, window)
-    if training:
-        kept[id(x)] = x, columns
-    y = np.tensordot(columns, weight, ((1, 2, 3), (1, 2, 3)))
-    if finish:
-        y += finish.bias
-        if finish.relu:
-            y = np.maximum(y, 0)
-    return np.rollaxis(y, 3, 1)
+def multiply(columns, weight):
+    """W A x."""
+    return np.rollaxis(np.tensordot(columns, weight, ((1, 2, 3), (1, 2, 3))), 3, 1)
 
 
-def convolve_transposed(y, weight, window, size, groups=1):
+def multiply_transposed(y, weight, window, size):
+    """Aᵀ Wᵀ y."""
     return col2im(np.rollaxis(np.tensordot(weight, y, (0, 1)), 3), window, size)
 
 
-def convolve_weight(x, y, window, groups=1):
-    _, columns = kept.pop(id(x), None) or (x, im2col(x, window))
+def multiply_weight(y, columns):
+    """y (A x)ᵀ."""
     return np.tensordot(y, columns, ((0, 2, 3), (0, 4, 5)))
 
 
+@operation
+def convolution(x, weight, bias, *, window):
+    columns = im2col(x.data, window, window.output_size(x.shape[2:]))
+    y = multiply(columns, weight.data)
+    y += bias.data[:, None, None]
+
+    def backward(gy):
+        return (
+            Tensor(multiply_transposed(gy.data, weight.data, window, x.shape[2:])) if x.requires_grad else None,
+            Tensor(multiply_weight(gy.data, columns)),
+            Tensor(gy.data.sum(axis=(0, 2, 3))),
+        )
+
+    return y, backward
+
+
+@operation
+def transposed_convolution(x, weight, *, window):
+    size = window.transposed_size(x.shape[2:])
+
+    def backward(gy):
+        columns = im2col(gy.data, window, x.shape[2:])
+        return Tensor(multiply(columns, weight.data)), Tensor(multiply_weight(x.data, columns))
+
+    return multiply_transposed(x.data, weight.data, window, size), backward
+
+
+@operation
+def window_maximum(x, *, window, size):
+    columns = im2col(x.data, window, size, value=-np.inf)
+    shape, columns = columns.shape, columns.reshape(*x.shape[:2], -1, *size)
+    winner = columns.argmax(axis=2, keepdims=True)
+
+    def backward(gy):
+        columns = np.zeros((*x.shape[:2], shape[2] * shape[3], *size), x.dtype)
+        np.put_along_axis(columns, winner, gy.data[:, :, None], axis=2)
+        return (Tensor(col2im(columns.reshape(shape), window, x.shape[2:])),)
+
+    return columns.max(axis=2), backward
+
+
+def conv2d(x, weight, bias, stride, padding, dilation, groups, *, relu):
+    y = convolution(x, weight, bias, window=Window.of(weight.shape[2:], stride, padding))
+    return F.relu(y) if relu else y
+
+
+def conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation):
+    return transposed_convolution(x, weight, window=Window.of(weight.shape[2:], stride, padding))
+
+
+def max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode):
+    window = Window.of(kernel_size, stride, padding)
+    return window_maximum(x, window=window, size=window.output_size(x.shape[2:], ceil_mode))
+
+
+def layer(kind, x, weight, gy):
+    """Give one of the three maps; the columns of the weight gradient are there already."""
+    size = x.shape[2:]
+    columns = im2col(x, WINDOW, size) if kind == "weight gradient" else None
+    return {
+        "forward map": lambda: multiply(im2col(x, WINDOW, size), weight),
+        "input gradient": lambda: multiply_transposed(gy, weight, WINDOW, size),
+        "weight gradient": lambda: multiply_weight(gy, columns),
+    }[kind]
+
+
 def prepare(work):
-    global training
-    training = work.way == "step"
-    algorithm.convolve, algorithm.convolve_transposed, algorithm.convolve_weight = (
-        convolve,
-        convolve_transposed,
-        convolve_weight,
-    )
-    threads._limit = nullcontext  # BLAS keeps its threads, as those libraries have it
-    return contestants.prepare(work)
+    """Give the function to be timed: minifcn's networks, with these operations in the place of its own."""
+    if not work.is_network:
+        return layer(work.kind, *map(np.ascontiguousarray, work.arrays()))
+    model, images, labels = work.network()
+    for parameter in model.parameters():
+        parameter.data = np.ascontiguousarray(parameter.data)
+    run = contestants.network(work.kind, model, np.ascontiguousarray(images), labels)
+
+    def timed():
+        operations = patch.multiple(F, conv2d=conv2d, conv_transpose2d=conv_transpose2d, max_pool2d=max_pool2d)
+        with operations, patch.multiple(threads, _limit=nullcontext, thread_count=lambda: 1):
+            return run()
+
+    return timed
 
 
-training = False
-CONTESTANTS = {"tensordot": prepare}
+CONTESTANTS = {"tensordot im2col": prepare}

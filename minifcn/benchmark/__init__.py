@@ -1,6 +1,1 @@
-"""How long the parts of a network take, beside other programs that compute the same."""
-
-from minifcn.benchmark.race import Result, race
-from minifcn.benchmark.work import GROUPS, Work, choose
-
-__all__ = ["GROUPS", "Result", "Work", "choose", "race"]
+"""Benchmarks: what is timed, the race that times it, and the tables that come out."""

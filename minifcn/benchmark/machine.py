@@ -1,10 +1,10 @@
-"""The machine and the libraries that numbers were measured with."""
+"""The machine on which something was measured."""
 
 from __future__ import annotations
 
 import os
 import platform
-import statistics
+import re
 import time
 from pathlib import Path
 
@@ -13,49 +13,86 @@ import threadpoolctl
 
 from minifcn.compute.threads import share, thread_count
 
-
-def describe() -> list[str]:
-    """Describe processor, caches, memory, and the libraries that compute."""
-    lines = [f"{_processor()}, {thread_count()} threads"]
-    if caches := _caches():
-        lines[0] += f", caches {caches}"
-    if hasattr(os, "sysconf"):
-        lines[0] += f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB of memory"
-    blas = [f"{b['internal_api']} {b['version']} ({b.get('architecture', 'kernels unknown')} kernels)"
-            for b in threadpoolctl.threadpool_info() if b["user_api"] == "blas"]  # fmt: skip
-    lines.append(f"Python {platform.python_version()}, NumPy {np.__version__}, {', '.join(blas) or 'BLAS unknown'}")
-    return lines
+SETTINGS = ("MINIFCN_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "MKL_NUM_THREADS")
+SGEMM = 1024, 512, 2304  # rows, columns and inner dimension: a product such as VGG16's
 
 
-def sgemm_peak() -> float:
-    """Measure the multiply-adds per second of float32 products of 1024x2304 by 2304x512, one on each core."""
-    count = thread_count()
-    pairs = [(np.ones((1024, 2304), "float32"), np.ones((2304, 512), "float32")) for _ in range(count)]
-    work, seconds = count * 1024 * 2304 * 512, []
-    for _ in range(15):
+def describe() -> dict[str, str]:
+    """Describe the processor, its memory, and what NumPy computes with.
+
+    Returns
+    -------
+    dict of str
+        What the system does not tell is left out.
+
+    Examples
+    --------
+    >>> describe()["NumPy"] == np.__version__
+    True
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    facts = {
+        "processor": _processor(),
+        "cores": f"{usable} usable, {thread_count()} threads in minifcn",
+        "caches": _caches(),
+        "memory": _memory(),
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "BLAS": ", ".join(map(_blas, (info for info in threadpoolctl.threadpool_info() if info["user_api"] == "blas"))),
+        "set in the environment": ", ".join(f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ)
+        or "nothing",
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def sgemm_peak(repetitions: int = 20) -> float:
+    """Measure what the cores can multiply at most: one float32 product on each, at the same time.
+
+    Returns
+    -------
+    float
+        GFLOP/s of the fastest repetition.
+    """
+    rows, columns, inner = SGEMM
+    a, b = np.ones((rows, inner), "float32"), np.ones((inner, columns), "float32")
+    results = [np.empty((rows, columns), "float32") for _ in range(thread_count())]
+    work = rows * columns * inner * len(results)
+    seconds = []
+    for _ in range(repetitions):
         started = time.perf_counter()
-        share(lambda pair: pair[0] @ pair[1], pairs, work)
+        share(lambda result: np.matmul(a, b, out=result), results, work)
         seconds.append(time.perf_counter() - started)
-    return work / statistics.median(seconds[5:])
+    return 2e-9 * work / min(seconds)
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    pairs = (line.partition(":") for line in lines)
-    fields = {name.strip(): value.strip() for name, _, value in pairs}
-    widest = next((w for w in ("avx512f", "avx2", "avx") if w in fields.get("flags", "").split()), "")
-    model = fields.get("model name", platform.machine())
-    family = f" (family {fields['cpu family']}, model {fields['model']})" if "cpu family" in fields else ""
-    return f"{model}{family}{', ' + widest.upper() if widest else ''}"
+    names = re.findall(r"^model name\s*:\s*(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _caches() -> str:
-    found = {}
-    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        level, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
+    found = []
+    for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = (_text(cache / name) for name in ("level", "type", "size"))
         if kind != "Instruction":
-            found[f"L{level}"] = size
-    return ", ".join(f"{level} {size}" for level, size in found.items())
+            found.append(f"L{level} {size}")
+    return ", ".join(found)
+
+
+def _memory() -> str:
+    try:
+        return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB"
+    except (AttributeError, ValueError, OSError):
+        return ""
+
+
+def _blas(info: dict) -> str:
+    return f"{info['internal_api']} {info['version']}, {info.get('architecture')}, {info['num_threads']} threads"
+
+
+def _text(path: str | Path) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""

@@ -1,119 +1,171 @@
-"""Runs contestants side by side, in turns, each in a process of its own."""
+"""A fair race: every contestant in a process of its own, one turn after the other."""
 
 from __future__ import annotations
 
-import contextlib
+import ast
+import dataclasses
 import json
+import math
+import os
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from minifcn.benchmark.work import Work
+from minifcn.errors import UserError
 
-PAUSE = 0.4  # seconds between turns: an idle BLAS thread holds its core for a tenth of a second
+PAUSE = 0.4  # seconds before a turn: a BLAS thread that has nothing left to do keeps its core busy for 0.1 more
 WARM_UP = 2  # turns that do not count
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An entry of the dict CONTESTANTS in a Python file."""
+
+    name: str
+    path: Path
 
 
 @dataclass
 class Result:
-    """What a contestant needed for some work: seconds of each turn, and the most memory its process has had.
+    """What one contestant did with one work.
 
-    `problem` says in a line why there is nothing to report.
+    work, kind, multiply_adds : of the work
+    contestant : its name
+    seconds : of each turn that counts
+    imported, peak : bytes of memory after the imports, and at most during the turns
+    packages : versions, by name
+    error : why there are no times, or ""
     """
 
     work: str
+    kind: str
+    multiply_adds: int
     contestant: str
     seconds: list[float] = field(default_factory=list)
-    bytes: int = 0
-    problem: str = ""
+    imported: int = 0
+    peak: int = 0
+    packages: dict[str, str] = field(default_factory=dict)
+    error: str = ""
 
     @property
     def median(self) -> float:
-        """Median of the seconds."""
-        return statistics.median(self.seconds) if self.seconds else float("nan")
+        """Median of the seconds; NaN after an error."""
+        return math.nan if self.error or not self.seconds else statistics.median(self.seconds)
+
+
+def read_contestants(path: str | os.PathLike) -> list[Contestant]:
+    """Find the names of a file's contestants without running it: what it imports may be missing, or slow to import.
+
+    Parameters
+    ----------
+    path : path of a Python file
+
+    Raises
+    ------
+    UserError
+        If the file is not Python, or defines no dict CONTESTANTS with names written out.
+    """
+    try:
+        lines = ast.parse(Path(path).read_bytes()).body
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: not a Python file ({error})") from error
+    for line in lines:
+        match line:
+            case ast.Assign(targets=[ast.Name("CONTESTANTS")], value=ast.Dict(keys=keys)) if keys:
+                names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+                if len(names) == len(keys):
+                    return [Contestant(name, Path(path).resolve()) for name in names]
+    raise UserError(f'{path}: defines no contestants; it needs a line CONTESTANTS = {{"NAME": prepare}} where '
+                    "prepare(work) gives the function to be timed")  # fmt: skip
 
 
 def race(
-    work: Work,
-    contestants: Mapping[str, Path | None],
-    rounds: int,
-    *,
-    pause: float = PAUSE,
-    advance: Callable[[], None] = lambda: None,
+    work: Work, contestants: Sequence[Contestant], rounds: int, after_turn: Callable[[Result], None] = lambda _: None
 ) -> list[Result]:
-    """Let contestants do the same work in turns.
+    """Time a work with all contestants, who take turns.
 
     Parameters
     ----------
     work : Work
-    contestants : mapping of names to the files they come from, None for minifcn's own
+    contestants : sequence of Contestant
     rounds : int
-        Turns of each that count; `WARM_UP` more come before.
-    pause : float
-        Seconds between turns.
-    advance : function()
-        Called after every turn.
+        Turns of each contestant that count, after `WARM_UP` that do not.
+    after_turn : function of a Result
+        Called after every turn; a contestant that failed passes its turns.
 
     Returns
     -------
     list of Result
-        In the order of the contestants; one that fails has a `problem`, and the others go on.
+        One for each contestant; no error of a contestant's stops the race.
     """
-    results = {name: Result(work.name, name) for name in contestants}
-    with _processes(work, contestants) as running:
-        for name in list(running):
-            answer = _ask(running, name)
-            if "problem" in answer:
-                results[name].problem = answer["problem"]
+    facts = work.name, work.kind, work.multiply_adds
+    results = [Result(*facts, contestant.name) for contestant in contestants]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(_process(contestant, work)) for contestant in contestants]
+        for result, process in zip(results, processes, strict=True):
+            _note(result, process.answer())
         for turn in range(WARM_UP + rounds):
-            for name, result in results.items():
-                if not result.problem:
-                    time.sleep(pause)
-                    answer = _ask(running, name, "run\n")
-                    result.problem, result.bytes = answer.get("problem", ""), answer.get("bytes", 0)
-                    if turn >= WARM_UP and not result.problem:
-                        result.seconds.append(answer["seconds"])
-                advance()
-    return list(results.values())
+            for result, process in zip(results, processes, strict=True):
+                if not result.error:
+                    time.sleep(PAUSE)
+                    _note(result, process.turn())
+                if turn < WARM_UP:
+                    result.seconds.clear()
+                after_turn(result)
+    return results
 
 
-@contextlib.contextmanager
-def _processes(work: Work, contestants: Mapping[str, Path | None]) -> Iterator[dict[str, subprocess.Popen]]:
-    running: dict[str, subprocess.Popen] = {}
-    try:
-        for name, path in contestants.items():
-            command = [sys.executable, "-m", "minifcn.benchmark.contestants", name, str(path or ""), work.name]
-            running[name] = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-            )
-        yield running
-    finally:
-        for process in running.values():
+def _note(result: Result, answer: dict[str, Any]) -> None:
+    if "seconds" in answer:
+        result.seconds.append(answer.pop("seconds"))
+    for name, value in answer.items():
+        setattr(result, name, value)
+
+
+@contextmanager
+def _process(contestant: Contestant, work: Work) -> Iterator[_Process]:
+    """Start runner.py; in the end kill it, whatever it is doing."""
+    command = [sys.executable, "-m", "minifcn.benchmark.runner", str(contestant.path), contestant.name]
+    command.append(json.dumps(dataclasses.asdict(work)))
+    pipe = subprocess.PIPE
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, bufsize=0) as process,
+    ):
+        try:
+            yield _Process(process, complaints)
+        finally:
             process.kill()
-            process.communicate()
 
 
-def _ask(running: Mapping[str, subprocess.Popen], name: str, line: str = "") -> dict[str, Any]:
-    """Give the next answer of a process; if it has ended, the last line that it left on stderr."""
-    process = running[name]
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(line)  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
-    for text in process.stdout:  # type: ignore[union-attr]
-        with contextlib.suppress(ValueError):  # a library may print something of its own
-            answer = json.loads(text)
-            if isinstance(answer, dict):
-                return answer
-    said = process.stderr.read().strip().splitlines()  # type: ignore[union-attr]
-    return {"problem": said[-1] if said else f"its process ended with status {process.wait()}"}
+@dataclass
+class _Process:
+    process: subprocess.Popen
+    complaints: BinaryIO
 
+    def turn(self) -> dict[str, Any]:
+        """Have the work done once."""
+        with suppress(OSError):  # if it is no longer there, the answer says why
+            self.process.stdin.write(b"go\n")  # type: ignore[union-attr]
+        return self.answer()
 
-def fastest(results: Sequence[Result], start: str) -> Result | None:
-    """Give the quickest of the contestants whose names begin like this."""
-    able = [r for r in results if r.contestant.startswith(start) and r.seconds]
-    return min(able, key=lambda result: result.median, default=None)
+    def answer(self) -> dict[str, Any]:
+        """Wait for an answer; that the process has ended is one as well."""
+        line = self.process.stdout.readline()  # type: ignore[union-attr]
+        return json.loads(line) if line.endswith(b"\n") else {"error": self._how_it_ended(self.process.wait())}
+
+    def _how_it_ended(self, status: int) -> str:
+        self.complaints.seek(0)
+        last = self.complaints.read().decode(errors="replace").strip().rpartition("\n")[-1]
+        how = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+        how += " (out of memory?)" if status == -signal.SIGKILL else ""
+        return f"{how}: {last}" if last else how

@@ -1,116 +1,236 @@
-"""What came out: a table for the terminal, one in Markdown, a bar chart, and the raw numbers."""
+"""What a race has shown: tables for the terminal and for Markdown, a bar chart, and a file of the raw numbers."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
-from collections.abc import Sequence
+import math
+import os
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from minifcn.benchmark.race import Result, fastest
-from minifcn.benchmark.work import Work
+from minifcn.benchmark.race import Result
+from minifcn.errors import UserError
 from minifcn.files import atomic_write
+from minifcn.models.summary import aligned
 
-OURS, PYTORCH = "minifcn", "PyTorch"
-COLUMNS = ("work", "contestant", "median ms", "least ms", "minifcn / this", "GFLOP/s", "of sgemm", "peak MB")
+OURS = "minifcn"
+TIMES = (
+    "Median milliseconds; the time of minifcn divided by that of the fastest variant of each other library; what "
+    "minifcn's time means in GFLOP/s, counting two operations for each multiply-add of the definition (Winograd does "
+    "with fewer), and as a share of the sgemm peak."
+)
+MEMORY = "Peak memory of the process in MiB: on top of what its imports took, and (in all)."
 
 
-def rows(results: Sequence[Result], peak: float) -> list[tuple[str, ...]]:
-    """Make a row for each contestant of one work.
+@dataclass(frozen=True)
+class Measurements:
+    """All numbers of a run.
+
+    machine : as `machine.describe` gives it
+    sgemm : GFLOP/s, as `machine.sgemm_peak` gives it
+    results : of all works, one race after the other
+    """
+
+    machine: dict[str, str]
+    sgemm: float
+    results: list[Result]
+
+    @property
+    def contestants(self) -> list[str]:
+        """Their names, in order."""
+        return list(dict.fromkeys(result.contestant for result in self.results))
+
+    @property
+    def rivals(self) -> list[str]:
+        """The other libraries, in order: what stands before the comma in the names of their variants."""
+        return [name for name in dict.fromkeys(map(library, self.contestants)) if name != OURS]
+
+    def races(self) -> dict[str, dict[str, Result]]:
+        """Results by work and contestant."""
+        races: dict[str, dict[str, Result]] = {}
+        for result in self.results:
+            races.setdefault(result.work, {})[result.contestant] = result
+        return races
+
+    def facts(self) -> dict[str, str]:
+        """Describe the machine, and the packages of the contestants."""
+        packages = {name: version for result in self.results for name, version in result.packages.items()}
+        known = {name.lower() for name in self.machine}
+        others = {name: version for name, version in packages.items() if name.lower() not in known}
+        return self.machine | others | {"sgemm peak": f"{self.sgemm:.0f} GFLOP/s"}
+
+
+def library(contestant: str) -> str:
+    """Give the name without the variant.
+
+    >>> library("PyTorch, channels-last")
+    'PyTorch'
+    """
+    return contestant.partition(",")[0]
+
+
+def fastest(results: Iterable[Result], name: str) -> float:
+    """Give the shortest median of a library's variants; NaN if all failed."""
+    return min((r.median for r in results if library(r.contestant) == name and not r.error), default=math.nan)
+
+
+def time_table(measured: Measurements) -> list[list[str]]:
+    """Make the table of times; its first row is the head."""
+    head = ["work", *measured.contestants, *(f"{OURS} / {name}" for name in measured.rivals), "GFLOP/s", "of peak"]
+    rows = [head]
+    for work, results in measured.races().items():
+        ours = results[OURS].median if OURS in results else math.nan
+        multiply_adds = next(iter(results.values())).multiply_adds
+        speed = 2e-9 * multiply_adds / ours
+        times = [_milliseconds(results[name]) if name in results else "-" for name in measured.contestants]
+        ratios = [_number(ours / fastest(results.values(), name), ".2f") for name in measured.rivals]
+        rows.append([work, *times, *ratios, _number(speed, ".0f"), _number(speed / measured.sgemm, ".0%")])
+    return rows
+
+
+def memory_table(measured: Measurements) -> list[list[str]]:
+    """Make the table of peak memory; its first row is the head."""
+    rows = [["work", *measured.contestants]]
+    for work, results in measured.races().items():
+        rows.append([work, *(_mebibytes(results[name]) if name in results else "-" for name in measured.contestants)])
+    return rows
+
+
+def errors(measured: Measurements) -> list[str]:
+    """List what went wrong, a line for each."""
+    return [f"{r.work}: {r.contestant} failed: {' '.join(r.error.split())}" for r in measured.results if r.error]
+
+
+def text(measured: Measurements) -> str:
+    """Write the tables for a terminal."""
+    facts = [[name, fact] for name, fact in measured.facts().items()]
+    width = max(len(name) for name, _ in facts)
+    lines = [f"{name:<{width}}  {fact}" for name, fact in facts]
+    for title, table in ((TIMES, time_table(measured)), (MEMORY, memory_table(measured))):
+        heads = [_two_lines(cell) for cell in table[0]]
+        rows = [tuple(head[0] for head in heads), tuple(head[1] for head in heads), *map(tuple, table[1:])]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines += ["", textwrap.fill(title, 110), "", *(aligned(row, widths).rstrip() for row in rows)]
+    failed = errors(measured)
+    return "\n".join(lines + ([""] + failed if failed else []))
+
+
+def markdown(measured: Measurements) -> str:
+    """Write the tables in Markdown."""
+    facts = [["machine", ""], *([name, fact] for name, fact in measured.facts().items())]
+    parts = [_markdown_table(facts, right=False), TIMES, _markdown_table(time_table(measured)), MEMORY,
+             _markdown_table(memory_table(measured))]  # fmt: skip
+    failed = errors(measured)
+    return "\n\n".join(parts + (["\n".join(f"- {line}" for line in failed)] if failed else [])) + "\n"
+
+
+def save_markdown(path: str | os.PathLike, measured: Measurements) -> None:
+    """Write the tables to a file."""
+    with atomic_write(path) as file:
+        file.write(markdown(measured).encode())
+
+
+def save_raw(path: str | os.PathLike, measured: Measurements) -> None:
+    """Write all numbers to a JSON file."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(dataclasses.asdict(measured), indent=1).encode())
+
+
+def read_raw(path: str | os.PathLike) -> Measurements:
+    """Read what `save_raw` wrote; UserError if it is something else."""
+    try:
+        content = json.loads(Path(path).read_bytes())
+        results = [Result(**row) for row in content["results"]]
+        for result in results:
+            result.seconds = [float(seconds) for seconds in result.seconds]
+        return Measurements(dict(content["machine"]), float(content["sgemm"]), results)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: not a file of raw numbers ({error}); `minifcn bench --out` writes one") from error
+
+
+def save_chart(path: str | os.PathLike, measured: Measurements) -> None:
+    """Save a bar chart: a group for each network, a bar for each contestant.
+
+    A bar shows the time relative to the fastest variant of the first other library, or to minifcn's own where there is
+    none. Without networks, every work has its group.
 
     Parameters
     ----------
-    results : sequence of Result, of the same work
-    peak : float
-        Multiply-adds per second of float32 products on this machine.
-
-    Returns
-    -------
-    list of tuple of str
-        In the order of COLUMNS. GFLOP/s count the multiplications and additions of the definition, so an algorithm
-        that needs fewer may have more than the machine.
+    path : path of the PNG
+    measured : Measurements
     """
-    ours, multiply_adds = _named(results, OURS), Work(results[0].work).multiply_adds
-    table = []
-    for result in results:
-        if not result.seconds:
-            table.append((result.work, result.contestant, result.problem, *[""] * 5))
-            continue
-        rate = multiply_adds / result.median
-        table.append(
-            (
-                result.work,
-                result.contestant,
-                f"{1e3 * result.median:.1f}",
-                f"{1e3 * min(result.seconds):.1f}",
-                f"{ours.median / result.median:.2f}" if ours else "",
-                f"{2e-9 * rate:.0f}",
-                f"{rate / peak:.0%}",
-                f"{result.bytes / 2**20:.0f}",
-            )
-        )
-    return table
-
-
-def text(table: Sequence[tuple[str, ...]]) -> str:
-    """Align a table for a terminal."""
-    lines = [COLUMNS, *table]
-    widths = [max(len(line[i]) for line in lines if i != 2 or line[3]) for i in range(len(COLUMNS))]
-    return "\n".join(_aligned(line, widths) for line in lines)
-
-
-def markdown(table: Sequence[tuple[str, ...]]) -> str:
-    """Write a table in Markdown."""
-    rule = ("---", "---", *["---:"] * (len(COLUMNS) - 2))
-    return "\n".join(f"| {' | '.join(line)} |" for line in (COLUMNS, rule, *table))
-
-
-def save_chart(path: Path, races: Sequence[Sequence[Result]]) -> None:
-    """Draw bars for every work: the time of each contestant, PyTorch's faster layout being 1."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(result.contestant for results in races for result in results))
-    names = [name for name in names if any(r.seconds for results in races for r in results if r.contestant == name)]
-    height = 0.8 / max(1, len(names))
-    figure = Figure(figsize=(8, 0.8 + 0.22 * len(races) * (len(names) + 1)), layout="constrained")
-    axes = figure.subplots()
-    for i, name in enumerate(names):
-        found = [(j, _named(results, name), _unit(results)) for j, results in enumerate(races)]
-        bars = [(j + i * height, r.median / unit.median) for j, r, unit in found if r and r.seconds and unit]
-        drawn = axes.barh([y for y, _ in bars], [x for _, x in bars], height * 0.9, label=name, color=f"C{i}")
-        axes.bar_label(drawn, [f"{x:.2f}" for _, x in bars], padding=3, fontsize=8)
-    axes.axvline(1, color="0.5", linewidth=0.8)
-    axes.set_yticks([j + 0.4 - height / 2 for j in range(len(races))], [results[0].work for results in races])
-    axes.invert_yaxis()
-    axes.margins(x=0.08)
-    axes.set_xlabel(f"time; {(_unit(races[0]) or races[0][0]).contestant.split(',')[0]} = 1, less is better")
+    races = measured.races()
+    networks = {work: race for work, race in races.items() if next(iter(race.values())).kind in ("forward", "step")}
+    races, names, reference = networks or races, measured.contestants, (measured.rivals or [OURS])[0]
+    group = len(names) + 1  # bars, and the space of one
+    figure = Figure(figsize=(9, 0.3 * group * len(races) + 1.4), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes, colours, longest = figure.subplots(), _colours(names), 1.0
+    for first, race in zip(range(0, group * len(races), group), races.values(), strict=True):
+        unit = fastest(race.values(), reference)
+        for at, name in enumerate(names, start=first):
+            ratio = race[name].median / unit if name in race else math.nan
+            length = 0 if math.isnan(ratio) else ratio
+            axes.barh(at, length, 0.9, color=colours[name], label=None if first else name)
+            note = f"{_number(ratio, '.2f')}   {_milliseconds(race[name])}" if name in race else "-"
+            axes.annotate(note, (length, at), (4, 0), textcoords="offset points", va="center", fontsize=10)
+            longest = max(longest, length)
+    axes.axvline(1, color="black", lw=1, ls="--")
+    axes.set_yticks([first + (len(names) - 1) / 2 for first in range(0, group * len(races), group)], races, fontsize=12)
+    axes.set_ylim(group * len(races) - 1, -1)  # the first group on top
+    axes.set_xlim(0, 1.25 * longest)
+    axes.set_xlabel(f"time relative to {reference}'s fastest variant, and milliseconds", fontsize=13)
+    axes.tick_params(axis="x", labelsize=12)
+    axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=130)
+    figure.legend(fontsize=11.5, frameon=False, ncols=3, loc="outside upper center")
+    memory = io.BytesIO()
+    figure.savefig(memory, format="png")
     with atomic_write(path) as file:
-        file.write(content.getvalue())
+        file.write(memory.getvalue())
 
 
-def save_numbers(path: Path, races: Sequence[Sequence[Result]], machine: Sequence[str], peak: float) -> None:
-    """Write every single time as JSON, so that tables and charts can be made again."""
-    content = {
-        "machine": list(machine),
-        "sgemm_multiply_adds_per_second": peak,
-        "results": [vars(result) for results in races for result in results],
-    }
-    with atomic_write(path) as file:
-        file.write(json.dumps(content, indent=1).encode())
+def _colours(names: list[str]) -> dict[str, tuple[str, float]]:
+    """Give a hue to each library, of Okabe and Ito's, told apart with any colour vision; paler ones to its variants."""
+    hues = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+    colours = {}
+    for number, of_library in enumerate(dict.fromkeys(map(library, names))):
+        variants = [name for name in names if library(name) == of_library]
+        for i, name in enumerate(variants):
+            colours[name] = hues[number % len(hues)], 1 - 0.6 * i / len(variants)
+    return colours
 
 
-def _named(results: Sequence[Result], name: str) -> Result | None:
-    return next((r for r in results if r.contestant == name and r.seconds), None)
+def _milliseconds(result: Result) -> str:
+    ms = 1e3 * result.median
+    return "failed" if result.error else f"{ms:.{0 if ms >= 100 else 1 if ms >= 10 else 2}f}"
 
 
-def _unit(results: Sequence[Result]) -> Result | None:
-    return fastest(results, PYTORCH) or _named(results, OURS) or next((r for r in results if r.seconds), None)
+def _mebibytes(result: Result) -> str:
+    return "failed" if result.error else f"{(result.peak - result.imported) / 2**20:.0f} ({result.peak / 2**20:.0f})"
 
 
-def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
-    cells = [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
-    return "  ".join(cells).rstrip()
+def _number(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def _two_lines(head: str) -> tuple[str, str]:
+    """Break a head after its comma or slash, so that columns stay narrow."""
+    for mark in (", ", " / "):
+        first, found, second = head.partition(mark)
+        if found:
+            return first + mark.rstrip(), second
+    return "", head
+
+
+def _markdown_table(rows: list[list[str]], right: bool = True) -> str:
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    rule = "|---|" + ("---:|" if right else "---|") * (len(rows[0]) - 1)
+    return "\n".join([lines[0], rule, *lines[1:]])

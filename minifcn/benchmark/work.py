@@ -1,147 +1,153 @@
-"""What is timed: the 3x3 convolutions of VGG16, whole networks, and steps of training."""
+"""What is timed: the 3x3 convolutions of VGG16 one by one, and FCN-8s as a whole."""
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
 
 from minifcn import models
+from minifcn.compute.window import Window
 from minifcn.errors import UserError
 from minifcn.models.vgg16 import STAGES
 
-CLASSES = 21
-MAPS = {"forward": "outputs", "input": "gradient of the input", "weight": "gradient of the weight"}
-LAYERS = [f"conv{stage}_{i}" for stage, (_, count) in enumerate(STAGES, start=1) for i in range(1, count + 1)]
-NETWORKS = (
-    "fcn8s-forward-224",
-    "fcn8s-forward-500",
-    "fcn8s-paper-forward-500",
-    "fcn8s-step-224",
-    "fcn8s-step-500",
-    "fcn8s-w8-b4-forward-128",
-    "fcn8s-w8-b4-step-128",
-)
-GROUPS = {
-    "networks": NETWORKS,
-    "narrow": NETWORKS[-2:],
-    "quick": (NETWORKS[0], NETWORKS[-1]),
-    **{f"layers-{n}": tuple(f"{layer}-{way}-{n}" for layer in LAYERS for way in MAPS) for n in (224, 500)},
-}
-_NAME = re.compile(
-    r"(?P<net>fcn(?:8|16|32)s)(?P<paper>-paper)?(?:-w(?P<width>[1-9]\d*))?(?:-b(?P<batch>[1-9]\d*))?"
-    r"-(?P<way>forward|step)-(?P<size>[1-9]\d*)"
-    r"|(?P<layer>conv\d_\d)(?:-b(?P<layer_batch>[1-9]\d*))?-(?P<map>forward|input|weight)-(?P<layer_size>[1-9]\d*)"
-)
+WINDOW = Window.of(3, padding=1)  # of every layer that is timed by itself
+SGD = {"lr": 1e-3, "momentum": 0.9}
+MAPS = {"forward": "forward map", "input": "input gradient", "weight": "weight gradient"}
 
 
 @dataclass(frozen=True)
 class Work:
-    """One thing to time.
+    """Something to time, the same for every contestant.
 
     Parameters
     ----------
     name : str
-        "fcn8s-paper-w4-b2-step-224": FCN-8s, the paper's variant, a quarter of the channels, 2 images of 224x224, a
-        training step (forward, loss, backward, SGD with momentum); or "conv3_2-weight-224": the weight gradient of
-        the layer conv3_2 of VGG16 for an image of 224x224.
-
-    Examples
-    --------
-    >>> work = Work("conv3_2-weight-224")
-    >>> work.size, work.channels, work.outputs, work.multiply_adds
-    (56, 256, 256, 1849688064)
+    kind : str
+        "forward map", "input gradient" or "weight gradient" of one convolution; "forward" pass of a network, or a
+        training "step": forward, mean softmax cross-entropy, backward, SGD with momentum. There is no dropout.
+    shape : (N, C, H, W)
+        Of the convolution's input, or of the images.
+    outputs : int
+        Channels of the convolution's output, or classes.
+    variant, width
+        Of the FCN-8s.
     """
 
     name: str
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or (self._parts["layer"] or LAYERS[0]) not in LAYERS:
-            raise UserError(
-                f"{self.name}: no such work; give a group ({', '.join(GROUPS)}) or a name such as fcn8s-step-224, "
-                "fcn8s-w8-b4-forward-128 or conv3_2-weight-224"
-            )
+    kind: str
+    shape: tuple[int, int, int, int]
+    outputs: int
+    variant: str = "aligned"
+    width: float = 1.0
 
     @property
-    def _parts(self) -> dict[str, str | None]:
-        match = _NAME.fullmatch(self.name)
-        return match.groupdict() if match else {}
-
-    @property
-    def is_layer(self) -> bool:
-        """Whether it is a single convolution."""
-        return self._parts["layer"] is not None
-
-    @property
-    def way(self) -> str:
-        """Give "forward" or "step", and for a layer one of MAPS."""
-        return self._parts["map"] or self._parts["way"] or ""
-
-    @property
-    def batch(self) -> int:
-        """Number of images."""
-        return int(self._parts["batch"] or self._parts["layer_batch"] or 1)
-
-    @property
-    def size(self) -> int:
-        """Rows, and columns, of the images; for a layer, of its maps."""
-        if self.is_layer:
-            size = int(self._parts["layer_size"] or 0)
-            for _ in range(self._stage - 1):
-                size = -(-size // 2)
-            return size
-        return int(self._parts["size"] or 0)
-
-    @property
-    def variant(self) -> str:
-        """Give "aligned" or "paper"."""
-        return "paper" if self._parts["paper"] else "aligned"
-
-    @property
-    def width(self) -> float:
-        """Give the factor of all channels."""
-        return 1 / int(self._parts["width"] or 1)
-
-    @property
-    def network(self) -> str:
-        """Give the name of the network."""
-        return self._parts["net"] or ""
-
-    @property
-    def _stage(self) -> int:
-        return int(self.name[4])
-
-    @property
-    def outputs(self) -> int:
-        """Output channels of a layer."""
-        return STAGES[self._stage - 1][0]
-
-    @property
-    def channels(self) -> int:
-        """Input channels of a layer."""
-        index = LAYERS.index(self._parts["layer"] or "")
-        return Work(f"{LAYERS[index - 1]}-forward-1").outputs if index else 3
+    def is_network(self) -> bool:
+        """Whether it is about a whole network."""
+        return self.kind in ("forward", "step")
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds as the definition counts them; a step of training has three times those of forward."""
-        if self.is_layer:
-            return 9 * self.channels * self.outputs * self.batch * self.size**2
-        model = models.create(self.network, num_classes=CLASSES, variant=self.variant, width=self.width)
-        forward = sum(row.multiply_adds for row in models.summary.rows(model, (self.size, self.size)))
-        return forward * self.batch * (3 if self.way == "step" else 1)
+        """Those of the definition, W A x; Winograd does with fewer.
+
+        >>> f"{select(['conv3_2-input-224'])[0].multiply_adds:,}"
+        '1,849,688,064'
+        """
+        (n, channels, height, width), kernel = self.shape, WINDOW.kernel
+        if not self.is_network:
+            return n * height * width * channels * self.outputs * kernel[0] * kernel[1]
+        layers = [row for row in models.summary.rows(self._model(), (height, width)) if row.multiply_adds]
+        maps = list(layers)
+        if self.kind == "step":  # neither the image nor a fixed weight needs a gradient
+            maps += layers[1:] + [row for row in layers if models.summary.count_parameters(row.layer)[0]]
+        return n * sum(row.multiply_adds for row in maps)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw input, weight and gradient of the output of a convolution, channels-last in memory."""
+        rng, (n, channels, height, width) = np.random.default_rng(0), self.shape
+
+        def draw(n: int, channels: int, height: int, width: int) -> np.ndarray:
+            return rng.standard_normal((n, height, width, channels), dtype="float32").transpose(0, 3, 1, 2)
+
+        return draw(*self.shape), draw(self.outputs, channels, *WINDOW.kernel), draw(n, self.outputs, height, width)
+
+    def network(self) -> tuple[models.FCN, np.ndarray, np.ndarray]:
+        """Make the model, with scores that are not zero as they usually are at first; draw images and labels."""
+        rng, (n, channels, height, width), model = np.random.default_rng(0), self.shape, self._model()
+        for name, parameter in model.named_parameters():
+            if name.startswith("score") and name.endswith("weight"):
+                parameter.data[...] = 0.01 * rng.standard_normal(parameter.shape, dtype="float32")
+        images = rng.standard_normal((n, height, width, channels), dtype="float32").transpose(0, 3, 1, 2)
+        return model, images, rng.integers(self.outputs, size=(n, height, width), dtype=np.uint8)
+
+    def _model(self) -> models.FCN:
+        return models.FCN8s(self.outputs, variant=self.variant, width=self.width, dropout=0.0)
 
 
-def choose(names: Sequence[str]) -> list[Work]:
-    """Give the work that names, groups and patterns mean, each once, in their order.
+def vgg16_layers(side: int) -> Iterator[Work]:
+    """List the three maps of VGG16's 3x3 convolutions for one image of side x side pixels."""
+    channels, size, pool = 3, (side, side), Window.of(2, stride=2)
+    for stage, (outputs, count) in enumerate(STAGES, start=1):
+        for i in range(1, count + 1):
+            for short, kind in MAPS.items():
+                yield Work(f"conv{stage}_{i}-{short}-{side}", kind, (1, channels, *size), outputs)
+            channels = outputs
+        size = pool.output_size(size, ceil_mode=True)
 
-    >>> [work.name for work in choose(["narrow", "conv5_[12]-forward-224"])]
-    ['fcn8s-w8-b4-forward-128', 'fcn8s-w8-b4-step-128', 'conv5_1-forward-224', 'conv5_2-forward-224']
+
+WORKS = (
+    Work("fcn8s-forward-224", "forward", (1, 3, 224, 224), 21),
+    Work("fcn8s-forward-500", "forward", (1, 3, 500, 500), 21),
+    Work("fcn8s-paper-forward-500", "forward", (1, 3, 500, 500), 21, "paper"),
+    Work("fcn8s-step-224", "step", (1, 3, 224, 224), 21),
+    Work("fcn8s-step-500", "step", (1, 3, 500, 500), 21),
+    Work("narrow-forward", "forward", (4, 3, 128, 128), 21, width=1 / 8),
+    Work("narrow-step", "step", (4, 3, 128, 128), 21, width=1 / 8),
+    *vgg16_layers(224),
+    *vgg16_layers(500),
+)
+GROUPS = {
+    "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
+    "networks": ("fcn8s-*",),
+    "narrow": ("narrow-*",),
+    "layers-224": ("conv*-224",),
+    "layers-500": ("conv*-500",),
+}
+
+
+def select(names: Sequence[str]) -> list[Work]:
+    """Give the works that names of works or groups, or shell patterns, stand for.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    list of Work
+        Each once, in the order of the names.
+
+    Raises
+    ------
+    UserError
+        If a name stands for nothing.
+
+    Examples
+    --------
+    >>> [work.name for work in select(["narrow", "conv1_?-forward-224"])]
+    ['narrow-forward', 'narrow-step', 'conv1_1-forward-224', 'conv1_2-forward-224']
     """
-    known = dict.fromkeys(name for group in GROUPS.values() for name in group)
-    found: dict[str, None] = {}
+    chosen: dict[str, Work] = {}
     for name in names:
-        matching = GROUPS.get(name) or fnmatch.filter(known, name) or (name,)
-        found |= dict.fromkeys(matching)
-    return [Work(name) for name in found]
+        patterns = GROUPS.get(name, (name,))
+        found = {work.name: work for pattern in patterns for work in WORKS if fnmatchcase(work.name, pattern)}
+        if not found:
+            close = difflib.get_close_matches(name, [*GROUPS, *(work.name for work in WORKS)], 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise UserError(f"unknown work {name!r}: give a group ({', '.join(GROUPS)}), a work such as "
+                            f"{WORKS[0].name}, or a pattern such as 'conv3_*-500'{hint}")  # fmt: skip
+        chosen |= found
+    return list(chosen.values())

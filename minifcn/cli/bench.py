@@ -7,73 +7,91 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from minifcn.benchmark import GROUPS, choose, contestants, machine, race, report
-from minifcn.benchmark.race import WARM_UP, Result
+from minifcn.benchmark import contestants, machine, report
+from minifcn.benchmark.race import WARM_UP, Contestant, Result, race, read_contestants
+from minifcn.benchmark.report import Measurements
+from minifcn.benchmark.work import GROUPS, select
 from minifcn.cli import arguments
+from minifcn.compute.algorithm import ALGORITHMS
 from minifcn.errors import UserError
-from minifcn.files import atomic_write
+from minifcn.training.progress import Progress
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "bench",
-        help="measure the speed, also beside other programs",
-        description="Time layers, networks and training steps. Every contestant runs in a process of its own; they "
-        "take turns, with a pause in between, and medians are reported.",
-        epilog="Example: minifcn bench networks --against benchmarks/pytorch.py --out speed.md",
+        help="time networks and layers, beside other libraries",
+        description="Time forward passes and training steps of FCN-8s, and the 3x3 convolutions of VGG16. Every "
+        "contestant runs in a process of its own, and they take turns; tables of times and peak memory come out.",
+        epilog="Example: minifcn bench networks --against benchmarks/pytorch.py --out networks.md --chart networks.png",
     )
     parser.add_argument(
         "work",
         nargs="*",
         default=["quick"],
         metavar="WORK",
-        help=f"groups ({', '.join(GROUPS)}), names such as fcn8s-step-224, fcn8s-w8-b4-forward-128 or "
-        "conv3_2-weight-224, or patterns of names (default quick)",
+        help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
+        "as 'conv3_*-500' (default quick)",
     )
-    parser.add_argument("--algorithm", nargs="*", default=[], metavar="NAME", help="minifcn with this algorithm too")
-    parser.add_argument("--against", nargs="*", default=[], type=Path, metavar="FILE.py", help="other contestants")
-    parser.add_argument("--rounds", type=arguments.count, default=9, metavar="N", help="turns that count (default 9)")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write a table there, and a chart and the numbers "
-                        "beside it (FILE.png, FILE.json)")  # fmt: skip
+    parser.add_argument("--against", nargs="+", action="extend", default=[], type=Path, metavar="FILE.py",
+                        help="files with other contestants: a dict CONTESTANTS of functions prepare(work)")  # fmt: skip
+    parser.add_argument("--algorithms", nargs="*", default=["im2col"], choices=[*ALGORITHMS], metavar="NAME",
+                        help="algorithms of minifcn's that run beside its own choice: "
+                        f"{', '.join(ALGORITHMS)} (default im2col)")  # fmt: skip
+    parser.add_argument("--rounds", type=arguments.count, default=9, metavar="N",
+                        help=f"turns that count, after {WARM_UP} that do not (default 9)")  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables there, and all numbers beside "
+                        "them to FILE.json")  # fmt: skip
+    parser.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the times of the networks")
+    parser.add_argument("--again", type=Path, metavar="FILE.json", help="measure nothing: tables and chart of a file "
+                        "that --out wrote")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the table."""
-    works, files = choose(args.work), _contestants(args)
-    if args.out is not None and not args.out.parent.is_dir():
-        raise UserError(f"--out {args.out}: there is no folder {args.out.parent}; make it first")
-    lines, peak = machine.describe(), machine.sgemm_peak()
-    lines.append(f"float32 products of 1024x2304 by 2304x512 on all threads: {2e-9 * peak:.0f} GFLOP/s")
-    print("\n".join(lines), file=sys.stderr)
-    races: list[list[Result]] = []
-    turns = len(works) * len(files) * (WARM_UP + args.rounds)
-    with tqdm(total=turns, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False) as bar:
+    """Measure, print the tables, and write what is asked for."""
+    _check_target("--out", args.out, ".md")
+    _check_target("--chart", args.chart, ".png")
+    measured = report.read_raw(args.again) if args.again else _measure(args)
+    print(report.text(measured))
+    if args.out:
+        report.save_markdown(args.out, measured)
+    if args.chart:
+        report.save_chart(args.chart, measured)
+
+
+def _measure(args: argparse.Namespace) -> Measurements:
+    works, entered = select(args.work), _enter(args.algorithms, args.against)
+    measured = Measurements(machine.describe(), machine.sgemm_peak(), [])
+    turns = len(works) * len(entered) * (WARM_UP + args.rounds)
+    with Progress("bench", turns, stream=sys.stderr) as progress:
+
+        def show(result: Result) -> None:
+            progress.advance(f"{result.work}, {result.contestant}")
+
         for work in works:
-            bar.set_description(work.name)
-            races.append(race(work, files, args.rounds, advance=bar.update))
-    table = [row for results in races for row in report.rows(results, peak)]
-    print(report.text(table))
-    if args.out is not None:
-        with atomic_write(args.out) as file:
-            file.write("\n".join([*(f"- {line}" for line in lines), "", report.markdown(table), ""]).encode())
-        report.save_chart(args.out.with_suffix(".png"), races)
-        report.save_numbers(args.out.with_suffix(".json"), races, lines, peak)
+            measured.results.extend(race(work, entered, args.rounds, show))
+            if args.out:  # after each work, for a long run may be stopped
+                report.save_raw(args.out.with_suffix(".json"), measured)
+    return measured
 
 
-def _contestants(args: argparse.Namespace) -> dict[str, Path | None]:
-    files: dict[str, Path | None] = {"minifcn": None}
-    for name in args.algorithm:
-        if f"minifcn, {name}" not in contestants.CONTESTANTS:
-            known = ", ".join(c.partition(", ")[2] for c in contestants.CONTESTANTS if ", " in c)
-            raise UserError(f"--algorithm {name}: unknown; there are {known}")
-        files[f"minifcn, {name}"] = None
-    for path in args.against:
-        try:
-            files |= dict.fromkeys(contestants.load(path).CONTESTANTS, path)
-        except ImportError as error:
-            raise UserError(f"--against {path}: it needs a package that is not installed ({error})") from error
-    return files
+def _enter(algorithms: list[str], files: list[Path]) -> list[Contestant]:
+    ours = {report.OURS, *(f"{report.OURS}, {name}" for name in algorithms)}
+    entered = [c for c in read_contestants(contestants.__file__) if c.name in ours]
+    for file in files:
+        for contestant in read_contestants(file):
+            if contestant.name in (other.name for other in entered):
+                raise UserError(f"{file}: there is a contestant {contestant.name!r} already; rename one of the two")
+            entered.append(contestant)
+    return entered
+
+
+def _check_target(option: str, path: Path | None, suffix: str) -> None:
+    if path is None:
+        return
+    if path.suffix != suffix:
+        raise UserError(f"{option} must end in {suffix}, but is {path}")
+    if not path.parent.is_dir():
+        raise UserError(f"{option}: there is no folder {path.parent}; make it first")

@@ -1,26 +1,31 @@
-"""Contestants take turns, and one that fails does not keep the others."""
+"""Contestants take turns in processes of their own, and one that fails does not keep the others."""
 
-import json
 import math
+import time
 
 import pytest
 
-from minifcn.benchmark import Result, Work, contestants, race, report
-from minifcn.benchmark.race import fastest
+from minifcn.benchmark import race as racing
+from minifcn.benchmark import runner
+from minifcn.benchmark.race import Contestant, Result, race, read_contestants
+from minifcn.benchmark.work import Work
 from minifcn.errors import UserError
 
-TINY = Work("conv1_1-forward-4")
+TINY = Work("tiny", "forward map", (1, 1, 4, 4), 1)
 FILE = """
-import os, pathlib, time
+import json, os, pathlib, time
+import numpy as np
+
 diary = pathlib.Path(__file__).with_name("diary")
 
 def contestant(name, act):
     def prepare(work):
-        def run():
+        assert work.shape == (1, 1, 4, 4)
+        def timed():
             with open(diary, "a") as file:
                 file.write(name)
             act()
-        return run
+        return timed
     return prepare
 
 def no_package(work):
@@ -28,15 +33,22 @@ def no_package(work):
 
 def print_something():
     print("a library says hello")
+    time.sleep(0.2)
 
 CONTESTANTS = {
     "a": contestant("a", print_something),
-    "b": contestant("b", lambda: time.sleep(0.01)),
+    "b": contestant("b", lambda: time.sleep(0.2)),
     "no package": no_package,
     "raises": contestant("", lambda: 1 / 0),
     "dies": contestant("", lambda: os._exit(3)),
+    "is killed": contestant("", lambda: os.kill(os.getpid(), 9)),
 }
 """
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr(racing, "PAUSE", 0)
 
 
 @pytest.fixture
@@ -46,73 +58,85 @@ def file(tmp_path):
     return path
 
 
-def test_they_take_turns(file):
-    results = race(TINY, {"a": file, "b": file}, rounds=3, pause=0)
+def entered(file, *names):
+    return [Contestant(name, file) for name in names]
+
+
+def test_they_take_turns_and_the_first_two_do_not_count(file):
+    results = race(TINY, entered(file, "a", "b"), rounds=3)
     assert file.with_name("diary").read_text() == "ab" * (2 + 3)
-    assert [len(r.seconds) for r in results] == [3, 3]  # two more turns were for warming up
-    assert results[1].median >= 0.01
-    assert results[0].bytes > 1 << 20
+    assert [(r.work, r.contestant, len(r.seconds), r.error) for r in results] == [
+        ("tiny", "a", 3, ""),
+        ("tiny", "b", 3, ""),
+    ]
+    assert all(r.median >= 0.2 for r in results)
+
+
+def test_a_result_tells_the_memory_and_the_packages(file):
+    (result,) = race(TINY, entered(file, "b"), rounds=1)
+    assert 1 << 20 < result.imported <= result.peak
+    assert list(result.packages) == ["json", "numpy"]
 
 
 def test_the_others_go_on_when_some_fail(file):
-    names = ["no package", "raises", "a", "dies"]
+    names = ["no package", "raises", "b", "dies", "is killed"]
     turns = []
-    results = race(TINY, dict.fromkeys(names, file), rounds=1, pause=0, advance=lambda: turns.append(1))
-    assert [r.problem for r in results] == [
+    results = race(TINY, entered(file, *names), 1, turns.append)
+    assert [r.error for r in results] == [
         "ModuleNotFoundError: No module named 'a_package_that_is_nowhere'",
         "ZeroDivisionError: division by zero",
         "",
-        "its process ended with status 3",
+        "ended with exit status 3",
+        "killed by SIGKILL (out of memory?)",
     ]
-    assert [len(r.seconds) for r in results] == [0, 0, 1, 0]
-    assert len(turns) == 4 * (2 + 1)
+    assert [len(r.seconds) for r in results] == [0, 0, 1, 0, 0]
+    assert [math.isnan(r.median) for r in results] == [True, True, False, True, True]
+    assert turns == results * (2 + 1)
+
+
+def test_memory_is_that_of_the_turns_not_of_the_preparation(tmp_path):
+    """A file that takes 64 MiB while it prepares and 16 MiB when it is timed."""
+    path = tmp_path / "greedy.py"
+    path.write_text(
+        "def prepare(work):\n"
+        "    b'x' * (64 << 20)\n"
+        "    return lambda: b'x' * (16 << 20)\n"
+        "CONTESTANTS = {'greedy': prepare}\n"
+    )
+    (result,) = race(TINY, entered(path, "greedy"), rounds=1)
+    assert result.error == ""
+    assert 12 << 20 < result.peak - result.imported < 32 << 20
+
+
+def test_short_work_is_repeated_and_the_median_counts():
+    delays = iter([0.15, 0.01, 0.02, *[0.03] * 10])
+    seconds = runner.turn(lambda: time.sleep(next(delays)))
+    assert next(delays) == 0.03
+    assert 0.02 <= seconds < 0.1
+
+
+def test_names_are_found_without_running_the_file(tmp_path):
+    path = tmp_path / "file.py"
+    path.write_text("raise SystemExit\nCONTESTANTS = {'a': 1, 'b, fast': 2}")
+    assert read_contestants(path) == [Contestant("a", path), Contestant("b, fast", path)]
 
 
 @pytest.mark.parametrize(
-    "name", ["conv1_2-weight-4", "conv1_1-input-4", "fcn8s-w64-b2-step-32", "fcn32s-w64-forward-9"]
+    ("text", "message"),
+    [
+        ("", "defines no contestants"),
+        ("CONTESTANTS = {}", "defines no contestants"),
+        ("name = 'a'\nCONTESTANTS = {name: 1}", "defines no contestants"),
+        ("CONTESTANTS = {", "not a Python file"),
+        ("\0", "not a Python file"),
+    ],
 )
-def test_minifcns_own_run(name):
-    contestants.prepare(Work(name), "strips")()
+def test_a_file_without_contestants_is_refused(tmp_path, text, message):
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_contestants(path)
 
 
-def test_a_file_without_contestants_is_refused(tmp_path):
-    (tmp_path / "empty.py").write_text("")
-    with pytest.raises(UserError, match="it has no dict CONTESTANTS"):
-        contestants.load(tmp_path / "empty.py")
-
-
-RESULTS = [
-    Result(TINY.name, "minifcn", [0.003, 0.001, 0.002], 50 << 20),
-    Result(TINY.name, "PyTorch", [0.004, 0.004, 0.004], 100 << 20),
-    Result(TINY.name, "PyTorch, channels-last", [0.001], 100 << 20),
-    Result(TINY.name, "another", problem="no luck"),
-]
-
-
-def test_a_row_for_each_contestant():
-    rate = TINY.multiply_adds / 0.002
-    rows = report.rows(RESULTS, peak=2 * rate)
-    assert rows[0] == (TINY.name, "minifcn", "2.0", "1.0", "1.00", f"{2e-9 * rate:.0f}", "50%", "50")
-    assert rows[1][4] == "0.50"
-    assert rows[2][4] == "2.00"
-    assert rows[3] == (TINY.name, "another", "no luck", "", "", "", "", "")
-
-
-def test_the_faster_layout_counts():
-    assert fastest(RESULTS, "PyTorch").contestant == "PyTorch, channels-last"
-    assert fastest(RESULTS, "another") is None
-    assert math.isnan(RESULTS[3].median)
-
-
-def test_text_and_markdown_show_every_row():
-    rows = report.rows(RESULTS, peak=1.0)
-    assert len(report.text(rows).splitlines()) == 5
-    assert report.markdown(rows).splitlines()[-1] == f"| {TINY.name} | another | no luck |  |  |  |  |  |"
-
-
-def test_the_chart_is_a_picture_and_the_numbers_are_whole(tmp_path):
-    report.save_chart(tmp_path / "chart.png", [RESULTS])
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
-    report.save_numbers(tmp_path / "numbers.json", [RESULTS], ["a machine"], 1.0)
-    content = json.loads((tmp_path / "numbers.json").read_text())
-    assert [r["seconds"] for r in content["results"]] == [r.seconds for r in RESULTS]
+def test_the_median_of_a_result():
+    assert Result("w", "step", 1, "a", [0.3, 0.1, 0.2]).median == 0.2

@@ -1,55 +1,71 @@
 """What the benchmarks time."""
 
+import numpy as np
 import pytest
 
-from minifcn.benchmark import GROUPS, Work, choose
+from minifcn import models
+from minifcn.benchmark.work import Work, select, vgg16_layers
 from minifcn.errors import UserError
+from minifcn.models.summary import rows
 
 
-def test_a_layer_has_the_sizes_that_it_has_in_vgg16():
-    work = Work("conv4_1-input-500")
-    assert (work.is_layer, work.way, work.channels, work.outputs, work.size) == (True, "input", 256, 512, 63)
+def names(*given):
+    return [work.name for work in select(given)]
 
 
-def test_the_first_layer_sees_an_image():
-    assert Work("conv1_1-forward-224").channels == 3
-
-
-def test_a_network_by_name():
-    work = Work("fcn16s-paper-w4-b2-step-100")
-    assert (work.network, work.variant, work.width, work.batch, work.way, work.size) == (
-        "fcn16s",
-        "paper",
-        0.25,
-        2,
-        "step",
-        100,
-    )
+def test_layers_have_the_channels_and_sizes_of_the_network():
+    """Those of the aligned variant, whose ceil pooling makes 63 of 125."""
+    layers = [row for row in rows(models.FCN8s(21), (500, 500)) if "Conv2d" in repr(row.layer)][:13]
+    works = select(["conv*-forward-500"])
+    assert [(work.outputs, *work.shape[2:]) for work in works] == [row.behind.shape[1:] for row in layers]
+    assert [work.multiply_adds for work in works] == [row.multiply_adds for row in layers]
 
 
 def test_vgg16_has_15_billion_multiply_adds():
     """Its convolutions, for an image of 224x224: a number in every lecture."""
-    total = sum(Work(name).multiply_adds for name in GROUPS["layers-224"] if "forward" in name)
+    total = sum(work.multiply_adds for work in vgg16_layers(224) if work.kind == "forward map")
     assert total == pytest.approx(15.35e9, rel=0.001)
 
 
-def test_a_step_has_three_times_the_multiply_adds():
-    step, forward = Work("fcn32s-w8-b2-step-64"), Work("fcn32s-w8-forward-64")
-    assert step.multiply_adds == 3 * 2 * forward.multiply_adds
+def test_a_step_computes_three_maps_of_a_layer_but_two_of_the_first_one():
+    forward, step = select(["narrow-forward", "narrow-step"])
+    first = rows(models.FCN8s(21, width=1 / 8), (128, 128))[0].multiply_adds
+    upsampling = step.multiply_adds - 3 * forward.multiply_adds + 4 * first
+    assert -0.01 < upsampling / step.multiply_adds <= 0  # fixed weights have no gradient either
 
 
-def test_names_groups_and_patterns_each_once():
-    names = [work.name for work in choose(["conv1_?-weight-224", "narrow", "fcn8s-w8-b4-step-128", "conv1_2-weight-7"])]
-    assert names == [
+def test_names_groups_and_patterns_each_once_in_their_order():
+    assert names("conv1_?-weight-224", "narrow", "narrow-step") == [
         "conv1_1-weight-224",
         "conv1_2-weight-224",
-        "fcn8s-w8-b4-forward-128",
-        "fcn8s-w8-b4-step-128",
-        "conv1_2-weight-7",
+        "narrow-forward",
+        "narrow-step",
     ]
 
 
-@pytest.mark.parametrize("name", ["", "fcn4s-step-9", "fcn8s-step-0", "conv6_1-forward-9", "conv1_3-forward-9", "x*"])
-def test_what_does_not_exist_is_refused(name):
-    with pytest.raises(UserError, match="no such work; give a group"):
-        choose([name])
+def test_all_layers_are_39():
+    assert len(names("layers-224")) == len(names("layers-500")) == 3 * 13
+
+
+@pytest.mark.parametrize(("name", "hint"), [("networs", "did you mean 'networks'?"), ("x*", "or a pattern such as")])
+def test_what_does_not_exist_is_refused_with_what_does(name, hint):
+    with pytest.raises(UserError, match=r"unknown work .* give a group") as refusal:
+        select([name])
+    assert hint in str(refusal.value)
+
+
+def test_everyone_gets_the_same_arrays_channels_last():
+    work = Work("small", "forward map", (2, 3, 4, 5), 6)
+    x, weight, gy = work.arrays()
+    assert (x.shape, weight.shape, gy.shape) == ((2, 3, 4, 5), (6, 3, 3, 3), (2, 6, 4, 5))
+    for one, again in zip((x, weight, gy), work.arrays(), strict=True):
+        np.testing.assert_array_equal(one, again)
+        assert one.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+def test_a_network_scores_something_and_its_labels_are_classes():
+    model, images, labels = Work("small", "step", (2, 3, 16, 16), 4, width=1 / 64).network()
+    assert model.score_fr.weight.data.any()
+    assert images.shape == (2, 3, 16, 16)
+    assert labels.shape == (2, 16, 16)
+    assert set(np.unique(labels)) == {0, 1, 2, 3}

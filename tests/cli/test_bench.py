@@ -5,40 +5,55 @@ import pytest
 from minifcn.benchmark import race
 from minifcn.cli import bench, main
 
+WORK = "conv5_3-forward-224"
+
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
-    monkeypatch.setattr(race, "__kwdefaults__", {**race.__kwdefaults__, "pause": 0})
-    monkeypatch.setattr(bench.machine, "sgemm_peak", lambda: 1e9)
+    monkeypatch.setattr(race, "PAUSE", 0)
+    monkeypatch.setattr(bench.machine, "sgemm_peak", lambda: 100.0)
 
 
-def test_a_table_a_chart_and_the_numbers(tmp_path, capsys):
-    out = tmp_path / "speed.md"
-    status = main(["bench", "conv1_1-forward-8", "--algorithm", "im2col", "--rounds", "1", "--out", str(out)])
-    assert status == 0
+def test_tables_a_chart_and_the_numbers_and_all_of_them_again(tmp_path, capsys):
+    out, chart = tmp_path / "speed.md", tmp_path / "speed.png"
+    assert main(["bench", WORK, "--rounds", "1", "--out", str(out), "--chart", str(chart)]) == 0
     printed = capsys.readouterr()
-    assert [line.split()[1] for line in printed.out.splitlines()[1:]] == ["minifcn", "minifcn,"]
-    assert "GFLOP/s" in printed.err
-    assert "| conv1_1-forward-8 | minifcn, im2col |" in out.read_text()
+    assert "GFLOP/s" in printed.out
+    assert f"| {WORK} |" in out.read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"speed.md", "speed.png", "speed.json"}
+
+    first, again = out.read_text(), tmp_path / "again.md"
+    assert main(["bench", "--again", str(out.with_suffix(".json")), "--out", str(again)]) == 0
+    assert capsys.readouterr().out == printed.out
+    assert again.read_text() == first
+
+
+def test_other_contestants_and_other_algorithms(tmp_path, capsys):
+    other = tmp_path / "other.py"
+    other.write_text("CONTESTANTS = {'nothing': lambda work: lambda: None, 'missing': lambda work: nowhere}")
+    assert main(["bench", WORK, "--rounds", "1", "--algorithms", "--against", str(other)]) == 0
+    printed = capsys.readouterr().out
+    assert ["minifcn", "/", "nothing"][0] in printed
+    assert "im2col" not in printed
+    assert f"{WORK}: missing failed: NameError: name 'nowhere' is not defined" in printed
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["conv7_1"], "conv7_1: no such work"),
-        (["--algorithm", "fft"], "--algorithm fft: unknown; there are im2col, strips, toeplitz, winograd"),
-        (["--against", "nowhere.py"], "--against nowhere.py: there is no such file"),
-        (["--out", "nowhere/speed.md"], "--out nowhere/speed.md: there is no folder nowhere"),
+        (["conv7_1"], "unknown work 'conv7_1'"),
+        (["--algorithms", "fft"], "invalid choice: 'fft'"),
+        (["--against", "nowhere.py"], "nowhere.py"),
+        (["--against", bench.contestants.__file__], "there is a contestant 'minifcn' already"),
+        (["--out", "nowhere/speed.md"], "--out: there is no folder nowhere"),
+        (["--out", "speed.txt"], "--out must end in .md"),
+        (["--chart", "speed.pdf"], "--chart must end in .png"),
+        (["--again", "nowhere.json"], "nowhere.json"),
         (["--rounds", "0"], "--rounds"),
     ],
 )
 def test_mistakes(arguments, message, capsys):
     assert main(["bench", *arguments]) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_a_file_that_needs_a_package_which_is_not_there(tmp_path, capsys):
-    (tmp_path / "other.py").write_text("import a_package_that_is_nowhere")
-    assert main(["bench", "--against", str(tmp_path / "other.py")]) == 2
-    assert "it needs a package that is not installed" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
