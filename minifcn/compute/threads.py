@@ -16,7 +16,7 @@ from typing import Any
 
 from minifcn.errors import UserError
 
-WORTH_SHARING = 30_000_000  # multiply-adds, about half a millisecond: handing parts over takes up to 0.1
+WORTH_SHARING = 15_000_000  # multiply-adds, 0.2 milliseconds or more: handing parts over takes up to 0.1
 _turn = threading.Lock()
 _this_thread = threading.local()
 

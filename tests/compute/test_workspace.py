@@ -1,5 +1,9 @@
 """Scratch memory is used again, bounded, and given back on request."""
 
+import os
+import platform
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -73,3 +77,28 @@ def test_an_impossible_limit_is_refused(text, empty):
     empty.setenv("MINIFCN_WORKSPACE_MB", text)
     with pytest.raises(UserError, match="MINIFCN_WORKSPACE_MB must be a whole number of megabytes, got"):
         workspace.limit()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other rules")
+@pytest.mark.parametrize(("megabytes", "faults"), [("512", False), ("0", True)])
+def test_what_results_leave_free_is_not_given_back_to_the_system(megabytes, faults):
+    """In a process of its own: results of 20 MB that are freed cost a page fault each 4 KB, or none."""
+    program = """
+import resource, numpy as np
+from minifcn.compute import workspace
+workspace.buffer(np, "a", (1,), "float32")
+
+def page_faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def compute():
+    results = [np.ones(1 << 18, "float32") for _ in range(20)]
+
+compute()
+before = page_faults()
+compute()
+print(page_faults() - before)
+"""
+    environment = os.environ | {"MINIFCN_WORKSPACE_MB": megabytes}
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert (int(found.stdout) > 1000) == faults
