@@ -69,6 +69,7 @@ CONTESTANTS = {
     "minifcn, im2col": contestant("im2col"),
     "minifcn, strips": contestant("strips"),
     "minifcn, blocks": contestant("blocks"),
+    "minifcn, separable": contestant("separable"),
     "minifcn, toeplitz": contestant("toeplitz"),
     "minifcn, winograd": contestant("winograd"),
 }

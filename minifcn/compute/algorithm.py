@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from types import ModuleType
 
 from minifcn.backend import device_of
-from minifcn.compute import blocks, convolution, strips, toeplitz, winograd
+from minifcn.compute import blocks, convolution, separable, strips, toeplitz, winograd
 from minifcn.compute.convolution import grouped
 from minifcn.compute.elementwise import Finish
 from minifcn.compute.window import Pair, Window
@@ -17,6 +17,7 @@ ALGORITHMS = {
     "im2col": convolution,
     "strips": strips,
     "blocks": blocks,
+    "separable": separable,
     "toeplitz": toeplitz,
     "winograd": winograd,
 }
@@ -29,10 +30,10 @@ def algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : "im2col" | "strips" | "blocks" | "toeplitz" | "winograd"
+    name : "im2col" | "strips" | "blocks" | "separable" | "toeplitz" | "winograd"
         The definition; the same strip by strip on all cores. And those for certain windows, which leave others to
-        strips: blocks for strides above 1; neighbouring outputs together where there are few channels; Winograd
-        for 3x3 kernels.
+        strips: blocks for strides above 1; rows, then columns, for bilinear weights; neighbouring outputs together
+        where there are few channels; Winograd for 3x3 kernels.
 
     Examples
     --------
@@ -52,12 +53,13 @@ def algorithm(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> ModuleType:
+def choose(array, window: Window, size: Pair, channels: int, outputs: int, weight=None) -> ModuleType:
     """Choose for windows on `size` pixels of an array's batch, between `channels` on the x side and `outputs`.
 
     im2col, the definition, for float64 and on a GPU. Winograd for 3x3 windows with channels enough to pay for
     transforming the maps, and pixels enough to pay for transforming the weights; measured, it wins from 32 and 400 on.
-    Blocks for strides. Neighbouring outputs together between few channels. Strips for the rest.
+    Strides: rows, then columns, where the weight is bilinear upsampling, and else blocks. Neighbouring outputs together
+    between few channels. Strips for the rest.
     """
     name = _forced.get()
     if name is None:
@@ -65,6 +67,8 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Mo
             name = "im2col"
         elif winograd.applies(window) and min(channels, outputs) >= 32 and array.shape[0] * size[0] * size[1] > 400:
             name = "winograd"
+        elif weight is not None and separable.applies(window, weight):
+            name = "separable"
         elif blocks.applies(window):
             name = "blocks"
         elif toeplitz.applies(window) and min(channels, outputs) <= 16:
@@ -76,7 +80,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Mo
 
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
     """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW); `finish` adds a bias, and perhaps a ReLU."""
-    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0] // groups)
+    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0] // groups, weight)
     if finish and groups == 1 and room is not convolution:
         return room.convolve(x, weight, window, finish)
     y = grouped(room.convolve, groups)(x, weight, window)
@@ -87,7 +91,7 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
 
 def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
     """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> (N, C, *size)."""
-    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups)
+    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups, weight)
     return grouped(room.convolve_transposed, groups)(y, weight, window, size)
 
 

@@ -55,7 +55,7 @@ def three_maps(case, x, weight, y):
     )
 
 
-@pytest.mark.parametrize("name", ["strips", "blocks", "toeplitz", "winograd"])
+@pytest.mark.parametrize("name", ["strips", "blocks", "separable", "toeplitz", "winograd"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 class TestForEachMap:
     def test_the_number_of_threads_does_not_matter(self, case, name, rng, dtype, use_threads):
@@ -126,7 +126,7 @@ def test_several_callers_take_turns_and_leave_blas_as_it_was(use_threads):
     assert blas_threads() == before
 
 
-@pytest.mark.parametrize("name", ["strips", "blocks", "toeplitz", "winograd"])
+@pytest.mark.parametrize("name", ["strips", "blocks", "separable", "toeplitz", "winograd"])
 def test_several_callers_at_once_get_their_own_results(name, rng, use_threads):
     use_threads(2)
     case = Convolution(Window((3, 3), padding=(1, 1)), (33, 20), batch=2, inputs=5, outputs=7)
