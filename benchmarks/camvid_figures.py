@@ -1,4 +1,4 @@
-"""Draw the figures of docs/results.md from the folders of the runs that it names.
+"""Draw the figures of docs/results.md, and curves of docs/performance.md, from the folders of the runs named there.
 
     python benchmarks/camvid_figures.py runs docs/images
 
@@ -30,14 +30,18 @@ NETS = {
     "camvid-fcn16s-poly": ("FCN-16s", "#E69F00", "--"),
     "camvid-fcn8s-poly": ("FCN-8s", "#0072B2", "-"),
 }
+ALGORITHMS = {
+    "camvid-fcn8s-fast": ("the fast path", "#0072B2", "-"),
+    "camvid-fcn8s-textbook": ("im2col alone", "#E69F00", "--"),
+}
 PHOTOS = (0, 40, 70, 100)  # of the validation split
 
 
-def draw_curves(runs, path):
-    figure = Figure(figsize=(9, 4.4), dpi=150, layout="constrained")
+def draw_curves(runs, path, panels):
+    figure = Figure(figsize=(1.5 + 3.75 * len(panels), 4.4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    titles = ("the same recipe in PyTorch (FCN-8s)", "the three nets, learning rate falling to 0")
-    for axes, folders, title in zip(figure.subplots(1, 2, sharey=True), (BESIDE_PYTORCH, NETS), titles, strict=True):
+    columns = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, folders) in zip(columns, panels.items(), strict=True):
         for folder, (name, colour, line) in folders.items():
             rows = log.read(runs / folder / "log.csv")
             axes.plot(
@@ -80,5 +84,7 @@ def draw_predictions(runs, path, cell=360, gap=10, font_size=26):
 
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
-    draw_curves(source, target / "camvid-curves.png")
+    beside = {"the same recipe in PyTorch (FCN-8s)": BESIDE_PYTORCH, "the three nets, learning rate falling to 0": NETS}
+    draw_curves(source, target / "camvid-curves.png", beside)
+    draw_curves(source, target / "camvid-algorithms.png", {"FCN-8s, the same recipe": ALGORITHMS})
     draw_predictions(source, target / "camvid-predictions.png")

@@ -173,6 +173,7 @@ def save_chart(path: str | os.PathLike, measured: Measurements) -> None:
     figure = Figure(figsize=(9, 0.3 * group * len(races) + 1.4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     axes, colours, longest = figure.subplots(), _colours(names), 1.0
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     for first, race in zip(range(0, group * len(races), group), races.values(), strict=True):
         unit = fastest(race.values(), reference)
         for at, name in enumerate(names, start=first):
@@ -180,9 +181,9 @@ def save_chart(path: str | os.PathLike, measured: Measurements) -> None:
             length = 0 if math.isnan(ratio) else ratio
             axes.barh(at, length, 0.9, color=colours[name], label=None if first else name)
             note = f"{_number(ratio, '.2f')}   {_milliseconds(race[name])}" if name in race else "-"
-            axes.annotate(note, (length, at), (4, 0), textcoords="offset points", va="center", fontsize=10)
+            axes.annotate(note, (length, at), (4, 0), textcoords="offset points", va="center", fontsize=10, bbox=paper)
             longest = max(longest, length)
-    axes.axvline(1, color="black", lw=1, ls="--")
+    axes.axvline(1, color="black", lw=1, ls="--", zorder=0)
     axes.set_yticks([first + (len(names) - 1) / 2 for first in range(0, group * len(races), group)], races, fontsize=12)
     axes.set_ylim(group * len(races) - 1, -1)  # the first group on top
     axes.set_xlim(0, 1.25 * longest)
