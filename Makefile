@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 DEMO_FLAGS ?= --width 0.125 --batch-size 4 --epochs 4 --lr 0.004 --schedule poly --dropout 0 --overwrite
 PYTEST_FLAGS ?=
 
-.PHONY: help demo test oracle lint clean
+.PHONY: help demo test oracle lint bench-gpu clean
 
 help:
-	@echo "make demo     train a small FCN on generated images, on the CPU; results go to runs/demo"
-	@echo "make test     run all tests and the examples in the documentation of the functions"
-	@echo "make oracle   compare with PyTorch, live (installs it, about 200 MB)"
-	@echo "make lint     check style, types and who imports whom"
-	@echo "make clean    remove .venv and what the tools left behind"
+	@echo "make demo       train a small FCN on generated images, on the CPU; results go to runs/demo"
+	@echo "make test       run all tests and the examples in the documentation of the functions"
+	@echo "make oracle     compare with PyTorch, live (installs it, about 200 MB)"
+	@echo "make lint       check style, types and who imports whom"
+	@echo "make bench-gpu  time FCN-8s on the first GPU, beside PyTorch; both must be installed in .venv with CUDA"
+	@echo "make clean      remove .venv and what the tools left behind"
 	@echo
 	@echo "Settings: PYTHON=python3.12, PYTEST_FLAGS='-k conv2d', DEMO_FLAGS='--epochs 2 --overwrite'"
 
@@ -32,6 +33,12 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-gpu: $(VENV)/installed-dev
+	for precision in float32 tf32; do \
+	  $(BIN)/minifcn bench gpu --device cuda --precision $$precision --algorithms --against benchmarks/pytorch.py \
+	    --out docs/performance-gpu-$$precision.md --chart docs/images/performance-gpu-$$precision.png || exit; \
+	done
 
 clean:
 	rm -rf $(VENV) build *.egg-info .coverage htmlcov

@@ -15,18 +15,34 @@ from minifcn.benchmark.work import SGD
 def contestant(layout):
     """Make `prepare(work)` for a memory layout; weights and images are minifcn's."""
 
-    def tensor(array):
-        array = torch.from_numpy(array)
-        return array.contiguous(memory_format=layout if array.ndim == 4 else torch.contiguous_format)
-
     def prepare(work):
+        def tensor(array):
+            array = torch.from_numpy(array).to(work.device)
+            return array.contiguous(memory_format=layout if array.ndim == 4 else torch.contiguous_format)
+
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = work.precision == "tf32"
+        torch.backends.cudnn.benchmark = True
         if not work.is_network:
-            return layer(work.kind, *map(tensor, work.arrays()))
+            return waiting(layer(work.kind, *map(tensor, work.arrays())), work.device)
         model, images, labels = work.network()
         weights = {name: tensor(p.data).requires_grad_(p.requires_grad) for name, p in model.named_parameters()}
-        return network(work.kind, weights, tensor(images), torch.from_numpy(labels).long(), model.paper)
+        return waiting(network(work.kind, weights, tensor(images), tensor(labels).long(), model.paper), work.device)
 
     return prepare
+
+
+def waiting(function, device):
+    """Have a function that computes on a GPU wait for it, and tell the memory it took."""
+    if device == "cpu":
+        return function
+
+    def timed():
+        result = function()
+        torch.cuda.synchronize(device)
+        return result
+
+    timed.memory = lambda: torch.cuda.max_memory_reserved(device)
+    return timed
 
 
 def layer(kind, x, weight, gy):

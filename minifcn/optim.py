@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import array_module, to_host
+from minifcn.backend import array_module, fused, to_host
 from minifcn.compute.elementwise import piecewise
 
 
@@ -120,11 +120,16 @@ class SGD(Optimizer):
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
     def update(self, w, g, *, velocity, lr, momentum, weight_decay) -> None:  # type: ignore[override]
-        velocity *= momentum
-        velocity += g
-        if weight_decay:
-            velocity += weight_decay * w
-        w -= lr * velocity
+        _sgd(w, g, velocity, lr, momentum=momentum, weight_decay=weight_decay)
+
+
+@fused
+def _sgd(xp, w, g, velocity, lr, *, momentum, weight_decay):
+    velocity *= momentum
+    velocity += g
+    if weight_decay:
+        velocity += weight_decay * w
+    w -= lr * velocity
 
 
 class Adam(Optimizer):
@@ -170,16 +175,23 @@ class Adam(Optimizer):
 
     def update(self, w, g, *, m, v, lr, betas, eps, weight_decay) -> None:  # type: ignore[override]
         (beta1, beta2), t = betas, self.steps
-        if weight_decay:
-            g = g + weight_decay * w
-        m *= beta1
-        m += (1 - beta1) * g
-        v *= beta2
-        v += (1 - beta2) * (g * g)
-        scale = array_module(w).sqrt(v)
-        scale *= (1 - beta2**t) ** -0.5
-        scale += eps
-        w -= (lr / (1 - beta1**t)) * m / scale
+        corrected_lr, correction = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
+        _adam(w, g, m, v, corrected_lr, correction, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+@fused
+def _adam(xp, w, g, m, v, corrected_lr, correction, *, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    if weight_decay:
+        g = g + weight_decay * w
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * (g * g)
+    scale = xp.sqrt(v)
+    scale *= correction
+    scale += eps
+    w -= corrected_lr * m / scale
 
 
 def _check(name: str, chosen: dict[str, Any], known: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """minifcn as a contestant: with the algorithms that its rule chooses, and with one algorithm for everything.
 
 Any Python file can bring contestants: it defines a dict CONTESTANTS of names and functions `prepare(work)`, which give
-the function to be timed. Variants of one library share what is before the comma.
+the function to be timed. Variants of one library share what is before the comma. A function that computes on a GPU
+waits for it, and has an attribute `memory`: a function that gives the bytes of the GPU's memory it took at most.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn.autograd import Tensor, no_grad
+from minifcn.backend import device_memory, to_device, use_device, wait_for
 from minifcn.benchmark.work import SGD as SETTINGS
 from minifcn.benchmark.work import WINDOW, Work
 from minifcn.compute import algorithm
@@ -26,12 +28,21 @@ def contestant(name: str | None) -> Callable[[Work], Timed]:
     """Make `prepare` for one algorithm; None leaves the choice to the rule."""
 
     def prepare(work: Work) -> Timed:
-        function = network(work.kind, *work.network()) if work.is_network else layer(work.kind, *work.arrays())
+        device = use_device(work.device, work.precision)
+        if work.is_network:
+            model, images, labels = work.network()
+            function = network(work.kind, model.to(device), to_device(images, device), to_device(labels, device))
+        else:
+            function = layer(work.kind, *(to_device(array, device) for array in work.arrays()))
 
         def timed() -> np.ndarray:
             with algorithm.algorithm(name) if name else nullcontext():
-                return function()
+                result = function()
+            wait_for(device)
+            return result
 
+        if device != "cpu":
+            timed.memory = lambda: device_memory(device)["held"]  # type: ignore[attr-defined]
         return timed
 
     return prepare

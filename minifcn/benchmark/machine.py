@@ -11,14 +11,20 @@ from pathlib import Path
 import numpy as np
 import threadpoolctl
 
+from minifcn.backend import array_module, device_name, to_device, use_device, wait_for
 from minifcn.compute.threads import share, thread_count
 
 SETTINGS = ("MINIFCN_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "MKL_NUM_THREADS")
 SGEMM = 1024, 512, 2304  # rows, columns and inner dimension: a product such as VGG16's
 
 
-def describe() -> dict[str, str]:
-    """Describe the processor, its memory, and what NumPy computes with.
+def describe(device: str = "cpu", precision: str = "float32") -> dict[str, str]:
+    """Describe the processor, its memory, and what NumPy computes with; and a GPU, if that is the device.
+
+    Parameters
+    ----------
+    device, precision : str
+        As in `backend.use_device`.
 
     Returns
     -------
@@ -42,26 +48,37 @@ def describe() -> dict[str, str]:
         "BLAS": ", ".join(map(_blas, (info for info in threadpoolctl.threadpool_info() if info["user_api"] == "blas"))),
         "set in the environment": ", ".join(f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ)
         or "nothing",
+        "GPU": f"{device_name(device)}, {precision}" if use_device(device, precision) != "cpu" else "",
     }
     return {name: fact for name, fact in facts.items() if fact}
 
 
-def sgemm_peak(repetitions: int = 20) -> float:
-    """Measure what the cores can multiply at most: one float32 product on each, at the same time.
+def sgemm_peak(device: str = "cpu", precision: str = "float32", repetitions: int = 20) -> float:
+    """Measure what a device can multiply at most: a float32 product on each core at the same time, or one on a GPU.
+
+    Parameters
+    ----------
+    device, precision : str
+        As in `backend.use_device`.
+    repetitions : int
 
     Returns
     -------
     float
         GFLOP/s of the fastest repetition.
     """
-    rows, columns, inner = SGEMM
-    a, b = np.ones((rows, inner), "float32"), np.ones((inner, columns), "float32")
-    results = [np.empty((rows, columns), "float32") for _ in range(thread_count())]
+    device, (rows, columns, inner) = use_device(device, precision), SGEMM
+    on_gpu = device != "cpu"
+    rows *= 64 if on_gpu else 1
+    a, b = (to_device(np.ones(shape, "float32"), device) for shape in ((rows, inner), (inner, columns)))
+    xp = array_module(a)
+    results = [xp.empty((rows, columns), "float32") for _ in range(1 if on_gpu else thread_count())]
     work = rows * columns * inner * len(results)
     seconds = []
     for _ in range(repetitions):
         started = time.perf_counter()
-        share(lambda result: np.matmul(a, b, out=result), results, work)
+        share(lambda result: xp.matmul(a, b, out=result), results, work)
+        wait_for(device)
         seconds.append(time.perf_counter() - started)
     return 2e-9 * work / min(seconds)
 

@@ -35,6 +35,8 @@ class Work:
         Channels of the convolution's output, or classes.
     variant, width
         Of the FCN-8s.
+    device, precision
+        As in `backend.use_device`.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Work:
     outputs: int
     variant: str = "aligned"
     width: float = 1.0
+    device: str = "cpu"
+    precision: str = "float32"
 
     @property
     def is_network(self) -> bool:
@@ -104,6 +108,8 @@ WORKS = (
     Work("fcn8s-paper-forward-500", "forward", (1, 3, 500, 500), 21, "paper"),
     Work("fcn8s-step-224", "step", (1, 3, 224, 224), 21),
     Work("fcn8s-step-500", "step", (1, 3, 500, 500), 21),
+    Work("batch8-forward-360x480", "forward", (8, 3, 360, 480), 21),
+    Work("batch8-step-360x480", "step", (8, 3, 360, 480), 21),
     Work("narrow-forward", "forward", (4, 3, 128, 128), 21, width=1 / 8),
     Work("narrow-step", "step", (4, 3, 128, 128), 21, width=1 / 8),
     *vgg16_layers(224),
@@ -113,6 +119,7 @@ GROUPS = {
     "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
     "networks": ("fcn8s-*",),
     "narrow": ("narrow-*",),
+    "gpu": ("fcn8s-*-500", "batch8-*"),
     "layers-224": ("conv*-224",),
     "layers-500": ("conv*-500",),
 }

@@ -54,13 +54,19 @@ def count(text: str) -> int:
     return value
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add --device."""
+def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
+    """Add --device and --precision, the arguments of `backend.use_device`."""
     parser.add_argument(
         "--device",
-        default="auto",
+        default=default,
         metavar="auto|cpu|cuda|cuda:N",
-        help="where to compute (default auto: the first GPU if there is one)",
+        help=f"where to compute; auto: on the first GPU if there is one (default {default})",
+    )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        metavar="float32|tf32",
+        help="how a GPU multiplies: tf32 is faster and rounds factors to 10 bits (default float32)",
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
 
+from minifcn.backend import use_device
 from minifcn.benchmark import contestants, machine, report
 from minifcn.benchmark.race import WARM_UP, Contestant, Result, race, read_contestants
 from minifcn.benchmark.report import Measurements
@@ -44,6 +46,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables there, and all numbers beside "
                         "them to FILE.json")  # fmt: skip
     parser.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the times of the networks")
+    arguments.add_device(parser, default="cpu")
     parser.add_argument("--again", type=Path, metavar="FILE.json", help="measure nothing: tables and chart of a file "
                         "that --out wrote")  # fmt: skip
     parser.set_defaults(run=run)
@@ -62,8 +65,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _measure(args: argparse.Namespace) -> Measurements:
-    works, entered = select(args.work), _enter(args.algorithms, args.against)
-    measured = Measurements(machine.describe(), machine.sgemm_peak(), [])
+    place = {"device": use_device(args.device, args.precision), "precision": args.precision}
+    works = [dataclasses.replace(work, **place) for work in select(args.work)]
+    entered = _enter(args.algorithms, args.against)
+    measured = Measurements(machine.describe(**place), machine.sgemm_peak(**place), [])
     turns = len(works) * len(entered) * (WARM_UP + args.rounds)
     with Progress("bench", turns, stream=sys.stderr) as progress:
 

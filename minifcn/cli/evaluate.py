@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Any
 
-from minifcn.backend import resolve_device
+from minifcn.backend import use_device
 from minifcn.cli import arguments, tables
 from minifcn.errors import UserError
 from minifcn.training import checkpoint, recipe
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate as the arguments say."""
-    device = resolve_device(args.device)
+    device = use_device(args.device, args.precision)
     state = checkpoint.load(args.checkpoint)
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
     config = dataclasses.replace(state.config, **{name: value for name, value in changes.items() if value is not None})

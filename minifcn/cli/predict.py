@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import pictures
-from minifcn.backend import resolve_device
+from minifcn.backend import use_device
 from minifcn.cli import arguments
 from minifcn.data import Normalize, read_image
 from minifcn.errors import UserError
@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Predict as the arguments say."""
-    device = resolve_device(args.device)
+    device = use_device(args.device, args.precision)
     state = checkpoint.load(args.checkpoint)
     config, palette = state.config, np.array(state.config.palette, np.uint8)
     overlays = _targets(args.photos, args.out, "--out")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import pictures
-from minifcn.backend import resolve_device
+from minifcn.backend import use_device
 from minifcn.cli import arguments
 from minifcn.data import DataLoader, Dataset
 from minifcn.errors import UserError
@@ -93,7 +93,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train as the arguments say."""
-    device = resolve_device(args.device)
+    device = use_device(args.device, args.precision)
     settings = {field.name for field in dataclasses.fields(Config)}
     given = {name: value for name, value in vars(args).items() if name in settings}
     if args.resume:

@@ -56,14 +56,16 @@ def algorithm(name: str) -> Iterator[None]:
 def choose(array, window: Window, size: Pair, channels: int, outputs: int, weight=None) -> ModuleType:
     """Choose for windows on `size` pixels of an array's batch, between `channels` on the x side and `outputs`.
 
-    im2col, the definition, for float64 and on a GPU. Winograd for 3x3 windows with channels enough to pay for
-    transforming the maps, and pixels enough to pay for transforming the weights; measured, it wins from 32 and 400 on.
-    Strides: rows, then columns, where the weight is bilinear upsampling, and else blocks. Neighbouring outputs together
-    between few channels. Strips for the rest.
+    On a GPU, strips. On a CPU im2col, the definition, for float64, and for float32: Winograd for 3x3 windows with
+    channels enough to pay for transforming the maps, and pixels enough to pay for transforming the weights; measured,
+    it wins from 32 and 400 on. Strides: rows, then columns, where the weight is bilinear upsampling, and else blocks.
+    Neighbouring outputs together between few channels. Strips for the rest.
     """
     name = _forced.get()
     if name is None:
-        if array.dtype != "float32" or device_of(array) != "cpu":
+        if device_of(array) != "cpu":
+            name = "strips"
+        elif array.dtype != "float32":
             name = "im2col"
         elif winograd.applies(window) and min(channels, outputs) >= 32 and array.shape[0] * size[0] * size[1] > 400:
             name = "winograd"

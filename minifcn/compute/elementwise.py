@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from minifcn.backend import array_module, device_of
+from minifcn.backend import array_module, device_of, fused
 from minifcn.compute.threads import cut, share
 
 PIECE = 1 << 15  # elements, 128 KiB of float32: three arrays fit a core's own cache
@@ -48,9 +48,7 @@ class Finish:
 
     def __call__(self, y, outputs: slice = slice(None)) -> None:
         """Change some outputs (..., O) in place."""
-        y += self.bias[outputs]
-        if self.relu:
-            array_module(y).maximum(y, 0, out=y)
+        _finish(y, self.bias[outputs], relu=self.relu)
 
     def whole(self, y) -> None:
         """Change a whole map (N, C, H, W) in place."""
@@ -61,6 +59,13 @@ class Finish:
     def repeated(self, times: int) -> Finish:
         """Finish outputs that lie side by side several times."""
         return Finish(array_module(self.bias).tile(self.bias, times), self.relu)
+
+
+@fused
+def _finish(xp, y, bias, *, relu):
+    y += bias
+    if relu:
+        xp.maximum(y, 0, out=y)
 
 
 def positive_part(x):

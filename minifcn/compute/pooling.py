@@ -54,7 +54,7 @@ def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
     for k, entry in enumerate(others, start=1):
         larger = entry > y
         xp.maximum(y, entry, out=y)
-        xp.maximum(winner, larger * xp.asarray(k, dtype=small), out=winner)  # k grows, so the last that won stays
+        xp.maximum(winner, larger * winner.dtype.type(k), out=winner)  # k grows, so the last that won stays
     return y, winner
 
 

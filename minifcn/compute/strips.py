@@ -13,7 +13,7 @@ import math
 import operator
 from collections.abc import Callable
 
-from minifcn.backend import array_module
+from minifcn.backend import array_module, device_of
 from minifcn.compute import convolution
 from minifcn.compute.elementwise import Finish
 from minifcn.compute.im2col import empty_map, pixels, windows
@@ -24,6 +24,7 @@ from minifcn.compute.workspace import buffer
 Strip = tuple[slice, slice]  # images, rows
 
 STRIP_BYTES = 2 << 20  # of gathered windows
+GPU_STRIP_BYTES = 256 << 20  # a large product fills a GPU
 LARGEST_STRIP_BYTES = 64 << 20
 
 
@@ -44,8 +45,8 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
         if finish:
             finish(y_strip, outputs)
 
-    work = x.shape[0] * math.prod(size) * w.size
-    tasks = strips(x, window, size, work, max(STRIP_BYTES, min(w.nbytes, LARGEST_STRIP_BYTES)))
+    work = to_share(x, x.shape[0] * math.prod(size) * w.size)
+    tasks = strips(x, window, size, work, min(w.nbytes, LARGEST_STRIP_BYTES))
     parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)
     share(fill, list(itertools.product(tasks, parts)), work)
     return y
@@ -74,8 +75,8 @@ def convolve_weight(x, y, window: Window):
     """
     xp, size = array_module(x), y.shape[2:]
     products = xp.empty((y.shape[1], math.prod(window.kernel) * x.shape[1]), x.dtype)
-    work = products.size * x.shape[0] * math.prod(size)
-    tasks = strips(x, window, size, work, max(STRIP_BYTES, products.nbytes))
+    work = to_share(x, products.size * x.shape[0] * math.prod(size))
+    tasks = strips(x, window, size, work, products.nbytes)
 
     def product(strip, outputs=slice(None), out=None):
         images, rows = strip
@@ -95,10 +96,16 @@ def convolve_weight(x, y, window: Window):
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 
-def strips(x, window: Window, size: Pair, work: int, strip_bytes: int | None = None) -> list[Strip]:
-    """Cut the output into strips whose windows take at most about `strip_bytes`, or else STRIP_BYTES."""
+def strips(x, window: Window, size: Pair, work: int, least_bytes: int = 0) -> list[Strip]:
+    """Cut the output into strips whose windows take STRIP_BYTES or, if that is more, `least_bytes`."""
     total = x.shape[0] * math.prod(size) * math.prod(window.kernel) * x.shape[1] * x.itemsize
-    return cut_maps(x.shape[0], size[0], -(-total // (strip_bytes or STRIP_BYTES)), work)
+    strip_bytes = max(STRIP_BYTES if device_of(x) == "cpu" else GPU_STRIP_BYTES, least_bytes)
+    return cut_maps(x.shape[0], size[0], -(-total // strip_bytes), work)
+
+
+def to_share(x, work: int) -> int:
+    """Give the multiply-adds that threads may share: none on a GPU, where products follow one another."""
+    return work if device_of(x) == "cpu" else 0
 
 
 def cut_maps(images: int, height: int, count: int, work: int) -> list[Strip]:
