@@ -171,7 +171,7 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
     tensors = []
     for x in inputs:
         if isinstance(x, int | float):
-            x = array_module(first.data).full((), x, first.dtype)  # on a GPU, asarray would be an upload
+            x = array_module(first.data).asarray(x, dtype=first.dtype)
         tensors.append(x if isinstance(x, Tensor) else Tensor(x))
         dtype = tensors[-1].dtype
         if dtype != first.dtype and dtype.kind == "f" == first.dtype.kind:

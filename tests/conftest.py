@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import standin
 
 from minifcn.backend import cuda_problem, resolve_device
 
@@ -24,11 +25,33 @@ def dtype(request):
     return np.dtype(request.param)
 
 
-@pytest.fixture(params=["cpu", "cuda"])
+@pytest.fixture(params=["cpu", "stand-in", "cuda"])
 def device(request):
-    if request.param == "cuda" and cuda_problem():
+    """The CPU, a GPU that CuPy's stand-in pretends to have, and a real one."""
+    return request.getfixturevalue("stand_in") if request.param == "stand-in" else _usable(request.param)
+
+
+@pytest.fixture(params=["stand-in", "cuda"])
+def gpu(request):
+    """A pretended GPU, and a real one."""
+    return request.getfixturevalue("stand_in") if request.param == "stand-in" else _usable(request.param)
+
+
+@pytest.fixture
+def stand_in():
+    """A GPU on which NumPy computes by the rules of CuPy, and stricter ones."""
+    cuda_problem.cache_clear()
+    try:
+        with standin.installed():
+            yield resolve_device("cuda")
+    finally:
+        cuda_problem.cache_clear()
+
+
+def _usable(device):
+    if device == "cuda" and cuda_problem():
         pytest.skip(f"no CUDA device: {cuda_problem()}")
-    return resolve_device(request.param)
+    return resolve_device(device)
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,22 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+import standin
 from cupy_standin import CUDARuntimeError, CuPy, DeviceArray
 
-from minifcn.backend import array_module, cuda_problem, device_of, resolve_device, to_device, to_host
+from minifcn.backend import (
+    array_module,
+    cuda_problem,
+    device_memory,
+    device_name,
+    device_of,
+    fused,
+    resolve_device,
+    to_device,
+    to_host,
+    use_device,
+    wait_for,
+)
 from minifcn.errors import UserError
 
 # What `import cupy` does where a library of CUDA is missing.
@@ -81,6 +94,14 @@ class TestCudaProblem:
         monkeypatch.setitem(sys.modules, "cupy", None)  # `import cupy` raises ModuleNotFoundError
         assert cuda_problem() == (
             "CuPy is not installed; install the wheel for your driver, for example `pip install cupy-cuda13x`."
+        )
+
+    def test_two_wheels(self, use_cupy, wheels):
+        wheels("cupy-cuda12x", "cupy-cuda13x")
+        use_cupy()
+        assert cuda_problem() == (
+            "CuPy is installed more than once (cupy-cuda12x, cupy-cuda13x), file over file; "
+            "remove every CuPy wheel and install exactly one."
         )
 
     def test_of_two_wheels_one_was_removed(self, monkeypatch, wheels):
@@ -215,6 +236,54 @@ class TestResolveDevice:
         with pytest.raises(UserError) as error:
             resolve_device(name)
         assert str(error.value) == f"device must be auto, cpu, cuda or cuda:N (N = 0, 1, ...), got {name!r}"
+
+
+class TestUseDevice:
+    def test_the_cpu_needs_nothing_of_cupy(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "cupy", ModuleType("cupy"))
+        assert use_device("cpu") == "cpu"
+        wait_for("cpu")
+        assert (device_memory("cpu"), device_name("cpu")) == ({}, "")
+
+    def test_a_gpu_is_the_one_that_computes_from_now_on(self, gpu):
+        assert use_device("cuda", "tf32") == gpu
+        assert use_device("cuda") == gpu
+        wait_for(gpu)
+        assert set(device_memory(gpu)) == {"used", "held", "free", "total"}
+        assert "GiB, CUDA" in device_name(gpu)
+
+    def test_another_gpu_than_the_first(self, use_cupy, monkeypatch):
+        cupy, used = use_cupy(gpus=2), []
+        cupy._core = SimpleNamespace(set_compute_type=lambda *_: None)
+        monkeypatch.setattr(cupy.cuda, "Device", lambda number: SimpleNamespace(use=lambda: used.append(number)))
+        assert use_device("cuda:1") == "cuda:1"
+        assert used == [1]
+
+
+class TestFused:
+    @staticmethod
+    def step(xp, x, y, *, twice):
+        x += y
+        if twice:
+            x += y
+        xp.maximum(x, 0, out=x)
+
+    @pytest.mark.parametrize(("twice", "expected"), [(False, [0, 3]), (True, [0, 5])])
+    def test_changes_arrays_on_any_device(self, twice, expected, device):
+        x, y = (to_device(np.array(values), device) for values in ([-9.0, 1.0], [1.0, 2.0]))
+        fused(self.step)(x, y, twice=twice)
+        assert to_host(x).tolist() == expected
+
+    def test_is_one_kernel(self, stand_in):
+        x = to_device(np.ones(3), stand_in)
+        with standin.count() as events:
+            fused(self.step)(x, x.copy(), twice=True)
+        assert events["kernel"] == 2  # one of them copies
+
+    def test_refuses_numpys_own_functions_as_cupy_does(self, stand_in):
+        x = to_device(np.ones(3), stand_in)
+        with pytest.raises(TypeError, match="xp"):
+            fused(lambda xp, x: np.maximum(x, 0, out=x))(x)
 
 
 class TestArrayModule:

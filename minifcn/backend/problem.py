@@ -28,13 +28,14 @@ def cuda_problem() -> str:
 
 
 def _import_problem() -> str:
-    wheels = ", ".join(_cupy_wheels())
+    names = _cupy_wheels()
+    wheels = ", ".join(names)
     only_one = "remove every CuPy wheel and install exactly one"
     try:
         import cupy
 
         _ = cupy.cuda.runtime  # absent when only an empty folder is left
-        return ""
+        return "" if len(names) < 2 else f"CuPy is installed more than once ({wheels}), file over file; {only_one}."
     except ModuleNotFoundError as error:
         if error.name == "cupy" and not wheels:
             return "CuPy is not installed; install the wheel for your driver, for example `pip install cupy-cuda13x`."

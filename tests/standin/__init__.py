@@ -1,0 +1,21 @@
+"""A strict stand-in for CuPy on the CPU: NumPy inside, CuPy's rules outside, and a count of what a GPU would wait for.
+
+Tests run array code on it where there is no GPU. Where CuPy is silently wrong or slow instead of raising (indices out
+of range or repeated, host arrays as indices, hidden synchronisations), it raises or counts; a function that computes counts
+as one kernel, though CuPy may launch several. It shows neither speed nor rounding nor the memory of a GPU.
+"""
+
+from standin.array import ndarray
+from standin.events import DuplicateIndexError, ForbiddenEvent, HostArrayError, count, forbid
+from standin.modules import cupy, installed
+
+__all__ = [
+    "DuplicateIndexError",
+    "ForbiddenEvent",
+    "HostArrayError",
+    "count",
+    "cupy",
+    "forbid",
+    "installed",
+    "ndarray",
+]

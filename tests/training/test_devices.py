@@ -1,0 +1,97 @@
+"""Training on a GPU: it waits for nothing, moves nothing but the batch, and learns what the CPU learns."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import standin
+from training.test_trainer import CONFIG, SHAPES
+
+from minifcn.compute import strips
+from minifcn.training import Trainer, checkpoint, progress, recipe
+
+BATCH = ["images", "labels", "mask of fc6", "mask of fc7"]  # what a step needs from the host
+STEPS = 100
+
+
+def make_trainer(folder, device, **settings):
+    config = dataclasses.replace(CONFIG, **settings)
+    model = recipe.build_model(config, device)
+    loaders = recipe.train_loader(config, SHAPES), recipe.valid_loader(config, SHAPES)
+    return Trainer(config, model, recipe.build_optimizer(config, model), *loaders, folder, device=device)
+
+
+def learned(folder, device, steps=STEPS, **settings):
+    """Parameters after some steps, on the host."""
+    trainer = make_trainer(folder, device, dtype="float64", **settings)
+    trainer.model.train()
+    for number in range(steps):
+        epoch, at = divmod(number, len(trainer.train_loader))
+        trainer.step(next(iter(trainer.train_loader.epoch(epoch, start=at))))
+    return trainer.model.state_dict()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("variant", ["aligned", "paper"])
+@pytest.mark.parametrize("recompute", [False, True])
+class TestAStepOnTheStandIn:
+    @pytest.fixture
+    def trainer(self, tmp_path, stand_in, optimizer, variant, recompute):
+        trainer = make_trainer(
+            tmp_path, stand_in, optimizer=optimizer, variant=variant, recompute=recompute, schedule="poly"
+        )
+        trainer.model.train()
+        return trainer
+
+    def test_waits_for_nothing_and_adds_nothing_up_in_any_order(self, trainer):
+        batches = list(trainer.train_loader.epoch(0))
+        with standin.forbid("sync", "d2h", "atomic"):
+            for batch in batches:
+                trainer.step(batch)
+
+    def test_uploads_the_batch_and_its_masks_alone(self, trainer):
+        (batch, *_) = trainer.train_loader.epoch(0)
+        with standin.count() as events:
+            trainer.step(batch)
+        assert events["h2d"] == len(BATCH)
+
+
+def test_an_epoch_waits_for_the_loss_alone_and_only_when_it_is_shown(tmp_path, stand_in, monkeypatch):
+    """After the first step, and then once a second."""
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_READINGS", float("inf"))
+    trainer = make_trainer(tmp_path, stand_in)
+    with standin.count() as events:
+        trainer.train_epoch()
+    assert (events["sync"], events["atomic"]) == (1, 0)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_after_100_steps_the_parameters_are_those_of_the_cpu(tmp_path, gpu, optimizer):
+    settings = {"optimizer": optimizer, "lr": {"adam": 1e-3, "sgd": 1e-2}[optimizer]}
+    expected, found = (learned(tmp_path, device, **settings) for device in ("cpu", gpu))
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-9 * abs(array).max(), err_msg=name)
+
+
+def test_every_run_gives_the_same_bits(tmp_path, gpu):
+    first, again = (learned(tmp_path, gpu, steps=4) for _ in range(2))
+    for name, array in first.items():
+        np.testing.assert_array_equal(again[name], array, err_msg=name)
+
+
+def test_a_workspace_of_any_size_gives_the_same(tmp_path, gpu, monkeypatch):
+    """Windows are gathered in parts of GPU_STRIP_BYTES."""
+    expected = learned(tmp_path, gpu, steps=2)
+    monkeypatch.setattr(strips, "GPU_STRIP_BYTES", 1 << 14)
+    for name, array in learned(tmp_path, gpu, steps=2).items():
+        np.testing.assert_allclose(array, expected[name], rtol=0, atol=1e-12 * abs(array).max(), err_msg=name)
+
+
+def test_a_run_on_a_gpu_is_resumed_on_the_cpu(tmp_path, gpu):
+    trainer = make_trainer(tmp_path, gpu)
+    trainer.fit()
+    state = checkpoint.load(tmp_path / "checkpoint.npz")
+    resumed = make_trainer(tmp_path, "cpu", epochs=2)
+    resumed.restore(state)
+    resumed.fit()
+    assert [row["epoch"] for row in resumed.log.rows] == [1, 2]
