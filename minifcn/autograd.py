@@ -164,7 +164,7 @@ def operation(function: Callable) -> Callable[..., Tensor]:
 
 
 def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
-    """Wrap arrays, and numbers with the dtype and device of the first Tensor; refuse to mix floating-point dtypes."""
+    """Wrap arrays, and numbers with the dtype and device of the first Tensor; refuse to mix dtypes or devices."""
     first = next((x for x in inputs if isinstance(x, Tensor)), None)
     if first is None:
         return tuple(Tensor(x) for x in inputs)
@@ -176,6 +176,10 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
         dtype = tensors[-1].dtype
         if dtype != first.dtype and dtype.kind == "f" == first.dtype.kind:
             raise TypeError(f"{name}: the operands are {first.dtype} and {dtype}; convert one with .astype(...)")
+        if type(tensors[-1].data) is not type(first.data) and tensors[-1].device != first.device:
+            raise TypeError(
+                f"{name}: the operands are on {first.device} and {tensors[-1].device}; move one with .to(...)"
+            )
     return tuple(tensors)
 
 

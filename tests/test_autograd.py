@@ -1,5 +1,6 @@
 """The engine: what backward gives, what it records, what it lets go of, and what it refuses."""
 
+import re
 import time
 import weakref
 
@@ -267,6 +268,13 @@ class TestOperands:
             TypeError, match=r"multiply: the operands are float32 and float64; convert one with .astype"
         ):
             leaf(1.0, "float32") * leaf(1.0, "float64")
+
+    def test_mixing_devices_names_both(self, gpu):
+        x, y = leaf([1.0, 2.0]), Tensor(to_device(np.ones(2), gpu))
+        for a, b in ((x, y), (y, x)):
+            message = f"multiply: the operands are on {a.device} and {b.device}; move one with .to(...)"
+            with pytest.raises(TypeError, match=re.escape(message)):
+                a * b
 
     def test_mixing_precisions_with_an_array_names_both(self):
         with pytest.raises(TypeError, match="add: the operands are float32 and float64"):

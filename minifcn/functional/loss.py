@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import Tensor, operation
-from minifcn.backend import array_module
+from minifcn.backend import array_module, device_of
 from minifcn.compute import cross_entropy
 from minifcn.functional.activation import softmax
 from minifcn.functional.check import expect
@@ -109,6 +109,11 @@ def _check(scores, labels, weight, ignore_index, reduction) -> None:
     expect(
         labels.dtype.kind in "iu",
         f"{name}: labels must be integers, got {labels.dtype}; pass class indices, not one-hot vectors or scores",
+    )
+    expect(
+        device_of(labels) == scores.device,
+        f"{name}: labels are on {device_of(labels)}, but scores on {scores.device}; "
+        f"pass minifcn.to_device(labels, {scores.device!r})",
     )
     wanted = scores.shape[:1] + scores.shape[2:]
     expect(

@@ -1,5 +1,7 @@
 """Softmax cross-entropy: which pixels count, what the sum is divided by, and where the gradient is zero."""
 
+import re
+
 import numpy as np
 import pytest
 import textbook
@@ -144,6 +146,12 @@ class TestErrors:
             ValueError, match=rf"label {label} at \(1, 0, 3\) is neither a class 0..3 nor ignore_index 255;"
         ):
             F.softmax_cross_entropy(Tensor(scores), labels)
+
+    def test_labels_on_another_device(self, gpu):
+        scores = Tensor(to_device(np.zeros((1, 4, 2, 2)), gpu))
+        message = f"labels are on cpu, but scores on {gpu}; pass minifcn.to_device(labels, '{gpu}')"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            F.softmax_cross_entropy(scores, np.zeros((1, 2, 2), int))
 
     def test_labels_must_be_integers(self, scores):
         with pytest.raises(ValueError, match="labels must be integers, got float64; pass class indices"):
