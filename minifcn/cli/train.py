@@ -209,7 +209,9 @@ def _finish_step_on_ctrl_c(trainer: Trainer) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         trainer.stop_requested = True
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as in a script's background job, which a Ctrl-C is not meant for
+        signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:

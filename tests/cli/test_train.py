@@ -1,7 +1,6 @@
 """`minifcn train` leaves its results, refuses to write over a run, and continues one bit for bit."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -53,18 +52,27 @@ def test_the_measures_are_printed_at_the_end(tmp_path, capsys):
     assert "epoch 1/1  training loss" in output.err
 
 
+@pytest.fixture
+def heed_ctrl_c():
+    """Also where the tests themselves are a background job, whose SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt(number):
     """Give a `Trainer.step` that sends this process a signal before the step in the middle of the second epoch."""
     step = Trainer.step
 
     def stepping(self, batch):
         if self.position.iteration == MIDDLE:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         return step(self, batch)
 
     return stepping
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_ctrl_c_finishes_the_step_and_saves_and_resume_continues_bit_for_bit(
     tmp_path, uninterrupted, monkeypatch, capsys
 ):
@@ -78,11 +86,12 @@ def test_ctrl_c_finishes_the_step_and_saves_and_resume_continues_bit_for_bit(
     small_runs.assert_same_run(tmp_path, uninterrupted)
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_ctrl_c_during_validation_loses_no_step(tmp_path, uninterrupted, monkeypatch):
     validate = Trainer.validate
 
     def validating(self):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         return validate(self)
 
     with monkeypatch.context() as patch:
@@ -93,16 +102,24 @@ def test_ctrl_c_during_validation_loses_no_step(tmp_path, uninterrupted, monkeyp
     small_runs.assert_same_run(tmp_path, uninterrupted)
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_a_second_ctrl_c_stops_at_once(tmp_path, monkeypatch, capsys):
     def stepping(self, batch):
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         raise AssertionError("the second signal was not heeded")
 
     monkeypatch.setattr(Trainer, "step", stepping)
     assert small_runs.train(tmp_path) == 130
     assert capsys.readouterr().err == "minifcn: interrupted\n"
     assert checkpoint.load(tmp_path / "checkpoint.npz").position.iteration == 0
+
+
+def test_a_background_job_of_a_script_is_not_meant_by_ctrl_c(tmp_path, heed_ctrl_c, uninterrupted, monkeypatch):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(Trainer, "step", interrupt(signal.SIGINT))
+    assert small_runs.train(tmp_path) == 0
+    small_runs.assert_same_run(tmp_path, uninterrupted)
 
 
 KILLED = {
@@ -140,6 +157,7 @@ def test_resume_continues_bit_for_bit_after_the_process_was_killed(tmp_path, uni
     small_runs.assert_same_run(tmp_path, uninterrupted)
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 @pytest.mark.parametrize(
     ("first", "then", "recorded"),
     [

@@ -1,8 +1,8 @@
 """A strict stand-in for CuPy on the CPU: NumPy inside, CuPy's rules outside, and a count of what a GPU would wait for.
 
 Tests run array code on it where there is no GPU. Where CuPy is silently wrong or slow instead of raising (indices out
-of range or repeated, host arrays as indices, hidden synchronisations), it raises or counts; a function that computes counts
-as one kernel, though CuPy may launch several. It shows neither speed nor rounding nor the memory of a GPU.
+of range or repeated, host arrays as indices, hidden synchronisations), it raises or counts. A function that computes
+counts as one kernel, though CuPy may launch several. Speed, rounding and the memory of a GPU it cannot show.
 """
 
 from standin.array import ndarray

@@ -44,7 +44,6 @@ class RecordedModule(ModuleType):
 
 
 _lib = RecordedModule("cupy.lib", stride_tricks=RecordedModule("cupy.lib.stride_tricks", np.lib.stride_tricks))
-_random = RecordedModule("cupy.random", Generator=generator.Generator, default_rng=generator.default_rng)
 _pool = MemoryPool()
 cupy = RecordedModule(
     "cupy",
@@ -65,22 +64,13 @@ cupy = RecordedModule(
     matmul=functions.matmul,
     ndarray=ndarray,
     put_along_axis=functions.put_along_axis,
-    random=_random,
+    random=RecordedModule("cupy.random", Generator=generator.Generator, default_rng=generator.default_rng),
     ufunc=ufunc,
 )
 cupyx = RecordedModule("cupyx", scatter_add=lambda a, slices, value: cupy.add.at(a, slices, value))
 STAND_INS = {
     module.__name__: module
-    for module in (
-        cupy,
-        cupyx,
-        cupy.cuda,
-        cupy.cuda.runtime,
-        cupy.lib,
-        cupy.lib.stride_tricks,
-        cupy.linalg,
-        cupy.random,
-    )
+    for module in (cupy, cupyx, cupy.cuda, cupy.cuda.runtime, _lib, _lib.stride_tricks, cupy.linalg, cupy.random)
 }
 
 
