@@ -1,5 +1,44 @@
-"""Convolution made visible: its matrices written out."""
+"""Convolution made visible: matrices written out, sizes solved, stamps counted, offsets derived."""
 
-from minifcn.explain.matrices import conv_matrix, im2col_matrix
+from minifcn.explain.alignment import AlignmentTable, alignment_table
+from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partition_of_unity
+from minifcn.explain.diagnosis import diagnose
+from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
+from minifcn.explain.sizes import Coverage, TransposedSize, coverage, shared_output, solve_sizes
+from minifcn.explain.transposed import (
+    AdjointTest,
+    Comparison,
+    adjoint_test,
+    by_gather,
+    by_matrix,
+    by_stamps,
+    by_zero_insertion,
+    compare_implementations,
+)
 
-__all__ = ["conv_matrix", "im2col_matrix"]
+__all__ = [
+    "AdjointTest",
+    "AlignmentTable",
+    "BilinearSteps",
+    "Comparison",
+    "Coverage",
+    "TransposedSize",
+    "adjoint_test",
+    "alignment_table",
+    "bilinear_steps",
+    "by_gather",
+    "by_matrix",
+    "by_stamps",
+    "by_zero_insertion",
+    "compare_implementations",
+    "conv_matrix",
+    "coverage",
+    "diagnose",
+    "hat",
+    "im2col_matrix",
+    "partition_of_unity",
+    "pixel_names",
+    "shared_output",
+    "show_matrix",
+    "solve_sizes",
+]

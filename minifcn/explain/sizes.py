@@ -1,0 +1,277 @@
+"""Sizes and stamps of a transposed convolution: which settings lead from n to m, and how evenly they cover the result.
+
+Per axis, n pixels become (n - 1)S - 2P + K + output_padding: the stamps begin S apart, the last one is K long, and
+P is cut off at both ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minifcn.compute.window import Pair, pair
+from minifcn.explain.bilinear import bilinear_steps, sum_of_stamps
+
+
+@dataclass(frozen=True)
+class TransposedSize:
+    """One axis of a transposed convolution: its settings, and what they make of a size.
+
+    >>> print(TransposedSize(5, kernel_size=4, stride=2, padding=1))
+    kernel 4, stride 2, padding 1, output_padding 0: (5 - 1)·2 - 2·1 + 4 + 0 = 10
+    """
+
+    input_size: int
+    kernel_size: int
+    stride: int
+    padding: int
+    output_padding: int = 0
+
+    @property
+    def output_size(self) -> int:
+        """Pixels of the result: (n - 1)S - 2P + K + output_padding."""
+        return (self.input_size - 1) * self.stride - 2 * self.padding + self.kernel_size + self.output_padding
+
+    def __str__(self) -> str:
+        return (
+            f"kernel {self.kernel_size}, stride {self.stride}, padding {self.padding}, "
+            f"output_padding {self.output_padding}: ({self.input_size} - 1)·{self.stride} - 2·{self.padding} + "
+            f"{self.kernel_size} + {self.output_padding} = {self.output_size}"
+        )
+
+
+def solve_sizes(
+    input_size: int, output_size: int, largest_kernel: int = 8, largest_stride: int = 4
+) -> list[TransposedSize]:
+    """List the transposed convolutions that turn a size into another.
+
+    Parameters
+    ----------
+    input_size, output_size : int
+        Pixels along one axis.
+    largest_kernel, largest_stride : int
+        Where to stop. Padding stops below the kernel size, output_padding below the stride.
+
+    Returns
+    -------
+    list of TransposedSize
+        Small strides first, then small kernels. Those that need no output_padding fit by themselves.
+
+    Examples
+    --------
+    From 5 to 10 with a stride of 2 and no output_padding, K - 2P has to be 2; bilinear upsampling takes K = 4 of them.
+
+    >>> for size in solve_sizes(5, 10, largest_kernel=6):
+    ...     if size.stride == 2 and size.output_padding == 0:
+    ...         print(size)
+    kernel 2, stride 2, padding 0, output_padding 0: (5 - 1)·2 - 2·0 + 2 + 0 = 10
+    kernel 4, stride 2, padding 1, output_padding 0: (5 - 1)·2 - 2·1 + 4 + 0 = 10
+    kernel 6, stride 2, padding 2, output_padding 0: (5 - 1)·2 - 2·2 + 6 + 0 = 10
+    """
+    _check_positive(input_size=input_size, output_size=output_size)
+    found = []
+    for stride in range(1, largest_stride + 1):
+        for kernel_size in range(1, largest_kernel + 1):
+            for padding in range(kernel_size):
+                missing = output_size - TransposedSize(input_size, kernel_size, stride, padding).output_size
+                if 0 <= missing < stride:
+                    found.append(TransposedSize(input_size, kernel_size, stride, padding, missing))
+    return found
+
+
+def shared_output(output_size: int, kernel_size: int, stride: int, padding: int) -> list[TransposedSize]:
+    """List the sizes that a convolution turns into one and the same, each with the output_padding that leads back.
+
+    Parameters
+    ----------
+    output_size : int
+        Pixels of the convolution's result along one axis.
+    kernel_size, stride, padding : int
+        Of the convolution, and of the transposed one.
+
+    Returns
+    -------
+    list of TransposedSize
+        Up to `stride` of them, since as many pixels can be left over at the end; `output_size` of each is the size
+        before the convolution.
+
+    Examples
+    --------
+    >>> for size in shared_output(6, kernel_size=5, stride=3, padding=2):
+    ...     print(size)
+    kernel 5, stride 3, padding 2, output_padding 0: (6 - 1)·3 - 2·2 + 5 + 0 = 16
+    kernel 5, stride 3, padding 2, output_padding 1: (6 - 1)·3 - 2·2 + 5 + 1 = 17
+    kernel 5, stride 3, padding 2, output_padding 2: (6 - 1)·3 - 2·2 + 5 + 2 = 18
+    """
+    _check_positive(output_size=output_size, kernel_size=kernel_size, stride=stride)
+    sizes = [TransposedSize(output_size, kernel_size, stride, padding, extra) for extra in range(stride)]
+    return [size for size in sizes if size.output_size >= 1]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Stamps along one axis; a map is covered by its rows' stamps times its columns'.
+
+    actual : (n,), sum of the stamps on each pixel of the result
+    endless : (n,), the same if the map went on beyond both ends
+    """
+
+    actual: np.ndarray
+    endless: np.ndarray
+
+    @classmethod
+    def of(cls, profile: np.ndarray, stride: int, padding: int, pixels: int) -> Line:
+        """Add up the stamps (K,) of so many pixels, and of enough more at both ends."""
+        actual = sum_of_stamps(profile, stride, padding, pixels)
+        more = -(-len(profile) // stride)
+        endless = sum_of_stamps(profile, stride, padding, pixels + 2 * more)
+        return cls(actual, endless[more * stride :][: len(actual)])
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How the stamps of a transposed convolution cover its result; see `coverage`."""
+
+    kernel_size: int
+    stride: int
+    padding: int
+    size: Pair
+    ones: tuple[Line, Line]  # stamps of a kernel of ones: rows, columns
+    bilinear: tuple[Line, Line]  # of the bilinear kernel
+
+    @property
+    def stamps(self) -> np.ndarray:
+        """Array (OH, OW) of int: how many stamps cover each pixel."""
+        rows, columns = self.ones
+        return np.outer(rows.actual, columns.actual).astype(int)
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Array (OH, OW) of int: how many would, if the map went on beyond its border."""
+        rows, columns = self.ones
+        return np.outer(rows.endless, columns.endless).astype(int)
+
+    @property
+    def partition_of_unity(self) -> np.ndarray:
+        """Array (OH, OW) of float64: the result for ones and the bilinear kernel."""
+        rows, columns = self.bilinear
+        return np.outer(rows.actual, columns.actual)
+
+    @property
+    def checkerboard(self) -> bool:
+        """Whether the stamps on a pixel vary even far from the border."""
+        return len(np.unique(self.inside)) > 1
+
+    @property
+    def border(self) -> tuple[list[int], list[int]]:
+        """Rows and columns that lie under fewer stamps than they would if the map went on."""
+        rows, columns = (np.flatnonzero(line.actual < line.endless).tolist() for line in self.ones)
+        return rows, columns
+
+    def __str__(self) -> str:
+        height, width = self.stamps.shape
+        return "\n".join(
+            [
+                f"kernel {self.kernel_size}, stride {self.stride}, padding {self.padding}: "
+                f"{self.size[0]}x{self.size[1]} pixels become {height}x{width}",
+                f"inside: {self._inside()}",
+                f"border: {self._border()}",
+                f"bilinear kernel: {self._unity()}",
+            ]
+        )
+
+    def _inside(self) -> str:
+        *others, most = map(str, np.unique(self.inside))
+        if self.checkerboard:
+            counts = f"{', '.join(others)} or {most}"
+            return f"a checkerboard, {counts} stamps on a pixel, as the stride does not divide the kernel size"
+        return f"even, {most} {'stamp' if most == '1' else 'stamps'} on every pixel"
+
+    def _border(self) -> str:
+        rows, columns = self.border
+        if not rows and not columns:
+            return "as the inside"
+        return f"fewer stamps on rows {_ranges(rows)} and columns {_ranges(columns)}"
+
+    def _unity(self) -> str:
+        rows, columns = (line.endless for line in self.bilinear)
+        low, high = rows.min() * columns.min(), rows.max() * columns.max()
+        if not np.allclose([low, high], 1):
+            between = f"{low:.3g}" if np.isclose(low, high) else f"between {low:.3g} and {high:.3g}"
+            return f"its stamps add up to {between} inside instead of 1; that takes a kernel size of 2·stride"
+        share = (self.partition_of_unity < 1 - 1e-9).mean()
+        least = self.partition_of_unity.min()
+        return "its stamps add up to 1 " + (
+            f"inside; to less on {share:.1%} of the pixels, down to {least:.3f}" if share else "everywhere"
+        )
+
+
+def coverage(kernel_size: int, stride: int, padding: int, size: int | Pair) -> Coverage:
+    """Count the stamps on each pixel of a transposed convolution: what its shape alone does to a flat map.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding : int
+    size : int or (rows, columns)
+        Of the map that is upsampled.
+
+    Returns
+    -------
+    Coverage
+        ``stamps`` is the map of counts, ``checkerboard`` says whether it varies inside, ``border`` which rows and
+        columns get fewer, and ``partition_of_unity`` what the bilinear kernel makes of ones. Its str() says it in
+        words.
+
+    Notes
+    -----
+    Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts". Even counts only mean that weights
+    which are all the same make no checkerboard; learned ones can.
+
+    Examples
+    --------
+    >>> print(coverage(3, stride=2, padding=0, size=4))
+    kernel 3, stride 2, padding 0: 4x4 pixels become 9x9
+    inside: a checkerboard, 1, 2 or 4 stamps on a pixel, as the stride does not divide the kernel size
+    border: fewer stamps on rows 0, 8 and columns 0, 8
+    bilinear kernel: its stamps add up to 1 inside; to less on 39.5% of the pixels, down to 0.250
+
+    FCN-32s:
+
+    >>> print(coverage(64, stride=32, padding=16, size=7))
+    kernel 64, stride 32, padding 16: 7x7 pixels become 224x224
+    inside: even, 4 stamps on every pixel
+    border: fewer stamps on rows 0-15, 208-223 and columns 0-15, 208-223
+    bilinear kernel: its stamps add up to 1 inside; to less on 26.5% of the pixels, down to 0.266
+    """
+    rows, columns = pair(size, "size", 1)
+    _check_positive(kernel_size=kernel_size, stride=stride)
+    ones, bilinear = np.ones(kernel_size), bilinear_steps(kernel_size).profile
+    return Coverage(
+        kernel_size,
+        stride,
+        padding,
+        (rows, columns),
+        (Line.of(ones, stride, padding, rows), Line.of(ones, stride, padding, columns)),
+        (Line.of(bilinear, stride, padding, rows), Line.of(bilinear, stride, padding, columns)),
+    )
+
+
+def _ranges(places: list[int]) -> str:
+    """Write places in increasing order, like 0-15, 208.
+
+    >>> _ranges([0, 1, 2, 7])
+    '0-2, 7'
+    """
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][1] + 1:
+            runs[-1][1] = place
+        else:
+            runs.append([place, place])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
+
+
+def _check_positive(**values: int) -> None:
+    for name, value in values.items():
+        pair(value, name, 1)

@@ -1,0 +1,97 @@
+"""What the rows of a log say about a training."""
+
+import math
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor
+from minifcn.explain.diagnosis import diagnose
+from minifcn.metrics import ConfusionMatrix
+
+GOOD = {"valid_acc": 0.9, "valid_acc_cls": 0.7, "valid_mean_iu": 0.6, "valid_fwavacc": 0.8, "lr": 0.01}
+
+
+def log(train, valid, **measures):
+    """Rows with these losses, and the same measures in all of them."""
+    losses = enumerate(zip(train, valid, strict=True), start=1)
+    return [GOOD | measures | {"epoch": epoch, "train_loss": t, "valid_loss": v} for epoch, (t, v) in losses]
+
+
+@pytest.mark.parametrize("rows", [[], log([1.0], [1.1]), log([2.0, 1.0, 0.5], [2.1, 1.2, 0.9])], ids=len)
+def test_nothing_stands_out(rows):
+    assert diagnose(rows, 11) == []
+
+
+class TestNotFinite:
+    def test_the_first_one_is_named_and_nothing_else(self):
+        (finding,) = diagnose(log([2.0, math.nan, math.nan], [2.0, math.nan, 9.0]), 11)
+        assert finding.startswith("In epoch 2 the training loss is nan")
+        assert "(0.01)" in finding
+
+    def test_validation_counts_as_well(self):
+        (finding,) = diagnose(log([1.0], [math.inf]), 11)
+        assert finding.startswith("In epoch 1 the validation loss is inf")
+
+
+class TestGuessing:
+    def test_equal_scores_have_the_loss_ln_c(self):
+        scores, labels = Tensor(np.zeros((1, 11, 2, 2))), np.zeros((1, 2, 2), "uint8")
+        loss = F.softmax_cross_entropy(scores, labels).item()
+        (finding,) = diagnose(log([loss, loss], [loss, loss]), 11)
+        assert finding.startswith("After 2 epochs the training loss is 2.398, and ln 11 = 2.398")
+
+    @pytest.mark.parametrize("train", [[2.398], [2.398, 1.9], [9.0, 9.0]], ids=str)
+    def test_one_epoch_or_another_loss_is_not_enough(self, train):
+        assert diagnose(log(train, [2.0] * len(train)), 11) == []
+
+
+class TestOneClass:
+    @pytest.mark.parametrize("present", [2, 5, 11])
+    def test_background_only(self, present, rng):
+        """Measured on labels of which the prediction knows only class 0; absent classes do not count."""
+        labels = np.where(rng.random(10_000) < 0.7, 0, rng.integers(0, present, 10_000)).reshape(1, 100, 100)
+        matrix = ConfusionMatrix(11)
+        matrix.update(labels, np.zeros_like(labels))
+        measures = {
+            "valid_acc": matrix.pixel_accuracy,
+            "valid_acc_cls": matrix.mean_accuracy,
+            "valid_mean_iu": matrix.mean_iou,
+            "valid_fwavacc": matrix.frequency_weighted_iou,
+        }
+        (finding,) = diagnose(log([1.0], [1.0], **measures), 11)
+        assert f"= {matrix.pixel_accuracy:.4f} / {present}:" in finding
+
+    def test_a_little_more_than_one_class_is_no_finding(self):
+        measures = {"valid_acc": 0.72, "valid_acc_cls": 0.12, "valid_mean_iu": 0.08, "valid_fwavacc": 0.53}
+        assert diagnose(log([1.0], [1.0], **measures), 11) == []
+
+    def test_a_nearly_perfect_network_knows_more_than_one_class(self):
+        measures = {"valid_acc": 0.99, "valid_acc_cls": 0.99, "valid_mean_iu": 0.98, "valid_fwavacc": 0.98}
+        assert diagnose(log([0.1], [0.1], **measures), 11) == []
+
+    @pytest.mark.parametrize("value", [0.0, 1.0, math.nan])
+    def test_measures_at_their_ends_are_taken(self, value):
+        measures = dict.fromkeys(["valid_acc", "valid_acc_cls", "valid_mean_iu", "valid_fwavacc"], value)
+        assert diagnose(log([1.0], [1.0], **measures), 11) == []
+
+
+class TestOverfitting:
+    def test_validation_loss_rises_while_training_loss_falls(self):
+        (finding,) = diagnose(log([2.0, 1.0, 0.5, 0.2], [2.0, 1.1, 1.2, 1.5]), 11)
+        assert "From epoch 2 to 4 the validation loss rose from 1.100 to 1.500" in finding
+        assert "fell from 1.000 to 0.200" in finding
+
+    @pytest.mark.parametrize(
+        ("train", "valid"),
+        [([2.0, 1.0, 0.9], [2.0, 1.00, 1.04]), ([2.0, 1.0, 1.6], [2.0, 1.0, 1.5])],
+        ids=["within the noise", "both rise"],
+    )
+    def test_this_is_something_else(self, train, valid):
+        assert diagnose(log(train, valid), 11) == []
+
+
+def test_one_class_is_not_enough():
+    with pytest.raises(ValueError, match="num_classes must be at least 2, got 1"):
+        diagnose([], 1)
