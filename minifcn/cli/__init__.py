@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import minifcn
-from minifcn.cli import bench, evaluate, gradcheck, predict, summary, train
+from minifcn.cli import bench, evaluate, explain, gradcheck, predict, summary, train
 from minifcn.errors import UserError
 
-COMMANDS = (train, evaluate, predict, summary, gradcheck, bench)
+COMMANDS = (train, evaluate, predict, summary, explain, gradcheck, bench)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,10 +1,12 @@
-"""Convolution made visible: matrices written out, sizes solved, stamps counted, offsets derived."""
+"""Convolution made visible: matrices written out, sizes solved, offsets derived, and steps to click through."""
 
 from minifcn.explain.alignment import AlignmentTable, alignment_table
 from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partition_of_unity
 from minifcn.explain.diagnosis import diagnose
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
 from minifcn.explain.sizes import Coverage, TransposedSize, coverage, shared_output, solve_sizes
+from minifcn.explain.stepper import Stepper
+from minifcn.explain.steps import Step, conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
 from minifcn.explain.transposed import (
     AdjointTest,
     Comparison,
@@ -22,6 +24,8 @@ __all__ = [
     "BilinearSteps",
     "Comparison",
     "Coverage",
+    "Step",
+    "Stepper",
     "TransposedSize",
     "adjoint_test",
     "alignment_table",
@@ -32,13 +36,17 @@ __all__ = [
     "by_zero_insertion",
     "compare_implementations",
     "conv_matrix",
+    "conv_steps",
     "coverage",
     "diagnose",
     "hat",
     "im2col_matrix",
+    "im2col_steps",
+    "max_pool_steps",
     "partition_of_unity",
     "pixel_names",
     "shared_output",
     "show_matrix",
     "solve_sizes",
+    "transposed_conv_steps",
 ]

@@ -1,0 +1,230 @@
+"""A stepper: convolution and its kin to click through in a notebook, and as files."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import uuid
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from minifcn.compute.window import Pair
+from minifcn.explain.drawing import draw
+from minifcn.explain.scenes import SCENES, Grid, Scene
+from minifcn.explain.steps import Step, number, plane
+from minifcn.files import atomic_write
+
+HINT = "Point at a pixel of y, or tab to it, to see what it is made of."
+
+
+class Stepper:
+    """Show an operation step by step: what it reads, what it writes, and its row or column of the matrix.
+
+    A notebook shows it with buttons, a slider and the arrow keys; the page needs nothing from outside.
+
+    Parameters
+    ----------
+    x : Tensor or array (H, W)
+        One channel of one image.
+    weight : Tensor or array (KH, KW), or for "im2col" and "max-pool" the kernel size: int or (rows, columns)
+        Of an array these two use only the shape.
+    stride, padding, output_padding : int or (rows, columns)
+        As in `conv_transpose2d`, the only kind with an output_padding. Unless given, the stride is 1, for "max-pool"
+        the kernel size.
+    kind : "conv-transpose", "conv", "im2col" or "max-pool"
+
+    Attributes
+    ----------
+    steps : tuple of Step
+
+    Raises
+    ------
+    ValueError
+        If the shapes or settings do not fit together, or there is too much to be read.
+
+    Examples
+    --------
+    >>> stepper = Stepper([[1, 2], [3, 4]], np.ones((3, 3)), stride=2, padding=1)
+    >>> stepper
+    Stepper(conv-transpose, x 2x2 -> y 3x3, kernel 3x3, stride 2x2, padding 1x1, 4 steps)
+    >>> stepper.steps[0].sentence
+    'stamp 1 of 4: x[0,0] = 1 times w, added at rows -1..1 and columns -1..1 = column 0 of Cᵀ'
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        weight: Any,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        output_padding: int | Pair = 0,
+        kind: str = "conv-transpose",
+    ) -> None:
+        if kind not in SCENES:
+            raise ValueError(f"kind must be {', '.join(SCENES)}, got {kind!r}")
+        self.kind = kind
+        settings: dict[str, Any] = {"padding": padding}
+        if stride is not None:
+            settings["stride"] = stride
+        if kind == "conv-transpose":
+            settings["output_padding"] = output_padding
+        elif output_padding not in (0, (0, 0)):
+            raise ValueError(f"output_padding belongs to conv-transpose, but kind is {kind}; leave it out")
+        if kind in ("im2col", "max-pool") and not isinstance(weight, int | tuple):
+            weight = plane(weight, "weight").shape
+        self._scene: Scene = SCENES[kind](x, weight, **settings)
+        self.steps: tuple[Step, ...] = tuple(self._scene.steps)
+
+    def __repr__(self) -> str:
+        window = self._scene.window
+        return (
+            f"Stepper({self.kind}, x {_by(self._scene.x.shape)} -> y {_by(self.steps[-1].output.shape)}, "
+            f"kernel {_by(window.kernel)}, stride {_by(window.stride)}, padding {_by(window.padding)}, "
+            f"{len(self.steps)} steps)"
+        )
+
+    def _repr_html_(self) -> str:
+        return self._fragment(f"minifcn-{uuid.uuid4().hex[:12]}")  # two views of one stepper do not meet
+
+    def figure(self, step: int | None = None) -> Any:
+        """Draw the state after some steps.
+
+        Parameters
+        ----------
+        step : int, optional
+            From 0, where nothing is done yet, to len(steps), which it is unless given.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        step = self._checked(step)
+        return draw(self._scene.grids(step), self._sentence(step))
+
+    def save_png(self, path: str | os.PathLike, step: int | None = None) -> None:
+        """Save `figure(step)`.
+
+        Parameters
+        ----------
+        path : path of the PNG
+        step : int, optional
+        """
+        figure = self.figure(step)
+        with atomic_write(path) as file:
+            figure.savefig(file, format="png", dpi=150)
+
+    def save_gif(self, path: str | os.PathLike, seconds: float = 1.2) -> None:
+        """Save all steps as an animation that repeats.
+
+        Parameters
+        ----------
+        path : path of the GIF
+        seconds : float
+            How long each step is seen.
+        """
+        from PIL import Image
+
+        frames = []
+        for n in range(len(self.steps) + 1):
+            figure = self.figure(n)
+            figure.set_dpi(100)
+            figure.canvas.draw()
+            picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+            frames.append(picture.quantize(64, dither=Image.Dither.NONE))
+        shown = [round(1000 * seconds)] * len(self.steps) + [round(3000 * seconds)]
+        with atomic_write(path) as file:
+            frames[0].save(file, format="gif", save_all=True, append_images=frames[1:], duration=shown, loop=0)
+
+    def save_html(self, path: str | os.PathLike) -> None:
+        """Save a page that any browser shows, without a network.
+
+        Parameters
+        ----------
+        path : path of the HTML file
+        """
+        title = f"{self._scene.title}, step by step"
+        page = (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            '<meta name="color-scheme" content="light dark">\n'
+            f"<title>{title}</title>\n</head>\n"
+            f'<body style="margin: 24px">\n<h1 style="font: 600 20px system-ui, sans-serif">{title}</h1>\n'
+            f"{self._fragment('stepper')}</body>\n</html>\n"
+        )
+        with atomic_write(path) as file:
+            file.write(page.encode())
+
+    def _checked(self, step: int | None) -> int:
+        last = len(self.steps)
+        if step is None:
+            return last
+        if not hasattr(step, "__index__") or not 0 <= step <= last:
+            raise ValueError(f"step must be a whole number from 0 (nothing done yet) to {last}, got {step!r}")
+        return int(step)
+
+    def _sentence(self, n: int) -> str:
+        return self.steps[n - 1].sentence if n else f"0 of {len(self.steps)} steps"
+
+    def _fragment(self, name: str) -> str:
+        template = (files("minifcn.explain") / "stepper.html").read_text("utf-8")
+        data = json.dumps(self._data(), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        return template.replace("@ID@", name).replace("@FALLBACK@", self._fallback()).replace("@DATA@", data)
+
+    def _data(self) -> dict[str, Any]:
+        """Give all that the page shows; it computes nothing itself."""
+        frames = [self._scene.grids(n) for n in range(len(self.steps) + 1)]
+        first, output = frames[0], self._scene.output_index
+        origins = [self._scene.origin(o) for o in range(self.steps[-1].output.size)]
+        return {
+            "about": repr(self),
+            "hint": HINT,
+            "inputCells": first[0].cells.tolist(),
+            "output": output,
+            "outputCells": first[output].cells.tolist(),
+            "grids": [_static(grid) for grid in first],
+            "frames": [_frame(grids, first, self._sentence(n)) for n, grids in enumerate(frames)],
+            "origins": [{"pixels": pixels, "sentence": sentence} for pixels, sentence in origins],
+        }
+
+    def _fallback(self) -> str:
+        """Give the result as a plain table and the steps as a list, for where no script runs."""
+        rows = (
+            "<tr>" + "".join(f"<td>{number(value)}</td>" for value in row) + "</tr>" for row in self.steps[-1].output
+        )
+        items = "".join(f"<li>{html.escape(step.sentence)}</li>\n" for step in self.steps)
+        return f"<table>\n<caption>output y</caption>\n{''.join(rows)}\n</table>\n<ol>\n{items}</ol>"
+
+
+def _static(grid: Grid) -> dict[str, Any]:
+    outside = sorted(set(range(grid.numbers.size)) - set(grid.cells.tolist()))
+    return {
+        "title": grid.title,
+        "shape": grid.numbers.shape,
+        "first": grid.first,
+        "dashed": outside,
+        "axis": grid.output_axis,
+    }
+
+
+def _frame(grids: list[Grid], first: list[Grid], sentence: str) -> dict[str, Any]:
+    """Give what a step changes; texts that are those of the start are null."""
+    return {
+        "sentence": sentence,
+        "texts": [
+            None if grids is not first and grid.texts() == start.texts() else grid.texts()
+            for grid, start in zip(grids, first, strict=True)
+        ],
+        "active": [_lit(grid.active) for grid in grids],
+        "touched": [_lit(grid.touched) for grid in grids],
+    }
+
+
+def _lit(mask: np.ndarray | None) -> list[int]:
+    return [] if mask is None else np.flatnonzero(mask).tolist()
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))

@@ -1,0 +1,148 @@
+"""The stepper's page in a real browser: buttons, slider and keys lead to the sentence and the cells they should."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from minifcn.explain.stepper import Stepper
+
+BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on the PATH")
+
+# What a test does to the page, and after each deed what the page shows.
+DRIVER = """
+<script>
+const root = document.querySelectorAll(".minifcn-stepper")[%d], seen = [];
+const button = (label) => root.querySelector(`[aria-label="${label}"]`).click();
+const key = (name, target) => (target || root).dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true}));
+const pixel = (k) => root.querySelectorAll("[role=gridcell]")[k];
+const note = () => {
+  const grids = [...root.querySelectorAll(".grid")].map((grid) => {
+    const cells = [...grid.querySelectorAll(".cell")];
+    const lit = (name) => cells.flatMap((cell, k) => cell.classList.contains(name) ? k : []);
+    return {title: grid.getAttribute("aria-label"), texts: cells.map((cell) => cell.textContent), active: lit("active"),
+      touched: lit("touched"), reached: lit("reached"), dashed: lit("dashed")};
+  });
+  const text = (name) => root.querySelector(name).textContent;
+  seen.push({sentence: text(".sentence"), origin: text(".origin"), slider: root.querySelector("input").value, grids});
+};
+for (const deed of %s) { deed(); note(); }
+document.body.append(Object.assign(document.createElement("pre"), {id: "seen", textContent: JSON.stringify(seen)}));
+</script>
+"""
+
+STEPPER = Stepper([[1, 2], [3, 4]], np.arange(1, 10).reshape(3, 3), stride=2, padding=1)
+
+
+@pytest.fixture
+def watch(tmp_path):
+    """A function that shows steppers in the browser, does deeds to one of them, and tells what is seen after each."""
+
+    def watch(deeds, *steppers, driven=0):
+        fragments = "".join(stepper._repr_html_() for stepper in steppers or (STEPPER,))
+        page = tmp_path / "page.html"
+        driver = DRIVER % (driven, f"[{', '.join(f'() => {deed}' for deed in deeds)}]")
+        page.write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{fragments}{driver}', "utf-8")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        command = [BROWSER, *options, "--dump-dom", page.as_uri()]
+        dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60).stdout
+        seen = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
+        assert seen, f"the page's script stopped with an error: {dom[-2000:]}"
+        return json.loads(html.unescape(seen[1]))
+
+    return watch
+
+
+def test_each_step_shows_its_sentence_and_lights_its_cells(watch):
+    forward = 'button("one step forward")'
+    start, *after = watch(["0", *[forward] * 4])
+    assert start["sentence"] == "0 of 4 steps"
+    for n, (state, step) in enumerate(zip(after, STEPPER.steps, strict=True), 1):
+        assert state["sentence"] == step.sentence
+        assert state["slider"] == str(n)
+        for shown, grid in zip(state["grids"], STEPPER._scene.grids(n), strict=True):
+            assert shown["title"] == grid.title
+            assert shown["texts"] == grid.texts()
+            for name in ("active", "touched"):
+                mask = getattr(grid, name)
+                assert shown[name] == ([] if mask is None else np.flatnonzero(mask).tolist()), (n, grid.title, name)
+
+
+def test_the_column_of_the_step_is_lit_in_the_transposed_matrix(watch):
+    (state,) = watch(['{ for (const n of [1, 2, 3]) button("one step forward"); }'])
+    assert (
+        state["sentence"] == "stamp 3 of 4: x[1,0] = 3 times w, added at rows 1..3 and columns -1..1 = column 2 of Cᵀ"
+    )
+    x, *_, transpose = state["grids"]
+    assert x["active"] == [2]
+    assert transpose["title"] == "Cᵀ (9×4)"
+    assert transpose["active"] == [2 + 4 * row for row in range(9)]
+
+
+def test_the_cropped_border_is_dashed(watch):
+    (state,) = watch(["0"])
+    y = np.ones((5, 5), bool)
+    y[1:4, 1:4] = False
+    assert state["grids"][3]["dashed"] == np.flatnonzero(y).tolist()
+
+
+def test_keys_and_slider_lead_to_the_same_steps(watch):
+    slide = '{ const s = root.querySelector("input"); s.value = 2; s.dispatchEvent(new Event("input")); }'
+    deeds = ['key("ArrowRight")', 'key("ArrowRight")', 'key("ArrowLeft")', 'key("End")', 'key("ArrowRight")',
+             'key("Home")', 'key("ArrowLeft")', slide, 'button("one step back")']  # fmt: skip
+    assert [state["slider"] for state in watch(deeds)] == ["1", "2", "1", "4", "4", "0", "0", "2", "1"]
+
+
+def test_a_pixel_of_the_output_shows_what_it_is_made_of(watch):
+    centre = 12  # of the 5 x 5 cells with the border: y[1,1], which all four stamps reach
+    focused, moved, left = watch([f"pixel({centre}).focus()", f'key("ArrowLeft", pixel({centre}))',
+                                  "document.activeElement.blur()"])  # fmt: skip
+    assert focused["origin"] == "in the end y[1,1] = 1·9 + 2·7 + 3·3 + 4·1 = 36 = row 4 of Cᵀ times x"
+    x, _, _, y, matrix, transpose = (grid["reached"] for grid in focused["grids"])
+    assert x == [0, 1, 2, 3]
+    assert y == [centre]
+    assert matrix == [4 + 9 * row for row in range(4)]
+    assert transpose == [4 * 4 + column for column in range(4)]
+    assert moved["origin"] == "in the end y[1,0] = 1·8 + 3·2 = 14 = row 3 of Cᵀ times x"
+    assert moved["slider"] == "0"
+    assert left["origin"].startswith("Point at a pixel of y")
+    assert not any(grid["reached"] for grid in left["grids"])
+
+
+def test_the_pointer_does_what_the_focus_does(watch):
+    (state,) = watch(['pixel(12).dispatchEvent(new MouseEvent("mouseenter"))'])
+    assert state["grids"][0]["reached"] == [0, 1, 2, 3]
+
+
+def test_play_goes_on_to_the_end_and_then_begins_again(watch):
+    play = '[...root.querySelectorAll("button")].pop().click()'
+    by_hand = "{ window.setInterval = (tick) => { window.tick = tick; return 1; }; }"
+    states = watch([by_hand, play, *["tick()"] * 4, play, play, "tick()"])
+    assert [state["slider"] for state in states] == ["0", "1", "2", "3", "4", "4", "0", "0", "1"]
+
+
+def test_two_steppers_on_a_page_do_not_meet(watch):
+    forward = "document.querySelectorAll(\"[aria-label='one step forward']\")[1].click()"
+    for driven, slider in [(0, "0"), (1, "1")]:
+        (state,) = watch([forward], STEPPER, STEPPER, driven=driven)
+        assert state["slider"] == slider
+
+
+@pytest.mark.parametrize("kind", ["conv", "im2col", "max-pool"])
+def test_the_other_kinds_end_with_their_last_sentence(watch, kind):
+    stepper = Stepper(np.arange(16).reshape(4, 4), np.ones((3, 3)), stride=2, padding=1, kind=kind)
+    (state,) = watch(['key("End")'], stepper)
+    assert state["sentence"] == stepper.steps[-1].sentence
+    texts = [grid.texts() for grid in stepper._scene.grids(len(stepper.steps))]
+    assert [grid["texts"] for grid in state["grids"]] == texts
+
+
+def test_a_pixel_of_a_convolution_lights_its_window_without_the_padding(watch):
+    stepper = Stepper(np.arange(16).reshape(4, 4), np.ones((3, 3)), stride=2, padding=1, kind="conv")
+    (state,) = watch(["pixel(0).focus()"], stepper)
+    assert state["grids"][0]["reached"] == [7, 8, 13, 14]  # of 6 x 6 cells with the padding
