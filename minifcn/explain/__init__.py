@@ -3,6 +3,7 @@
 from minifcn.explain.alignment import AlignmentTable, alignment_table
 from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partition_of_unity
 from minifcn.explain.diagnosis import diagnose
+from minifcn.explain.graphs import Graph, graph
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
 from minifcn.explain.sizes import Coverage, TransposedSize, coverage, shared_output, solve_sizes
 from minifcn.explain.stepper import Stepper
@@ -24,6 +25,7 @@ __all__ = [
     "BilinearSteps",
     "Comparison",
     "Coverage",
+    "Graph",
     "Step",
     "Stepper",
     "TransposedSize",
@@ -39,6 +41,7 @@ __all__ = [
     "conv_steps",
     "coverage",
     "diagnose",
+    "graph",
     "hat",
     "im2col_matrix",
     "im2col_steps",

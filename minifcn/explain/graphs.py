@@ -1,0 +1,247 @@
+"""The graph that autograd has recorded, drawn: every tensor with its value and its gradient, in the order they come."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Tensor, backward_pass
+from minifcn.backend import array_module, to_host
+from minifcn.files import atomic_write
+
+LARGEST = 200  # tensors that can still be told apart
+BOX, GAP = (152, 62), (40, 22)  # width and height, in pixels
+
+
+@dataclass
+class Node:
+    """A tensor in the picture.
+
+    name : the one given to it, or its operation
+    inputs : places of the tensors it was computed from
+    value, gradient : as text; the gradient of the sum of the outputs, "" where none is needed
+    forward, backward : step at which each is known
+    level, row : column and place in it, from the left and from the top
+    """
+
+    name: str
+    inputs: list[int]
+    value: str
+    gradient: str = ""
+    forward: int = 0
+    backward: int = 0
+    level: int = 0
+    row: float = 0.0
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Left upper corner of its box."""
+        return self.level * (BOX[0] + GAP[0]) + 10, self.row * (BOX[1] + GAP[1]) + 10
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A recorded computation, forward and backward; a notebook shows it step by step.
+
+    nodes : tensors in the order in which they were made
+    sentences : what each step does
+    """
+
+    nodes: list[Node]
+    sentences: list[str]
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes)} tensors, {len(self.sentences)} steps)"
+
+    def svg(self) -> str:
+        """Draw all tensors with their values and gradients."""
+        width = max(node.corner[0] for node in self.nodes) + BOX[0] + 10
+        height = max(node.corner[1] for node in self.nodes) + BOX[1] + 10
+        lines = [line for node in self.nodes for line in _arrows(node, self.nodes)]
+        boxes = [line for node in self.nodes for line in _box(node)]
+        return "\n".join(
+            [
+                f'<svg class="minifcn-graph" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+                f'width="{width:g}" role="img" aria-label="{html.escape(repr(self))}">',
+                f"<style>{(files('minifcn.explain') / 'graph.css').read_text('utf-8')}</style>",
+                *lines,
+                *boxes,
+                "</svg>",
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        template = (files("minifcn.explain") / "graph.html").read_text("utf-8")
+        items = "\n".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.sentences)
+        sentences = json.dumps(self.sentences, ensure_ascii=False).replace("<", "\\u003c")
+        page = template.replace("@ID@", f"minifcn-{uuid.uuid4().hex[:12]}").replace("@SVG@", self.svg())
+        return page.replace("@LIST@", items).replace("@SENTENCES@", sentences)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Save the drawing (.svg), or a page to step through (.html).
+
+        Parameters
+        ----------
+        path : path of the file
+        """
+        suffix = Path(path).suffix
+        if suffix not in (".svg", ".html"):
+            raise ValueError(f"save: path must end in .svg or .html, got {os.fspath(path)!r}")
+        head = (
+            '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="color-scheme" content="light dark">'
+        )
+        page = f"{head}\n<title>{html.escape(repr(self))}</title>\n{self._repr_html_()}\n</html>\n"
+        with atomic_write(path) as file:
+            file.write((self.svg() if suffix == ".svg" else page).encode())
+
+
+def graph(output: Tensor, **names: Tensor) -> Graph:
+    """Draw how a tensor was computed, and how its gradient flows back.
+
+    Nothing is changed: no `.grad`, and the graph can still be used.
+
+    Parameters
+    ----------
+    output : Tensor
+        With a graph, so computed from a Tensor that requires a gradient, and not used by `backward` yet.
+    **names : Tensor
+        Names for tensors in the picture.
+
+    Returns
+    -------
+    Graph
+        A notebook shows it; `save` writes it, and str() tells it in words.
+
+    Raises
+    ------
+    ValueError
+        If the output has no graph, or one too large to be drawn.
+
+    Examples
+    --------
+    >>> a, b = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    >>> print(graph(a * b + a, a=a, b=b))
+    forward: multiply(a, b) = 6
+    forward: add(multiply, a) = 8
+    backward: of add, the output, the gradient is 1
+    backward: of multiply it is 1
+    backward: of b it is 2
+    backward: of a it is 4
+    """
+    if output._backward is None:
+        raise ValueError(
+            "graph: output has no graph; compute it from a Tensor with requires_grad=True, outside no_grad"
+        )
+    tensors = _behind(output)
+    if len(tensors) > LARGEST:
+        raise ValueError(f"graph: {len(tensors)} tensors are too many to be drawn; take a smaller network, or a part")
+    place = {tensor._number: i for i, tensor in enumerate(tensors)}
+    called = {tensor._number: name for name, tensor in names.items()}
+    nodes: list[Node] = []
+    sentences: list[str] = []
+    for tensor in tensors:
+        inputs = [place[x._number] for x in tensor._inputs]
+        node = Node(called.get(tensor._number) or _operation(tensor), inputs, written(tensor.data))
+        if tensor._backward is not None:
+            arguments = ", ".join(nodes[i].name for i in inputs)
+            result = f"{node.name} = {_operation(tensor)}" if tensor._number in called else node.name
+            sentences.append(f"forward: {result}({arguments}) = {node.value}")
+            node.forward = len(sentences)
+        nodes.append(node)
+    ones = Tensor(array_module(output.data).ones_like(output.data))
+    for tensor, gradient in backward_pass([output], [ones], create_graph=True):  # which keeps the graph
+        node = nodes[place[tensor._number]]
+        node.gradient = written(gradient.data)
+        verb = ", the output, the gradient is" if tensor is output else " it is"
+        sentences.append(f"backward: of {node.name}{verb} {node.gradient}")
+        node.backward = len(sentences)
+    _lay_out(nodes)
+    return Graph(nodes, sentences)
+
+
+def written(array: Any) -> str:
+    """Write up to three numbers out, and of more the shape.
+
+    >>> written(np.array([0.5, 2.0])), written(np.ones((2, 3)))
+    ('0.5, 2', '2x3 array')
+    """
+    values = to_host(array)
+    if values.size > 3:
+        return "x".join(map(str, values.shape)) + " array"
+    return ", ".join(f"{value:.4g}" for value in np.ravel(values).tolist())
+
+
+def _behind(output: Tensor) -> list[Tensor]:
+    """List the output and all that it was computed from, in the order in which they were made."""
+    found: dict[int, Tensor] = {}
+    waiting = [output]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor._number not in found:
+            found[tensor._number] = tensor
+            waiting += tensor._inputs
+    return [found[number] for number in sorted(found)]
+
+
+def _operation(tensor: Tensor) -> str:
+    if tensor._backward is None:
+        return "leaf" if tensor.requires_grad else "constant"
+    return tensor._backward.__qualname__.partition(".")[0]
+
+
+def _lay_out(nodes: list[Node]) -> None:
+    """Put each operation right of its inputs, each leaf left of its first use, and inputs near those who use them."""
+    for node in nodes:
+        node.level = 1 + max((nodes[i].level for i in node.inputs), default=-1)
+    for i, leaf in enumerate(nodes):
+        if not leaf.inputs:
+            leaf.level = min(node.level for node in nodes if i in node.inputs) - 1
+    columns = [[node for node in nodes if node.level == level] for level in range(1 + max(n.level for n in nodes))]
+    tallest = max(map(len, columns))
+    for column in columns:
+        for node in column:
+            rows = [nodes[i].row for i in node.inputs]
+            node.row = sum(rows) / len(rows) if rows else float("inf")  # leaves below
+        for i, node in enumerate(sorted(column, key=lambda node: node.row)):
+            node.row = i + (tallest - len(column)) / 2
+
+
+def _arrows(node: Node, nodes: list[Node]) -> list[str]:
+    lines = []
+    for i in node.inputs:
+        (x0, y0), (x1, y1) = nodes[i].corner, node.corner
+        x0, y0, y1 = x0 + BOX[0], y0 + BOX[1] / 2, y1 + BOX[1] / 2
+        bend = max(GAP[0] / 2, (x1 - x0) / 2)
+        lines.append(
+            f'<path class="arrow" d="M{x0:g} {y0:g} C{x0 + bend:g} {y0:g} {x1 - bend:g} {y1:g} {x1:g} {y1:g}"/>'
+        )
+        lines.append(f'<path class="head" d="M{x1:g} {y1:g} l-7 -4 v8 z"/>')
+    return lines
+
+
+def _box(node: Node) -> list[str]:
+    (x, y), middle = node.corner, node.corner[0] + BOX[0] / 2
+    kind = "operation" if node.inputs else "leaf" if node.gradient else "constant"
+    lines = [
+        f'<rect class="{kind}" data-forward="{node.forward}" data-backward="{node.backward}" x="{x:g}" y="{y:g}" '
+        f'width="{BOX[0]}" height="{BOX[1]}" rx="6"/>',
+        f'<text class="name" x="{middle:g}" y="{y + 18:g}">{html.escape(node.name)}</text>',
+        f'<text data-step="{node.forward}" x="{middle:g}" y="{y + 36:g}">{node.value}</text>',
+    ]
+    if node.gradient:
+        lines.append(
+            f'<text class="gradient" data-step="{node.backward}" x="{middle:g}" y="{y + 53:g}">'
+            f"gradient {node.gradient}</text>"
+        )
+    return lines
