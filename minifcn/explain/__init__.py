@@ -5,6 +5,7 @@ from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partiti
 from minifcn.explain.diagnosis import diagnose
 from minifcn.explain.graphs import Graph, graph
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
+from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
 from minifcn.explain.sizes import Coverage, TransposedSize, coverage, shared_output, solve_sizes
 from minifcn.explain.stepper import Stepper
 from minifcn.explain.steps import Step, conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
@@ -26,6 +27,7 @@ __all__ = [
     "Comparison",
     "Coverage",
     "Graph",
+    "ReceptiveField",
     "Step",
     "Stepper",
     "TransposedSize",
@@ -41,6 +43,7 @@ __all__ = [
     "conv_steps",
     "coverage",
     "diagnose",
+    "draw_receptive_fields",
     "graph",
     "hat",
     "im2col_matrix",
@@ -48,6 +51,7 @@ __all__ = [
     "max_pool_steps",
     "partition_of_unity",
     "pixel_names",
+    "receptive_fields",
     "shared_output",
     "show_matrix",
     "solve_sizes",

@@ -1,0 +1,139 @@
+"""What a pixel of a map sees of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from minifcn.compute.window import Pair
+from minifcn.models.summary import rows
+from minifcn.nn import Module
+
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#F0E442")  # Okabe and Ito's
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """A square of the image that one pixel of a layer's output depends on; parts of it may lie outside the image.
+
+    layer : name
+    pixel : (row, column) of the layer's output
+    top, left : first row and column of the image
+    side : rows and columns
+    """
+
+    layer: str
+    pixel: Pair
+    top: int
+    left: int
+    side: int
+
+    def __str__(self) -> str:
+        (i, j), end = self.pixel, self.side - 1
+        return (
+            f"{self.layer}[{i}, {j}] sees {self.side}x{self.side} pixels: rows {self.top} to {self.top + end}, "
+            f"columns {self.left} to {self.left + end}"
+        )
+
+
+def receptive_fields(model: Module, size: Pair, pixel: Pair | None = None) -> list[ReceptiveField]:
+    """List for every layer what its output nearest to a pixel of the image sees.
+
+    Parameters
+    ----------
+    model : Module
+    size : (H, W) of the image
+    pixel : (row, column), optional
+        Of the image; its middle unless given.
+
+    Returns
+    -------
+    list of ReceptiveField
+        In the order of the layers, up to the first one that upsamples.
+
+    Examples
+    --------
+    >>> from minifcn import models
+    >>> print(*receptive_fields(models.FCN32s(2, width=1 / 64), (224, 224))[:4], sep="\\n")
+    conv1_1[112, 112] sees 3x3 pixels: rows 111 to 113, columns 111 to 113
+    conv1_2[112, 112] sees 5x5 pixels: rows 110 to 114, columns 110 to 114
+    pool1[56, 56] sees 6x6 pixels: rows 110 to 115, columns 110 to 115
+    conv2_1[56, 56] sees 10x10 pixels: rows 108 to 117, columns 108 to 117
+    """
+    place = (size[0] // 2, size[1] // 2) if pixel is None else pixel
+    if not all(0 <= at < length for at, length in zip(place, size, strict=True)):
+        raise ValueError(f"receptive_fields: pixel {place} is not on an image of {size[0]}x{size[1]}")
+    found: list[ReceptiveField] = []
+    for row in rows(model, size):
+        side, moved = row.behind.receptive_field, row.behind.coordinates
+        if moved.scale > row.before.coordinates.scale:
+            break
+        nearest, firsts = [], []
+        for u, length in zip(place, row.behind.shape[2:], strict=True):
+            j = min(max(0, _rounded(moved.scale * u + moved.shift)), length - 1)
+            centre = (j - moved.shift) / moved.scale
+            nearest.append(j)
+            firsts.append(int(centre - Fraction(side - 1, 2)))
+        found.append(ReceptiveField(row.name, (nearest[0], nearest[1]), firsts[0], firsts[1], side))
+    return found
+
+
+def draw_receptive_fields(
+    image: np.ndarray, model: Module, layers: Sequence[str] = ("pool3", "pool4", "pool5"), pixel: Pair | None = None
+) -> Any:
+    """Draw on an image what single outputs of some layers see.
+
+    Parameters
+    ----------
+    image : array (H, W, 3) of uint8
+    model : Module
+    layers : sequence of str
+        At most six.
+    pixel : (row, column), optional
+        Of the image, which the outputs are nearest to; its middle unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Grey is outside the image, where padding is seen.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    height, width = image.shape[:2]
+    fields = {field.layer: field for field in receptive_fields(model, (height, width), pixel)}
+    unknown = [name for name in layers if name not in fields]
+    if unknown or len(layers) > len(COLOURS):
+        raise ValueError(
+            f"draw_receptive_fields: layers must be at most {len(COLOURS)} of {', '.join(fields)}, got {list(layers)}"
+        )
+    chosen = [fields[name] for name in layers]
+    figure = Figure(figsize=(6.5, 6.5), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.imshow(image)
+    axes.set_facecolor("0.85")
+    for field, colour in zip(chosen, COLOURS, strict=False):
+        corner, side = (field.left - 0.5, field.top - 0.5), field.side
+        axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor="black", linewidth=4.5))
+        label = f"{field.layer}: {side}x{side}"
+        axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=2.5, label=label))
+    first = [min([0, *starts]) - 2 for starts in ([f.left for f in chosen], [f.top for f in chosen])]
+    right = max([width, *(f.left + f.side for f in chosen)]) + 2
+    bottom = max([height, *(f.top + f.side for f in chosen)]) + 2
+    axes.set_xlim(first[0], right)
+    axes.set_ylim(bottom, first[1])
+    axes.set_xlabel("column", fontsize=12)
+    axes.set_ylabel("row", fontsize=12)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=12)
+    return figure
+
+
+def _rounded(position: Fraction) -> int:
+    """Nearest whole number; a half goes down."""
+    return -int((Fraction(1, 2) - position) // 1)

@@ -1,0 +1,79 @@
+"""What a pixel of a map sees: as the gradient of that pixel says."""
+
+import numpy as np
+import pytest
+
+from minifcn import Tensor, grad, models, nn
+from minifcn.data import Shapes
+from minifcn.explain import draw_receptive_fields, receptive_fields
+
+SIZE = (40, 48)
+
+
+class Trunk(nn.Module):
+    """Layers whose outputs are kept by name."""
+
+    def __init__(self, rng):
+        self.conv1 = nn.Conv2d(1, 2, 3, padding=1, rng=rng)
+        self.pool1 = nn.MaxPool2d(2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(2, 2, 5, stride=2, padding=1, rng=rng)
+        self.conv3 = nn.Conv2d(2, 1, 3, dilation=2, rng=rng)
+
+    def forward(self, x):
+        for name in ("conv1", "pool1", "conv2", "conv3"):
+            x = getattr(self, name)(x)
+        return x
+
+
+@pytest.mark.parametrize("pixel", [None, (0, 0), (39, 47), (17, 30)])
+def test_pixels_outside_the_field_have_no_gradient_and_corners_of_it_can_have_one(pixel, rng):
+    """A maximum hides pixels, so several images are asked."""
+    model, seen = Trunk(rng), np.zeros(SIZE, bool)
+    field = receptive_fields(model, SIZE, pixel)[-1]
+    for _ in range(40):
+        x = Tensor(rng.normal(size=(1, 1, *SIZE)), requires_grad=True)
+        y = model.astype("float64")(x)
+        seed = np.zeros(y.shape)
+        seed[0, 0, field.pixel[0], field.pixel[1]] = 1
+        (gx,) = grad(y, x, Tensor(seed))
+        seen |= gx.data[0, 0] != 0
+    rows, columns = np.nonzero(seen)
+    expected = [
+        (max(0, first), min(length, first + field.side) - 1)
+        for first, length in zip((field.top, field.left), SIZE, strict=True)
+    ]
+    assert [(rows.min(), rows.max()), (columns.min(), columns.max())] == expected
+
+
+def test_the_sizes_are_those_of_every_lecture():
+    sides = {field.layer: field.side for field in receptive_fields(models.FCN8s(2, width=1 / 64), (500, 500))}
+    assert {name: sides[f"pool{name}"] for name in range(1, 6)} == {1: 6, 2: 16, 3: 44, 4: 100, 5: 212}
+
+
+def test_upsampling_ends_the_list():
+    fields = receptive_fields(models.FCN8s(2, width=1 / 64), (64, 64))
+    assert fields[-1].layer == "score_fr"
+
+
+def test_a_field_may_reach_beyond_the_image():
+    field = receptive_fields(models.FCN32s(2, variant="paper", width=1 / 64), (64, 64), (0, 0))[0]
+    assert str(field) == "conv1_1[99, 99] sees 3x3 pixels: rows -1 to 1, columns -1 to 1"
+
+
+def test_the_drawing_shows_a_square_for_each_layer():
+    image = Shapes(1, size=(96, 128))[0].image
+    figure = draw_receptive_fields(image, models.FCN8s(2, width=1 / 64), ["pool2", "pool3", "pool4"])
+    (axes,) = figure.axes
+    assert [patch.get_label() for patch in axes.patches[1::2]] == ["pool2: 16x16", "pool3: 44x44", "pool4: 100x100"]
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("layers", [["pool6"], ["conv1_1"] * 7])
+def test_layers_that_do_not_exist_are_refused_with_those_that_do(layers):
+    with pytest.raises(ValueError, match="layers must be at most 6 of conv1_1, conv1_2"):
+        draw_receptive_fields(np.zeros((64, 64, 3), "uint8"), models.FCN8s(2, width=1 / 64), layers)
+
+
+def test_a_pixel_outside_the_image():
+    with pytest.raises(ValueError, match=r"pixel \(64, 0\) is not on an image of 64x64"):
+        receptive_fields(models.FCN8s(2, width=1 / 64), (64, 64), (64, 0))
