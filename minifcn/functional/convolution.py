@@ -183,7 +183,8 @@ def conv_transpose2d(
         Rows and columns P that are *cropped* from each side of the result.
     output_padding : int or (rows, columns), less than stride or dilation
         Rows and columns kept at the end although they belong to no complete step: it chooses among the S sizes that
-        the convolution maps to the size of x. No zeros are added.
+        the convolution maps to the size of x. They are cropped less, not padded; beyond P they are zeros that no
+        window reaches.
     groups, dilation : as in `conv2d`
 
     Returns

@@ -29,10 +29,10 @@ def explain(rows: list[Row], point: Point, gradients: list[np.ndarray]) -> None:
 def explain_shape(point: Point, i: int, gradient: np.ndarray) -> str:
     """Say that the gradient of input i has the wrong shape, and what was forgotten if its numbers tell."""
     names, inputs = point.pair.names, point.pair.inputs
-    fitting = [j for j, x in enumerate(inputs) if x.shape == gradient.shape and x.size <= _LARGEST_INPUT]
-    hint = _swapped(gradient, {names[j]: numeric_gradient(point, j) for j in fitting})
-    if not hint and inputs[i].size <= _LARGEST_INPUT:
-        hint = guess_shape(gradient, numeric_gradient(point, i))
+    hint = guess_shape(gradient, numeric_gradient(point, i)) if inputs[i].size <= _LARGEST_INPUT else ""
+    if not hint:
+        fitting = [j for j, x in enumerate(inputs) if x.shape == gradient.shape and x.size <= _LARGEST_INPUT]
+        hint = _swapped(gradient, {names[j]: numeric_gradient(point, j) for j in fitting})
     what = f"the gradient of {names[i]} has shape {gradient.shape}, the input {inputs[i].shape}"
     return f"{what}; {hint}" if hint else what
 

@@ -172,6 +172,11 @@ class TestMoreCauses:
     def test_of_a_wrong_shape(self, forward, backward, x, words):
         assert words in check(forward, backward, x).message
 
+    def test_a_sum_that_is_missing_is_not_taken_for_the_gradient_of_the_other_input(self):
+        message = check(lambda x, b: x + b, lambda gy, x, b: (gy, gy), X, np.ones(4)).message
+        assert "sum it over axis 0" in message
+        assert "wrong order" not in message
+
     def test_nothing_is_claimed_of_a_shape_that_holds_no_right_numbers(self):
         report = check(square, lambda gy, x: (gy[None],), X)
         assert report.message.endswith("has shape (1, 3, 4), the input (3, 4)")
