@@ -15,6 +15,7 @@ from minifcn import models
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import array_module, cuda_problem, to_device, to_host, use_device, wait_for
 from minifcn.compute.algorithm import algorithm
+from minifcn.compute.threads import WORTH_SHARING, share
 from minifcn.models.summary import aligned, rows
 from minifcn.nn import Conv2d, ConvTranspose2d
 
@@ -118,7 +119,10 @@ def _measure(model: models.FCN, image: np.ndarray, device: str, repeats: int) ->
         forward = median(lambda: model(x))
         scores = to_host(model(x).data)
     upload = median(lambda: to_device(image, device))
-    return DeviceTimes(device, upload, forward, median(lambda: [product() for product in products]), scores)
+    work = WORTH_SHARING if device == "cpu" else 0  # on a CPU the products share its cores, as those of the layers do
+    return DeviceTimes(
+        device, upload, forward, median(lambda: share(lambda product: product(), products, work)), scores
+    )
 
 
 def _products(model: models.FCN, size: tuple[int, int], xp) -> list[Callable[[], object]]:
@@ -130,5 +134,7 @@ def _products(model: models.FCN, size: tuple[int, int], xp) -> list[Callable[[],
             pixels = math.prod((row.before if transposed else row.behind).shape[2:])
             inner, columns = (len(weight), weight.size // len(weight))[:: 1 if transposed else -1]
             a, b = (xp.ones(shape, "float32") for shape in ((min(pixels, PRODUCT_ROWS), inner), (inner, columns)))
-            products += [functools.partial(xp.matmul, a, b)] * -(-pixels // PRODUCT_ROWS)
+            full, rest = divmod(pixels, PRODUCT_ROWS)
+            products += [functools.partial(xp.matmul, a, b)] * full
+            products += [functools.partial(xp.matmul, a[:rest], b)] if rest else []
     return products
