@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 DEMO_FLAGS ?= --width 0.125 --batch-size 4 --epochs 4 --lr 0.004 --schedule poly --dropout 0 --overwrite
 PYTEST_FLAGS ?=
 
-.PHONY: help demo test oracle lint bench-gpu clean
+.PHONY: help demo test notebooks oracle lint bench-gpu clean
 
 help:
 	@echo "make demo       train a small FCN on generated images, on the CPU; results go to runs/demo"
 	@echo "make test       run all tests and the examples in the documentation of the functions"
+	@echo "make notebooks  run every notebook in Jupyter (installs it, about 300 MB)"
 	@echo "make oracle     compare with PyTorch, live (installs it, about 200 MB)"
 	@echo "make lint       check style, types and who imports whom"
 	@echo "make bench-gpu  time FCN-8s on the first GPU, beside PyTorch; both must be installed in .venv with CUDA"
@@ -23,6 +24,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+notebooks: $(VENV)/installed-dev $(VENV)/installed-notebooks
+	$(BIN)/python notebooks/build.py --check
+	$(BIN)/python -m pytest --nbmake -c /dev/null --rootdir notebooks -p no:cacheprovider notebooks
 
 oracle: $(VENV)/installed-dev $(VENV)/installed-oracle
 	$(BIN)/python -c "import torch"

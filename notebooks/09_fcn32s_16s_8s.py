@@ -1,0 +1,395 @@
+# %% [markdown]
+# # 9. FCN-32s, FCN-16s and FCN-8s
+#
+# The paper has three networks. They share one trunk and differ in how they come back to the size of the image: in one
+# step of 32, or in several steps with *skips* that add finer scores on the way. Afterwards you can follow the size of
+# every map, write the forward pass of FCN-16s by hand, say what the skips cost, and see in a small experiment what they
+# bring.
+#
+# You need convolution and pooling, the transposed convolution (notebook 5) and bilinear upsampling.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+import minifcn as mf
+import minifcn.functional as F
+from minifcn import data, metrics, models, optim
+
+plt.rcParams.update({"font.size": 10, "figure.constrained_layout.use": True})
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+
+# %% [markdown]
+# ## One trunk, three heads
+#
+# The trunk is VGG16: five stages of 3x3 convolutions, each with a pool at the end that halves the size, and then fc6
+# and fc7, which once were fully connected layers and are convolutions here. `width=1/16` gives every layer a sixteenth
+# of its channels, so that the networks run quickly. There are 3 classes.
+
+# %%
+CLASSES = 3
+net32 = models.FCN32s(CLASSES, width=1 / 16)
+net16 = models.FCN16s(CLASSES, width=1 / 16)
+net8 = models.FCN8s(CLASSES, width=1 / 16)
+
+
+def layer_names(net):
+    return {name for name, _ in net.named_modules() if name}
+
+
+shared = layer_names(net32) & layer_names(net16) & layer_names(net8)
+for net in (net32, net16, net8):
+    print(type(net).__name__, "has of its own:", sorted(layer_names(net) - shared))
+
+assert {"conv1_1", "pool5", "fc6", "fc7", "score_fr"} <= shared
+assert layer_names(net32) - shared == {"upscore"}
+assert layer_names(net16) - shared == {"upscore2", "score_pool4", "upscore16"}
+assert layer_names(net8) - shared == {"upscore2", "score_pool4", "upscore_pool4", "score_pool3", "upscore8"}
+
+# %% [markdown]
+# All three end the trunk with score_fr, a 1x1 convolution that makes one score per class out of the features of fc7.
+# What follows is all that distinguishes them: `score_...` makes scores of a finer map, `upscore...` upsamples scores.
+#
+# ## Following the size
+#
+# `models.summary` runs a network on sizes instead of numbers.
+#
+# **Predict** before you run the next cell: for an image of 64x96 pixels, how large are pool3, pool4 and pool5?
+
+# %%
+size = 64, 96
+shape = {row.name: row.behind.shape[1:] for row in models.summary.rows(net8, size)}
+for name in ("pool1", "pool2", "pool3", "pool4", "pool5", "fc7", "score_fr"):
+    print(f"{name:9} {shape[name]}   (channels, rows, columns)")
+
+assert shape["pool3"][1:] == (64 // 8, 96 // 8)
+assert shape["pool4"][1:] == (64 // 16, 96 // 16)
+assert shape["pool5"][1:] == shape["score_fr"][1:] == (64 // 32, 96 // 32)
+assert shape["score_fr"][0] == CLASSES
+
+# %% [markdown]
+# After five pools 2x3 pixels are left. The **stride** of this map is 32: neighbours are 32 pixels of the image apart.
+# The stride of pool4 is 16, that of pool3 is 8. Here are the numbers in the names: the last upsampling of FCN-32s is by
+# 32, that of FCN-8s by 8.
+#
+# **Predict**: FCN-32s gives $3 \cdot 64 \cdot 96$ scores. From how many numbers does it compute them?
+
+# %%
+for net, last in ((net32, "upscore"), (net16, "upscore16"), (net8, "upscore8")):
+    row = next(row for row in models.summary.rows(net, size) if row.name == last)
+    print(f"{type(net).__name__:7} {row.before.shape[1:]} -> {row.behind.shape[1:]}")
+    assert row.behind.shape[1:] == (CLASSES, *size)
+    assert np.prod(row.before.shape[1:]) == CLASSES * np.prod(size) // row.layer.window.stride[0] ** 2
+
+# %% [markdown]
+# FCN-32s has 6 scores per class, FCN-16s has 24 and FCN-8s has 96. A boundary between two objects needs more than 6
+# numbers: this is why FCN-32s cannot draw it.
+#
+# The whole table, if you want to see the channels, the cost and the receptive fields as well:
+
+# %%
+print(models.summary.table(net8, size))
+
+# %% [markdown]
+# ## A skip by hand
+#
+# A skip takes a finer map of the trunk (pool4), makes scores of it with a 1x1 convolution, and adds them to the coarse
+# scores, upsampled to the same size. The idea of the paper: coarse scores see a large part of the image and can tell
+# *what* there is, fine ones can tell *where* it is.
+#
+# To see it with numbers, we fill the score layers with random weights (why they need it comes below) and write the
+# forward pass of FCN-16s in five lines. The image has 70x90 pixels, not a multiple of 32.
+#
+# **Predict**: pools round up here. How many rows do pool4 and the upsampled coarse scores have? Do they agree?
+
+# %%
+rng = np.random.default_rng(0)
+for layer in (net16.score_fr, net16.score_pool4):
+    layer.weight.data = rng.normal(0, 1, layer.weight.shape).astype("float32")
+net16.eval()  # no dropout
+
+x = mf.Tensor(rng.normal(0, 1, (1, 3, 70, 90)).astype("float32"))
+_, pool4, fc7 = net16.features(x)  # pool3, pool4, fc7
+coarse = net16.upscore2(net16.score_fr(fc7))
+fine = net16.score_pool4(pool4)
+print("coarse scores, upsampled by 2:", coarse.shape)
+print("scores of pool4:              ", fine.shape)
+assert coarse.shape == (1, CLASSES, 6, 6)
+assert fine.shape == (1, CLASSES, 5, 6)
+
+# %% [markdown]
+# The image has 70 rows. pool4 has $\lceil 70/16 \rceil = 5$ rows and score_fr has $\lceil 70/32 \rceil = 3$, upsampled
+# 6. One row is too many, and it is the last one. So the coarse map is **cropped** before the two are added: this is
+# "fuse". The sum is upsampled by 16 and cropped to the image.
+
+# %%
+fused = F.crop(coarse, (0, 0), fine.shape[2:]) + fine
+upsampled = net16.upscore16(fused)
+score = F.crop(upsampled, (0, 0), x.shape[2:])
+print("fused", fused.shape, "-> upsampled", upsampled.shape, "-> cropped", score.shape)
+
+assert upsampled.shape[2:] == (80, 96)
+np.testing.assert_array_equal(score.data, net16(x).data)
+
+# %% [markdown]
+# The same numbers as `net16(x)`, to the last bit. Both crops start at $(0, 0)$, because in minifcn's default variant
+# every map lies exactly over the image. In the paper's variant they start at 5 and 27; notebook 10 derives these.
+#
+# FCN-8s does it once more: `fused` is upsampled by 2 only, gets scores of pool3, and is upsampled by 8.
+
+# %% [markdown]
+# ## Zero at first
+#
+# In a new network the weights of all score layers are zero. **Predict**: what are the scores of the new `net8` for any
+# image, and what is the loss (softmax cross-entropy) with 3 classes?
+
+# %%
+labels = rng.integers(0, CLASSES, (1, 70, 90))
+score = net8.eval()(x)
+loss = F.softmax_cross_entropy(score, labels)
+print("scores between", score.data.min(), "and", score.data.max(), "  loss:", round(loss.item(), 4))
+assert not score.data.any()
+np.testing.assert_allclose(loss.item(), np.log(CLASSES), rtol=1e-6)
+
+# %% [markdown]
+# All scores are 0, each class has probability 1/3 at each pixel, and the loss is $\ln 3$. A training that starts at
+# another value has a mistake before its first step.
+#
+# Can a layer of zeros learn at all? **Predict**: which of conv1_1, fc7, score_fr and score_pool3 get a gradient other
+# than 0 in the first step?
+
+# %%
+loss.backward()
+for name in ("conv1_1", "fc7", "score_fr", "score_pool4", "score_pool3"):
+    gradient = getattr(net8, name).weight.grad
+    print(f"{name:12} largest gradient {0.0 if gradient is None else abs(gradient.data).max():.2g}")
+
+assert not net8.conv1_1.weight.grad.data.any()
+assert not net8.fc7.weight.grad.data.any()
+for layer in (net8.score_fr, net8.score_pool4, net8.score_pool3):
+    assert layer.weight.grad.data.any()
+
+# %% [markdown]
+# The score layers get one: the gradient of a weight is made of the layer's *input*, which is not zero. What lies below
+# gets none in this first step, because it comes back *through* the weights, and they are 0. From the second step on
+# everything learns.
+#
+# Zeros have a second use. The paper trains FCN-32s first, then starts FCN-16s from its weights, then FCN-8s from those.
+# A new skip gives 0 and adds nothing, so FCN-16s starts where FCN-32s has stopped. Let us check that.
+
+# %%
+net32.score_fr.weight.data = rng.normal(0, 1, net32.score_fr.weight.shape).astype("float32")  # as if it were trained
+old = {name: value for name, value in net32.state_dict().items() if not name.startswith("upscore")}
+for net in (net16, net8):
+    net.load_state_dict(old, strict=False)
+net16.score_pool4.weight.data[...] = 0  # as it was before we filled it
+
+net32.eval()
+before = net32(x).data
+for net in (net16, net8):
+    same = (before.argmax(axis=1) == net(x).data.argmax(axis=1)).mean()
+    print(f"{type(net).__name__}: {same:.1%} of the pixels have the class that FCN-32s gives them")
+    assert same > 0.9
+
+# %% [markdown]
+# Almost all pixels keep their class. Not all, because upsampling by 2 and then by 16 is not quite upsampling by 32: it
+# cuts off the tip of the tent that a single pixel is turned into.
+
+# %%
+pixel = np.zeros((1, CLASSES, 3, 3), "float32")
+pixel[0, 0, 1, 1] = 1
+once = net32.upscore(mf.Tensor(pixel)).data[0, 0]
+twice = net16.upscore16(net16.upscore2(mf.Tensor(pixel))).data[0, 0]
+print(f"tip of the tent: {once.max():.2f} in one step, {twice.max():.2f} in two steps")
+assert once.shape == twice.shape
+assert twice.max() < once.max()
+np.testing.assert_allclose(twice.sum(), once.sum(), rtol=1e-5)
+
+# %% [markdown]
+# ## What a skip costs
+#
+# A score layer on a map of $c$ channels has $c$ weights and one bias for each class. At full width pool4 has 512
+# channels and pool3 has 256. **Predict**: how many parameters does FCN-8s have more than FCN-32s for 21 classes, if the
+# upsampling is fixed, as in the paper's variant? How much is that of 134 million?
+
+
+# %%
+def learned_parameters(skips, classes, width=1.0):
+    """Parameters of the trunk and of the score layers; `skips` are the maps with a score layer of their own."""
+    channels, total, scored = 3, 0, {}
+    for stage, (full, convolutions) in enumerate(models.vgg16.STAGES, start=1):
+        for _ in range(convolutions):
+            total += 3 * 3 * channels * round(full * width) + round(full * width)
+            channels = round(full * width)
+        scored[f"pool{stage}"] = channels
+    scored["fc7"] = round(4096 * width)
+    total += 7 * 7 * channels * scored["fc7"] + scored["fc7"]  # fc6
+    total += scored["fc7"] ** 2 + scored["fc7"]  # fc7
+    return total + sum((scored[name] + 1) * classes for name in ("fc7", *skips))
+
+
+networks = {models.FCN32s: (), models.FCN16s: ("pool4",), models.FCN8s: ("pool4", "pool3")}
+for network, skips in networks.items():
+    narrow = network(21, variant="paper", width=1 / 16)
+    assert learned_parameters(skips, 21, 1 / 16) == models.summary.count_parameters(narrow)[0]
+    print(f"{network.__name__:7} {learned_parameters(skips, 21):,}")
+
+assert learned_parameters((), 21) == 134_346_581
+assert learned_parameters(("pool4",), 21) - learned_parameters((), 21) == 513 * 21
+more = learned_parameters(("pool4", "pool3"), 21) - learned_parameters((), 21)
+print(f"FCN-8s has {more:,} more than FCN-32s: {more / 134_346_581:.3%}")
+assert more == 513 * 21 + 257 * 21 == 16_170
+
+# %% [markdown]
+# One hundredth of a percent. The skips are nearly free, since the maps they read are there anyway.
+#
+# ## What a skip brings
+#
+# Now we train the three networks for 100 steps each on small generated pictures: 64x64 pixels with one kind of object,
+# discs. That takes a second or two per network. (Notebook 11 explains such a loop line by line; read on for the
+# result.)
+#
+# **Predict**: on a 64x64 image FCN-32s has $2 \times 2$ scores per class. How well can it place a disc?
+
+# %%
+SIZE, STEPS = 64, 100
+train = data.Shapes(400, size=SIZE, num_classes=2, seed=0)
+test = data.Shapes(40, size=SIZE, num_classes=2, seed=1)  # other pictures
+loader = data.DataLoader(train, batch_size=8, shuffle=True)
+unseen = next(data.DataLoader(test, batch_size=40).epoch(0))
+
+trained, losses, predictions, mean_iou = {}, {}, {}, {}
+for network in networks:
+    net = network(2, width=1 / 16, dropout=0.0)
+    optimizer = optim.Adam(net.parameters(), lr=0.003)
+    history = []
+    for epoch in range(STEPS // len(loader)):
+        for batch in loader.epoch(epoch):
+            loss = F.softmax_cross_entropy(net(mf.Tensor(batch.images)), batch.labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            history.append(loss.item())
+    with mf.no_grad():
+        scores = net.eval()(mf.Tensor(unseen.images)).data
+    confusion = metrics.ConfusionMatrix(2)
+    confusion.update(unseen.labels, scores.argmax(axis=1))
+    name = network.__name__
+    trained[name] = net
+    losses[name], predictions[name], mean_iou[name] = history, scores.argmax(axis=1), confusion.mean_iou
+    print(f"{name:7} loss {history[0]:.3f} -> {np.mean(history[-20:]):.3f}    mean IoU {mean_iou[name]:.3f}")
+
+for history in losses.values():
+    np.testing.assert_allclose(history[0], np.log(2), rtol=1e-5)
+assert min(mean_iou["FCN16s"], mean_iou["FCN8s"]) > mean_iou["FCN32s"] + 0.1
+
+# %% [markdown]
+# Each network sees the same pictures in the same order. The mean IoU (overlap of prediction and truth, 1 is perfect) is
+# far higher with skips. The first skip brings most; how much the second adds changes with the first weights (try
+# another `rng`). Where does the difference come from? Look at three pictures that none of them was trained on.
+
+# %%
+chosen = 2, 5, 11
+fig, panels = plt.subplots(3, 4, figsize=(7, 5.4))
+for row, index in zip(panels, chosen, strict=True):
+    row[0].imshow(test[index].image)
+    for panel, predicted in zip(row[1:], predictions.values(), strict=True):
+        panel.imshow(predicted[index], cmap="Greys", vmin=0, vmax=2.5)
+        panel.contour(unseen.labels[index], [0.5], colors=VERMILLION, linewidths=1.5)
+for panel, title in zip(panels[0], ("image", *predictions), strict=True):
+    panel.set_title(title)
+for panel in panels.flat:
+    panel.set(xticks=[], yticks=[])
+fig.suptitle("Grey: predicted as disc. Line: the truth. The skips draw finer boundaries")
+fig
+
+# %% [markdown]
+# FCN-32s draws blobs, roughly where something is. FCN-8s follows the outline. (All three have had a short training.
+# Question 3 tries a longer one; the grid of 2x2 scores of FCN-32s stays.)
+#
+# To put it in numbers, split the pixels in two groups: those within 4 pixels of a boundary of the label, and the rest.
+# **Predict**: which group profits more from the skips?
+
+# %%
+labels = mf.Tensor(unseen.labels[:, None].astype("float32"))
+largest = F.max_pool2d(labels, 9, stride=1, padding=4).data  # of the 9x9 labels around each pixel
+smallest = -F.max_pool2d(-labels, 9, stride=1, padding=4).data
+near = (largest != smallest)[:, 0]
+
+wrong = {name: predicted != unseen.labels for name, predicted in predictions.items()}
+near_error = [errors[near].mean() for errors in wrong.values()]
+far_error = [errors[~near].mean() for errors in wrong.values()]
+print(f"{near.mean():.0%} of the pixels are near a boundary")
+for name, a, b in zip(wrong, near_error, far_error, strict=True):
+    print(f"{name:7} wrong near a boundary: {a:.1%}   elsewhere: {b:.1%}")
+assert near_error[0] - near_error[2] > 0.1
+assert near_error[2] > 2 * far_error[2]
+
+fig, axes = plt.subplots(figsize=(6, 3.2))
+axes.bar(np.arange(3) - 0.18, near_error, 0.36, color=VERMILLION, label="within 4 pixels of a boundary")
+axes.bar(np.arange(3) + 0.18, far_error, 0.36, color=BLUE, label="elsewhere")
+axes.set_xticks(range(3), wrong)
+axes.set_ylabel("share of wrong pixels")
+axes.set_title("What FCN-8s still gets wrong lies at the boundaries")
+axes.legend()
+fig
+
+# %% [markdown]
+# Both errors are much smaller with skips. FCN-8s still makes most of its mistakes near the boundaries.
+#
+# ## What each stream contributes
+#
+# From the score layers on, FCN-8s consists of upsampling and sums only, and these are linear. So we can send the scores
+# of each map alone through the rest of the trained network; the three results add up to its output. We look at the
+# score of the disc minus the score of the background: positive means disc.
+#
+# **Predict**: which of the three maps draw the outline?
+
+# %%
+net = trained["FCN8s"]
+index = chosen[0]
+pool3, pool4, fc7 = net.features(mf.Tensor(unseen.images[index : index + 1]))
+streams = {
+    "score_fr": net.upscore8(net.upscore_pool4(net.upscore2(net.score_fr(fc7)))).data[0],
+    "score_pool4": net.upscore8(net.upscore_pool4(net.score_pool4(pool4))).data[0],
+    "score_pool3": net.upscore8(net.score_pool3(pool3)).data[0],
+}
+total = sum(streams.values())
+spread = {name: (scores[1] - scores[0]).std() for name, scores in streams.items()}
+print({name: round(float(value), 1) for name, value in spread.items()})
+assert spread["score_fr"] < max(spread["score_pool4"], spread["score_pool3"])
+np.testing.assert_allclose(total, net(mf.Tensor(unseen.images[index : index + 1])).data[0], atol=1e-4)
+
+fig, panels = plt.subplots(1, 4, figsize=(7, 2.5))
+limit = abs(total[1] - total[0]).max()
+for panel, (name, scores) in zip(panels, {**streams, "their sum": total}.items(), strict=True):
+    picture = panel.imshow(scores[1] - scores[0], cmap="cividis", vmin=-limit, vmax=limit)
+    panel.contour(unseen.labels[index], [0.5], colors="white", linewidths=1.2)
+    panel.set(title=name, xticks=[], yticks=[])
+fig.colorbar(picture, ax=panels, label="disc - background", shrink=0.75)
+fig.suptitle("In this network the finer maps draw the outline")
+fig
+
+# %% [markdown]
+# The scores of the finer maps vary more across the picture than those of score_fr: here they do most of the work. The
+# task asks for little else: there is one kind of object, its colour differs from the background, and pool3 sees 44
+# pixels, more than half the picture. With more classes and larger pictures one expects more of the coarse scores.
+#
+# ## Questions
+#
+# 1. From how many scores per class do the three networks make their output for an image of 500x500 pixels? (Change
+#    `size`; asserts that count on multiples of 32 then fail. Why?)
+# 2. Design an FCN-4s. Which map does it score, how many parameters does that cost at full width and 21 classes
+#    (`learned_parameters`), and by how much does it upsample in the end?
+# 3. How well could a *perfect* FCN-32s do? Replace the scores by the means of the true labels in blocks of 32x32, 16x16
+#    and 8x8 pixels, upsample them (`net32.upscore`), and compute the mean IoU. Is it the coarse grid that limits the
+#    FCN-32s that you trained, or the training? (Change `STEPS` to 400 as well.)
+# 4. Train with `num_classes=4` (in `train`, `test`, the network and the confusion matrix). Do the streams share the
+#    work in another way? Look at the score of one class minus the mean of the others.
+# 5. The paper adds the scores of a skip. It also tried the maximum of both instead of the sum, and gave it up. What is
+#    the gradient of a maximum with respect to the stream that is smaller, and why could that be a problem?
+#
+# ## What to read next
+#
+# `minifcn/models/fcn.py`: the three `forward` methods are the five lines of this notebook. `minifcn/models/vgg16.py`:
+# the trunk. Paper: section 4.2 and figure 3. Then notebook 10: where the crops of the paper come from.

@@ -1,0 +1,44 @@
+"""Every notebook runs from top to bottom by itself, and its claims, which are asserts, hold.
+
+`make notebooks` runs the generated .ipynb in Jupyter as well.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+@every_notebook
+def test_runs(source, tmp_path):
+    """As a script, in an empty folder, without a display, with every warning an error."""
+    command = [sys.executable, "-W", "error", str(source)]
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER.parent)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not list(tmp_path.iterdir())  # a notebook leaves no files behind
+
+
+@every_notebook
+class TestEveryNotebook:
+    def test_has_a_title_predictions_questions_and_claims_that_are_checked(self, source):
+        text = source.read_text()
+        assert re.match(r"# %% \[markdown\]\n# # \d+\. ", text)
+        for part in ("**Predict**", "## Questions", "## What to read next"):
+            assert part in text, part
+        assert text.count("assert") >= 5
+
+    def test_number_of_its_title_is_that_of_its_name(self, source):
+        assert int(re.search(r"# # (\d+)\.", source.read_text())[1]) == int(source.name[:2])
+
+    def test_loads_nothing_from_outside(self, source):
+        code = "\n".join(line for line in source.read_text().splitlines() if not line.startswith("#"))
+        assert "http" not in code
+        assert "show()" not in code
