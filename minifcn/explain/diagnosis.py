@@ -1,14 +1,24 @@
-"""What a log.csv says about a training that does not go well, in words."""
+"""What is wrong with a training that does not go well, in words: what its log says, and what its network shows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Tensor, no_grad
+from minifcn.backend import to_host
+from minifcn.nn import Conv2d, Module
 
 Row = Mapping[str, int | float]
 
 NEAR = 0.02  # share by which numbers may differ that are said to be the same
 RISE = 0.05  # of the validation loss, from where it is no longer noise
+DEAD = 0.5  # share of a layer's channels that may be dead before it is worth a word
+LARGEST_SCORE = 100.0  # exp(-100) is 0 beside 1 in any precision that is used here
 
 
 def diagnose(rows: Sequence[Row], num_classes: int) -> list[str]:
@@ -96,4 +106,87 @@ def _overfitting(rows: Sequence[Row]) -> str:
         f"{last['valid_loss']:.3f} while the training loss fell from {best['train_loss']:.3f} to "
         f"{last['train_loss']:.3f}, so the network learns its training images by heart: stop at epoch "
         f"{best['epoch']}, augment more, or raise the weight decay."
+    )
+
+
+def diagnose_network(model: Module, images: Tensor) -> list[str]:
+    """Find what is wrong with a network from what it makes of some images.
+
+    Parameters
+    ----------
+    model : Module
+        Is put into evaluation mode for this, and back.
+    images : Tensor (N, 3, H, W)
+        Normalised as for training; a batch will do.
+
+    Returns
+    -------
+    list of str
+        A sentence for each finding: layers whose ReLUs are dead (0 on every pixel of all images, so that no gradient
+        reaches their weights), scores that are not finite, or so large that softmax knows only 0 and 1.
+
+    Examples
+    --------
+    >>> from minifcn import models
+    >>> net = models.FCN32s(2, width=1 / 64)
+    >>> net.conv5_3.bias.data[...] = -1e6
+    >>> for finding in diagnose_network(net, Tensor(np.ones((1, 3, 32, 32), "float32"))):
+    ...     print(finding.split(":")[0])
+    conv5_3 is dead on 8 of 8 channels
+    fc6 is dead on 64 of 64 channels
+    fc7 is dead on 64 of 64 channels
+    """
+    training = model.training
+    model.eval()
+    try:
+        with no_grad(), _watched(model) as outputs:
+            scores = to_host(model(images).data)
+    finally:
+        model.train(training)
+    findings = [_dead(name, output) for name, output in outputs.items()]
+    return [finding for finding in [*findings, _large(scores)] if finding]
+
+
+@contextmanager
+def _watched(model: Module) -> Iterator[dict[str, Any]]:
+    """Collect what every convolution with a ReLU gives."""
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, Conv2d) and layer.relu}
+    outputs: dict[str, Any] = {}
+
+    def watch(name: str, layer: Conv2d) -> None:
+        def forward(x: Tensor) -> Tensor:
+            y = type(layer).forward(layer, x)
+            outputs[name] = to_host(y.data)
+            return y
+
+        layer.forward = forward  # type: ignore[method-assign]
+
+    for name, layer in layers.items():
+        watch(name, layer)
+    try:
+        yield outputs
+    finally:
+        for layer in layers.values():
+            del layer.forward
+
+
+def _dead(name: str, output: np.ndarray) -> str:
+    dead, channels = int((output <= 0).all(axis=(0, 2, 3)).sum()), output.shape[1]
+    if dead < DEAD * channels:
+        return ""
+    return (
+        f"{name} is dead on {dead} of {channels} channels: they are 0 on every pixel of these images, so their weights "
+        "learn nothing. Start again with a lower learning rate, and look for a layer before it that is dead as well."
+    )
+
+
+def _large(scores: np.ndarray) -> str:
+    largest = float(abs(scores).max())
+    if not math.isfinite(largest):
+        return "Some scores are not finite: resume from an earlier checkpoint with a tenth of the learning rate."
+    if largest <= LARGEST_SCORE:
+        return ""
+    return (
+        f"The scores reach {largest:.3g}, where softmax gives nothing but 0 and 1: lower the learning rate, and check "
+        "that the images are normalised."
     )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor
-from minifcn.explain.diagnosis import diagnose
+from minifcn import Tensor, models
+from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.metrics import ConfusionMatrix
 
 GOOD = {"valid_acc": 0.9, "valid_acc_cls": 0.7, "valid_mean_iu": 0.6, "valid_fwavacc": 0.8, "lr": 0.01}
@@ -95,3 +95,45 @@ class TestOverfitting:
 def test_one_class_is_not_enough():
     with pytest.raises(ValueError, match="num_classes must be at least 2, got 1"):
         diagnose([], 1)
+
+
+class TestNetwork:
+    @pytest.fixture
+    def network(self):
+        model = models.FCN8s(3, width=1 / 16)
+        model.score_pool3.weight.data[...] = 0.01
+        return model
+
+    @pytest.fixture
+    def images(self, rng):
+        return Tensor(rng.normal(size=(2, 3, 32, 32)).astype("float32"))
+
+    def test_a_new_network_is_fine(self, network, images):
+        assert diagnose_network(network, images) == []
+
+    def test_dead_relus_are_counted(self, network, images):
+        network.conv2_2.bias.data[:5] = -1e6
+        (finding,) = diagnose_network(network, images)
+        assert finding.startswith("conv2_2 is dead on 5 of 8 channels: they are 0 on every pixel")
+
+    def test_a_few_are_no_reason_to_worry(self, network, images):
+        network.conv2_2.bias.data[:3] = -1e6
+        assert diagnose_network(network, images) == []
+
+    def test_scores_that_explode(self, network, images):
+        network.score_pool3.weight.data[...] = 1e4
+        (finding,) = diagnose_network(network, images)
+        assert finding.startswith("The scores reach ")
+
+    def test_scores_that_are_not_finite(self, network, images):
+        network.score_pool3.bias.data[0] = np.nan
+        (finding,) = diagnose_network(network, images)
+        assert finding.startswith("Some scores are not finite")
+
+    def test_the_network_is_left_as_it_was(self, network, images):
+        before = network.eval()(images).data
+        network.train()
+        diagnose_network(network, images)
+        assert network.training
+        np.testing.assert_array_equal(network.eval()(images).data, before)
+        assert "forward" not in vars(network.conv1_1)
