@@ -88,6 +88,7 @@ assert picked.tolist() == [1, 1, 3]
 # | detection | a box around each object |
 # | **semantic segmentation** | the class of each pixel |
 # | instance segmentation | the class of each pixel, *and* which object it belongs to |
+#
 # The next picture is a street in 4x8 pixels: two cars (class 1), one of them hiding a part of the other, and a sign
 # (class 2). **Predict**: how many different numbers are in its semantic map, and how many in its instance map? Count
 # the background too.

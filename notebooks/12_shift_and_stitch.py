@@ -64,8 +64,7 @@ np.testing.assert_array_equal(stitched, stride_1)
 # ## A small network
 #
 # Convolution 3x3, pool 2x2 with stride 2, convolution 3x3, pool 2x2 with stride 2, convolution 3x3: two classes at
-# stride
-# 4. No layer pads, to keep the sizes plain. The weights are random; nothing here depends on them.
+# stride 4. No layer pads, to keep the sizes plain. The weights are random; nothing here depends on them.
 
 # %%
 rng = np.random.default_rng(0)

@@ -266,13 +266,14 @@ for i, times in enumerate(comparison.times):
 #
 # ## Without a GPU: how can such code be tested?
 #
-# On a machine without a GPU, a mistake such as `np.exp` on an array of CuPy would go unnoticed. minifcn's tests
-# therefore run on a stand-in as well (`tests/standin`): a module that computes with NumPy, refuses what CuPy refuses,
-# and counts what would wait and what would travel.
+# On a machine without a GPU, a mistake such as an array of NumPy among arrays of CuPy would go unnoticed. minifcn's
+# tests therefore run on a stand-in as well (`tests/standin`): a module that computes with NumPy, refuses what CuPy
+# refuses, and counts what would wait and what would travel.
 #
 # ## Questions
 #
-# 1. In `softmax`, replace `xp.exp` by `np.exp`. Does the notebook still run without a GPU? What would happen with one?
+# 1. In `softmax`, subtract `np.full(x.shape[1:], 5.0)` instead of the maximum. Does the notebook still run without a
+#    GPU? What would happen with one?
 # 2. Let the device be faster than the host: `play(6, 2, 1, look=False)`. Who sets the pace now? What does looking cost?
 #    Which networks are in this situation?
 # 3. Images are stored as bytes, and become float32 when their mean is subtracted. How much would travel for an image if
