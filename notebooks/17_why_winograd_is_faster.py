@@ -351,8 +351,8 @@ ax.set_title("F(4x4, 3x3) loses a digit in float32")
 ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
 
 # %% [markdown]
-# The errors of F(4x4, 3x3) are at least five times those of im2col, and more with many channels, but below 1/20000 of
-# the largest output. In float64, as in gradient checks, minifcn always uses im2col.
+# The errors of F(4x4, 3x3) are several times those of im2col (printed above), but below 1/20000 of the largest output.
+# In float64, as in gradient checks, minifcn always uses im2col.
 #
 # ## The time, on this machine
 #
