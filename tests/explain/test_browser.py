@@ -17,6 +17,15 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-b
 # What a test does to the page, and after each deed what the page shows.
 DRIVER = """
 <script>
+// A headless page may open without the focus. Elements then become active, but are not told.
+const {focus, blur} = HTMLElement.prototype;
+const tell = (element, type) => document.hasFocus() || element.dispatchEvent(new FocusEvent(type));
+HTMLElement.prototype.focus = function () {
+  const before = document.activeElement;
+  focus.call(this);
+  if (before !== this) { tell(before, "blur"); tell(this, "focus"); }
+};
+HTMLElement.prototype.blur = function () { blur.call(this); tell(this, "blur"); };
 const root = document.querySelectorAll(".minifcn-stepper")[%d], seen = [];
 const button = (label) => root.querySelector(`[aria-label="${label}"]`).click();
 const key = (name, target) => (target || root).dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true}));
