@@ -140,12 +140,12 @@ def fused(function: Callable) -> Callable:
 
     Parameters
     ----------
-    function : function(xp, *arrays and numbers, **constants)
+    function : `function(xp, *arrays and numbers, **constants)`
         Of operators and functions of `xp` alone, because CuPy traces it. It may branch on constants.
 
     Returns
     -------
-    function(*arrays and numbers, **constants)
+    `function(*arrays and numbers, **constants)`
 
     Examples
     --------

@@ -92,7 +92,7 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
-    """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> (N, C, *size)."""
+    """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> `(N, C, *size)`."""
     room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups, weight)
     return grouped(room.convolve_transposed, groups)(y, weight, window, size)
 

@@ -33,7 +33,7 @@ def convolve(x, weight, window: Window):
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair):
-    """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C, KH, KW) -> (N, C, *size)."""
+    """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C, KH, KW) -> `(N, C, *size)`."""
     return col2im(pixels(y) @ matrix(weight), window, size)
 
 

@@ -64,7 +64,7 @@ def im2col(x, window: Window):
 
 
 def col2im(rows, window: Window, size: Pair):
-    """Aᵀ rows: add a matrix (N·OH·OW, KH·KW·C) back where `im2col` gathered it, to a map (N, C, *size).
+    """Aᵀ rows: add a matrix (N·OH·OW, KH·KW·C) back where `im2col` gathered it, to a map `(N, C, *size)`.
 
     Windows overlap where the kernel is larger than the stride, and `+=` on overlapping views would lose all but one
     of the contributions. So the kernel is cut into blocks no larger than the stride, whose windows cannot overlap:

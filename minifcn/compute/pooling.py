@@ -16,7 +16,7 @@ def entries(x, window: Window, size: Pair, value: float) -> list:
 
 
 def empty_entries(y, window: Window, size: Pair) -> tuple:
-    """Make a map of zeros (N, C, *size), and views of it and its padding, one per kernel entry, to add y's to."""
+    """Make a map of zeros `(N, C, *size)`, and views of it and its padding, one per kernel entry, to add y's to."""
     left, right, top, bottom = margins(size, window, y.shape[2:])
     x = empty_map(array_module(y), y.shape[0], y.shape[1], (top + size[0] + bottom, left + size[1] + right), y.dtype)
     x[...] = 0
@@ -59,7 +59,7 @@ def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
 
 
 def scatter_winner(y, winner, window: Window, size: Pair):
-    """Add every y to the pixel of a map (N, C, *size) that won its window."""
+    """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
     x, targets = empty_entries(y, window, size)
     for k, target in enumerate(targets):
         target += y * (winner == k)
@@ -87,7 +87,7 @@ def sum_pool(x, window: Window, size: Pair):
 
 
 def spread(y, window: Window, size: Pair):
-    """Add every y to all pixels of its window on a map (N, C, *size): the adjoint of `sum_pool`."""
+    """Add every y to all pixels of its window on a map `(N, C, *size)`: the adjoint of `sum_pool`."""
     x, targets = empty_entries(y, window, size)
     for target in targets:
         target += y

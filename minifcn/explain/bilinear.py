@@ -16,7 +16,7 @@ from minifcn.compute.window import Pair, Window, pair
 
 
 def hat(distance: Any) -> np.ndarray:
-    """Say how much a pixel counts at a distance from it: max(0, 1 - |t|), linear from 1 at it to 0 at its neighbour.
+    """Say how much a pixel counts at a distance from it: `max(0, 1 - |t|)`, linear from 1 at it to 0 at its neighbour.
 
     Parameters
     ----------

@@ -188,7 +188,7 @@ class AdjointTest:
     """<C x, y> and <x, Cᵀ y> for some x and y.
 
     left, right : the two inner products
-    residual : their difference, as a share of the largest that <C x, y> could be, |C x| |y|
+    residual : their difference, as a share of the largest that <C x, y> could be, `|C x| |y|`
     """
 
     left: float

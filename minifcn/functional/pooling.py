@@ -100,7 +100,7 @@ def max_unpool2d(
 
     Returns
     -------
-    Tensor (N, C, *output_size)
+    Tensor `(N, C, *output_size)`
 
     Examples
     --------

@@ -11,9 +11,9 @@ from minifcn.functional.check import expect
 
 
 def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """Compute function(*tensors) without keeping what lies in between: the backward pass computes it again.
+    """Compute `function(*tensors)` without keeping what lies in between: the backward pass computes it again.
 
-    Values and gradients are those of function(*tensors) itself, also for parameters that it uses without being given
+    Values and gradients are those of `function(*tensors)` itself, also for parameters that it uses without being given
     them. Where nothing is recorded, nothing is done twice.
 
     Parameters

@@ -32,7 +32,7 @@ def zeros(out_channels: int, in_channels: int, kernel_size: tuple[int, int], dty
 def bilinear_kernel(kernel_size: int) -> np.ndarray:
     """Make the kernel (K, K) with which a transposed convolution interpolates linearly in both directions.
 
-    A tent (1 - |i - c| / f) over the rows times one over the columns, f = ceil(K / 2) pixels to each side of the
+    A tent `1 - |i - c| / f` over the rows times one over the columns, f = ceil(K / 2) pixels to each side of the
     centre c: the stamps of neighbouring pixels, f apart, add up to 1 everywhere between them.
 
     Notes
