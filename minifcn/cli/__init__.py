@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import minifcn
-from minifcn.cli import bench, evaluate, explain, gradcheck, predict, summary, train
+from minifcn.cli import bench, evaluate, exercises, explain, gradcheck, predict, summary, train
 from minifcn.errors import UserError
 
-COMMANDS = (train, evaluate, predict, summary, explain, gradcheck, bench)
+COMMANDS = (train, evaluate, predict, summary, explain, gradcheck, bench, exercises)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0; 1 if a gradient check fails; 2 for what the user can put right, after one line on stderr;
-        130 after Ctrl-C; 141 if nobody reads the output any more.
+        Exit status: 0; 1 if a gradient check fails or an exercise is not done; 2 for what the user can put right, after
+        one line on stderr; 130 after Ctrl-C; 141 if nobody reads the output any more.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of what the data room reports in one line
     try:

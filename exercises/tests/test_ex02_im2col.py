@@ -1,0 +1,115 @@
+"""Exercise 2: the windows of an image as the columns of a matrix."""
+
+import numpy as np
+
+from minifcn import explain
+from minifcn.marking import Answer, check
+
+answer = Answer("ex02_im2col")
+
+# Each pixel tells where it is: 213 stands in row 1, column 3 of the second channel.
+PLACES = 100.0 * np.arange(1, 4)[:, None, None] + 10.0 * np.arange(5)[:, None] + np.arange(7.0)
+
+
+def test_each_window_is_a_column():
+    x = np.array([[[1.0, 2, 3], [4, 5, 6]]])
+    expected = [[1, 2], [2, 3], [4, 5], [5, 6]]
+    mistakes = {
+        "each window has become a row: a matrix of two windows as columns has how many rows, how many columns?": [
+            [1, 2, 4, 5],
+            [2, 3, 5, 6],
+        ],
+        "is a window read row by row? Write the first one down with its numbers, then look at the first column": [
+            [1, 2],
+            [4, 5],
+            [2, 3],
+            [5, 6],
+        ],
+    }
+    check("im2col([[[1, 2, 3], [4, 5, 6]]], 2)", answer.im2col(x, 2), expected, mistakes=mistakes)
+
+
+def test_the_windows_are_counted_row_by_row():
+    x = PLACES[:1, :3, :4].copy()
+    expected = [
+        [100, 101, 102, 110, 111, 112],
+        [101, 102, 103, 111, 112, 113],
+        [110, 111, 112, 120, 121, 122],
+        [111, 112, 113, 121, 122, 123],
+    ]
+    downwards = np.array(expected)[:, [0, 3, 1, 4, 2, 5]]
+    mistakes = {
+        "the windows are right, their order is not: which column belongs to the second window of the first row? "
+        "(Notebook 02, the picture of im2col)": downwards
+    }
+    check(f"im2col({_whole(x)}, 2)", answer.im2col(x, 2), expected, mistakes=mistakes)
+
+
+def test_with_stride_2_the_windows_begin_two_pixels_apart():
+    x = PLACES[:1, :3, :5].copy()
+    expected = [[100, 102], [101, 103], [110, 112], [111, 113]]
+    mistakes = {
+        "as many windows as there should be; but look where the second one begins": [
+            [100, 101],
+            [101, 102],
+            [110, 111],
+            [111, 112],
+        ]
+    }
+    check(f"im2col({_whole(x)}, 2, stride=2)", answer.im2col(x, 2, stride=2), expected, mistakes=mistakes)
+
+
+def test_a_window_holds_its_first_channel_and_then_its_second():
+    x = PLACES[:2, :2, :2].copy()
+    expected = [[100], [101], [110], [111], [200], [201], [210], [211]]
+    mistakes = {
+        "the channels alternate: the weight (O, C, KH, KW) becomes a matrix by reshape(O, -1), and its numbers have to "
+        "meet the right pixels. In which order does reshape read the axes?": [
+            [100],
+            [200],
+            [101],
+            [201],
+            [110],
+            [210],
+            [111],
+            [211],
+        ],
+        "the channels stand side by side: how many columns does one window make, whatever the number of channels?": [
+            [100, 200],
+            [101, 201],
+            [110, 210],
+            [111, 211],
+        ],
+    }
+    check(f"im2col({_whole(x)}, 2)", answer.im2col(x, 2), expected, mistakes=mistakes)
+
+
+def test_the_padding_is_a_border_of_zeros():
+    x = np.array([[[1.0, 2], [3, 4]]])
+    expected = [[0, 0, 0, 4], [0, 0, 3, 0], [0, 2, 0, 0], [1, 0, 0, 0]]
+    mistakes = {
+        "this is what im2col gives without padding; draw the image with its border of zeros first": [
+            [1],
+            [2],
+            [3],
+            [4],
+        ],
+        "the rows of zeros come from channels that the image does not have: which axes did the padding make longer?": (
+            np.pad(expected, ((4, 4), (0, 0)))
+        ),
+    }
+    call = "im2col([[[1, 2], [3, 4]]], 2, stride=2, padding=1)"
+    check(call, answer.im2col(x, 2, stride=2, padding=1), expected, mistakes=mistakes)
+
+
+def test_a_random_image_is_gathered_as_by_the_matrix_A_of_notebook_02():
+    x = np.random.default_rng(2).normal(size=(3, 5, 8))
+    before = x.copy()
+    got = answer.im2col(x, 3, stride=2, padding=1)
+    expected = explain.im2col_matrix(x.shape, 3, stride=2, padding=1) @ before.ravel()
+    check("im2col(x, 3, stride=2, padding=1)", got, expected.reshape(27, 12))
+    check("x after im2col(x, 3, ...)", x, before, mistakes={"the image has been changed; work on a copy of it": x})
+
+
+def _whole(x):
+    return x.astype(int).tolist()

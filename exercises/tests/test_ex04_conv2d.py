@@ -1,0 +1,85 @@
+"""Exercise 4: a convolution."""
+
+import numpy as np
+
+import minifcn as mf
+import minifcn.functional as F
+from minifcn.marking import Answer, check
+
+answer = Answer("ex04_conv2d")
+
+
+def test_each_weight_meets_the_pixel_under_it():
+    x = np.array([[[1.0, 2, 0], [0, 1, 3]]])
+    weight = np.array([[[[1.0, 2], [3, 4]]]])
+    mistakes = {
+        "here the last weight meets the first pixel of the window. That is what mathematics calls a convolution; what "
+        'does deep learning do? (Notebook 02, end of "The loops")': [[[4 + 6 + 0 + 1, 8 + 0 + 2 + 3]]],
+        "rows and columns of the kernel are exchanged: which index of the weight goes with the row of x?": [
+            [[1 + 6 + 0 + 4, 2 + 0 + 2 + 12]]
+        ],
+    }
+    call = "conv2d([[[1, 2, 0], [0, 1, 3]]], [[[[1, 2], [3, 4]]]])"
+    check(call, answer.conv2d(x, weight), [[[1 + 4 + 0 + 4, 2 + 0 + 3 + 12]]], mistakes=mistakes)
+
+
+def test_each_output_channel_has_its_kernel_and_adds_up_all_input_channels():
+    x = np.array([[[1.0]], [[10.0]]])
+    weight = np.array([[1.0, 2], [3, 4]]).reshape(2, 2, 1, 1)
+    mistakes = {
+        "the axes of the weight are (O, C, KH, KW): which of the four numbers belong to the first output?": [
+            [[1 + 30]],
+            [[2 + 40]],
+        ],
+        "only the last input channel is left: where do the contributions of the channels come together?": [
+            [[20]],
+            [[40]],
+        ],
+    }
+    call = "conv2d([[[1]], [[10]]], [[[[1]], [[2]]], [[[3]], [[4]]]])"
+    check(call, answer.conv2d(x, weight), [[[1 + 20]], [[3 + 40]]], mistakes=mistakes)
+
+
+def test_with_stride_2_a_wide_kernel_moves_two_pixels_at_a_time():
+    x = np.array([[[1.0, 2, 3, 4, 5], [6, 7, 8, 9, 0]]])
+    weight = np.array([[[[1.0, 10]]]])
+    mistakes = {"the size is right; but where on x does the second window begin?": [[[1 + 20, 2 + 30]]]}
+    call = "conv2d([[[1, 2, 3, 4, 5], [6, 7, 8, 9, 0]]], [[[[1, 10]]]], stride=2)"
+    check(call, answer.conv2d(x, weight, stride=2), [[[1 + 20, 3 + 40]]], mistakes=mistakes)
+
+
+def test_the_padding_is_a_border_of_zeros():
+    x = np.array([[[1.0, 2], [3, 4]]])
+    weight = np.array([[[[1.0, 10], [100, 1000]]]])
+    expected = [[[1000, 2100, 200], [3010, 4321, 402], [30, 43, 4]]]
+    mistakes = {
+        "this is what comes out without padding; draw x with its border, then count the windows": [[[4321]]],
+        "all zeros: has the padding put a border around the rows and columns only? Print the shape of what is padded": (
+            np.zeros((1, 3, 3))
+        ),
+    }
+    call = "conv2d([[[1, 2], [3, 4]]], [[[[1, 10], [100, 1000]]]], padding=1)"
+    check(call, answer.conv2d(x, weight, padding=1), expected, mistakes=mistakes)
+
+
+def test_the_bias_is_added_to_every_pixel_of_its_channel():
+    x = np.array([[[1.0, 2]]])
+    weight = np.array([1.0, 10]).reshape(2, 1, 1, 1)
+    bias = np.array([100.0, 200])
+    mistakes = {
+        "one of the arguments has had no effect: which?": [[[1, 2]], [[10, 20]]],
+        "the bias has gone along the columns. It has a number for each output channel; with which axis does NumPy pair "
+        "an array of one axis?": [[[101, 202]], [[110, 220]]],
+    }
+    call = "conv2d([[[1, 2]]], [[[[1]]], [[[10]]]], [100, 200])"
+    check(call, answer.conv2d(x, weight, bias), [[[101, 102]], [[210, 220]]], mistakes=mistakes)
+
+
+def test_a_random_image_is_convolved_as_by_minifcn():
+    rng = np.random.default_rng(4)
+    x, weight, bias = rng.normal(size=(3, 6, 8)), rng.normal(size=(4, 3, 3, 2)), rng.normal(size=4)
+    before = x.copy()
+    got = answer.conv2d(x, weight, bias, stride=2, padding=1)
+    expected = F.conv2d(mf.Tensor(before[None]), mf.Tensor(weight), mf.Tensor(bias), stride=2, padding=1)
+    check("conv2d(x, weight, bias, stride=2, padding=1)", got, expected.data[0])
+    check("x after conv2d(x, ...)", x, before, mistakes={"the image has been changed; work on a copy of it": x})

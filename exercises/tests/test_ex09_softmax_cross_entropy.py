@@ -1,0 +1,125 @@
+"""Exercise 9: softmax cross-entropy with ignore_index."""
+
+import numpy as np
+
+import minifcn as mf
+import minifcn.functional as F
+from minifcn.marking import Answer, check
+
+answer = Answer("ex09_softmax_cross_entropy")
+
+INF, NAN = np.inf, np.nan
+
+AXIS = "the probabilities of one pixel add up to 1: along which axis of (C, H, W) do its scores lie? See notebook 7.1"
+COLUMNS = "here the probabilities along each row of the map add up to 1: which ones belong together? See notebook 7.1"
+WHOLE = "each pixel has probabilities of its own, and they add up to 1: over what does the sum run? See notebook 7.1"
+LOGARITHM = "these are the probabilities; what does the name of the function promise? See the end of notebook 7.2"
+CHANGED = "the scores that were passed have changed: does an operation such as -= write into the array of the caller?"
+OVERFLOW = "exp(1000) is more than a float64 can hold: what may be subtracted from all scores of a pixel? See 7.2"
+LOG_OF_EXP = "log(sum(exp(s))) overflows although s - log(sum(exp(s))) would not: what can be subtracted first? See 7.2"
+LOG_OF_ZERO = (
+    "a probability of exp(-1000) is rounded to 0, and its logarithm lost: is the probability needed at all? See 7.2"
+)
+WHOLE_MAX = (
+    "a pixel whose scores are all far below the largest of the map loses everything: the largest of what? See 7.2"
+)
+IGNORED = "does a pixel with the label ignore_index still have an influence? See notebook 7.5"
+ALL_PIXELS = "by how many pixels must the sum be divided, if some do not count? See notebook 7.5"
+SUM = "this is the sum over the pixels; the loss is their mean. See notebook 7.4"
+SIGN_OF_LOSS = "the logarithm of a probability is negative; a loss falls to 0 as the probability rises to 1. See 7.3"
+SIGN_OF_GRADIENT = "when the score of the right class rises, does the loss rise or fall? See the bars in notebook 7.6"
+NOT_DIVIDED = "the loss is a mean: what does that do to the gradient of each of its terms? See the end of notebook 7.6"
+ONEHOT = "for the right class the score occurs once more in the loss: which derivative does that add? See notebook 7.6"
+NOTHING = "no pixel counts, and a mean of nothing is 0/0: what is it defined as? See notebook 7.5"
+
+# The probabilities of two pixels, one beside the other, for three classes: (C, H, W) = (3, 1, 2).
+P = np.array([[[0.5, 0.1]], [[0.25, 0.2]], [[0.25, 0.7]]])
+
+
+def test_the_probabilities_of_a_pixel_add_up_to_1():
+    scores = np.log(P) + [[[2, -1]]]  # adding the same to all scores of a pixel changes nothing
+    before = scores.copy()
+    mistakes = {
+        AXIS: scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)),
+        COLUMNS: scores - np.log(np.exp(scores).sum(axis=2, keepdims=True)),
+        WHOLE: scores - np.log(np.exp(scores).sum()),
+        LOGARITHM: P,
+    }
+    check("log_softmax(scores)", answer.log_softmax(scores), np.log(P), mistakes=mistakes)
+    check("after log_softmax(scores), scores", scores, before, mistakes={CHANGED: scores})
+
+
+def test_large_scores_do_not_overflow():
+    scores = np.array([[[1000.0, 0, 0]], [[999, -1, 1000]]])
+    a, b = -np.log(1 + np.exp(-1)), -np.log(1 + np.exp(1))  # log p for a difference of 1
+    mistakes = {
+        OVERFLOW: [[[NAN, a, -INF]], [[NAN, b, NAN]]],
+        LOG_OF_EXP: [[[-INF, a, -INF]], [[-INF, b, -INF]]],
+        LOG_OF_ZERO: [[[a, a, -INF]], [[b, b, 0]]],
+        WHOLE_MAX: [[[a, INF, -1000]], [[b, INF, 0]]],
+        WHOLE_MAX + " (And is the probability itself needed?)": [[[a, NAN, -INF]], [[b, NAN, 0]]],
+    }
+    expected = [[[a, a, -1000]], [[b, b, 0]]]
+    check(f"log_softmax({scores.tolist()})", answer.log_softmax(scores), expected, mistakes=mistakes)
+
+
+def test_the_loss_is_the_mean_over_the_pixels_that_count():
+    p = np.concatenate([P, [[[0.6]], [[0.3]], [[0.1]]]], axis=2)  # a third pixel
+    labels = np.array([[0, 2, 1]])
+    call = f"softmax_cross_entropy(log p, {labels.tolist()}, ignore_index=1)"
+    total = -np.log(0.5) - np.log(0.7)  # of the two pixels that count
+    mistakes = {
+        IGNORED: (total - np.log(0.3)) / 3,
+        IGNORED + " (The number that it is divided by is right.)": (total - np.log(0.3)) / 2,
+        IGNORED + " (It is not of class 0 either.)": (total - np.log(0.6)) / 3,
+        ALL_PIXELS: total / 3,
+        SUM: total,
+        SIGN_OF_LOSS: -total / 2,
+    }
+    got = answer.softmax_cross_entropy(np.log(p), labels, ignore_index=1)
+    check(call, got, total / 2, mistakes=mistakes)
+
+
+def test_the_gradient_is_the_softmax_minus_one_at_the_label():
+    labels = np.array([[0, 2], [1, 2]])
+    p = np.stack([P[:, 0], P[:, 0, ::-1]], axis=1)  # two rows: (3, 2, 2)
+    call = f"softmax_cross_entropy_backward(log p, {labels.tolist()}, ignore_index=1)"
+    counted = labels != 1
+    difference = p - (np.arange(3)[:, None, None] == labels)
+    right = np.where(counted, difference, 0)
+    mistakes = {
+        IGNORED: difference / 4,
+        IGNORED + " (The number that it is divided by is right.)": difference / 3,
+        IGNORED + " (Its probabilities are still there.)": np.where(counted, difference, p) / 3,
+        ALL_PIXELS: right / 4,
+        NOT_DIVIDED: right,
+        SIGN_OF_GRADIENT: -right / 3,
+        ONEHOT: p * counted / 3,
+    }
+    got = answer.softmax_cross_entropy_backward(np.log(p), labels, ignore_index=1)
+    check(call, got, right / 3, mistakes=mistakes)
+
+
+def test_where_no_pixel_counts_loss_and_gradient_are_zero():
+    scores, labels = np.arange(12.0).reshape(3, 2, 2), np.full((2, 2), 255)
+    loss = answer.softmax_cross_entropy(scores, labels)
+    check("with all labels 255, softmax_cross_entropy(scores, labels)", loss, 0, mistakes={NOTHING: NAN})
+    gradient = answer.softmax_cross_entropy_backward(scores, labels)
+    call = "with all labels 255, softmax_cross_entropy_backward(scores, labels)"
+    check(call, gradient, np.zeros((3, 2, 2)), mistakes={NOTHING: np.full((3, 2, 2), NAN)})
+
+
+def test_a_random_image_gives_what_minifcn_gives():
+    rng = np.random.default_rng(0)
+    for ignored in (255, 3):  # in the second, no pixel has the label that is ignored
+        scores, labels = rng.normal(0, 3, (5, 4, 6)), rng.choice([0, 1, 2, 4, ignored], (4, 6))
+        if ignored == 3:
+            labels[labels == 3] = 0
+        x = mf.Tensor(scores[None], requires_grad=True)
+        loss = F.softmax_cross_entropy(x, labels[None], ignore_index=ignored)
+        loss.backward()
+        setting = "" if ignored == 255 else ", ignore_index=3"
+        got = answer.softmax_cross_entropy(scores.copy(), labels.copy(), ignored)
+        check(f"softmax_cross_entropy(scores, labels{setting})", got, loss.item())
+        got = answer.softmax_cross_entropy_backward(scores.copy(), labels.copy(), ignored)
+        check(f"softmax_cross_entropy_backward(scores, labels{setting})", got, x.grad.data[0])

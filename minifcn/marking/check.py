@@ -1,0 +1,118 @@
+"""Compare an answer with what is right, and recognise the mistakes that are often made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+LONGEST = 40  # numbers of an array that are shown
+
+
+class NotYet(AssertionError):
+    """An answer that is not right yet: what was found, and a hint if the mistake is a known one."""
+
+    def __init__(self, found: str, hint: str = "") -> None:
+        super().__init__(found + (f"\nHint: {hint}" if hint else ""))
+        self.found, self.hint = found, hint
+
+
+def check(
+    call: str, got: Any, expected: Any, *, mistakes: Mapping[str, Any] | None = None, tolerance: float = 1e-6
+) -> None:
+    """Compare an answer with the right one; recognise those that known mistakes lead to.
+
+    Parameters
+    ----------
+    call : str
+        What was computed, as the student would write it: "conv_output_size(5, 3)".
+    got : number, array, or tuple of them
+        What the student's function returned.
+    expected : the same
+        What it should have returned.
+    mistakes : mapping of str to what a mistake returns, optional
+        For each mistake, the hint that leads out of it. The first one that agrees with `got` is given.
+    tolerance : float, default 1e-6
+        How far a number may be off, absolutely and relatively.
+
+    Raises
+    ------
+    NotYet
+        If the two differ: in their kind, their shape or a number.
+
+    Examples
+    --------
+    >>> check("conv_output_size(5, 3)", 3, expected=3)
+    >>> check("conv_output_size(5, 3)", 5 - 3, expected=3, mistakes={"how often does a 3 fit into a 3?": 2})
+    Traceback (most recent call last):
+    minifcn.marking.check.NotYet: conv_output_size(5, 3) should be 3, but is 2
+    Hint: how often does a 3 fit into a 3?
+    """
+    if isinstance(expected, tuple):
+        _check_tuple(call, got, expected, mistakes or {}, tolerance)
+        return
+    if _agree(got, expected, tolerance):
+        return
+    hint = next((hint for hint, wrong in (mistakes or {}).items() if _agree(got, wrong, tolerance)), "")
+    if got is None:
+        raise NotYet(f"{call} returned None", hint or "does the function end with `return`?")
+    raise NotYet(_difference(call, got, expected, tolerance), hint)
+
+
+def _check_tuple(call: str, got: Any, expected: tuple, mistakes: Mapping[str, Any], tolerance: float) -> None:
+    """Check part by part; a mistake that concerns one part has None for the others."""
+    if not isinstance(got, tuple) or len(got) != len(expected):
+        hint = "" if got is not None else "does the function end with `return`?"
+        raise NotYet(f"{call} should return {len(expected)} values, but returned {_kind(got)}", hint)
+    for number, (part, right) in enumerate(zip(got, expected, strict=True)):
+        wrong = {hint: parts[number] for hint, parts in mistakes.items() if parts[number] is not None}
+        check(f"{call}[{number}]", part, right, mistakes=wrong, tolerance=tolerance)
+
+
+def _agree(got: Any, expected: Any, tolerance: float) -> bool:
+    if isinstance(expected, (str, bool, type(None))) or got is None:
+        return type(got) is type(expected) and got == expected
+    numbers, right = _numbers(got), _numbers(expected)
+    if numbers is None or right is None or numbers.shape != right.shape:
+        return False
+    return np.allclose(numbers, right, tolerance, tolerance, equal_nan=True)
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """Make an array of numbers, Fractions among them; None if it is something else."""
+    try:
+        array = np.asarray(value)
+        return None if array.dtype.kind in "US" else array.astype(float)
+    except (TypeError, ValueError):
+        return None
+
+
+def _difference(call: str, got: Any, expected: Any, tolerance: float) -> str:
+    """Say how they differ: by their kind, their shape, or the first number that does."""
+    numbers, right = _numbers(got), _numbers(expected)
+    if numbers is None or right is None:
+        return f"{call} should be {_kind(expected)}, but is {_kind(got)}"
+    if numbers.shape != right.shape:
+        return f"{call} should have shape {right.shape}, but has {numbers.shape}"
+    if right.ndim == 0:
+        return f"{call} should be {expected}, but is {got}"
+    off = ~np.isclose(numbers, right, tolerance, tolerance, equal_nan=True)
+    first = tuple(int(k) for k in np.argwhere(off)[0])
+    place = ", ".join(map(str, first))
+    text = f"{call}[{place}] should be {_digits(right[first], numbers[first])}"
+    text += f" ({off.sum()} of {off.size} numbers are off)"
+    with np.printoptions(suppress=True):  # 1000 instead of 1.e+03
+        return text if right.size > LONGEST else f"{text}\nshould be\n{right}\nbut is\n{numbers}"
+
+
+def _digits(right: float, number: float) -> str:
+    """Set two numbers with as many digits as it takes to tell them apart."""
+    short = f"{right:g}, but is {number:g}"
+    return short if f"{right:g}" != f"{number:g}" else f"{right:.12g}, but is {number:.12g}"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    return "None" if value is None else f"{value!r} ({type(value).__name__})"
