@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,32 @@ LINE, INK, FAINT = "#999999", "#202020", "#777777"
 ACTIVE, TOUCHED = ("#f5d590", "#b06f00"), ("#cfe8f7", "#0072B2")
 
 
+def new_figure(**settings: Any) -> Any:
+    """Make a figure that a notebook shows; of matplotlib's own it prints only the size until pyplot is imported.
+
+    Parameters
+    ----------
+    **settings : those of matplotlib.figure.Figure
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(**settings)
+    FigureCanvasAgg(figure)
+
+    def as_png() -> bytes:
+        memory = io.BytesIO()
+        figure.savefig(memory, format="png")
+        return memory.getvalue()
+
+    figure._repr_png_ = as_png  # type: ignore[attr-defined]
+    return figure
+
+
 def draw(grids: Sequence[Grid], sentence: str) -> Any:
     """Draw tables, and the sentence above them.
 
@@ -32,13 +59,9 @@ def draw(grids: Sequence[Grid], sentence: str) -> Any:
     matplotlib.figure.Figure
         Its size depends on the shapes of the tables alone.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     corners, (width, height) = _arrange(grids)
     width = max(width, 8.5)
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))  # in inches, from the top left
     axes.axis("off")
     axes.text(GAP, 0.22, textwrap.fill(sentence, int(width * 11)), fontsize=10, weight="bold", color=INK, va="top")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.compute.window import Pair
+from minifcn.explain.drawing import new_figure
 from minifcn.models.summary import rows
 from minifcn.nn import Module
 
@@ -101,8 +102,6 @@ def draw_receptive_fields(
     matplotlib.figure.Figure
         Grey is outside the image, where padding is seen.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     height, width = image.shape[:2]
@@ -113,8 +112,7 @@ def draw_receptive_fields(
             f"draw_receptive_fields: layers must be at most {len(COLOURS)} of {', '.join(fields)}, got {list(layers)}"
         )
     chosen = [fields[name] for name in layers]
-    figure = Figure(figsize=(6.5, 6.5), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(figsize=(6.5, 6.5), dpi=100, layout="constrained")
     axes = figure.subplots()
     axes.imshow(image)
     axes.set_facecolor("0.85")

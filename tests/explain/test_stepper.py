@@ -106,6 +106,9 @@ class TestFiles:
         sizes = {tuple(stepper.figure(n).get_size_inches()) for n in (0, 1, len(stepper.steps))}
         assert len(sizes) == 1
 
+    def test_a_notebook_shows_a_figure_that_it_has_not_imported_pyplot_for(self, stepper):
+        assert stepper.figure(0)._repr_png_().startswith(b"\x89PNG")
+
     def test_the_figure_is_of_the_last_step_unless_said_otherwise(self, stepper):
         given = stepper.figure(len(stepper.steps))
         assert stepper.figure().axes[0].texts[0].get_text() == given.axes[0].texts[0].get_text()
