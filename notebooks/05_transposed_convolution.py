@@ -420,8 +420,8 @@ for ax, K in zip(axes, [3, 4], strict=True):
     assert np.unique(inside).tolist() == ([1, 2, 4] if K == 3 else [4])
 
 # %% [markdown]
-# If $S$ does not divide $K$, some pixels get four times as much as others: a grid that is known as a checkerboard
-# artefact. A border where fewer stamps land is there in both cases.
+# If $S$ does not divide $K$, some pixels get more than others, here four times as much: a grid that is known as a
+# checkerboard artefact. A border where fewer stamps land is there in both cases.
 #
 # **Predict**: is $K = 4$, $S = 2$ then free of checkerboards for *every* kernel?
 

@@ -19,7 +19,7 @@ from minifcn import data, metrics, models, nn
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]
-# # Part 1. How good can a coarse grid be?
+# ## Part 1. How good can a coarse grid be?
 #
 # FCN-32s has one score for each 32x32 pixels. Suppose that a perfect oracle fills the grid: how good is the result at
 # full size? That is an upper bound for the grid, and no network is needed to compute it. Take the *truth*, reduce it by
@@ -137,7 +137,7 @@ assert paper[factors.index(32)] > 0.594
 assert paper[factors.index(8)] > 0.627
 
 # %% [markdown]
-# ## What counts is the factor relative to the object
+# ### What counts is the factor relative to the object
 #
 # **Predict**: the same kind of pictures, but with half the pixels in each direction. At a factor of 16, will the bound
 # be the one that the large pictures had at 16, or at 32?
@@ -185,7 +185,7 @@ ax.grid(alpha=0.4)
 # An object with less than half the area of a cell never wins a cell: its IoU is 0. Five cells wide, it still loses
 # more than 15 % at its edges.
 #
-# # Part 2. How much does a score see?
+# ## Part 2. How much does a score see?
 #
 # The *receptive field* of a number is the square of image pixels that it depends on. It grows with every layer. Let
 # $R$ be the field and $S$ the stride of a layer's output, in image pixels; at the start both are 1. A layer with kernel
@@ -233,7 +233,7 @@ for name, (field, stride) in found.items():
     assert 1 / rows[name].coordinates.scale == stride
 
 # %% [markdown]
-# ## Seen with a gradient
+# ### Seen with a gradient
 #
 # If a number does not depend on a pixel, its derivative with respect to that pixel is 0. So the gradient of *one* score
 # with respect to the *image* shows what the score sees. We take an FCN with a sixteenth of the channels, and a cell in
@@ -302,7 +302,7 @@ for name, (first, last) in box_of.items():
 # This is a network that has not been trained. Still, remember it: the field by the formula is what a score *can* see,
 # not what it mostly uses.
 #
-# # Part 3. Where an FCN fails
+# ## Part 3. Where an FCN fails
 #
 # Small objects are lost on a coarse grid (part 1). Large ones have another problem. Here are a disc and a square, plain
 # and large.

@@ -1,0 +1,535 @@
+# %% [markdown]
+# # 5. 전치 합성곱, 한 걸음씩
+#
+# 완전 합성곱 신경망(fully convolutional network)은 앞쪽에서 특징 맵(feature map)을 작게 줄이고 뒤쪽에서 다시 키웁니다.
+# 맵을 키우는 연산이 전치 합성곱(transposed convolution)입니다. 이 노트북을 마치면 전치 합성곱을 세 가지 방법으로 손수
+# 계산해 같은 답을 얻을 수 있고, `stride`, `padding`, `output_padding`이 하는 일을 설명할 수 있습니다. 또
+# 업샘플링(upsampling) 말고 *무엇에* 쓰이는지도 알게 됩니다. 기울기(gradient)가 합성곱을 거슬러 지나갈 때 하는 계산이
+# 바로 전치 합성곱입니다.
+#
+# 먼저 볼 것: 노트북 2(행렬로 본 합성곱). 맵 위를 미끄러지는 커널(kernel)과, 행렬과 벡터의 곱을 알면 됩니다.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+import minifcn as mf
+import minifcn.functional as F
+from minifcn import explain
+
+rng = np.random.default_rng(0)
+np.set_printoptions(suppress=True)  # 1.379e+03 대신 1379로 출력
+
+# %% [markdown]
+# **기호.** 이 노트북에서는 하나의 합성곱(convolution)을 기준으로 삼습니다. 커널 크기 $K$, 스트라이드(stride) $S$,
+# 패딩(padding) $P$로 큰 맵 $x$를 작은 맵 $y$로 바꾸는 합성곱입니다. 전치 합성곱은 반대 방향으로 갑니다. 작은 맵 $y$를
+# 받아 $x$와 모양이 같은 큰 맵을 내놓습니다.
+#
+# ## 5.1 도장 찍기
+#
+# 2x2 픽셀짜리 작은 맵 $y$와 3x3 가중치의 커널 $w$가 있습니다. 규칙은 한 문장입니다. **맵 $y$의 픽셀마다 자기 값을 곱한
+# 커널을 결과에 도장(stamp)처럼 찍는데, 이웃한 픽셀의 도장은 $S$칸 떨어져 찍히고, 도장이 겹치는 곳에서는 값을
+# 더합니다.**
+#
+# 합의 내역이 보이도록 숫자를 골랐습니다. 픽셀은 1, 10, 100, 1000이고 가중치는 1부터 9까지의 한 자리 수입니다. 그래서
+# 결과의 각 자릿수를 읽으면 어느 픽셀에서 어느 가중치가 왔는지 알 수 있습니다.
+
+# %%
+y = np.array([[1.0, 10.0], [100.0, 1000.0]])
+w = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
+
+# %% [markdown]
+# **예상해 보세요**: 다음 셀을 실행하기 전에 생각해 봅시다. 스트라이드가 $S = 2$이면 결과는 얼마나 클까요? 도장 네 개가
+# 모두 겹치는 한가운데에는 어떤 수가 올까요?
+
+
+# %%
+def stamp(y, w, stride):
+    height, width = y.shape
+    k = len(w)
+    result = np.zeros(((height - 1) * stride + k, (width - 1) * stride + k))
+    for i in range(height):
+        for j in range(width):
+            top, left = i * stride, j * stride
+            result[top : top + k, left : left + k] += y[i, j] * w
+    return result
+
+
+stamped = stamp(y, w, stride=2)
+print(stamped)
+assert stamped.shape == (5, 5)
+assert stamped[2, 2] == 1379
+
+# %% [markdown]
+# 결과는 5x5 픽셀입니다. 마지막 도장이 $(2-1) \cdot 2 = 2$에서 시작하고 길이가 3이기 때문입니다. 일반적으로 픽셀이
+# $n$개이면 출력 크기(output size)는 $(n - 1)S + K$입니다. 한가운데에는 1379가 있습니다. 픽셀 1000이 첫 번째
+# 가중치(1)를, 픽셀 100이 세 번째 가중치(3)를, 픽셀 10이 일곱 번째 가중치(7)를, 픽셀 1이 마지막 가중치(9)를
+# 가져왔습니다.
+#
+# 다음 그림은 네 도장을 하나씩 보여 줍니다.
+
+# %%
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+COLOURS = [BLUE, ORANGE, GREEN, VERMILLION]
+
+
+def draw(ax, values, title, shade=None, colour="grey", strength=None, ticks=True):
+    """행렬을 격자에 적습니다. `shade`가 클수록 칸의 색이 짙습니다."""
+    shade = (values != 0) if shade is None else shade
+    strength = 0.45 / max(shade.max(), 1) if strength is None else strength
+    for (i, j), value in np.ndenumerate(values):
+        tint = colour[i][j] if isinstance(colour, list) else colour
+        ax.add_patch(plt.Rectangle((j, i), 1, 1, facecolor=tint, alpha=strength * shade[i, j], edgecolor="none"))
+        ax.text(
+            j + 0.5, i + 0.5, f"{value:g}", ha="center", va="center", fontsize=10, color="black" if value else "grey"
+        )
+    ax.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0), aspect="equal")
+    ax.set_xticks(np.arange(values.shape[1]) + 0.5, range(values.shape[1]), fontsize=10)
+    ax.set_yticks(np.arange(values.shape[0]) + 0.5, range(values.shape[0]), fontsize=10)
+    ax.tick_params(length=0, labelbottom=ticks, labelleft=ticks)
+    ax.set_title(title, fontsize=10)
+
+
+fig, axes = plt.subplots(2, 3, figsize=(7, 5.4), layout="constrained")
+draw(axes[0, 0], y, "the small map y", colour=[COLOURS[:2], COLOURS[2:]])
+for n, (i, j) in enumerate(np.ndindex(2, 2)):
+    alone = np.zeros((2, 2))
+    alone[i, j] = y[i, j]
+    draw(axes[i, j + 1], stamp(alone, w, 2), f"stamp of y[{i}, {j}] = {y[i, j]:g}", colour=COLOURS[n], ticks=False)
+coverage = stamp(np.ones((2, 2)), np.ones((3, 3)), 2)
+draw(axes[1, 0], stamped, "the sum of the stamps\n(darker: more stamps)", shade=coverage, strength=0.12)
+axes[1, 0].set(xlabel="column", ylabel="row")
+fig.suptitle("Every pixel stamps the kernel; where stamps overlap, they add up", fontsize=12)
+stamps = [stamp(np.where(np.arange(4).reshape(2, 2) == n, y, 0), w, 2) for n in range(4)]
+np.testing.assert_array_equal(sum(stamps), stamped)
+
+# %% [markdown]
+# `F.conv_transpose2d`가 바로 이 연산입니다. 맵의 모양은 (N, C, H, W), 가중치의 모양은 (C, O, KH, KW)입니다. 여기서는
+# 영상도 하나, 채널도 하나이므로 길이가 1인 축 두 개를 앞에 붙입니다.
+
+# %%
+Y = mf.Tensor(y[None, None])
+W = mf.Tensor(w[None, None])
+result = F.conv_transpose2d(Y, W, stride=2).data[0, 0]
+np.testing.assert_array_equal(result, stamped)
+
+# %% [markdown]
+# ## 5.2 패딩은 잘라 냅니다
+#
+# **예상해 보세요**: `padding=1`이면 결과는 커질까요(7x7), 그대로 5x5일까요, 아니면 작아질까요(3x3)?
+
+# %%
+padded = F.conv_transpose2d(Y, W, stride=2, padding=1).data[0, 0]
+print(padded)
+assert padded.shape == (3, 3)
+np.testing.assert_array_equal(padded, stamped[1:-1, 1:-1])
+
+# %% [markdown]
+# 작아집니다. 전치 합성곱에서 `padding`은 상하좌우에서 $P$줄씩 *잘라 냅니다*. 따라서 크기는 $(n - 1)S + K - 2P$입니다.
+#
+# 이 이름은 전치하기 전의 합성곱을 보면 이해가 됩니다. 합성곱에서는 $x$의 둘레에 0을 $P$줄 두르므로, 3x3 픽셀이 5x5가 된
+# 다음에 커널이 미끄러집니다. 돌아오는 길에 이 0의 자리에 찍히는 값은 버립니다. $x$에는 그 자리에 픽셀이 없기
+# 때문입니다.
+
+# %%
+x = mf.Tensor(rng.normal(size=(1, 1, 3, 3)))
+assert F.conv2d(x, W, stride=2, padding=1).shape == (1, 1, 2, 2)  # 3x3 -> 2x2
+assert F.conv_transpose2d(Y, W, stride=2, padding=1).shape == (1, 1, 3, 3)  # 2x2 -> 3x3
+
+# %% [markdown]
+# ## 5.3 왜 '전치'라고 부를까요?
+#
+# 합성곱은 선형이므로 행렬 $C$로 나타낼 수 있습니다. $x$의 픽셀을 한 행씩 이어 붙여 벡터로 쓰면 $y = C x$입니다. $C$의
+# 행 하나는 $y$의 픽셀 하나를 계산합니다. 그 행에는 그 픽셀의 창(window) 자리에 커널이 들어 있습니다.
+#
+# **예상해 보세요**: $x$가 5x5이고 $K = 3$, $S = 2$이면 $C$는 몇 행 몇 열일까요? $C^T$는 어떨까요?
+
+# %%
+C = explain.conv_matrix(W, (1, 5, 5), stride=2)
+print(C.astype(int))
+assert C.shape == (4, 25)
+
+x = rng.normal(size=(5, 5))
+np.testing.assert_allclose(C @ x.ravel(), F.conv2d(mf.Tensor(x[None, None]), W, stride=2).data.ravel())
+
+# %% [markdown]
+# $y$의 픽셀이 4개이므로 4행이고, $x$의 픽셀이 25개이므로 25열입니다. 즉 $C$는 수 25개를 4개로 바꾸고 $C^T$는 수 4개를
+# 25개로 바꿉니다. $C^T$는 $y$의 모양에서 $x$의 모양으로 갑니다.
+#
+# **예상해 보세요**: $C^T y$는 무엇일까요?
+
+# %%
+np.testing.assert_array_equal((C.T @ y.ravel()).reshape(5, 5), stamped)
+for n in range(4):  # C의 n번 행이 n번 도장
+    np.testing.assert_array_equal(y.ravel()[n] * C[n].reshape(5, 5), stamps[n])
+
+# %% [markdown]
+# 도장을 모두 더한 값과 마지막 자리까지 같습니다. $C$의 $n$번 행을 열벡터로 세운 것을 $c_n$이라고 하면
+# $C^T y = \sum_n y_n c_n$입니다. $c_n$을 다시 5x5로 접으면 창 $n$ 자리에 놓인 커널이 되고, 이것이 곧 도장입니다. 다음
+# 두 설명은 같은 것을 말합니다.
+#
+# - 합성곱은 값을 **모읍니다**(gather). $y$의 픽셀 $n$은 $x$의 창 $n$에 있는 픽셀들에 가중치를 하나씩 곱해 더한
+#   값입니다.
+# - 전치 합성곱은 값을 **흩뿌립니다**(scatter). $y$의 픽셀 $n$은 같은 창에 같은 가중치로 퍼집니다.
+
+# %%
+fig, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
+ax.set_title("Each row of C is a window of the convolution, and a stamp of its transpose", fontsize=12)
+ax.set(xlim=(0, 25), ylim=(4, 0), xlabel="pixel of x, one row of five after the other", ylabel="pixel of y")
+ax.set_xticks(np.arange(0, 25, 5) + 0.5, [f"x[{row}, 0]" for row in range(5)])
+ax.set_yticks(np.arange(4) + 0.5, ["y[0, 0]", "y[0, 1]", "y[1, 0]", "y[1, 1]"])
+for (n, k), value in np.ndenumerate(C):
+    if value:
+        ax.add_patch(plt.Rectangle((k, n), 1, 1, facecolor=COLOURS[n], alpha=0.45))
+        ax.text(k + 0.5, n + 0.5, f"{value:g}", ha="center", va="center", fontsize=10)
+for k in range(0, 26, 5):
+    ax.axvline(k, color="grey", linewidth=0.8)
+
+# %% [markdown]
+# 자르기도 이 행렬에 들어 있습니다. $P = 1$이면 $x$는 3x3 픽셀이고, 패딩과 만날 가중치는 아예 $C$에 없습니다.
+
+# %%
+C_padded = explain.conv_matrix(W, (1, 3, 3), stride=2, padding=1)
+assert C_padded.shape == (4, 9)
+assert np.count_nonzero(C) == 36  # 창 4개에 가중치 9개씩
+assert np.count_nonzero(C_padded) == 16  # 창마다 가중치 4개는 x 위, 5개는 패딩 위
+np.testing.assert_array_equal((C_padded.T @ y.ravel()).reshape(3, 3), padded)
+
+# %% [markdown]
+# 이제 직접 눌러 봅시다. 앞으로, 뒤로 버튼이나 화살표 키를 쓰면 됩니다. 한 단계가 도장 하나이고, 동시에 $C^T$의 열
+# 하나입니다. 결과의 픽셀을 가리키면 그 픽셀에 해당하는 행과, 그 픽셀을 이루는 $y$의 픽셀들이 보입니다. (아래 화면에서는
+# 프로그램의 관례대로 들어가는 맵을 $x$, 나오는 맵을 $y$라고 부릅니다.) 한 단계 나아가기 전에 매번 **예상해 보세요**:
+# 어떤 수가 어디에 더해질까요?
+
+# %%
+stepper = explain.Stepper(y, w, stride=2, padding=1)
+assert [step.value for step in stepper.steps] == [1, 10, 100, 1000]
+np.testing.assert_array_equal([step.column for step in stepper.steps], C_padded)  # 전치한 행렬의 열
+stepper
+
+# %% [markdown]
+# ## 5.4 픽셀 사이의 0, 그리고 잊기 쉬운 뒤집기
+#
+# 전치 합성곱은 세 번째 방법으로도 자주 그려집니다. $y$의 픽셀 사이에 0을 $S - 1$개씩 끼워 넣고 둘레에 0을 $K - 1$줄
+# 두른 다음, 그 위로 커널을 스트라이드 1로 미끄러뜨리는 방법입니다. 옳은 방법입니다. 그런데 어떤 커널을 써야 할까요?
+#
+# **예상해 보세요**: 가장 작은 경우입니다. 값이 1인 픽셀 하나가 있고 사방에 0이 두 줄씩 있습니다. 그 위로 $w$를
+# 미끄러뜨리면 무엇이 나올까요?
+
+# %%
+one = np.zeros((5, 5))
+one[2, 2] = 1
+slid = F.conv2d(mf.Tensor(one[None, None]), W).data[0, 0]
+print(slid)
+np.testing.assert_array_equal(slid, w[::-1, ::-1])
+
+# %% [markdown]
+# 커널이 180도 돌아간 채로 나옵니다. 첫 번째 창에서는 픽셀이 *마지막* 자리에 있으므로 첫 번째 출력은 *마지막*
+# 가중치입니다. 도장을 찍었다면 $w$가 그대로 나왔을 것입니다. 그러므로 미끄러뜨릴 커널을 미리 180도 돌려 두어야 합니다.
+# 그러면 두 번의 회전이 서로 상쇄됩니다.
+
+# %%
+spread = np.zeros((7, 7))
+spread[2:5:2, 2:5:2] = y  # 사이에 0 하나, 둘레에 0 두 줄
+spread_map = mf.Tensor(spread[None, None])
+turned = mf.Tensor(w[None, None, ::-1, ::-1])
+
+with_flip = F.conv2d(spread_map, turned).data[0, 0]
+without_flip = F.conv2d(spread_map, W).data[0, 0]
+np.testing.assert_array_equal(with_flip, stamped)
+assert without_flip.shape == stamped.shape
+assert stamped[2, 2] == 1379
+assert without_flip[2, 2] == 9731  # 픽셀마다 제 가중치의 맞은편 가중치를 만남
+
+# %%
+fig, axes = plt.subplots(2, 2, figsize=(7, 7), layout="constrained")
+fig.suptitle("Sliding a kernel over the spread map: it has to be turned first", fontsize=12)
+draw(axes[0, 0], spread, "y with zeros between and around")
+draw(axes[0, 1], stamped, "the sum of the stamps, from 5.1", colour=BLUE)
+draw(axes[1, 0], with_flip, "w turned by 180 degrees, slid over it: equal", colour=BLUE)
+draw(axes[1, 1], without_flip, "w as it is: the right shape, wrong numbers", colour=VERMILLION)
+for ax in axes.flat:
+    ax.set(xlabel="column", ylabel="row")
+
+# %% [markdown]
+# 뒤집지 않아도 모양은 맞습니다. 커널이 *대칭*이면 값까지 맞습니다. 다음 노트북에 나오는 이중선형(bilinear) 커널은
+# 대칭이므로 이 실수를 드러내지 못합니다. 시험할 때는 언제나 대칭이 아닌 커널을 쓰십시오.
+
+# %%
+symmetric = mf.Tensor(np.outer([1.0, 3.0, 1.0], [1.0, 3.0, 1.0])[None, None])
+np.testing.assert_array_equal(F.conv2d(spread_map, symmetric).data, F.conv_transpose2d(Y, symmetric, stride=2).data)
+
+# %% [markdown]
+# 이 0들 때문에 세 번째 방법은 이해를 돕는 그림일 뿐 실제 계산법은 못 됩니다. 곱셈의 대부분이 0을 곱하는 것이기
+# 때문입니다.
+
+# %%
+multiplications_stamps = y.size * w.size
+multiplications_sliding = stamped.size * w.size
+assert (multiplications_stamps, multiplications_sliding) == (36, 225)
+
+# %% [markdown]
+# ## 5.5 수반 검사
+#
+# 다른 사람이 만든 전치 합성곱을, 안을 들여다보지 않고 어떻게 시험할 수 있을까요? 전치를 정의하는 성질을 쓰면 됩니다.
+# 모든 행렬과 모든 벡터에 대해 $\langle C x, y \rangle = \langle x, C^T y \rangle$가 성립합니다. 여기서
+# $\langle a, b \rangle$는 두 벡터의 성분끼리 곱해 더한 값(내적)입니다. 그러므로 $x$와 $y$를 무작위로 뽑아 두 수를
+# 비교합니다. 이것이 수반 검사(adjoint test)입니다.
+#
+# **예상해 보세요**: 아래에 출력되는 세 줄 가운데 0에 가까운 것은 어느 것일까요?
+
+# %%
+x = rng.normal(size=(1, 1, 5, 5))
+r = rng.normal(size=(1, 1, 2, 2))  # y와 모양이 같은 무작위 맵
+
+forward = (F.conv2d(mf.Tensor(x), W, stride=2).data * r).sum()  # <C x, r>
+
+
+def spread_out(r):
+    result = np.zeros((1, 1, 7, 7))
+    result[:, :, 2:5:2, 2:5:2] = r
+    return mf.Tensor(result)
+
+
+candidates = {
+    "conv_transpose2d": F.conv_transpose2d(mf.Tensor(r), W, stride=2),
+    "0을 끼우고 뒤집음": F.conv2d(spread_out(r), turned),
+    "0을 끼우고 뒤집지 않음": F.conv2d(spread_out(r), W),
+}
+residual = {name: abs(forward - (x * back.data).sum()) / abs(forward) for name, back in candidates.items()}
+for name, value in residual.items():
+    print(f"{name}: {value:.1e}")
+assert residual["conv_transpose2d"] < 1e-14
+assert residual["0을 끼우고 뒤집음"] < 1e-14
+assert residual["0을 끼우고 뒤집지 않음"] > 0.01
+
+# %% [markdown]
+# 무작위로 뽑은 한 쌍만으로도 뒤집기를 빠뜨린 것을 찾아냅니다.
+#
+# ## 5.6 전치 합성곱은 아무것도 되돌리지 않습니다
+#
+# 논문과 Caffe에서는 "deconvolution"(역합성곱)이라는 이름도 보게 됩니다. 오해를 부르는 이름입니다. 신호 처리에서 이 말은
+# 합성곱을 되돌린다는 뜻이기 때문입니다.
+#
+# **예상해 보세요**: $C$는 4행 25열입니다. $y = C x$에서는 $x$의 차원이 몇 개나 사라질까요? $C^T C$는 단위행렬일까요?
+
+# %%
+assert np.linalg.matrix_rank(C) == 4  # x의 25 - 4 = 21개 차원은 y에 흔적을 남기지 않음
+assert not np.allclose(C.T @ C, np.eye(25))
+
+C1 = explain.conv_matrix(W, (1, 5, 5))  # 스트라이드 1: 출력 3x3
+assert C1.shape == (9, 25)
+assert np.linalg.matrix_rank(C1) == 9  # 덜 잃지만 그래도 16차원
+
+# %% [markdown]
+# 사라진 것은 되찾을 수 없습니다. 다음은 서로 다르지만 $y$가 같은 두 맵입니다. 첫 번째 맵에 $C$가 보지 못하는 것을 더해
+# 두 번째 맵을 만들었습니다.
+
+# %%
+first = np.add.outer(np.arange(5.0), np.arange(5.0))  # 경사면
+unseen = rng.normal(size=25)
+unseen -= np.linalg.pinv(C) @ (C @ unseen)  # C가 보는 부분을 뺌
+second = first + 2 * unseen.reshape(5, 5)
+
+same_y = C @ first.ravel()
+np.testing.assert_allclose(C @ second.ravel(), same_y)
+assert np.abs(second - first).max() > 1
+back = (C.T @ same_y).reshape(5, 5)
+
+fig, axes = plt.subplots(1, 3, figsize=(7, 3.3), layout="constrained")
+fig.suptitle("The transposed convolution brings back the shape, not the values", fontsize=12)
+titles = ["one x", "another x, rounded,\nwith the same y = C x", "Cᵀ y:\nneither of them"]
+for ax, values, title in zip(axes, [first, second, back], titles, strict=True):
+    draw(ax, values.round(), title, values - values.min(), BLUE, 0.6 / np.ptp(values), ticks=ax is axes[0])
+axes[0].set(xlabel="column", ylabel="row")
+assert not np.allclose(back, first)
+assert not np.allclose(back, second)
+assert back.shape == first.shape
+
+# %% [markdown]
+# ## 5.7 output_padding은 S가지 크기 가운데 하나를 고릅니다
+#
+# 스트라이드가 $S$이면 크기가 다른 여러 $x$에서 크기가 같은 $y$가 나옵니다. 마지막 몇 줄이 온전한 한 걸음을 채우지 못할
+# 수 있기 때문입니다.
+#
+# **예상해 보세요**: $K = 5$, $S = 3$, $P = 2$입니다. 한 변이 16, 17, 18, 19픽셀인 맵 가운데 어느 것들이 같은 크기가
+# 될까요?
+
+# %%
+K, stride, P = 5, 3, 2
+kernel = mf.Tensor(rng.normal(size=(1, 1, K, K)))
+small = {}
+for n in [16, 17, 18, 19]:
+    x = mf.Tensor(np.zeros((1, 1, n, n)))
+    small[n] = F.conv2d(x, kernel, stride=stride, padding=P).shape[-1]
+print(small)
+assert small == {16: 6, 17: 6, 18: 6, 19: 7}
+
+# %% [markdown]
+# 16, 17, 18은 모두 6이 됩니다. 한 크기에 $S = 3$가지 크기가 대응하는 것입니다. 6에서 돌아갈 때는 그 가운데 어느 것을
+# 원하는지 정해 주어야 합니다. 아무 말도 하지 않으면 가장 작은 $(6-1) \cdot 3 + 5 - 2 \cdot 2 = 16$이 나오고,
+# `output_padding`을 주면 1이나 2만큼 더 커집니다. 그러므로 "같은 설정으로 하면 원래 모양이 나온다"는 말은 언제나 맞지는
+# 않습니다. 17은 6이 되었다가 16이 됩니다.
+
+# %%
+Y6 = mf.Tensor(rng.normal(size=(1, 1, 6, 6)))
+results = {
+    extra: F.conv_transpose2d(Y6, kernel, stride=stride, padding=P, output_padding=extra).data[0, 0]
+    for extra in range(stride)
+}
+assert [results[extra].shape for extra in range(3)] == [(16, 16), (17, 17), (18, 18)]
+
+# %% [markdown]
+# **예상해 보세요**: 늘어난 행과 열에는 무엇이 들어 있을까요? 0일까요, 복사한 값일까요, 아니면 다른 무엇일까요?
+
+# %%
+whole = F.conv_transpose2d(Y6, kernel, stride=stride).data[0, 0]  # 찍힌 것 전부, 잘라 내지 않음
+assert whole.shape == (20, 20)
+for extra, result in results.items():
+    np.testing.assert_allclose(result, whole[2 : 18 + extra, 2 : 18 + extra])
+assert (results[2][16:] != 0).all()
+
+# %% [markdown]
+# 다른 것입니다. 계산은 했지만 잘려 나갔던 값입니다. `output_padding`은 아무것도 덧대지 않습니다. 아래쪽과 오른쪽을 덜
+# 잘라 낼 뿐입니다.
+#
+# 다른 경우가 하나 있습니다. $P$가 `output_padding`보다 작으면, 추가로 요청한 행과 열이 마지막 도장 너머에 놓입니다.
+# 그곳에는 어떤 픽셀의 도장도 닿지 않으므로 값이 0입니다. 연산의 결과에서도, 행렬 $C^T$에서도 그렇습니다.
+
+# %%
+beyond = F.conv_transpose2d(Y, W, stride=2, padding=0, output_padding=1).data[0, 0]
+assert beyond.shape == (6, 6)
+np.testing.assert_array_equal(beyond[:5, :5], stamped)
+assert (beyond[5] == 0).all()
+C6 = explain.conv_matrix(W, (1, 6, 6), stride=2)  # 6x6도 2x2가 됨
+np.testing.assert_array_equal((C6.T @ y.ravel()).reshape(6, 6), beyond)
+
+# %% [markdown]
+# ## 5.8 겹침 수와 체커보드
+#
+# 한 픽셀에 도장이 몇 번 찍힐까요? 1로만 된 커널을 1로만 된 맵의 픽셀마다 찍어 보면 이 겹침 수(coverage)를 그대로 읽을
+# 수 있습니다.
+#
+# **예상해 보세요**: $K = 3$, $S = 2$이면 안쪽에서는 겹침 수가 어디나 같을까요? $K = 4$, $S = 2$이면 어떨까요?
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 4.1), layout="constrained")
+fig.suptitle("Number of stamps on each pixel: uneven inside unless S divides K", fontsize=12)
+for ax, K in zip(axes, [3, 4], strict=True):
+    coverage = stamp(np.ones((4, 4)), np.ones((K, K)), 2)
+    inside = coverage[2:-2, 2:-2]
+    outcome = "uneven" if K == 3 else "even inside"
+    draw(ax, coverage, f"K = {K}, S = 2: {outcome}", shade=coverage, colour=BLUE, strength=0.15)
+    ax.set(xlabel="column", ylabel="row")
+    print(f"K = {K}: 안쪽 픽셀에 도장이 {np.unique(inside)}번 찍힙니다")
+    assert np.unique(inside).tolist() == ([1, 2, 4] if K == 3 else [4])
+
+# %% [markdown]
+# $K$가 $S$로 나누어떨어지지 않으면 픽셀마다 받는 도장의 수가 다릅니다. 여기서는 네 배나 차이가 납니다. 체커보드
+# 현상(checkerboard artefact)이라고 부르는 격자무늬가 이것입니다. 도장이 적게 찍히는 가장자리는 두 경우에 모두 있습니다.
+#
+# **예상해 보세요**: 그렇다면 $K = 4$, $S = 2$에서는 *어떤* 커널을 써도 체커보드가 생기지 않을까요?
+
+# %%
+w4 = rng.normal(size=(4, 4))
+flat = stamp(np.ones((5, 5)), w4, 2)[3:-3, 3:-3]  # 평평한 맵을 업샘플링하고 가장자리는 뺌
+print(flat.round(2))
+np.testing.assert_allclose(flat[0:4:2, 0:4:2], flat[0, 0])  # 하나 건너 있는 픽셀은 같지만 ...
+assert np.ptp(flat) > 1  # ... 이웃한 픽셀은 다름
+
+# %% [markdown]
+# 그렇지 않습니다. 겹침 수가 고른 것만으로는 모자랍니다. 각 픽셀은 가중치 16개 가운데 두 칸 간격으로 놓인 네 개(예를
+# 들어 `w4[0::2, 0::2]`)만 만나고, 이웃한 픽셀은 다른 네 개를 만납니다. 평평한 맵이 평평하게 남으려면 이 네 묶음의 합이
+# 모두 같아야 합니다. 학습된 커널이 이 조건을 지키리라는 법은 없습니다. 다음 노트북의 이중선형 커널은 지킵니다.
+
+# %%
+quarters = np.array([[w4[a::2, b::2].sum() for b in range(2)] for a in range(2)])
+np.testing.assert_allclose(sorted(quarters.ravel()), sorted(flat[:2, :2].ravel()))
+
+# %% [markdown]
+# ## 5.9 합성곱의 기울기는 전치 합성곱입니다
+#
+# 지금까지는 전치 합성곱으로 맵을 키웠습니다. 두 번째 쓰임새도 그에 못지않게 중요합니다. 손실(loss)이 $y = C x$에 따라
+# 정해지고, 손실의 $y$에 대한 기울기가 $g$라고 합시다. $g_n$은 $y_n$이 조금 커질 때 손실이 얼마나 커지는지를 나타냅니다.
+# 그러면 $x_k$가 커질 때는 손실이 얼마나 커질까요? 픽셀 $k$는 모든 $y_n$에 가중치 $C_{nk}$로 작용하므로 답은
+# $\sum_n C_{nk}\, g_n$이고, 이것은 $C^T g$의 $k$번 성분입니다.
+#
+# **예상해 보세요**: 3채널을 2채널로 바꾸는 합성곱이 있습니다. $K = 3$, $S = 2$, $P = 1$이고 맵은 7x9 픽셀입니다.
+# 역전파(backpropagation)를 하는 `backward`가 $x$에 대한 기울기를 계산합니다. `conv_transpose2d`를 어떻게 호출하면 같은
+# 배열이 나올까요? 가중치를 바꾸어야 할까요?
+
+# %%
+x = mf.Tensor(rng.normal(size=(1, 3, 7, 9)), requires_grad=True)
+weight = mf.Tensor(rng.normal(size=(2, 3, 3, 3)))  # (O, C, KH, KW)
+out = F.conv2d(x, weight, stride=2, padding=1)
+g = mf.Tensor(rng.normal(size=out.shape))
+out.backward(g)
+
+same = F.conv_transpose2d(g, weight, stride=2, padding=1)
+assert x.grad.shape == same.shape == (1, 3, 7, 9)
+np.testing.assert_array_equal(x.grad.data, same.data)
+
+# %% [markdown]
+# 비트 하나까지 같은 배열입니다. minifcn에서는 둘이 같은 함수이기 때문입니다. 가중치는 그대로 씁니다. 가중치의 같은 축을
+# `conv2d`는 (출력 채널, 입력 채널)로 읽고, `conv_transpose2d`는 (입력 채널, 출력 채널)로 읽습니다. 전치 합성곱의 입력은
+# 합성곱의 출력과 모양이 같기 때문입니다.
+#
+# 이 함수를 쓰지 않고 두 가지로 확인해 봅시다. 하나는 행렬이고, 다른 하나는 유한 차분(finite difference)입니다. $x$의
+# 픽셀 하나를 $h$만큼 움직이면 손실 $\langle g, C x \rangle$는 그 자리의 기울기에 $h$를 곱한 만큼 변해야 합니다.
+
+# %%
+C = explain.conv_matrix(weight, (3, 7, 9), stride=2, padding=1)
+np.testing.assert_allclose(C.T @ g.data.ravel(), x.grad.data.ravel(), atol=1e-12)
+
+
+def loss(values):
+    return (F.conv2d(mf.Tensor(values), weight, stride=2, padding=1).data * g.data).sum()
+
+
+h = 1e-3
+right, left = x.data.copy(), x.data.copy()
+right[0, 1, 4, 5] += h
+left[0, 1, 4, 5] -= h
+slope = (loss(right) - loss(left)) / (2 * h)
+np.testing.assert_allclose(slope, x.grad.data[0, 1, 4, 5])
+
+# %% [markdown]
+# 거꾸로도 마찬가지입니다. *전치* 합성곱의 입력에 대한 기울기는 합성곱입니다. $(C^T)^T = C$이기 때문입니다. 그래서 둘
+# 가운데 하나를 제대로 구현한 라이브러리는 다른 하나를 거저 얻습니다.
+
+# %%
+small = mf.Tensor(rng.normal(size=(1, 2, 4, 5)), requires_grad=True)
+large = F.conv_transpose2d(small, weight, stride=2, padding=1)
+g = mf.Tensor(rng.normal(size=large.shape))
+large.backward(g)
+np.testing.assert_array_equal(small.grad.data, F.conv2d(g, weight, stride=2, padding=1).data)
+
+# %% [markdown]
+# ## 기억할 것
+#
+# - 픽셀마다 커널을 도장처럼 $S$칸 간격으로 찍습니다. `padding`은 잘라 내고, `output_padding`은 끝을 덜 잘라 냅니다.
+# - 합성곱이 $C$라면 전치 합성곱은 $C^T$입니다. 행과 열을 맞바꾼 같은 행렬입니다. 모양은 되돌려 주지만 값은 되돌려 주지
+#   않습니다.
+# - 픽셀 사이에 0을 넣고 180도 돌린 커널을 미끄러뜨려도 같은 결과가 나옵니다. 돌리지 않으면 틀리는데, 대칭이 아닌 커널을
+#   써야만 그것이 드러납니다.
+# - 전치 합성곱은 합성곱의 입력에 대한 기울기입니다.
+#
+# ## 생각해 볼 문제
+#
+# 1. `stride=2`를 바꾸기 전에, 5.1에서 $S = 1$일 때의 결과를 적어 보십시오. 어느 픽셀에 도장이 몇 번 찍힐까요?
+#    ($S = 3$이면 어떨까요? $S = 4$이면 결과의 어느 픽셀이 0일까요?)
+# 2. FCN-32s는 $K = 64$, $S = 32$로 업샘플링합니다. $P$가 얼마이면 7x7 맵이 224x224가 될까요? 5.2의 식에 넣어 보고,
+#    `F.conv_transpose2d`로 모양을 확인하십시오.
+# 3. 5.4에서는 패딩이 $P = 0$입니다. $P = 1$이면 $y$의 둘레에 0이 몇 줄 있어야 할까요? `spread`의 크기를 바꾸어
+#    `padded`와 비교하십시오. $P > K - 1$이면 어떻게 될까요?
+# 4. 5.7에서 19픽셀은 7이 되었습니다. `conv_transpose2d`를 어떻게 설정하면 19로 돌아갈까요? $S = 3$일 때
+#    `output_padding=3`은 왜 받아들여지지 않을까요?
+# 5. 5.8에서 평평한 맵을 평평하게 남기는 4x4 무작위 커널을 만들어 보십시오. 16개의 수 가운데 자유롭게 고를 수 있는 것은
+#    몇 개일까요?
+#
+# ## 더 읽을거리
+#
+# - `minifcn/functional/convolution.py`: `convolution`, `transposed_convolution`, `weight_gradient`. 몇 줄짜리 세
+#   연산이며, 서로가 서로의 미분입니다. 행렬 곱은 `minifcn/compute/convolution.py`에 있습니다.
+# - 논문(Long, Shelhamer, Darrell 2015)의 3.3절 "Upsampling is backwards strided convolution".
+# - 다음 노트북: 업샘플링이 보간(interpolation)이 되려면 어떤 커널을 찍어야 하는지를 다룹니다.
