@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 DEMO_FLAGS ?= --width 0.125 --batch-size 4 --epochs 4 --lr 0.004 --schedule poly --dropout 0 --overwrite
 PYTEST_FLAGS ?=
 
-.PHONY: help demo test notebooks oracle lint bench-gpu clean
+.PHONY: help demo test docs notebooks oracle lint bench-gpu clean
 
 help:
 	@echo "make demo       train a small FCN on generated images, on the CPU; results go to runs/demo"
 	@echo "make test       run all tests and the examples in the documentation of the functions"
-	@echo "make notebooks  run every notebook in Jupyter (installs it, about 300 MB)"
+	@echo "make docs       build the site into build/site, with every notebook executed, and check its pages"
+	@echo "make notebooks  write the .ipynb of every notebook anew, after a change of its .py"
 	@echo "make oracle     compare with PyTorch, live (installs it, about 200 MB)"
 	@echo "make lint       check style, types and who imports whom"
 	@echo "make bench-gpu  time FCN-8s on the first GPU, beside PyTorch; both must be installed in .venv with CUDA"
@@ -25,9 +26,14 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-notebooks: $(VENV)/installed-dev $(VENV)/installed-notebooks
+docs: $(VENV)/installed-dev $(VENV)/installed-docs
 	$(BIN)/python notebooks/build.py --check
-	$(BIN)/python -m pytest --nbmake -c /dev/null --rootdir notebooks -p no:cacheprovider notebooks
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --jobs auto --quiet -c docs/site docs build/site
+	MINIFCN_SITE=build/site $(BIN)/python -m pytest tests/docs
+	@echo "The site: build/site/index.html"
+
+notebooks: $(VENV)/installed-docs
+	$(BIN)/python notebooks/build.py
 
 oracle: $(VENV)/installed-dev $(VENV)/installed-oracle
 	$(BIN)/python -c "import torch"

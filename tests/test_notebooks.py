@@ -1,6 +1,6 @@
 """Every notebook runs from top to bottom by itself, and its claims, which are asserts, hold.
 
-`make notebooks` runs the generated .ipynb in Jupyter as well.
+`make docs` runs the generated .ipynb in Jupyter as well.
 """
 
 import os

@@ -1,0 +1,69 @@
+"""The site: `make docs` builds it into build/site. Neither that nor reading it asks the network for anything."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BUILD = ROOT / "build"
+sys.path.insert(0, str(HERE))
+
+import minifcn  # noqa: E402
+
+project = "minifcn"
+html_title = "minifcn"
+copyright = "minifcn contributors"
+version = release = minifcn.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "repository_links",
+]
+exclude_patterns = ["site", "images"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "html_image"]
+myst_heading_anchors = 3
+
+# Sphinx reads what lies under docs/: the notebooks come as copies.
+for notebook in sorted((ROOT / "notebooks").rglob("*.ipynb")):
+    copy = ROOT / "docs" / notebook.relative_to(ROOT)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if not copy.exists() or copy.read_bytes() != notebook.read_bytes():
+        shutil.copyfile(notebook, copy)
+
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(BUILD / "executed-notebooks")
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # numpydoc's list of parameters says more than their annotations
+numpydoc_show_class_members = False
+default_role = "code"
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+html_theme = "furo"
+html_css_files = ["site.css"]
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0072b2", "color-brand-content": "#0072b2"},
+    "dark_css_variables": {"color-brand-primary": "#56b4e9", "color-brand-content": "#56b4e9"},
+}
+
+# MathJax comes along as one file with its fonts inside; by default it would be a script on somebody's server.
+MATHJAX = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax" / "tex-svg.js"
+STATIC = BUILD / "static"
+STATIC.mkdir(parents=True, exist_ok=True)
+shutil.copyfile(MATHJAX, STATIC / "mathjax.js")
+shutil.copyfile(HERE / "site.css", STATIC / "site.css")
+html_static_path = [str(STATIC)]
+mathjax_path = "mathjax.js"

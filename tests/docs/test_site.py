@@ -1,0 +1,179 @@
+"""The site, as `make docs` has built it: every link leads somewhere, and no page needs a network or a wide screen."""
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import minifcn
+
+SITE = Path(os.environ["MINIFCN_SITE"]).resolve() if "MINIFCN_SITE" in os.environ else None
+BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")) if SITE else []
+pytestmark = pytest.mark.skipif(not PAGES, reason="no site to check: `make docs` builds one and checks it")
+
+
+class Page(HTMLParser):
+    """What a page is made of: the ids in it, the links that leave it, and the files that it loads."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name, self.ids, self.links, self.loads = name, set(), [], []
+        self.feed((SITE / name).read_text("utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.ids |= {values[key] for key in ("id", "name") if values.get(key)}
+        if tag == "a" and "href" in values:
+            self.links.append(values["href"])
+        self.loads += [values[key] for key in ("src", "srcset", "data", "poster") if values.get(key)]
+        if tag == "link" and values.get("rel") in ("stylesheet", "icon", "preload", "preconnect"):
+            self.loads.append(values["href"])
+
+
+@functools.cache
+def page(name):
+    return Page(name)
+
+
+def outside(url):
+    return bool(urlsplit(url).scheme or urlsplit(url).netloc) and urlsplit(url).scheme != "data"
+
+
+def test_every_link_inside_the_site_leads_to_a_page_and_a_place_on_it():
+    broken = []
+    for name in PAGES:
+        for link in filter(lambda link: not outside(link), page(name).links + page(name).loads):
+            parts = urlsplit(link)
+            if parts.scheme == "data" or parts.query:
+                continue
+            target = (SITE / name).parent.joinpath(unquote(parts.path)).resolve() if parts.path else SITE / name
+            if not target.is_file():
+                broken.append(f"{name}: {link}")
+            elif parts.fragment and unquote(parts.fragment) not in page(target.relative_to(SITE).as_posix()).ids:
+                broken.append(f"{name}: {link} (no such place)")
+    assert not broken
+
+
+def test_no_page_loads_anything_from_outside():
+    assert [f"{name}: {url}" for name in PAGES for url in page(name).loads if outside(url)] == []
+
+
+def test_no_style_sheet_loads_anything_from_outside():
+    styles = {path.name: path.read_text("utf-8") for path in SITE.rglob("*.css")}
+    assert "site.css" in styles
+    load = re.compile(r"(?:@import\s+|url\(\s*)['\"]?(?:https?:|//)")
+    assert [name for name, style in styles.items() if load.search(style)] == []
+
+
+@pytest.mark.parametrize("room", ["functional", "nn", "explain", "data", "models", "training", "marking"])
+def test_the_api_has_every_public_name_of(room):
+    ids = set().union(*(page(name).ids for name in PAGES if name.startswith("api/")))
+    module = getattr(minifcn, room, None) or __import__(f"minifcn.{room}", fromlist=["__all__"])
+    names = {name for name in module.__all__ if callable(getattr(module, name))}
+    assert {name for name in names if f"minifcn.{room}.{name}" not in ids} == set()
+
+
+def test_links_to_modules_lead_to_their_source_with_its_colours():
+    assert "_modules/minifcn/compute/convolution.html" in page("readme.html").links
+
+
+def test_korean_pages_say_that_they_are_korean():
+    languages = {name: re.search(r"<html[^>]* lang=\"(\w+)\"", (SITE / name).read_text())[1] for name in PAGES}
+    assert {name for name, language in languages.items() if language == "ko"} == {
+        "ko/README.html", "notebooks/ko/05_transposed_convolution.html"}  # fmt: skip
+
+
+# Shows every page as a phone does, waits until its mathematics is set, and reports what can be seen of it.
+VISITOR = """<!DOCTYPE html><body><script>
+const pages = %s, seen = {};
+const ready = (frame) => new Promise((done) => { frame.onload = done; });
+const within = (promise, ms) => Promise.race([promise, new Promise((done) => setTimeout(done, ms))]);
+(async () => {
+  for (const name of pages) {
+    const frame = document.createElement("iframe");
+    frame.style = "width: 390px; height: 844px";
+    frame.src = name;
+    document.body.append(frame);
+    await ready(frame);
+    const shown = frame.contentWindow, text = frame.contentDocument;
+    const formulas = text.querySelectorAll(".math").length;
+    if (formulas) await within(shown.MathJax.startup.promise, 20000);
+    seen[name] = {
+      wide: text.documentElement.scrollWidth,
+      formulas,
+      set: text.querySelectorAll("mjx-container").length,
+      wrong: text.querySelectorAll("mjx-merror, [data-mjx-error]").length,
+      asked: shown.performance.getEntriesByType("resource").map((entry) => entry.name),
+    };
+    frame.remove();
+  }
+  await fetch("/seen", {method: "POST", body: JSON.stringify(seen)});
+})();
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What Chromium, which can reach this machine only, sees of every page on a screen as wide as a phone's."""
+    if BROWSER is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
+    answer, done = {}, threading.Event()
+
+    class Server(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if self.path != "/visitor":
+                return super().do_GET()
+            body = (VISITOR % json.dumps(PAGES)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            answer.update(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+            done.set()
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=SITE)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        profile = tmp_path_factory.mktemp("profile")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+        options.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+        address = f"http://127.0.0.1:{server.server_port}"
+        command = [BROWSER, *options, "--remote-debugging-port=0", f"{address}/visitor"]  # the port keeps it open
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
+            in_time = done.wait(170)
+            browser.terminate()
+        server.shutdown()
+    assert in_time, "the browser has not shown all pages in 170 seconds"
+    return {"address": address, "pages": answer}
+
+
+def test_a_browser_asks_nobody_for_anything_but_the_site(seen):
+    asked = {url for shown in seen["pages"].values() for url in shown["asked"]}
+    assert asked
+    assert {url for url in asked if not url.startswith((seen["address"], "data:"))} == set()
+
+
+def test_every_formula_is_set(seen):
+    assert seen["pages"]["theory.html"]["formulas"] > 50
+    unset = {name for name, shown in seen["pages"].items() if shown["formulas"] != shown["set"] or shown["wrong"]}
+    assert unset == set()
+
+
+def test_no_page_is_wider_than_a_phone(seen):
+    assert {name: shown["wide"] for name, shown in seen["pages"].items() if shown["wide"] > 390} == {}

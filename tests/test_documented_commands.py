@@ -1,0 +1,159 @@
+"""Every command in README.md, docs/ and exercises/ does what the reader is told to type.
+
+What runs for minutes is made small by further options (the last one counts). PATH and photo.jpg stand for data that is
+not shipped; here they are generated. Commands that cannot run in a test are listed with the reason, and nothing else is
+left out.
+"""
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minifcn.cli import build_parser, main
+from minifcn.data import Shapes
+from minifcn.marking.handout import hand_out
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "exercises" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+SMALL = {
+    "train": ["--epochs", "1", "--images", "2", "--size", "32x32", "--width", "0.03125", "--device", "cpu"],
+    "gradcheck": ["relu"],
+}
+NOT_RUN = {
+    "minifcn bench": "takes minutes; parsed here, run on small work by tests/cli/test_bench.py",
+    "make bench-gpu": "needs a GPU",
+    "pip install": "installs; that the extras exist is checked here",
+    "pytest": "the tests of the file it names run anyway; that it exists is checked here",
+    "python benchmarks": "needs PyTorch, or trained runs; that it exists is checked here",
+    "jupyter lab": "opens a browser",
+    ". .venv/bin/activate": "changes the shell it is typed into",
+}
+# Blocks marked `bash` are scripts. Those that are not run here, by how they begin:
+SCRIPTS_NOT_RUN = {
+    "python -m pip wheel": "needs the network",
+    "#!/usr/bin/env bash\nset -e\napt-get": "sets up a machine of Gradescope's",
+    "#!/usr/bin/env bash\ncd /autograder": "runs on a machine of Gradescope's",
+}
+PROGRAMS = ("minifcn", "make", "pip", "pytest", "python", "jupyter", ". .venv")
+
+
+def commands(page):
+    """All lines of the shell blocks of a page, and what it quotes of commands in its text."""
+    text = page.read_text("utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    quoted = re.findall(r"(?<!`)`([^`]+)`(?!`)", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    typed = (" ".join(shlex.split(line, comments=True)).removeprefix("python -m ") for line in lines)
+    return [line for line in typed if line] + [
+        " ".join(shlex.split(quote)) for quote in quoted if quote.startswith(tuple(f"{name} " for name in PROGRAMS))
+    ]
+
+
+def scripts(page):
+    return re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+COMMANDS = {page: commands(page) for page in PAGES if page.is_file()}
+
+
+def every(program):
+    found = [(page, command) for page, listed in COMMANDS.items() for command in listed if command.startswith(program)]
+    assert found, f"no page has a command that begins with {program}"
+    ids = [f"{page.relative_to(ROOT)}: {command}" for page, command in found]
+    return pytest.mark.parametrize(("page", "command"), found, ids=ids)
+
+
+@pytest.fixture(scope="module")
+def workplaces(tmp_path_factory):
+    """A folder for each page, in which its commands run one after the other, with the data that they name."""
+    folders = {}
+
+    def workplace(page):
+        if page not in folders:
+            folder = folders[page] = tmp_path_factory.mktemp(page.stem)
+            for split in ("train", "val"):
+                for number, sample in enumerate(Shapes(2, (32, 32), 3, seed=0)):
+                    for name, array in ((split, sample.image), (f"{split}annot", sample.label)):
+                        (folder / "PATH" / name).mkdir(parents=True, exist_ok=True)
+                        Image.fromarray(np.asarray(array)).save(folder / "PATH" / name / f"{number}.png")
+            Image.fromarray(sample.image).save(folder / "photo.jpg")
+            shutil.copytree(ROOT / "exercises", folder / "exercises")
+            shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("notebooks"))
+        return folders[page]
+
+    return workplace
+
+
+@every("minifcn")
+def test_minifcn(page, command, workplaces, monkeypatch):
+    arguments = command.split()[1:]
+    if arguments[0] == "--version":
+        return
+    args = build_parser().parse_args(arguments if arguments[0] != "train" else [*arguments, "--out", "runs/here"])
+    if arguments[0] == "bench" and args.again is None:
+        return
+    monkeypatch.chdir(workplaces(page))
+    if arguments[0] == "train" and "--out" not in arguments:
+        arguments += ["--out", "runs/here"]
+    not_done = arguments[0] == "exercises" and not {"--self-test", "--hand-out"}.intersection(arguments)
+    assert main(arguments + SMALL.get(arguments[0], [])) == (1 if not_done else 0)
+
+
+@every("make")
+def test_make(page, command):
+    targets = command.split()[1:]
+    makefile, checks = (ROOT / "Makefile").read_text(), (ROOT / ".ci" / "run").read_text()
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
+        assert f"make {target}" in checks or command in NOT_RUN
+
+
+@every("pip")
+def test_pip_installs_extras_that_exist(page, command):
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert set(re.findall(r"\[(\w+)\]", command)) <= set(setup["options.extras_require"])
+
+
+@every("pytest")
+def test_pytest_is_given_a_file_that_exists(page, command):
+    assert all((ROOT / word).exists() for word in command.split()[1:] if not word.startswith("-"))
+
+
+@every("python")
+def test_python_is_given_a_program_that_exists(page, command):
+    assert (ROOT / command.split()[1]).is_file()
+
+
+def test_the_loop_that_marks_what_came_by_mail(tmp_path):
+    """A student who has solved exercise 1, and one who has not begun."""
+    (loop,) = (script for script in scripts(ROOT / "docs" / "teaching.md") if script.startswith("for student"))
+    (tmp_path / "bin").mkdir()
+    for name, module in (("minifcn", "-m minifcn"), ("python", "")):
+        program = tmp_path / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
+        program.chmod(0o755)
+    hand_out(ROOT / "exercises", tmp_path / "exercises")
+    for student, folder in (("ada", "exercises/solutions"), ("bob", "exercises")):
+        (tmp_path / "submissions" / student).mkdir(parents=True)
+        shutil.copy(ROOT / folder / "ex01_output_size.py", tmp_path / "submissions" / student)
+    paths = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", loop], cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["ada 6", "bob 0"], done.stderr
+    assert "Exercise 1" in (tmp_path / "submissions" / "bob" / "report.txt").read_text()
+
+
+def test_nothing_is_left_out():
+    known = ("minifcn ", "make ", *NOT_RUN)
+    assert [command for listed in COMMANDS.values() for command in listed if not command.startswith(known)] == []
+    run = ("for student", *SCRIPTS_NOT_RUN)
+    assert [script for page in COMMANDS for script in scripts(page) if not script.startswith(run)] == []
