@@ -40,6 +40,10 @@ class Tensor:
     data : array, any shape
     grad : Tensor of the same shape, or None until `backward` has run
 
+    Notes
+    -----
+    The operators `+ - * / ** @`, comparisons and `x[index]` work as those of NumPy, and broadcast.
+
     Examples
     --------
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -64,10 +68,10 @@ class Tensor:
         self._inputs: tuple[Tensor, ...] = ()
         self._backward: Callable[[Tensor], tuple] | None = None  # None: a leaf
 
-    shape = property(lambda self: self.data.shape)
-    dtype = property(lambda self: self.data.dtype)
-    ndim = property(lambda self: self.data.ndim)
-    device = property(lambda self: device_of(self.data))
+    shape = property(lambda self: self.data.shape, doc="Size along each axis.")
+    dtype = property(lambda self: self.data.dtype, doc="Type of the elements.")
+    ndim = property(lambda self: self.data.ndim, doc="Number of axes.")
+    device = property(lambda self: device_of(self.data), doc='Where the data lie: "cpu", "cuda:0", ...')
 
     def backward(self, grad: Tensor | None = None, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to the `.grad` of every leaf that requires it.

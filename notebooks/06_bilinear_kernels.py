@@ -167,7 +167,7 @@ outline = ax.contour(share, levels=[0.5, 0.75, 0.99], colors="black", linewidths
 ax.clabel(outline, fontsize=10)
 fig.colorbar(shown, label="what is left of a score of 1")
 ax.set(xlabel="column", ylabel="row")
-ax.set_title("FCN-32s on 224x224: scores fade towards the border", fontsize=12)
+_ = ax.set_title("FCN-32s on 224x224: scores fade towards the border", fontsize=12)
 
 # %% [markdown]
 # Does it matter? All classes of a pixel are multiplied by the same positive number. So the *largest* score stays the

@@ -93,7 +93,7 @@ axes[1].imshow(scores.data[0].max(axis=0), cmap="cividis", extent=(0, 17, 17, 0)
 for row, column, colour in cells:
     axes[1].add_patch(plt.Rectangle((column, row), 1, 1, fill=False, edgecolor=colour, linewidth=3))
 axes[1].set(title="largest scores: 17x17 cells", xlabel="column", xticks=range(0, 18, 4), yticks=range(0, 18, 4))
-fig.suptitle("Each cell has a patch; neighbours share all but 2 columns")
+_ = fig.suptitle("Each cell has a patch; neighbours share all but 2 columns")
 
 # %% [markdown]
 # ## The gradient of a sum is the sum of the gradients
@@ -223,7 +223,7 @@ ax.text(0.6, 2.7, "patches", color="#D55E00", ha="right")
 ax.text(0.97, 1.1, "whole image", color="#0072B2", ha="right")
 ax.text(1 / ratio + 0.02, 0.72, f"equal at p = {1 / ratio:.2f}")
 ax.set(xlabel="share p of the cells in the loss", ylabel="work / work of an image", xlim=(0, 1), ylim=(0, 4.2))
-ax.set_title("Patches are cheaper only where few are kept")
+_ = ax.set_title("Patches are cheaper only where few are kept")
 
 # %% [markdown]
 # The paper's authors timed this with AlexNet: 1.2 ms for the patch of one cell, 22 ms for an image of 10x10 cells. The
@@ -269,7 +269,7 @@ names = [f"{number} image{'s' * (number > 1)}\np = {share:g}" for number, share 
 bars = ax.bar(names, distances, color=["#0072B2", "#56B4E9", "#009E73", "lightgrey"])
 ax.bar_label(bars, fmt="%.2f")
 ax.set(ylabel="distance from the full gradient", ylim=(0, 1.2 * max(distances)))
-ax.set_title("As many cells from more images: a better gradient")
+_ = ax.set_title("As many cells from more images: a better gradient")
 
 # %% [markdown]
 # So a sample of cells from more images is a better sample. But it is not free: four images, of which a quarter of the

@@ -84,7 +84,7 @@ for column, factor in enumerate((8, 16, 32), start=1):
     axes[1, column].set_title(f"factor {factor}, bilinear", fontsize=10)
 for ax in axes.ravel():
     ax.set(xticks=[], yticks=[])
-fig.suptitle("What is left of the truth on coarse grids")
+_ = fig.suptitle("What is left of the truth on coarse grids")
 
 # %%
 factors = [4, 8, 16, 32, 64]
@@ -120,7 +120,7 @@ ax.text(4.1, 0.80, "bilinear", color="#0072B2", fontsize=12)
 ax.text(4.1, 0.73, "blocks", color="#B07800", fontsize=12)
 ax.text(4.1, 0.66, "paper, PASCAL VOC", color="dimgrey", fontsize=12)
 ax.set_xticks(factors, [str(factor) for factor in factors])
-ax.set(xlabel="factor", ylabel="mean IoU", ylim=(0.5, 1.02), title="The finer the grid, the higher the bound")
+_ = ax.set(xlabel="factor", ylabel="mean IoU", ylim=(0.5, 1.02), title="The finer the grid, the higher the bound")
 
 # %% [markdown]
 # The bound falls slowly at first. Bilinear interpolation of *shares* is better than blocks, since a share of 3/4 also
@@ -284,7 +284,7 @@ axes[0].set_ylabel("row")
 bar = fig.colorbar(shown, ax=axes, shrink=0.8, ticks=[-5, -3, -1])
 bar.ax.set_yticklabels(["$10^{-5}$", "$10^{-3}$", "$10^{-1}$"])
 bar.set_label("|gradient|", fontsize=10)
-fig.suptitle("The gradient fills the field (white), most of it in the middle")
+_ = fig.suptitle("The gradient fills the field (white), most of it in the middle")
 
 # %% [markdown]
 # Nothing lies outside the field. Inside, the middle counts most: many paths lead from there to the score, and few from
@@ -340,7 +340,7 @@ for ax, (name, difference) in zip(axes[1:], differ.items(), strict=True):
     ax.set_title(f"{name}: {blind.mean():.0%} blind", fontsize=10)
 for ax in axes:
     ax.set(xticks=[], yticks=[])
-fig.suptitle("Where the cells cannot tell a disc from a square (orange)")
+_ = fig.suptitle("Where the cells cannot tell a disc from a square (orange)")
 
 # %% [markdown]
 # The scores of pool3 and pool4 in the middle are *equal*, bit for bit, because their fields see nothing but the inside

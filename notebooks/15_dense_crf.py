@@ -55,7 +55,7 @@ fig, ax = plt.subplots(figsize=(5, 4))
 ax.imshow(K, cmap="Greys", vmin=0, vmax=1.6)
 for i, j in np.ndindex(6, 6):
     ax.text(j, i, f"{K[i, j]:.2f}", ha="center", va="center", fontsize=10)
-ax.set(xlabel="pixel j", ylabel="pixel i", title="Dark pixels (0 to 2) hold together, and light ones")
+_ = ax.set(xlabel="pixel j", ylabel="pixel i", title="Dark pixels (0 to 2) hold together, and light ones")
 
 # %% [markdown]
 # ## The energy of a labelling
@@ -132,7 +132,7 @@ for pixel, colour, marker in [(0, "#0072B2", "o"), (1, "#D55E00", "s"), (3, "gre
     ax.plot(curve, marker=marker, color=colour, linewidth=2.5, label=f"pixel {pixel}")
 ax.axhline(0.5, color="black", linestyle=":")
 ax.set(xlabel="step", ylabel="belief in class 1", ylim=(0, 1), title="Pixels 1 and 4 follow those that look like them")
-ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
+_ = ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
 
 # %%
 assert beliefs[0][1, 1] > 0.5 > beliefs[1][1, 1]  # pixel 1 changes at once
@@ -253,7 +253,7 @@ for ax, picture, title in zip(axes, pictures, ["image", "truth", "prediction", "
     ax.imshow(picture)
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=11)
-fig.suptitle("The edges come back from the image")
+_ = fig.suptitle("The edges come back from the image")
 
 # %% [markdown]
 # This image is easy: its objects differ clearly in colour from what is around them. On PASCAL VOC, DeepLab's authors
@@ -272,7 +272,7 @@ fig, ax = plt.subplots(figsize=(6.5, 3.4))
 ax.plot(energies / 1000, "o-", color="#0072B2", linewidth=2.5, label="energy of the most probable classes")
 ax.plot(free / 1000, "s-", color="#E69F00", linewidth=2.5, label="free energy of Q")
 ax.set(xlabel="step", ylabel="in thousands", title="Both fall, nearly all of it in the first step")
-ax.legend(frameon=False)
+_ = ax.legend(frameon=False)
 
 # %% [markdown]
 # ## What the parameters do

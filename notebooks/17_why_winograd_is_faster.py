@@ -176,7 +176,7 @@ for ax, matrix, name, texts in zip(
 axes[0].set(xlabel="6 inputs", ylabel="6 products")
 axes[1].set(xlabel="3 weights", ylabel="6 products")
 axes[2].set(xlabel="6 products", ylabel="4 outputs")
-fig.suptitle("Six products give four outputs, where twelve were needed")
+_ = fig.suptitle("Six products give four outputs, where twelve were needed")
 
 # %% [markdown]
 # $B^T$ and $A^T$ hold whole numbers; the fractions are all in $G$, which is used once for each kernel. Note the 8 in
@@ -230,7 +230,7 @@ for ax in axes:
     ax.set(xlim=(-0.3, 10.3), ylim=(10.3, -0.3), xticks=range(11), yticks=range(11), aspect="equal", xlabel="column")
     ax.grid(alpha=0.4)
 axes[0].set(title="x: four tiles of 6x6 overlap", ylabel="row")
-axes[1].set(title="y: four blocks of 4x4 touch")
+_ = axes[1].set(title="y: four blocks of 4x4 touch")
 
 # %% [markdown]
 # ## A whole layer is 36 matrix products
@@ -297,7 +297,7 @@ ax.text(30, 0.52, "F(4x4, 3x3) with its transforms", color="#0072B2")
 ax.axhline(1 / 4, color="grey", linestyle="--", linewidth=1.5)
 ax.text(128, 0.14, "the products alone", color="dimgrey", ha="right")
 ax.set(xlabel="channels, C = O", ylabel="multiplications / im2col's", ylim=(0, 2), xlim=(0, 130))
-ax.set_title("The transforms pay only between many channels")
+_ = ax.set_title("The transforms pay only between many channels")
 
 # %% [markdown]
 # From 7 channels on it multiplies less; at 128 channels it is close to the limit of a quarter. But multiplications are
@@ -348,7 +348,7 @@ ax.set_xticks(counts, [str(count) for count in counts])
 ax.minorticks_off()
 ax.set(xlabel="input channels", ylabel="error / largest output", ylim=(5e-8, 1e-4))
 ax.set_title("F(4x4, 3x3) loses a digit in float32")
-ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
+_ = ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
 
 # %% [markdown]
 # The errors of F(4x4, 3x3) are several times those of im2col (printed above), but below 1/20000 of the largest output.
@@ -391,7 +391,7 @@ for a, (name, colour) in enumerate(zip(algorithms, ["lightgrey", "#E69F00", "#00
 ax.set_xticks(range(3), [f"{size} channels" for size in sizes])
 ax.set(ylabel="time / time of strips", ylim=(0, 1.25 * (seconds / seconds[1]).max()))
 ax.set_title("Time of one 3x3 layer on 56x56 pixels, on this machine")
-ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
+_ = ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
 
 # %% [markdown]
 # Nothing is asserted here: times depend on the machine and on what else it does. Usually "winograd" needs less than

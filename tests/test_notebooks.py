@@ -3,6 +3,7 @@
 `make docs` runs the generated .ipynb in Jupyter as well.
 """
 
+import ast
 import os
 import re
 import subprocess
@@ -13,6 +14,22 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+RETURN_WHAT_THEY_DRAW = {
+    *(
+        "axis",
+        "bar",
+        "colorbar",
+        "imshow",
+        "legend",
+        "plot",
+        "set",
+        "set_title",
+        "set_xlabel",
+        "set_xticks",
+        "set_ylabel",
+    ),
+    *("set_yticks", "suptitle", "text"),
+}
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
@@ -37,6 +54,13 @@ class TestEveryNotebook:
 
     def test_number_of_its_title_is_that_of_its_name(self, source):
         assert int(re.search(r"# # (\d+)\.", source.read_text())[1]) == int(source.name[:2])
+
+    def test_shows_no_object_that_drawing_leaves_over(self, source):
+        """A cell that ends with ax.set(...) would print [Text(...), ...] above its figure."""
+        for cell in re.split(r"^# %%.*\n", source.read_text(), flags=re.MULTILINE):
+            *_, last = ast.parse(cell).body or [None]
+            call = last.value if isinstance(last, ast.Expr) else None
+            assert not (isinstance(call, ast.Call) and getattr(call.func, "attr", None) in RETURN_WHAT_THEY_DRAW)
 
     def test_loads_nothing_from_outside(self, source):
         code = "\n".join(line for line in source.read_text().splitlines() if not line.startswith("#"))

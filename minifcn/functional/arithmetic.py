@@ -221,6 +221,11 @@ def _comparison(name):
     return compare
 
 
+def _documented_by(function, method):
+    method.__doc__ = function.__doc__
+    return method
+
+
 _METHODS = {
     "__add__": add,
     "__radd__": add,
@@ -235,12 +240,16 @@ _METHODS = {
     "__matmul__": matmul,
     "__rmatmul__": lambda self, other: matmul(other, self),
     "__getitem__": lambda self, index: getitem(self, index=index),
-    "sum": lambda self, axis=None, keepdims=False: sum_over(self, axis=axis, keepdims=keepdims),
+    "sum": _documented_by(
+        sum_over, lambda self, axis=None, keepdims=False: sum_over(self, axis=axis, keepdims=keepdims)
+    ),
     "mean": mean,
-    "reshape": lambda self, *shape: reshape(self, shape=shape[0] if len(shape) == 1 else shape),
+    "reshape": _documented_by(
+        reshape, lambda self, *shape: reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+    ),
     "transpose": transpose,
-    "astype": lambda self, dtype: astype(self, dtype=dtype),
-    "to": lambda self, device: to(self, device=device),
+    "astype": _documented_by(astype, lambda self, dtype: astype(self, dtype=dtype)),
+    "to": _documented_by(to, lambda self, device: to(self, device=device)),
     **{name: _comparison(name) for name in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__")},
     "__hash__": object.__hash__,  # which Python takes away from a class with its own ==
 }
