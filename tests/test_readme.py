@@ -1,0 +1,52 @@
+"""The numbers that README.md states in words and in its text; those of its code are a doctest."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from minifcn.benchmark import report
+from minifcn.marking.folder import exercises
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+WORDS = {6: "six", 12: "twelve", 13: "thirteen"}
+
+
+def test_shares_of_pytorchs_time_are_those_that_were_measured():
+    head, *rows = report.time_table(report.read_raw(ROOT / "docs" / "performance.json"))
+    ratios = {row[0]: row[head.index("minifcn / PyTorch")] for row in rows}
+    full = sorted(ratio for work, ratio in ratios.items() if work.startswith("fcn8s"))
+    narrow = max(ratio for work, ratio in ratios.items() if work.startswith("narrow"))
+    text = " ".join(README.read_text().split())
+    assert (
+        f"the networks at full width take {full[0]} to {full[-1]} of PyTorch's time, narrow ones up to {narrow}" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("things", "count"),
+    [
+        ("exercises", len(exercises(ROOT / "exercises"))),
+        (
+            "misconceptions",
+            len(re.findall(r"^## \d+\.", (ROOT / "docs" / "misconceptions.md").read_text(), re.MULTILINE)),
+        ),
+        ("weeks", len(re.findall(r"^### Week \d", (ROOT / "docs" / "teaching.md").read_text(), re.MULTILINE))),
+    ],
+)
+def test_it_counts_right(things, count):
+    assert re.search(
+        rf"\b{WORDS[count]} {things}\b|of {WORDS[count]} {things}", README.read_text().replace("\n", " "), re.I
+    )
+
+
+def test_every_notebook_is_in_the_table():
+    listed = re.findall(r"\| \d+ \| \[[^]]+\]\(notebooks/([^)]+)\)", README.read_text())
+    assert listed == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    titles = re.findall(r"\| (\d+) \| \[([^]]+)\]", README.read_text())
+    heads = [
+        re.search(r"^# # (\d+)\. (.+)", path.read_text(), re.MULTILINE)
+        for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))
+    ]
+    assert titles == [(head[1], head[2]) for head in heads]
