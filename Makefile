@@ -52,7 +52,7 @@ bench-gpu: $(VENV)/installed-dev
 	done
 
 clean:
-	rm -rf $(VENV) build *.egg-info .coverage htmlcov
+	rm -rf $(VENV) build docs/notebooks *.egg-info .coverage htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find minifcn tests -name __pycache__ -type d -prune -exec rm -r {} +
 
