@@ -300,8 +300,7 @@ for panel, title in zip(panels[0], ("image", *predictions), strict=True):
     panel.set_title(title)
 for panel in panels.flat:
     panel.set(xticks=[], yticks=[])
-fig.suptitle("Grey: predicted as disc. Line: the truth. The skips draw finer boundaries")
-fig
+_ = fig.suptitle("Grey: predicted as disc. Line: the truth. The skips draw finer boundaries")
 
 # %% [markdown]
 # FCN-32s draws blobs, roughly where something is. FCN-8s follows the outline. (All three have had a short training.
@@ -331,8 +330,7 @@ axes.bar(np.arange(3) + 0.18, far_error, 0.36, color=BLUE, label="elsewhere")
 axes.set_xticks(range(3), wrong)
 axes.set_ylabel("share of wrong pixels")
 axes.set_title("What FCN-8s still gets wrong lies at the boundaries")
-axes.legend()
-fig
+_ = axes.legend()
 
 # %% [markdown]
 # Both errors are much smaller with skips. FCN-8s still makes most of its mistakes near the boundaries.
@@ -367,8 +365,7 @@ for panel, (name, scores) in zip(panels, {**streams, "their sum": total}.items()
     panel.contour(unseen.labels[index], [0.5], colors="white", linewidths=1.2)
     panel.set(title=name, xticks=[], yticks=[])
 fig.colorbar(picture, ax=panels, label="disc - background", shrink=0.75)
-fig.suptitle("In this network the finer maps draw the outline")
-fig
+_ = fig.suptitle("In this network the finer maps draw the outline")
 
 # %% [markdown]
 # The scores of the finer maps vary more across the picture than those of score_fr: here they do most of the work. The

@@ -205,8 +205,7 @@ axes.annotate("cut off: 19", (-10, 5.4), (-10, 6.2), ha="center", arrowprops={"a
 axes.set_yticks(range(len(sizes)), [f"{name} ({count})" for name, count in sizes.items()])
 axes.set(xlim=(-108, 200), ylim=(6.8, -0.6))
 axes.set_xlabel("row of the image")
-axes.set_title("Row 0 of the upsampled scores lies 19 rows above the image")
-fig
+_ = axes.set_title("Row 0 of the upsampled scores lies 19 rows above the image")
 
 # %% [markdown]
 # score_fr has three rows and covers the image. The upsampled map is 19 rows too early on one side and, here,
@@ -363,8 +362,7 @@ for panel, offset in zip(panels, (0, 19, 32), strict=True):
     panel.imshow(fcn32s[image, offset : offset + SIZE, offset : offset + SIZE] > 0, cmap="Greys", vmin=0, vmax=2.5)
     panel.contour(labels[image] > 0, [0.5], colors=VERMILLION, linewidths=1.5)
     panel.set(title=f"crop at {offset}", xticks=[], yticks=[])
-fig.suptitle("Grey: predicted objects. Only the crop at 19 lies on the truth (line)")
-fig
+_ = fig.suptitle("Grey: predicted objects. Only the crop at 19 lies on the truth (line)")
 
 # %% [markdown]
 # A wrong offset is an error of *place*: the shapes are as before, but 19 pixels too low and too far right, or 13 pixels
@@ -388,8 +386,7 @@ axes.plot(errors, list(iou8.values()), "o-", markersize=4, color=ORANGE, label="
 axes.plot(errors, list(iou32.values()), "s-", markersize=4, color=BLUE, label="FCN-32s (0 is offset 19)")
 axes.set(xlabel="error of the crop offset, in pixels", ylabel="mean IoU with ideal scores", xticks=errors[::4])
 axes.set_title("The derived offsets are the best ones, for both networks")
-axes.legend(loc="lower center")
-fig
+_ = axes.legend(loc="lower center")
 
 # %% [markdown]
 # The peaks are where the fractions put them. Four pixels beside it, FCN-8s has lost more than twice as much as FCN-32s:

@@ -38,8 +38,7 @@ for i, (top, bottom) in enumerate(panels.T):
     bottom.imshow(train[i].label, cmap="cividis", vmin=0, vmax=CLASSES - 1)
 for panel in panels.flat:
     panel.set(xticks=[], yticks=[])
-fig.suptitle("Images and labels (dark: background, grey: disc, yellow: square)")
-fig
+_ = fig.suptitle("Images and labels (dark: background, grey: disc, yellow: square)")
 
 # %% [markdown]
 # A `DataLoader` stacks pictures to batches and normalises them: minus a mean colour, divided by a standard deviation.
@@ -140,8 +139,7 @@ axes.text(66, 1.3 * np.log(CLASSES), "ln 3", color="0.3")
 axes.set(xlabel="step", ylabel="loss on the one image", yscale="log", ylim=(0.03, 30))
 axes.text(25, 14, f"goes up to {max(one_image[0.1]):.0e}", color=VERMILLION)
 axes.set_title("One image learned by heart: only the middle learning rate does it")
-axes.legend()
-fig
+_ = axes.legend()
 
 # %% [markdown]
 # All three start at $\ln 3$. With 0.00003 the loss falls, but slowly: the curve is smooth and nearly straight. With 0.1
@@ -207,8 +205,7 @@ axes.axhline(np.log(CLASSES), color="0.6", linestyle="--")
 axes.text(0.8 * len(steps), np.log(CLASSES) + 0.02, "ln 3", color="0.3")
 axes.set(xlabel="step", ylabel="loss", ylim=(0, 1.25))
 axes.set_title("The loss starts at ln 3 and falls, quickly at first")
-axes.legend(loc="lower left")
-fig
+_ = axes.legend(loc="lower left")
 
 # %% [markdown]
 # Single steps jump up and down, because some batches are harder than others; only the mean tells whether it still
@@ -313,8 +310,7 @@ for (i, j), value in np.ndenumerate(matrix):
 axes.set_xticks(range(CLASSES), test.class_names)
 axes.set_yticks(range(CLASSES), test.class_names)
 axes.set(xlabel="prediction", ylabel="truth", title="Shapes are found, but mixed up")
-fig.colorbar(picture, label="share of the row")
-fig
+_ = fig.colorbar(picture, label="share of the row")
 
 # %% [markdown]
 # Finding a shape is easy, its colour differs from the background. Telling a disc from a square, which may be turned,
@@ -351,8 +347,7 @@ for panel, name in zip(panels[:, 0], ("image", "label", "prediction"), strict=Tr
     panel.set_ylabel(name)
 for panel in panels.flat:
     panel.set(xticks=[], yticks=[])
-fig.suptitle("Places and outlines are nearly right; discs (grey) and squares (yellow) are mixed up")
-fig
+_ = fig.suptitle("Places and outlines are nearly right; discs (grey) and squares (yellow) are mixed up")
 
 # %% [markdown]
 # ## Reading the curves: too little data
@@ -388,8 +383,7 @@ axes.plot(range(1, 81), few_train, color=BLUE, linewidth=2, label="training (8 p
 axes.plot(list(few_test), list(few_test.values()), "o-", color=VERMILLION, label="test pictures")
 axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
 axes.set_title("Learned by heart: the training loss falls, the test loss rises")
-axes.legend()
-fig
+_ = axes.legend()
 
 # %% [markdown]
 # The training loss is far lower than before. The test loss rises, even above the $\ln 3$ of a network that knows

@@ -154,8 +154,7 @@ for i in range(8):
 panels[2].set(title="which run gives a pixel", xlim=(-0.5, 7.5), ylim=(7.5, -0.5), aspect="equal")
 for panel in panels:
     panel.set(xticks=[], yticks=[])
-fig.suptitle("16 shifted runs fill the gaps between the coarse scores")
-fig
+_ = fig.suptitle("16 shifted runs fill the gaps between the coarse scores")
 
 # %% [markdown]
 # ## One run instead of sixteen
@@ -284,8 +283,7 @@ axes.plot(np.arange(0, 24, FACTOR), coarse[0, 0, row // FACTOR], "o", color=VERM
 axes.set(xlabel="place of the window (column)", ylabel="score of class 0")
 axes.set_title("Both agree at the coarse scores; between them one computes, one interpolates")
 axes.title.set_fontsize(10.5)
-axes.legend()
-fig
+_ = axes.legend()
 
 # %% [markdown]
 # They agree where the coarse network has looked, and nowhere else in general. Shift-and-stitch adds information. But
@@ -331,7 +329,6 @@ for level, number in enumerate(cost.values()):
 axes.set(xscale="log", xlim=(0.8, 500), xlabel="multiply-adds, in coarse runs")
 axes.set_title("Same dense scores at very different cost")
 axes.invert_yaxis()
-fig
 
 # %% [markdown]
 # Shift-and-stitch costs nearly $f^2 = 16$ coarse runs. The dilated network costs far less: a layer behind strides of

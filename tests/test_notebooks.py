@@ -59,8 +59,9 @@ class TestEveryNotebook:
         """A cell that ends with ax.set(...) would print [Text(...), ...] above its figure."""
         for cell in re.split(r"^# %%.*\n", source.read_text(), flags=re.MULTILINE):
             *_, last = ast.parse(cell).body or [None]
-            call = last.value if isinstance(last, ast.Expr) else None
-            assert not (isinstance(call, ast.Call) and getattr(call.func, "attr", None) in RETURN_WHAT_THEY_DRAW)
+            shown = last.value if isinstance(last, ast.Expr) else None
+            assert not (isinstance(shown, ast.Call) and getattr(shown.func, "attr", None) in RETURN_WHAT_THEY_DRAW)
+            assert not (isinstance(shown, ast.Name) and shown.id in ("fig", "figure")), "Jupyter would show it twice"
 
     def test_loads_nothing_from_outside(self, source):
         code = "\n".join(line for line in source.read_text().splitlines() if not line.startswith("#"))

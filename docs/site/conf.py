@@ -25,6 +25,7 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "figure_texts",
     "repository_links",
 ]
 exclude_patterns = ["site", "images"]

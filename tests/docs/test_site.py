@@ -93,6 +93,13 @@ def test_korean_pages_say_that_they_are_korean():
         "ko/README.html", "notebooks/ko/05_transposed_convolution.html"}  # fmt: skip
 
 
+def test_every_picture_has_a_text_alternative_that_is_not_the_name_of_its_file():
+    images = {name: re.findall(r"<img\b[^>]*>", (SITE / name).read_text("utf-8")) for name in PAGES}
+    texts = [re.search(r'alt="([^"]*)"', image) for found in images.values() for image in found]
+    assert len(texts) > 70
+    assert not [text for text in texts if text is None or not text[1] or text[1].endswith((".png", ".svg"))]
+
+
 # Shows every page as a phone does, waits until its mathematics is set, and reports what can be seen of it.
 VISITOR = """<!DOCTYPE html><body><script>
 const pages = %s, seen = {};

@@ -1,0 +1,39 @@
+"""A small Sphinx extension: figures of notebooks get a text alternative, which is the title that the code gives them.
+
+The titles state what a figure shows. Without this a screen reader would read out the name of the picture's file.
+"""
+
+import ast
+
+from docutils import nodes
+
+
+def setup(app):
+    app.connect("doctree-resolved", describe_figures)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def describe_figures(app, doctree, page):
+    for cell in doctree.findall(lambda node: isinstance(node, nodes.container) and "cell" in node["classes"]):
+        code = "\n".join(block.astext() for block in cell.findall(nodes.literal_block) if "nb_element" not in block)
+        for image in cell.findall(nodes.image):
+            image["alt"] = image.get("alt") or f"Figure: {'; '.join(titles(code)) or 'drawn by the code above'}"
+
+
+def titles(code):
+    """Find the title of a figure in the code that draws it, or else those of its parts."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    except SyntaxError:  # a magic command
+        return []
+    of_the_figure = [call.args[0] for call in calls if getattr(call.func, "attr", "") == "suptitle"]
+    of_parts = [call.args[0] for call in calls if getattr(call.func, "attr", "") == "set_title"]
+    of_parts += [word.value for call in calls for word in call.keywords if word.arg == "title"]
+    texts = (_text(node) for node in of_the_figure or of_parts)
+    return [" ".join(text.split()) for text in texts if text.strip(" .…")]
+
+
+def _text(node):
+    """Read a string; what an f-string fills in is left open."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in parts)
