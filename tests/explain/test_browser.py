@@ -107,6 +107,22 @@ def test_keys_and_slider_lead_to_the_same_steps(watch):
     assert [state["slider"] for state in watch(deeds)] == ["1", "2", "1", "4", "4", "0", "0", "2", "1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "kept"),
+    [
+        ("ArrowRight", 'root.querySelector("input")', True),
+        ("Enter", 'root.querySelector("button")', True),
+        ("ArrowRight", "root", True),
+        ("Escape", "root", False),
+    ],
+)
+def test_a_page_around_it_does_not_take_the_keys_that_it_uses(watch, name, target, kept):
+    """As JupyterLab does, whose own commands have the arrows and Enter."""
+    listen = "{ document.onkeydown = () => { root.querySelector('.sentence').textContent = 'taken'; }; }"
+    _, state = watch([listen, f'key("{name}", {target})'])
+    assert (state["sentence"] != "taken") == kept
+
+
 def test_a_pixel_of_the_output_shows_what_it_is_made_of(watch):
     centre = 12  # of the 5 x 5 cells with the border: y[1,1], which all four stamps reach
     focused, moved, left = watch([f"pixel({centre}).focus()", f'key("ArrowLeft", pixel({centre}))',
