@@ -97,7 +97,7 @@ class TestNotebook:
     def test_has_the_predictions_and_the_sections_of_the_original(self, korean):
         text, original = read(korean), read(ROOT / "notebooks" / korean.name)
         words = {
-            "**예상해 보세요**": "**Predict**",
+            "**예상해 보십시오**": "**Predict**",
             "## 생각해 볼 문제\n": "## Questions\n",
             "## 더 읽을거리\n": "## What to read next\n",
         }
