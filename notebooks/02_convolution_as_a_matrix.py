@@ -43,7 +43,7 @@ w = np.array([[1.0, 2], [3, 4]])
 
 y00 = w[0, 0] * x[0, 0] + w[0, 1] * x[0, 1] + w[1, 0] * x[1, 0] + w[1, 1] * x[1, 1]
 assert y00 == 1 * 1 + 2 * 2 + 3 * 0 + 4 * 1 == 9
-y00
+print(y00)
 
 # %% [markdown]
 # ## The loops
@@ -56,7 +56,7 @@ def convolve(x, w):
     kernel_rows, kernel_columns = w.shape
     y = np.zeros((x.shape[0] - kernel_rows + 1, x.shape[1] - kernel_columns + 1))
     for i, j in np.ndindex(y.shape):  # every output pixel
-        for k, l in np.ndindex(w.shape):  # every weight  # noqa: E741
+        for k, l in np.ndindex(w.shape):  # every weight
             y[i, j] += w[k, l] * x[i + k, j + l]
     return y
 
@@ -160,7 +160,7 @@ assert columns[:, 4].tolist() == x[1:3, 1:3].ravel().tolist() == [1, 3, 1, 0]
 
 # %%
 A = np.zeros((36, 16))
-for k, l, i, j in np.ndindex(2, 2, 3, 3):  # noqa: E741
+for k, l, i, j in np.ndindex(2, 2, 3, 3):
     place_in_columns = (2 * k + l) * 9 + (3 * i + j)
     pixel = (i + k) * 4 + (j + l)
     A[place_in_columns, pixel] = 1
@@ -300,7 +300,7 @@ g = np.array([[1.0, 0, 2], [0, 3, 1], [1, 1, 0]])
 
 by_loops = np.zeros((4, 4))
 for i, j in np.ndindex(3, 3):
-    for k, l in np.ndindex(2, 2):  # noqa: E741
+    for k, l in np.ndindex(2, 2):
         by_loops[i + k, j + l] += w[k, l] * g[i, j]
 
 np.testing.assert_allclose(by_loops, (C.T @ g.ravel()).reshape(4, 4))

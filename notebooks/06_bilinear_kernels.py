@@ -99,7 +99,7 @@ np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
 axes[0].imshow(kernel, cmap="Greys", vmin=0, vmax=1.2)
-for (k, l), value in np.ndenumerate(kernel):  # noqa: E741 (row and column of the kernel)
+for (k, l), value in np.ndenumerate(kernel):
     axes[0].text(l, k, f"{value * 16:g}/16", ha="center", va="center", fontsize=10)
 axes[0].set(title="S = 2, K = 4", xlabel="column of the kernel", ylabel="row of the kernel")
 axes[0].set(xticks=range(4), yticks=range(4))

@@ -354,14 +354,14 @@ assert mf.gradcheck_arrays(forward, backward, [rng.normal(size=6)]).ok
 def forward(x, w):
     """One image and one channel: x (H, W), w (3, 3)."""
     y = np.zeros((x.shape[0] - 2, x.shape[1] - 2))
-    for k, l in np.ndindex(3, 3):  # noqa: E741 (row and column of the kernel)
+    for k, l in np.ndindex(3, 3):
         y += w[k, l] * x[k : k + y.shape[0], l : l + y.shape[1]]
     return y
 
 
 def backward(gy, x, w):
     gx, gw = np.zeros_like(x), np.zeros_like(w)
-    for k, l in np.ndindex(3, 3):  # noqa: E741
+    for k, l in np.ndindex(3, 3):
         gx[k : k + gy.shape[0], l : l + gy.shape[1]] += w[k, l] * gy
         gw[2 - k, 2 - l] = (gy * x[k : k + gy.shape[0], l : l + gy.shape[1]]).sum()
     return gx, gw
@@ -381,7 +381,7 @@ assert "180 degrees" in report.message
 # %%
 def backward(gy, x, w):
     gx, gw = np.zeros_like(x), np.zeros_like(w)
-    for k, l in np.ndindex(3, 3):  # noqa: E741
+    for k, l in np.ndindex(3, 3):
         gx[k : k + gy.shape[0], l : l + gy.shape[1]] += w[k, l] * gy
         gw[k, l] = (gy * x[k : k + gy.shape[0], l : l + gy.shape[1]]).sum()
     return gx, gw

@@ -134,7 +134,7 @@ for a in range(FACTOR):
         stitched[:, :, a::FACTOR, b::FACTOR] = scores
 
 np.testing.assert_allclose(stitched, dense, atol=1e-12)
-print("largest difference to the dense scores:", abs(stitched - dense).max())
+print(f"largest difference to the dense scores: {abs(stitched - dense).max():.0e}")
 
 # %% [markdown]
 # Row $i$ of that output starts at row $4i + a$ of the image, so it belongs in the rows $a, a + 4, a + 8, \dots$ All 576

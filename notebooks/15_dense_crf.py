@@ -6,7 +6,7 @@
 # class. After this notebook you can write such a model down as an energy, minimise it by mean field in three lines of
 # NumPy, and say what its parameters do, and where it fails.
 #
-# You need: softmax and cross-entropy (notebook 11), mean IoU (notebook 11), probabilities. FCN itself uses no CRF;
+# You need: softmax and cross-entropy (notebook 7), mean IoU (notebook 11), probabilities. FCN itself uses no CRF;
 # DeepLab, a network that came soon after it, put one behind its scores.
 #
 # | letter | meaning |

@@ -396,7 +396,8 @@ _ = ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
 # %% [markdown]
 # Nothing is asserted here: times depend on the machine and on what else it does. Usually "winograd" needs less than
 # "strips" with many channels, but more than 0.32 of its time, since the transforms wait for memory; with 8 channels it
-# usually loses, although it multiplies less.
+# usually loses, although it multiplies less. On a map as small as this "im2col" can win against "strips": its one large
+# product suits BLAS. On larger maps its matrix no longer fits into the cache, and it falls behind.
 #
 # ## Questions
 #

@@ -31,6 +31,7 @@ SMALL = {
 NOT_RUN = {
     "minifcn bench": "takes minutes; parsed here, run on small work by tests/cli/test_bench.py",
     "make bench-gpu": "needs a GPU",
+    "make notebooks": "writes files of the repository; `make docs` checks that they are up to date",
     "pip install": "installs; that the extras exist is checked here",
     "pytest": "the tests of the file it names run anyway; that it exists is checked here",
     "python benchmarks": "needs PyTorch, or trained runs; that it exists is checked here",

@@ -1,5 +1,6 @@
 """The site: `make docs` builds it into build/site. Neither that nor reading it asks the network for anything."""
 
+import hashlib
 import importlib.util
 import shutil
 import sys
@@ -39,8 +40,11 @@ for notebook in sorted((ROOT / "notebooks").rglob("*.ipynb")):
     if not copy.exists() or copy.read_bytes() != notebook.read_bytes():
         shutil.copyfile(notebook, copy)
 
+# A notebook is executed again when it has changed, or anything of minifcn.
+PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css"))
+STATE = hashlib.sha256(b"".join(path.read_bytes() for path in PACKAGE)).hexdigest()[:16]
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(BUILD / "executed-notebooks")
+nb_execution_cache_path = str(BUILD / "executed-notebooks" / STATE)
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120

@@ -15,7 +15,8 @@ def setup(app):
 
 def describe_figures(app, doctree, page):
     for cell in doctree.findall(lambda node: isinstance(node, nodes.container) and "cell" in node["classes"]):
-        code = "\n".join(block.astext() for block in cell.findall(nodes.literal_block) if "nb_element" not in block)
+        inputs = [part for part in cell.findall(nodes.container) if "cell_input" in part["classes"]]
+        code = "\n".join(block.astext() for part in inputs for block in part.findall(nodes.literal_block))
         for image in cell.findall(nodes.image):
             image["alt"] = image.get("alt") or f"Figure: {'; '.join(titles(code)) or 'drawn by the code above'}"
 

@@ -29,7 +29,7 @@ def rewrite_links(app, page, source):
     place = f"docs/{page}.md"
     origin = next((file for file, moved in PLACES.items() if moved == place and (ROOT / file).is_file()), place)
     if origin != place:
-        source[0] = (ROOT / origin).read_text("utf-8")
+        source[0] = (ROOT / origin).read_text("utf-8").replace("# minifcn\n", "# First steps\n", 1)
 
     def turn(link):
         target = normpath(Path(origin).parent / link[2])

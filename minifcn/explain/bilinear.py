@@ -40,6 +40,8 @@ def hat(distance: Any) -> np.ndarray:
 class BilinearSteps:
     """How a bilinear kernel comes about.
 
+    Attributes
+    ----------
     half_width : pixels of the result from the centre of a hat to its end, which is the stride
     centre : place of the pixel in its stamp; halfway between two places if the kernel size is even
     distances : (K,), from the centre to each place, in units of half_width

@@ -51,6 +51,8 @@ class Node:
 class Graph:
     """A recorded computation, forward and backward; a notebook shows it step by step.
 
+    Attributes
+    ----------
     nodes : tensors in the order in which they were made
     sentences : what each step does
     """

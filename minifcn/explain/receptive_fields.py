@@ -21,6 +21,8 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#F0E442")  # 
 class ReceptiveField:
     """A square of the image that one pixel of a layer's output depends on; parts of it may lie outside the image.
 
+    Attributes
+    ----------
     layer : name
     pixel : (row, column) of the layer's output
     top, left : first row and column of the image

@@ -124,6 +124,8 @@ def by_matrix(
 class Comparison:
     """The implementations side by side.
 
+    Attributes
+    ----------
     multiplications : of each implementation, by name
     differences : largest absolute difference of each to F.conv_transpose2d
     """
@@ -187,6 +189,8 @@ def compare_implementations(
 class AdjointTest:
     """<C x, y> and <x, Cᵀ y> for some x and y.
 
+    Attributes
+    ----------
     left, right : the two inner products
     residual : their difference, as a share of the largest that <C x, y> could be, `|C x| |y|`
     """

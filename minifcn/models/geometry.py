@@ -25,6 +25,8 @@ class Trace:
 class Geometry:
     """A map of features without its values.
 
+    Attributes
+    ----------
     shape : (N, C, H, W)
     coordinates : where the image's pixel u lies on this map
     receptive_field : rows of the image that one pixel of this map sees
