@@ -13,8 +13,9 @@ what is right". To check: `minifcn exercises 12`.
 def confusion_matrix(labels, predictions, num_classes, ignore_index=255):
     """Count what was taken for what.
 
-    labels, predictions : integer arrays of one shape, such as (H, W) or (N, H, W), also uint8; a label is a class, 0 to
-        num_classes - 1, or `ignore_index`. num_classes : C. ignore_index : label of the pixels that do not count.
+    labels, predictions : integer arrays, also uint8, both of the same shape, which may be any: (H, W), (N, H, W), or
+        (number of pixels,). A label is a class, 0 to num_classes - 1, or `ignore_index`.
+    num_classes : C. ignore_index : label of the pixels that do not count.
 
     Returns an integer array (C, C): in row i and column j the pixels of class i that were predicted as class j.
     """

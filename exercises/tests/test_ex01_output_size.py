@@ -17,6 +17,7 @@ def test_with_stride_2_every_second_place_counts():
         "the last step may not fit whole: can a window stand at half a place?": 3.5,
         "where does the last of these windows end? All of it must lie within the n pixels": 4,
         "that is every place: which of them remain with steps of S?": 6,
+        "Python divides before it subtracts: is a pair of brackets missing?": 8,
     }
     check("conv_output_size(8, 3, stride=2)", answer.conv_output_size(8, 3, stride=2), 3, mistakes=mistakes)
 
@@ -32,22 +33,24 @@ def test_padding_is_added_at_both_ends():
 def test_stamps_begin_a_stride_apart_and_the_last_one_is_whole():
     mistakes = {
         "n * s would be right if each stamp were S wide; the last one is K wide: where does it begin?": 6,
-        "the first stamp begins at pixel 0; where does the third begin?": 11,
-        "where do the second and the third stamp begin? S pixels apart, not 1": 7,
+        "the first stamp begins at pixel 0; where does the third begin?": 12,
+        "where do the second and the third stamp begin? S pixels apart, not 1": 8,
         "there the last stamp begins; how many pixels does it cover?": 4,
+        "Python multiplies before it subtracts: is a pair of brackets missing?": 7,
+        "this leaves S - 1 pixels behind the last stamp: is there anything in them?": 11,
     }
-    got = answer.conv_transpose_output_size(3, 5, stride=2)
-    check("conv_transpose_output_size(3, 5, stride=2)", got, 9, mistakes=mistakes)
+    got = answer.conv_transpose_output_size(3, 6, stride=2)
+    check("conv_transpose_output_size(3, 6, stride=2)", got, 10, mistakes=mistakes)
 
 
 def test_padding_crops_both_ends():
     mistakes = {
-        "in a transposed convolution padding cuts off; it adds nothing (notebook 05, 5.2)": 14,
-        "P pixels are cut off at either end: how many go in all?": 11,
-        "this is the size before anything is cut off; what does padding do here?": 12,
+        "in a transposed convolution padding cuts off; it adds nothing (notebook 05, 5.2)": 23,
+        "P pixels are cut off at either end: how many go in all?": 20,
+        "this is the size before anything is cut off; what does padding do here?": 21,
     }
-    got = answer.conv_transpose_output_size(3, 6, stride=3, padding=1)
-    check("conv_transpose_output_size(3, 6, stride=3, padding=1)", got, 10, mistakes=mistakes)
+    got = answer.conv_transpose_output_size(3, 9, stride=6, padding=1)
+    check("conv_transpose_output_size(3, 9, stride=6, padding=1)", got, 19, mistakes=mistakes)
 
 
 def test_both_agree_with_counting_for_many_sizes():

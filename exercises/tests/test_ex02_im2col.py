@@ -12,21 +12,22 @@ PLACES = 100.0 * np.arange(1, 4)[:, None, None] + 10.0 * np.arange(5)[:, None] +
 
 
 def test_each_window_is_a_column():
-    x = np.array([[[1.0, 2, 3], [4, 5, 6]]])
-    expected = [[1, 2], [2, 3], [4, 5], [5, 6]]
+    x = np.array([[[1.0, 2, 3, 4], [5, 6, 7, 8]]])
+    expected = np.array([[1, 2, 3], [2, 3, 4], [5, 6, 7], [6, 7, 8]])
     mistakes = {
-        "each window has become a row: a matrix of two windows as columns has how many rows, how many columns?": [
-            [1, 2, 4, 5],
-            [2, 3, 5, 6],
-        ],
+        "each window has become a row: a matrix of three windows as columns has how many rows, how many columns?": (
+            expected.T
+        ),
         "is a window read row by row? Write the first one down with its numbers, then look at the first column": [
-            [1, 2],
-            [4, 5],
-            [2, 3],
-            [5, 6],
+            [1, 2, 3],
+            [5, 6, 7],
+            [2, 3, 4],
+            [6, 7, 8],
         ],
+        "the windows fill the rows one after the other. reshape never changes the order of the numbers: which axis "
+        "has to come first before it?": expected.T.reshape(4, 3),
     }
-    check("im2col([[[1, 2, 3], [4, 5, 6]]], 2)", answer.im2col(x, 2), expected, mistakes=mistakes)
+    check("im2col([[[1, 2, 3, 4], [5, 6, 7, 8]]], 2)", answer.im2col(x, 2), expected, mistakes=mistakes)
 
 
 def test_the_windows_are_counted_row_by_row():
@@ -38,9 +39,11 @@ def test_the_windows_are_counted_row_by_row():
         [111, 112, 113, 121, 122, 123],
     ]
     downwards = np.array(expected)[:, [0, 3, 1, 4, 2, 5]]
+    overwritten = np.array(expected)[:, [0, 1, 3, 4, 5, 5]] * [1, 1, 1, 1, 1, 0]
     mistakes = {
         "the windows are right, their order is not: which column belongs to the second window of the first row? "
-        "(Notebook 02, the picture of im2col)": downwards
+        "(Notebook 02, the picture of im2col)": downwards,
+        "one column is written twice, and the last one never: how many windows stand side by side?": overwritten,
     }
     check(f"im2col({_whole(x)}, 2)", answer.im2col(x, 2), expected, mistakes=mistakes)
 
@@ -74,6 +77,7 @@ def test_a_window_holds_its_first_channel_and_then_its_second():
             [111],
             [211],
         ],
+        "only the first channel is there: on how many channels does a window lie?": [[100], [101], [110], [111]],
         "the channels stand side by side: how many columns does one window make, whatever the number of channels?": [
             [100, 200],
             [101, 201],
@@ -97,6 +101,18 @@ def test_the_padding_is_a_border_of_zeros():
         "the rows of zeros come from channels that the image does not have: which axes did the padding make longer?": (
             np.pad(expected, ((4, 4), (0, 0)))
         ),
+        "only the first window is left: are there zeros on every side, and is the last place of the window counted?": [
+            [0],
+            [0],
+            [0],
+            [1],
+        ],
+        "the windows are two pixels apart in one direction, and one in the other: which of the two?": [
+            [0, 0, 0, 2],
+            [0, 0, 1, 0],
+            [0, 2, 0, 4],
+            [1, 0, 3, 0],
+        ],
     }
     call = "im2col([[[1, 2], [3, 4]]], 2, stride=2, padding=1)"
     check(call, answer.im2col(x, 2, stride=2, padding=1), expected, mistakes=mistakes)

@@ -13,6 +13,8 @@ def test_where_windows_overlap_their_numbers_add_up():
     mistakes = {
         "in the middle only one of the two windows is left: what does `=` do to what was there before? "
         '(Notebook 02, "two add up")': [[[1, 10, 20], [3, 30, 40]]],
+        "in the middle only the last number is left. With arrays as indices, += counts each place once, however often "
+        "it occurs; see numpy.add.at": [[[1, 2, 20], [3, 4, 40]]],
         "in the middle stands a mean. That undoes im2col; its transpose is another thing. What does A transposed do "
         "with the two numbers of one pixel?": [[[1, 6, 20], [3, 17, 40]]],
         "is a window read row by row? Write the first column back into its 2x2 window on paper": [
@@ -34,7 +36,12 @@ def test_with_stride_2_a_pixel_that_no_window_reaches_is_zero():
 
 def test_each_window_goes_to_its_place():
     columns = np.array([[1.0, 2, 3, 4, 5, 6]])
-    mistakes = {"which column belongs to the second window of the first row?": [[[1, 3, 5], [2, 4, 6]]]}
+    mistakes = {
+        "which column belongs to the second window of the first row?": [[[1, 3, 5], [2, 4, 6]]],
+        "one number has been used twice, and the last one never: how many windows stand side by side?": [
+            [[1, 2, 3], [3, 4, 5]]
+        ],
+    }
     got = answer.col2im(columns, (1, 2, 3), 1)
     check("col2im([[1, 2, 3, 4, 5, 6]], (1, 2, 3), 1)", got, [[[1, 2, 3], [4, 5, 6]]], mistakes=mistakes)
 

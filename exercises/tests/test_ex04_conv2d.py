@@ -18,6 +18,8 @@ def test_each_weight_meets_the_pixel_under_it():
         "rows and columns of the kernel are exchanged: which index of the weight goes with the row of x?": [
             [[1 + 6 + 0 + 4, 2 + 0 + 2 + 12]]
         ],
+        "the numbers are right; the output channel has come last: which axis should it be?": [[[9], [17]]],
+        "the numbers are right; each output channel is one row: in which shape are they asked for?": [[9, 17]],
     }
     call = "conv2d([[[1, 2, 0], [0, 1, 3]]], [[[[1, 2], [3, 4]]]])"
     check(call, answer.conv2d(x, weight), [[[1 + 4 + 0 + 4, 2 + 0 + 3 + 12]]], mistakes=mistakes)
@@ -35,6 +37,7 @@ def test_each_output_channel_has_its_kernel_and_adds_up_all_input_channels():
             [[20]],
             [[40]],
         ],
+        "only the first input channel has been used: over what does the sum in the formula run?": [[[1]], [[3]]],
     }
     call = "conv2d([[[1]], [[10]]], [[[[1]], [[2]]], [[[3]], [[4]]]])"
     check(call, answer.conv2d(x, weight), [[[1 + 20]], [[3 + 40]]], mistakes=mistakes)
@@ -43,7 +46,15 @@ def test_each_output_channel_has_its_kernel_and_adds_up_all_input_channels():
 def test_with_stride_2_a_wide_kernel_moves_two_pixels_at_a_time():
     x = np.array([[[1.0, 2, 3, 4, 5], [6, 7, 8, 9, 0]]])
     weight = np.array([[[[1.0, 10]]]])
-    mistakes = {"the size is right; but where on x does the second window begin?": [[[1 + 20, 2 + 30]]]}
+    mistakes = {
+        "the size is right; but where on x does the second window begin?": [[[1 + 20, 2 + 30]]],
+        "these are all places of the kernel: which of them are left with a stride of 2?": [
+            [[21, 32, 43, 54], [76, 87, 98, 9]]
+        ],
+        "the kernel is not square: how many rows has it, how many columns, and how many has your window?": [
+            [[21 + 76, 43 + 98]]
+        ],
+    }
     call = "conv2d([[[1, 2, 3, 4, 5], [6, 7, 8, 9, 0]]], [[[[1, 10]]]], stride=2)"
     check(call, answer.conv2d(x, weight, stride=2), [[[1 + 20, 3 + 40]]], mistakes=mistakes)
 
@@ -57,6 +68,9 @@ def test_the_padding_is_a_border_of_zeros():
         "all zeros: has the padding put a border around the rows and columns only? Print the shape of what is padded": (
             np.zeros((1, 3, 3))
         ),
+        "x[-1] is not beside the image: which row is it in Python?": [
+            [[1234, 2143, 204], [3412, 4321, 402], [34, 43, 4]]
+        ],
     }
     call = "conv2d([[[1, 2], [3, 4]]], [[[[1, 10], [100, 1000]]]], padding=1)"
     check(call, answer.conv2d(x, weight, padding=1), expected, mistakes=mistakes)
@@ -81,5 +95,7 @@ def test_a_random_image_is_convolved_as_by_minifcn():
     before = x.copy()
     got = answer.conv2d(x, weight, bias, stride=2, padding=1)
     expected = F.conv2d(mf.Tensor(before[None]), mf.Tensor(weight), mf.Tensor(bias), stride=2, padding=1)
-    check("conv2d(x, weight, bias, stride=2, padding=1)", got, expected.data[0])
+    hint = "the bias is in each pixel three times, as often as there are input channels: where is it added?"
+    mistakes = {hint: expected.data[0] + 2 * bias[:, None, None]}
+    check("conv2d(x, weight, bias, stride=2, padding=1)", got, expected.data[0], mistakes=mistakes)
     check("x after conv2d(x, ...)", x, before, mistakes={"the image has been changed; work on a copy of it": x})

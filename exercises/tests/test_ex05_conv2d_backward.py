@@ -8,6 +8,8 @@ from minifcn.marking import Answer, NotYet, check
 
 answer = Answer("ex05_conv2d_backward")
 
+NAMES = "dx", "dweight", "dbias"
+STRIDE = "how far apart do the windows begin, if the stride is 2?"
 X, WEIGHT, G = np.array([[[1.0, 2, 3], [4, 5, 6]]]), np.array([[[[1.0, 2], [3, 4]]]]), np.array([[[1.0, 10]]])
 
 
@@ -15,6 +17,7 @@ def test_a_bias_gets_the_sum_of_the_gradients_of_its_channel():
     x, weight, g = np.zeros((2, 2, 3)), np.zeros((2, 2, 1, 1)), np.array([[[1.0, 2, 3], [4, 5, 6]]])
     g = np.concatenate([g, 10 * g])
     mistakes = {
+        "g has the axes (O, OH, OW): which one is left, if there is a bias for each output channel?": g.sum(axis=0),
         "there are as many biases as output channels. To which pixels of y is one of them added?": g.sum(axis=1),
         "to which pixels of y is one bias added? Here, those of one row have been counted": g.sum(axis=2),
         "this is the sum of all of g: do the channels share one bias?": g.sum(),
@@ -72,22 +75,27 @@ def test_with_stride_and_padding_dx_has_the_shape_of_x():
         "this is the gradient of the padded image: which part of it is the gradient of x?": padded,
         "of the right size; but where in the padded image does x begin?": padded[:, :2, :2],
         "each pixel has met the weight opposite to the right one (notebook 05, 5.4)": [[[1, 20], [300, 4000]]],
+        "dx[-1] is not beside the image: which row is it in Python?": [[[4, 30 + 3], [200 + 2, 1000 + 100 + 10 + 1]]],
+        STRIDE: [[[1234, 2040], [3400, 4000]]],
     }
     call = "for g = [[[1, 10], [100, 1000]]], weight = [[[[1, 2], [3, 4]]]], S = 2, P = 1: dx"
     check(call, _part("dx", g, x, WEIGHT, stride=2, padding=1), [[[4, 30], [200, 1000]]], mistakes=mistakes)
     call = "for g = [[[1, 10], [100, 1000]]], x = [[[1, 2], [3, 4]]], K = 2, S = 2, P = 1: dweight"
-    check(call, _part("dweight", g, x, WEIGHT, stride=2, padding=1), [[[[4000, 300], [20, 1]]]])
+    mistakes = {STRIDE: [[[[1000, 2100], [3010, 4321]]]]}
+    check(call, _part("dweight", g, x, WEIGHT, stride=2, padding=1), [[[[4000, 300], [20, 1]]]], mistakes=mistakes)
 
 
 def test_random_gradients_are_those_of_minifcn():
     rng = np.random.default_rng(5)
     x, weight, g = rng.normal(size=(3, 6, 7)), rng.normal(size=(2, 3, 3, 2)), rng.normal(size=(2, 3, 4))
     before = g.copy(), x.copy(), weight.copy()
-    got = answer.conv2d_backward(g, x, weight, stride=2, padding=1)
+    got = {name: _part(name, g, x, weight, stride=2, padding=1) for name in NAMES}
     tensors = [mf.Tensor(array, requires_grad=True) for array in (before[1][None], before[2], np.zeros(2))]
     F.conv2d(*tensors, stride=2, padding=1).backward(mf.Tensor(before[0][None]))
     dx, dweight, dbias = (tensor.grad.data for tensor in tensors)
-    check("conv2d_backward(g, x, weight, stride=2, padding=1)", got, (dx[0], dweight, dbias))
+    for name, expected in zip(NAMES, (dx[0], dweight, dbias), strict=True):
+        check(f"for conv2d_backward(g, x, weight, stride=2, padding=1): {name}", got[name], expected)
+    answer.conv2d_backward(g, x, weight, stride=2, padding=1)
     changed = {"an input has been changed; work on a copy of it": (g, x, weight)}
     check("(g, x, weight) after conv2d_backward(g, x, weight, ...)", (g, x, weight), before, mistakes=changed)
 
@@ -95,10 +103,12 @@ def test_random_gradients_are_those_of_minifcn():
 def _part(name, *arguments, **setting):
     """Call the student's function, and give one of the three arrays."""
     result = answer.conv2d_backward(*map(np.copy, arguments), **setting)
-    if not isinstance(result, tuple) or len(result) != 3:
+    if not isinstance(result, (tuple, list)) or len(result) != 3:
         hint = "does the function end with `return dx, dweight, dbias`?"
         raise NotYet("conv2d_backward(g, x, weight) should return three arrays", hint)
-    part = result[("dx", "dweight", "dbias").index(name)]
+    part = result[NAMES.index(name)]
     if part is None:
         raise NotYet(f"{name} is still None")
+    if np.ndim(result[0]) == 4 and np.ndim(result[1]) == 3:  # the axes of weight, and those of x
+        raise NotYet("dx has the axes of weight, and dweight those of x", "in which order are the three returned?")
     return part

@@ -19,6 +19,9 @@ def test_a_pixel_stamps_the_kernel_times_its_value():
     mistakes = {
         "the stamp has come out turned by 180 degrees. If the kernel slides over zeros and one pixel, with which of "
         "its ends does it meet the pixel first? (Notebook 05, 5.4)": [[[40, 30], [20, 10]]],
+        "the stamp is turned along one axis and not along the other: how many axes has a kernel? (Notebook 05, 5.4)": [
+            [[20, 10], [40, 30]]
+        ],
         N_TIMES_S: [[[10]]],
     }
     got = answer.conv_transpose2d(np.array([[[10.0]]]), weight)
@@ -33,6 +36,11 @@ def test_stamps_begin_a_stride_apart_and_add_up_where_they_overlap():
         ],
         N_TIMES_S: [[[1, 2, 13, 20], [0, 0, 0, 0]]],
         "how far apart do the two stamps begin?": [[[1, 2 + 10, 3 + 20, 30]]],
+        "how far apart do the two stamps begin? (The size is right.)": [[[1, 2 + 10, 3 + 20, 30, 0]]],
+        "the kernel is not square: how many rows has it, how many columns, and how many has your stamp?": [
+            [[1, 2, 3 + 10, 20, 30]] * 3
+        ],
+        "zeros go between the pixels: what have they to do behind the last one?": [[[1, 2, 13, 20, 30, 0], [0] * 6]],
     }
     got = answer.conv_transpose2d(x, weight, stride=2)
     expected = [[[1, 2, 3 + 10, 20, 30]]]
@@ -52,6 +60,7 @@ def test_an_output_channel_gets_stamps_from_every_input_channel():
         "the weight has the axes (C, O, KH, KW) here, not (O, C, KH, KW): which of the four numbers belong to the "
         "first input channel?": [[[1 + 20]], [[3 + 40]]],
         "only the last input channel is left: do its stamps replace those of the others?": [[[30]], [[40]]],
+        "only the first input channel has left stamps: what happens to the other one?": [[[1]], [[2]]],
     }
     got = answer.conv_transpose2d(x, weight)
     call = "conv_transpose2d([[[1]], [[10]]], [[[[1]], [[2]]], [[[3]], [[4]]]])"
@@ -59,19 +68,23 @@ def test_an_output_channel_gets_stamps_from_every_input_channel():
 
 
 def test_padding_cuts_off_rows_and_columns_on_every_side():
-    x, weight = np.array([[[1.0, 10]]]), np.array([[[[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]]])
-    whole = np.array([[[1, 2, 13, 20, 30], [4, 5, 46, 50, 60], [7, 8, 79, 80, 90]]])
+    x, weight = np.array([[[1.0, 10]]]), np.array([[[[1.0, 2, 3, 0], [4, 5, 6, 7], [8, 9, 0, 1]]]])
+    whole = np.array([[[1, 2, 3, 10, 20, 30, 0], [4, 5, 6, 47, 50, 60, 70], [8, 9, 0, 81, 90, 0, 10]]])
     mistakes = {
         "these are all the stamps; what has become of padding=1? (Notebook 05, 5.2)": whole,
         "a border has been added. Is that what the padding of a transposed convolution does? (Notebook 05, 5.2)": (
             np.pad(whole, ((0, 0), (1, 1), (1, 1)))
         ),
+        "zeros have been put around x, as for a convolution. What does padding do here? (Notebook 05, 5.2)": (
+            np.pad(whole, ((0, 0), (3, 3), (3, 3)))
+        ),
+        "of the right size; but from which sides has it been cut?": whole[:, :1, :5],
         "one row and one column are gone; how many sides has the map?": whole[:, :-1, :-1],
         "one row and one column are gone, at the top and the left; how many sides has the map?": whole[:, 1:, 1:],
     }
-    got = answer.conv_transpose2d(x, weight, stride=2, padding=1)
-    call = "conv_transpose2d([[[1, 10]]], [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]], stride=2, padding=1)"
-    check(call, got, [[[5, 6 + 40, 50]]], mistakes=mistakes)
+    got = answer.conv_transpose2d(x, weight, stride=3, padding=1)
+    call = "conv_transpose2d([[[1, 10]]], [[[[1, 2, 3, 0], [4, 5, 6, 7], [8, 9, 0, 1]]]], stride=3, padding=1)"
+    check(call, got, [[[5, 6, 7 + 40, 50, 60]]], mistakes=mistakes)
 
 
 def test_a_random_map_is_upsampled_as_by_minifcn():

@@ -39,7 +39,8 @@ def test_of_equal_pixels_the_first_one_wins():
 def test_a_pixel_that_wins_two_windows_gets_both_gradients():
     g, x = np.array([[[1.0, 10]]]), np.array([[[1.0, 9, 2], [3, 4, 5]]])
     mistakes = {
-        "the 9 wins two windows, and has got only the gradient of the last one": [[[0, 10, 0], [0, 0, 0]]],
+        "the 9 wins two windows, and has got only the gradient of the last one. (With arrays as indices, += counts "
+        "each place once, however often it occurs; see numpy.add.at)": [[[0, 10, 0], [0, 0, 0]]],
         "the 9 wins two windows, and has got only the gradient of the first one": [[[0, 1, 0], [0, 0, 0]]],
         "where does the second window begin, if the stride is 1 and the kernel size 2?": [[[0, 1, 0], [0, 0, 10]]],
     }

@@ -26,9 +26,11 @@ WHOLE_MAX = (
 IGNORED = "does a pixel with the label ignore_index still have an influence? See notebook 7.5"
 ALL_PIXELS = "by how many pixels must the sum be divided, if some do not count? See notebook 7.5"
 SUM = "this is the sum over the pixels; the loss is their mean. See notebook 7.4"
+EACH_CLASS = "a pixel has one loss, whatever the number of classes: how many numbers has the mean been taken of?"
 SIGN_OF_LOSS = "the logarithm of a probability is negative; a loss falls to 0 as the probability rises to 1. See 7.3"
 SIGN_OF_GRADIENT = "when the score of the right class rises, does the loss rise or fall? See the bars in notebook 7.6"
 NOT_DIVIDED = "the loss is a mean: what does that do to the gradient of each of its terms? See the end of notebook 7.6"
+PLANES = "p[labels] is whole maps, of the classes in labels: how does one name the entry [label of (i, j), i, j]?"
 ONEHOT = "for the right class the score occurs once more in the loss: which derivative does that add? See notebook 7.6"
 NOTHING = "no pixel counts, and a mean of nothing is 0/0: what is it defined as? See notebook 7.5"
 
@@ -74,6 +76,7 @@ def test_the_loss_is_the_mean_over_the_pixels_that_count():
         IGNORED + " (It is not of class 0 either.)": (total - np.log(0.6)) / 3,
         ALL_PIXELS: total / 3,
         SUM: total,
+        EACH_CLASS: total / 2 / 3,
         SIGN_OF_LOSS: -total / 2,
     }
     got = answer.softmax_cross_entropy(np.log(p), labels, ignore_index=1)
@@ -95,6 +98,9 @@ def test_the_gradient_is_the_softmax_minus_one_at_the_label():
         NOT_DIVIDED: right,
         SIGN_OF_GRADIENT: -right / 3,
         ONEHOT: p * counted / 3,
+        PLANES: p - 1,  # for all three classes occur
+        PLANES + " (Is every pixel counted?)": (p - 1) / 3,
+        PLANES + " (The rest is right.)": (p - 1) * counted / 3,
     }
     got = answer.softmax_cross_entropy_backward(np.log(p), labels, ignore_index=1)
     check(call, got, right / 3, mistakes=mistakes)

@@ -30,6 +30,7 @@ HALF_ROWS = (
 FC6 = "which layer drops rows between pool5 and the scores? It has no padding"
 OTHERS = "which padding have the 3x3 convolutions behind the first one? Does such a layer move anything?"
 EACH_PADDED = "padding is put around the image once: which of the convolutions does that?"
+NO_WAY_BACK = "this is where the scores lie: what leads from there to the rows of the image?"
 LAST = "the kernel of the last upsampling has K = 2S rows, and no padding: where is the centre of its stamp?"
 AFTER_FUSE = (
     "the skip is cropped, and then added: which place has the sum, that of the map that was cropped or the other's?"
@@ -84,15 +85,20 @@ def test_the_offset_is_the_difference_of_two_places():
 
 def refused(call, cropped, other, hint):
     """Expect a ValueError."""
+    crop_offset = answer.crop_offset
     try:
-        got = answer.crop_offset(cropped, other)
+        got = crop_offset(cropped, other)
     except ValueError:
         return
+    except AssertionError as error:
+        promise = "`assert` is for what one believes oneself; what does the docstring promise to raise?"
+        raise NotYet(f"{call} should raise ValueError, but raised AssertionError", promise) from error
     raise NotYet(f"{call} should raise ValueError, but returned {got}", hint)
 
 
 def test_fcn_32s_is_cropped_at_19():
     mistakes = {FC6: [115], OTHERS: [-70], EACH_PADDED: [8830], LAST: [3]}
+    mistakes |= {EACH_PADDED + " (Here, two have done so.)": [118], NO_WAY_BACK: [Fraction(-25, 64)]}
     check("crop_offsets(())", answer.crop_offsets(()), [19], mistakes=mistakes)
     check("crop_offsets((), padding=97)", answer.crop_offsets((), padding=97), [16])
 

@@ -23,19 +23,25 @@ FINER = (
 )
 WHICH_OFFSET = "are the two offsets at the right streams? Look at the names that notebook 10 prints them with"
 LAST = "the fused scores are upsampled and have room around the image: where does the image begin? See notebook 10"
+WHOLE = "this is all of the last upsampling, with the room around the image: which part of it is the image?"
+TOO_SMALL = (
+    "the result is smaller than the image: how far apart are the pixels of the two maps, wherever some are added?"
+)
+SWAPPED = "image_size is (height, width): which of the two is the number of rows?"
 
 SEEN = np.s_[:, 28:44, 28:90]  # far from the border, where stamps are missing
 
 
 def called(name, *arguments):
-    """Call a function of the answer; a crop beside the map is a known mistake."""
+    """Call a function of the answer; a crop beside the map is a known mistake, whichever of the three it is."""
     try:
         return getattr(answer, name)(*arguments)
     except ValueError as error:
         if "do not lie on a map" not in str(error):
             raise
         score_pool4 = "{}x{}".format(*arguments[1].shape[1:])
-        hint = FINER if name == "fuse_fcn8s" and f"map of {score_pool4};" in str(error) else SMALLER
+        hints = {f"map of {score_pool4};": FINER, "rows 31:": TOO_SMALL} if name == "fuse_fcn8s" else {}
+        hint = next((hint for words, hint in hints.items() if words in str(error)), SMALLER)
         raise NotYet(f"{name}: {error}", hint) from error
 
 
@@ -48,7 +54,12 @@ def places(height, width, stride, first):
 def fused(score_fr, score_pool4, score_pool3):
     """Fuse the scores of an image of 64 x 96 pixels; look at a part of the result."""
     scores = called("fuse_fcn8s", score_fr, score_pool4, score_pool3, (64, 96))
-    return scores if scores is None else scores[SEEN]
+    if scores is None:
+        return None
+    if np.shape(scores) != (2, 64, 96):
+        hint = {(2, 96, 64): SWAPPED, (2, 152, 184): WHOLE}.get(np.shape(scores), "")
+        raise NotYet(f"fuse_fcn8s(..., (64, 96)) should have shape (2, 64, 96), but has {np.shape(scores)}", hint)
+    return np.asarray(scores)[SEEN]
 
 
 def test_a_skip_is_cropped_at_the_offset_and_added():

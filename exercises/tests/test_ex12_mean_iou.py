@@ -10,9 +10,12 @@ answer = Answer("ex12_mean_iou")
 NAN = np.nan
 
 TRANSPOSED = "what is in row 0: the pixels that are of class 0, or those that were called it? Read the docstring again"
+SHARED = "all rows are equal: are they one and the same list? [row] * 3 is three times the same row"
 ONLY_ONCE = "the same pair of classes occurs in several pixels: is each of them added? See numpy.add.at"
 IGNORED = "is a pixel with the label ignore_index counted, and should it be? See notebook 11, 'Counting what is right'"
 BY_PREDICTION = "which pixels are left out is up to the labels; what does a prediction of that number mean?"
+NOT_PASSED = "does mean_iou tell the function that counts which label it was told to ignore?"
+TOO_MANY = "more than 255 pixels are right in class 0: with which dtype are they counted?"
 OVERFLOW = "the arrays are uint8: what is 20 * 21 in a uint8? Which type can hold it?"
 TWICE = "draw two circles that overlap: how often is what they share counted in the sum of both? See notebook 00"
 DICE = "this is the Dice coefficient (F1), another overlap: what does it divide by, and what is the union?"
@@ -32,7 +35,11 @@ ONE_POT = "all classes were put into one union; take each class by itself first,
 def test_rows_are_the_truth_and_columns_the_predictions():
     labels, predictions = np.array([[0, 0, 0, 1], [1, 2, 2, 2]]), np.array([[0, 0, 1, 1], [2, 2, 2, 0]])
     expected = np.array([[2, 1, 0], [0, 1, 1], [1, 0, 2]])
-    mistakes = {TRANSPOSED: expected.T, ONLY_ONCE: np.minimum(expected, 1)}
+    mistakes = {
+        TRANSPOSED: expected.T,
+        ONLY_ONCE: np.minimum(expected, 1),
+        SHARED: np.broadcast_to(expected.sum(axis=0), (3, 3)),
+    }
     call = f"confusion_matrix({labels.tolist()}, {predictions.tolist()}, 3)"
     check(call, answer.confusion_matrix(labels, predictions, 3), expected, mistakes=mistakes)
 
@@ -81,16 +88,18 @@ def test_a_class_that_occurs_nowhere_is_left_out_but_not_one_that_was_invented()
 
 
 def test_a_small_class_counts_as_much_as_a_large_one():
-    labels = np.repeat([0, 1, 2], [90, 8, 2]).reshape(4, 25)
-    predictions = np.repeat([0, 1, 0], [90, 4, 6]).reshape(4, 25)
-    values = np.array([90 / 96, 4 / 8, 0])
+    labels = np.repeat([0, 1, 2], [900, 80, 20]).reshape(40, 25)
+    predictions = np.repeat([0, 1, 0], [900, 40, 60]).reshape(40, 25)
+    values = np.array([900 / 960, 40 / 80, 0])
+    few = 900 % 256
     mistakes = {
-        ACCURACY: 94 / 100,
-        BY_SIZE: (90 * values[0] + 8 * values[1]) / 100,
-        ONE_POT: 94 / (200 - 94),
-        TWICE: (90 / 186 + 4 / 12 + 0) / 3,
+        ACCURACY: 940 / 1000,
+        BY_SIZE: (900 * values[0] + 80 * values[1]) / 1000,
+        ONE_POT: 940 / (2000 - 940),
+        TWICE: (900 / 1860 + 40 / 120 + 0) / 3,
+        TOO_MANY: (few / (few + 60) + 40 / 80 + 0) / 3,
     }
-    call = "mean_iou(labels, predictions, 3), for the matrix [[90, 0, 0], [4, 4, 0], [2, 0, 0]],"
+    call = "mean_iou(labels, predictions, 3), for the matrix [[900, 0, 0], [40, 40, 0], [20, 0, 0]],"
     check(call, answer.mean_iou(labels, predictions, 3), values.mean(), mistakes=mistakes)
 
 
@@ -107,3 +116,11 @@ def test_a_random_batch_gives_what_minifcn_gives():
     got = answer.confusion_matrix(labels.copy(), predictions.copy(), 21)
     check(call, got, confusion.matrix, mistakes={OVERFLOW: wrapped})
     check("mean_iou(labels, predictions, 21)", answer.mean_iou(labels, predictions, 21), confusion.mean_iou)
+
+    labels[~counted] = 3  # now this label does not count
+    confusion, with_class_3 = metrics.ConfusionMatrix(21, ignore_index=3), metrics.ConfusionMatrix(21)
+    confusion.update(labels, predictions)
+    with_class_3.update(labels, predictions)
+    got = answer.mean_iou(labels, predictions, 21, ignore_index=3)
+    mistakes = {NOT_PASSED: with_class_3.mean_iou}
+    check("mean_iou(labels, predictions, 21, ignore_index=3)", got, confusion.mean_iou, mistakes=mistakes)

@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.autograd import Tensor
+from minifcn.marking.hints import EMPTY, RETURN, TENSOR
+
 LONGEST = 40  # numbers of an array that are shown
+LONGEST_REPR = 60  # characters of anything else
 
 
 class NotYet(AssertionError):
@@ -56,18 +60,29 @@ def check(
         return
     hint = next((hint for hint, wrong in (mistakes or {}).items() if _agree(got, wrong, tolerance)), "")
     if got is None:
-        raise NotYet(f"{call} returned None", hint or "does the function end with `return`?")
-    raise NotYet(_difference(call, got, expected, tolerance), hint)
+        raise NotYet(f"{call} returned None", hint or RETURN)
+    raise NotYet(_difference(call, got, expected, tolerance), hint or _hint_for_the_kind(got, expected))
 
 
 def _check_tuple(call: str, got: Any, expected: tuple, mistakes: Mapping[str, Any], tolerance: float) -> None:
     """Check part by part; a mistake that concerns one part has None for the others."""
-    if not isinstance(got, tuple) or len(got) != len(expected):
-        hint = "" if got is not None else "does the function end with `return`?"
+    if not isinstance(got, (tuple, list)) or len(got) != len(expected):
+        hint = RETURN if got is None else ""
         raise NotYet(f"{call} should return {len(expected)} values, but returned {_kind(got)}", hint)
     for number, (part, right) in enumerate(zip(got, expected, strict=True)):
+        if part is None and right is not None:
+            raise NotYet(f"{call}[{number}] is None")
         wrong = {hint: parts[number] for hint, parts in mistakes.items() if parts[number] is not None}
         check(f"{call}[{number}]", part, right, mistakes=wrong, tolerance=tolerance)
+
+
+def _hint_for_the_kind(got: Any, expected: Any) -> str:
+    """Help with what is no answer to any exercise."""
+    if isinstance(got, Tensor):
+        return TENSOR
+    numbers, right = _numbers(got), _numbers(expected)
+    nothing = numbers is not None and right is not None and numbers.size == 0 < right.size
+    return EMPTY if nothing else ""
 
 
 def _agree(got: Any, expected: Any, tolerance: float) -> bool:
@@ -92,11 +107,14 @@ def _difference(call: str, got: Any, expected: Any, tolerance: float) -> str:
     """Say how they differ: by their kind, their shape, or the first number that does."""
     numbers, right = _numbers(got), _numbers(expected)
     if numbers is None or right is None:
-        return f"{call} should be {_kind(expected)}, but is {_kind(got)}"
+        wanted = _kind(expected) if right is None or right.ndim == 0 else f"an array of shape {right.shape}"
+        return f"{call} should be {wanted}, but is {_kind(got)}"
     if numbers.shape != right.shape:
         return f"{call} should have shape {right.shape}, but has {numbers.shape}"
     if right.ndim == 0:
-        return f"{call} should be {expected}, but is {got}"
+        decimal = isinstance(got, (float, np.floating)) or isinstance(expected, float)
+        both = _digits(float(right), float(numbers)) if decimal else f"{expected}, but is {got}"
+        return f"{call} should be {both}"
     off = ~np.isclose(numbers, right, tolerance, tolerance, equal_nan=True)
     first = tuple(int(k) for k in np.argwhere(off)[0])
     place = ", ".join(map(str, first))
@@ -115,4 +133,7 @@ def _digits(right: float, number: float) -> str:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    return "None" if value is None else f"{value!r} ({type(value).__name__})"
+    if value is None:
+        return "None"
+    kind, text = type(value).__name__, repr(value)
+    return f"{text} ({kind})" if len(text) <= LONGEST_REPR and "\n" not in text else f"a {kind}"

@@ -6,14 +6,10 @@ import traceback
 from pathlib import Path
 
 from minifcn.marking.check import NotYet
+from minifcn.marking.hints import ENDLESS, ERRORS
 from minifcn.marking.marks import Point, State
 
 LINES, COLUMNS = 20, 200  # shown of a message and of what was printed
-# What often stands in the message of an error, and what helps then, whatever the exercise.
-ERRORS = {
-    "broadcast": "two arrays meet in this line whose shapes do not fit together; print both, as in print(x.shape)",
-    "out of bounds": "an index runs past the end of an array; print it, and the shape of the array",
-}
 
 
 class TooLong(BaseException):
@@ -38,17 +34,18 @@ def describe(sentence: str, error: BaseException, printed: str, answers: Path) -
     -------
     Point
     """
-    frame = _students_frame(error, answers)
+    frame, caller = _students_frames(error, answers)
     where = f"{Path(frame.filename).name}, line {frame.lineno}: {frame.line}" if frame else ""
+    where += f"\ncalled in line {caller.lineno}: {caller.line}" if caller else ""
     state, hint = State.NOT_YET, ""
     if isinstance(error, NotYet):
         found, hint = error.found, error.hint
     elif isinstance(error, NotImplementedError):
         state, found = State.TO_DO, f"{frame.name if frame else 'a function'} is still to be written"
     elif isinstance(error, TooLong):
-        found, hint = str(error), "is there a loop that never ends, or a function that calls itself for ever?"
+        found, hint = str(error), ENDLESS
     else:
-        found = traceback.format_exception_only(error)[-1].strip()
+        found = _message(error)
         hint = next((hint for words, hint in ERRORS.items() if words in found), "")
         where = where or _line_of_the_test(error)
     return Point(sentence, state, shorten(found), hint, where, shorten(printed))
@@ -65,14 +62,29 @@ def shorten(text: str) -> str:
     return "\n".join(lines[:LINES] + [f"... ({more} more lines)"] * (more > 0))
 
 
-def _students_frame(error: BaseException, answers: Path) -> traceback.FrameSummary | None:
-    """Find the innermost line of the student's that raised the error, or what it was made of."""
+def _message(error: BaseException) -> str:
+    """Give the message of an error and its kind; that of a private kind, of NumPy's, by its public name."""
+    if type(error).__qualname__.startswith("_"):
+        kind = next(base for base in type(error).__mro__ if base.__module__ == "builtins")
+        return f"{kind.__name__}: {error}"
+    return traceback.format_exception_only(error)[-1].strip()
+
+
+def _students_frames(
+    error: BaseException, answers: Path
+) -> tuple[traceback.FrameSummary | None, traceback.FrameSummary | None]:
+    """Find the innermost line of the student's that raised the error, or its cause, and the one that called it."""
     for cause in (error, error.__cause__):
-        for frame in reversed(traceback.extract_tb(cause.__traceback__) if cause else []):
-            inside = Path(frame.filename).parent.resolve() == answers.resolve()
-            if inside and not frame.filename.startswith("<"):  # such as <frozen importlib._bootstrap>
-                return frame
-    return None
+        frames = [
+            frame
+            for frame in reversed(traceback.extract_tb(cause.__traceback__) if cause else [])
+            if Path(frame.filename).parent.resolve() == answers.resolve()
+            and not frame.filename.startswith("<")  # such as <frozen importlib._bootstrap>
+        ]
+        if frames:
+            callers = (frame for frame in frames if frame.name != frames[0].name and frame.lineno != frames[0].lineno)
+            return frames[0], next(callers, None)
+    return None, None
 
 
 def _line_of_the_test(error: BaseException) -> str:

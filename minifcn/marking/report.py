@@ -63,6 +63,6 @@ def _explain(points: Sequence[Point]) -> str:
     lines = [f"{first.state.capitalize()}: {point.sentence}" for point in points]
     lines += [textwrap.indent(first.found, "  ")]
     lines += [f"  Hint: {first.hint}"] if first.hint else []
-    lines += [f"  Where: {first.where}"] if first.where else []
+    lines += [textwrap.indent(f"Where: {first.where}", "  ")] if first.where else []
     lines += ["  Printed:", textwrap.indent(first.printed, "    ")] if first.printed else []
     return "\n".join(lines)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minifcn.errors import UserError
-from minifcn.marking.failure import ERRORS
 from minifcn.marking.folder import exercises
+from minifcn.marking.hints import EVERYWHERE
 from minifcn.marking.marks import Mark, Point, State
 from minifcn.marking.run import run
 from minifcn.marking.wrong import WrongAnswer, read
@@ -113,7 +113,7 @@ def _check_wrong(folder: Path, name: str, solution: str, wrong: Sequence[WrongAn
         if not missing:
             yield f"{answer.name}: passes, but is wrong"
             continue
-        for hint in {point.hint for point in missing} - {"", *ERRORS.values()}:
+        for hint in {point.hint for point in missing} - {"", *EVERYWHERE}:
             receivers[hint].append(answer.name)
         hint = missing[0].hint
         if not answer.hint:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from minifcn import Tensor
 from minifcn.marking import NotYet, check
+from minifcn.marking.hints import EMPTY, TENSOR
 
 
 def told(got, expected, **settings):
@@ -22,6 +24,7 @@ def told(got, expected, **settings):
         (np.ones((4, 3)).T, np.ones((3, 4))),
         (True, True),
         ((1, np.ones(2)), (1, np.ones(2))),
+        ([1, np.ones(2)], (1, np.ones(2))),
     ],
     ids=str,
 )
@@ -38,10 +41,31 @@ def test_what_is_right_passes(got, expected):
         ([[1, 2]], [1, 2], "f(x) should have shape (2,), but has (1, 2)"),
         ([1, 5], [1, 2], "f(x)[1] should be 2, but is 5 (1 of 2 numbers are off)\nshould be\n[1. 2.]\nbut is\n[1. 5.]"),
         ([[1], [2, 3]], 3, "f(x) should be 3 (int), but is [[1], [2, 3]] (list)"),
+        ([[1], [2, 3]], [[1, 2]], "f(x) should be an array of shape (1, 2), but is [[1], [2, 3]] (list)"),
         (1, (1, 2), "f(x) should return 2 values, but returned 1 (int)"),
+        ([np.ones((9, 9))], (1, 2), "f(x) should return 2 values, but returned a list"),
         ((1, 3), (1, 2), "f(x)[1] should be 2, but is 3"),
+        ((1, None), (1, 2), "f(x)[1] is None"),
+        (2 / 3, 1 / 3, "f(x) should be 0.333333, but is 0.666667"),
+        (np.zeros((0, 2)), np.zeros((2, 2)), f"f(x) should have shape (2, 2), but has (0, 2)\nHint: {EMPTY}"),
+        (Tensor([3.0]), [3.0], f"f(x) should be an array of shape (1,), but is Tensor([3.]) (Tensor)\nHint: {TENSOR}"),
     ],
-    ids=["nothing", "number", "text", "shape", "entry", "kind", "no tuple", "part of a tuple"],
+    ids=[
+        "nothing",
+        "number",
+        "text",
+        "shape",
+        "entry",
+        "kind",
+        "ragged",
+        "no tuple",
+        "short",
+        "part of a tuple",
+        "part missing",
+        "digits",
+        "empty",
+        "tensor",
+    ],
 )
 def test_what_is_wrong_is_told(got, expected, message):
     assert told(got, expected) == message

@@ -55,15 +55,48 @@ def test_an_error_in_the_students_code_is_told_with_its_line(double):
     assert point.where == "ex01_double.py, line 5: return [x][x]"
 
 
-def test_an_error_that_everybody_meets_comes_with_what_helps(double):
-    point = double("import numpy as np; return np.ones(2) + np.ones(3)").missing[0]
-    assert point.found == "ValueError: operands could not be broadcast together with shapes (2,) (3,)"
-    assert point.hint.startswith("two arrays meet in this line")
+@pytest.mark.parametrize(
+    ("body", "found", "hint"),
+    [
+        ("np.ones(2) + np.ones(3)", "ValueError: operands could not be broadcast", "two arrays meet in this line"),
+        ("np.ones((2, 3)) @ np.ones(2)", "ValueError: matmul:", "the two factors"),
+        ("np.ones(3).reshape(2, 2)", "ValueError: cannot reshape", "the new shape"),
+        ("np.ones(3)[3]", "IndexError: index 3 is out of bounds", "an index runs past the end"),
+        ("np.stack([np.ones(2), np.ones(3)])", "ValueError: all input arrays", "arrays are put together"),
+        ("np.array([[1], [1, 2]])", "ValueError: setting an array element with a sequence", "the rows of an array"),
+        ("assert x == 3", "AssertionError", "what this line takes for granted"),
+        ("range(4 / 2)", "TypeError: 'float' object", "/ gives a float"),
+        ("np.ones(3)[4 / 2]", "IndexError: only integers", "an index is a whole number"),
+        ("np.zeros(2, 3)", "TypeError: Cannot interpret '3'", "a shape is one argument"),
+        ("height, width = np.ones((1, 2, 3)).shape", "ValueError: too many values", "count the names"),
+        ("height, width = (1,)", "ValueError: not enough values", "count the names"),
+        ("if np.ones(2): x = 1", "ValueError: The truth value", "`if` asks one question"),
+        ("None[0]", "TypeError: 'NoneType'", "something in this line is None"),
+        ("height, width = None", "TypeError: cannot unpack non-iterable NoneType", "something in this line is None"),
+        ("[[1]][0, 0]", "TypeError: list indices", "m[i, j] is for arrays"),
+        ("y = np.ones(3); y[0] = np.ones(2)", "ValueError: setting an array element", "one place takes one number"),
+        ("y = np.ones(3, int); y += 0.5", "TypeError: Cannot cast", "an array of whole numbers"),
+        ("if x < 0: y = 1\n    return y", "UnboundLocalError: ", "is the name only set inside"),
+        ("return unknown", "NameError: ", "is it misspelt"),
+        ("double()", "TypeError: double() missing 1 required positional", "a function takes the arguments"),
+        ("double(y=1)", "TypeError: double() got an unexpected keyword", "a function takes the arguments"),
+        ("return double(x)", "RecursionError: ", "is there a loop"),
+    ],
+)
+def test_an_error_that_everybody_meets_comes_with_what_helps(double, body, found, hint):
+    point = double(f"import numpy as np\n    {body}").missing[0]
+    assert found in point.found
+    assert point.hint.startswith(hint)
+
+
+def test_a_private_kind_of_error_is_told_by_its_public_name(double):
+    point = double("import numpy as np; y = np.ones(3, int); y += 0.5").missing[0]
+    assert point.found.startswith("TypeError: Cannot cast")
 
 
 def test_an_error_in_a_function_that_the_students_code_calls_is_told_with_its_line(double):
     point = double("return twice(x)\n\n\ndef twice(x):\n    return y").missing[0]
-    assert point.where == "ex01_double.py, line 9: return y"
+    assert point.where == "ex01_double.py, line 9: return y\ncalled in line 5: return twice(x)"
 
 
 def test_an_error_in_a_library_is_told_with_the_students_line(double):
