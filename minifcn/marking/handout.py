@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,4 +31,6 @@ def hand_out(folder: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
         copy = Path(temporary) / target.name
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*KEPT_BACK))
+        for page in copy.glob("*.md"):  # links that lead out of the folder lead nowhere in the copy
+            page.write_text(re.sub(r"\[([^]]*)\]\(\.\.[^)]*\)", r"\1", page.read_text("utf-8")), "utf-8")
         os.rename(copy, target)

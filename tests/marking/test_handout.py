@@ -10,6 +10,12 @@ from minifcn.marking.marks import State
 from minifcn.marking.run import run
 
 
+def test_links_that_lead_out_of_the_folder_become_text(folder, tmp_path):
+    folder.write("README.md", "Read [notebook 2](../notebooks/02.ipynb), then do [double](ex01_double.py).")
+    hand_out(folder.path, tmp_path / "week1")
+    assert (tmp_path / "week1" / "README.md").read_text() == "Read notebook 2, then do [double](ex01_double.py)."
+
+
 def test_the_copy_has_all_but_solutions_marks_and_caches(folder, tmp_path):
     for name in ("score.json", "tests/__pycache__/x.pyc", ".pytest_cache/x", ".git/x", ".github/workflows/mark.yml"):
         folder.write(name, "")
