@@ -133,8 +133,8 @@ np.testing.assert_array_equal(score.data, net16(x).data)
 
 # %% [markdown]
 # The same numbers as `net16(x)`, to the last bit. Both crops start at $(0, 0)$, because in minifcn's default variant
-# every map lies exactly over the image, so what is too large is cut off at its end. In the paper's variant the finer map
-# is the larger one: it is cropped at 5, and the result at 27. Notebook 10 derives these.
+# every map lies exactly over the image, so what is too large is cut off at its end. In the paper's variant the finer
+# map is the larger one: it is cropped at 5, and the result at 27. Notebook 10 derives these.
 #
 # FCN-8s does it once more: `fused` is upsampled by 2 only, gets scores of pool3, and is upsampled by 8.
 
