@@ -64,6 +64,12 @@ def overlay(
     ------
     ValueError
         If image and label differ in size.
+
+    Examples
+    --------
+    >>> grey = np.full((1, 2, 3), 100, np.uint8)
+    >>> overlay(grey, np.array([[0, 1]]), np.array([[0, 0, 0], [200, 0, 0]])).tolist()
+    [[[50, 50, 50], [150, 50, 50]]]
     """
     if image.shape[:2] != label.shape:
         raise ValueError(
@@ -175,6 +181,11 @@ def legend(entries: Sequence[tuple[str, tuple[int, ...]]], width: int, font_size
     -------
     PIL.Image.Image
         RGB, `width` wide and as high as it needs to be.
+
+    Examples
+    --------
+    >>> legend([("sky", (128, 128, 128)), ("road", (128, 64, 128))], width=200, font_size=12).width
+    200
     """
     font = ImageFont.load_default(font_size)
     swatch, margin = round(0.9 * font_size), round(0.6 * font_size)

@@ -28,6 +28,13 @@ class Sample:
         The name of the file without its suffix, or of the generated picture.
     ignore_index : int
         The label of the pixels that do not count.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> sample = Shapes(1, size=(32, 48))[0]
+    >>> sample.image.shape, sample.label.shape, sample.image.dtype
+    ((32, 48, 3), (32, 48), dtype('uint8'))
     """
 
     image: np.ndarray
@@ -46,6 +53,19 @@ class Dataset(ABC):
         The colour in which each class is drawn, RGB.
     ignore_index : int
         The label of the pixels that do not count.
+
+    Examples
+    --------
+    >>> class Black(Dataset):
+    ...     class_names, palette = ("nothing",), np.zeros((1, 3), np.uint8)
+    ...
+    ...     def __len__(self):
+    ...         return 2
+    ...
+    ...     def __getitem__(self, index):
+    ...         return Sample(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8), f"black {index}")
+    >>> Black().num_classes, Black()[1].name
+    (1, 'black 1')
     """
 
     class_names: tuple[str, ...]

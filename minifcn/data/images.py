@@ -42,6 +42,14 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndar
     ------
     UserError
         If the file is missing, empty, damaged, too large, or has more than 8 bits a channel.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "red.png")
+    >>> Image.new("RGB", (3, 2), "red").save(path)
+    >>> read_image(path).shape, read_image(path)[0, 0].tolist()
+    ((2, 3, 3), [255, 0, 0])
     """
     image = _decode(path)
     if image.mode.startswith(("I", "F")):

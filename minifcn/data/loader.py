@@ -31,6 +31,13 @@ class Batch:
     names : tuple of N str
     sizes : tuple of N (height, width)
         The size of each image without its padding.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> (batch,) = DataLoader(Shapes(2, size=(32, 48)), batch_size=2).epoch(0)
+    >>> batch.images.shape, batch.labels.shape, batch.sizes
+    ((2, 3, 32, 48), (2, 32, 48), ((32, 48), (32, 48)))
     """
 
     images: np.ndarray

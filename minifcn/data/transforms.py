@@ -58,6 +58,13 @@ class Compose:
     Parameters
     ----------
     transforms : sequence of transforms
+
+    Examples
+    --------
+    >>> sample = Sample(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8), "black")
+    >>> augment = Compose([RandomScale(0.5, 2.0), RandomCrop((4, 4)), RandomMirror()])
+    >>> augment(sample, np.random.default_rng(0)).label.shape
+    (4, 4)
     """
 
     def __init__(self, transforms: Sequence[Transform]):
@@ -96,6 +103,12 @@ class RandomMirror:
     Parameters
     ----------
     p : float, 0..1
+
+    Examples
+    --------
+    >>> sample = Sample(np.zeros((1, 3, 3), np.uint8), np.array([[0, 1, 2]], np.uint8), "row")
+    >>> RandomMirror(p=1)(sample, np.random.default_rng(0)).label.tolist()
+    [[2, 1, 0]]
     """
 
     def __init__(self, p: float = 0.5):
@@ -118,6 +131,12 @@ class RandomCrop:
     Parameters
     ----------
     size : (height, width)
+
+    Examples
+    --------
+    >>> sample = Sample(np.zeros((1, 3, 3), np.uint8), np.array([[0, 1, 2]], np.uint8), "row")
+    >>> RandomCrop((2, 2))(sample, np.random.default_rng(0)).label.tolist()
+    [[1, 2], [255, 255]]
     """
 
     def __init__(self, size: tuple[int, int]):
@@ -139,6 +158,12 @@ class RandomScale:
     ----------
     low, high : float
         The factor is drawn evenly between them.
+
+    Examples
+    --------
+    >>> sample = Sample(np.zeros((2, 3, 3), np.uint8), np.zeros((2, 3), np.uint8), "black")
+    >>> RandomScale(2.0, 2.0)(sample, np.random.default_rng(0)).label.shape
+    (4, 6)
     """
 
     def __init__(self, low: float, high: float):

@@ -58,7 +58,13 @@ def power(x, *, exponent):
 
 @operation
 def exp(x):
-    """e ** x."""
+    """e ** x.
+
+    Examples
+    --------
+    >>> exp(Tensor([0.0, 1.0])).data.round(4).tolist()
+    [1.0, 2.7183]
+    """
 
     def backward(gy):
         return (gy * exp(x),)
@@ -68,7 +74,13 @@ def exp(x):
 
 @operation
 def log(x):
-    """Natural logarithm."""
+    """Natural logarithm.
+
+    Examples
+    --------
+    >>> log(Tensor([1.0, 8.0])).data.round(4).tolist()
+    [0.0, 2.0794]
+    """
 
     def backward(gy):
         return (gy / x,)

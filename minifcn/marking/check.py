@@ -15,7 +15,15 @@ LONGEST_REPR = 60  # characters of anything else
 
 
 class NotYet(AssertionError):
-    """An answer that is not right yet: what was found, and a hint if the mistake is a known one."""
+    """An answer that is not right yet: what was found, and a hint if the mistake is a known one.
+
+    Examples
+    --------
+    >>> raise NotYet("conv_output_size(5, 3) should be 3, but is 2", "how often does a 3 fit into a 3?")
+    Traceback (most recent call last):
+    minifcn.marking.check.NotYet: conv_output_size(5, 3) should be 3, but is 2
+    Hint: how often does a 3 fit into a 3?
+    """
 
     def __init__(self, found: str, hint: str = "") -> None:
         super().__init__(found + (f"\nHint: {hint}" if hint else ""))

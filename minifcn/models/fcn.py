@@ -123,7 +123,13 @@ class FCN32s(FCN):
 
 
 class FCN16s(FCN):
-    """Scores of fc7, upsampled by 2, plus scores of pool4; their sum upsampled by 16."""
+    """Scores of fc7, upsampled by 2, plus scores of pool4; their sum upsampled by 16.
+
+    Examples
+    --------
+    >>> FCN16s(21, width=1 / 16).score_pool4.weight.shape
+    (21, 32, 1, 1)
+    """
 
     def add_layers(self):
         self.upscore2 = self.upsampling(2)
@@ -140,7 +146,15 @@ class FCN16s(FCN):
 
 
 class FCN8s(FCN):
-    """As FCN-16s, but that sum is upsampled by 2 only, plus scores of pool3; their sum upsampled by 8."""
+    """As FCN-16s, but that sum is upsampled by 2 only, plus scores of pool3; their sum upsampled by 8.
+
+    Examples
+    --------
+    >>> from minifcn import Tensor
+    >>> net = FCN8s(21, width=1 / 16)
+    >>> net(Tensor(np.zeros((2, 3, 48, 64), "float32"))).shape
+    (2, 21, 48, 64)
+    """
 
     def add_layers(self):
         self.upscore2 = self.upsampling(2)

@@ -25,7 +25,13 @@ def he_normal(
 
 
 def zeros(out_channels: int, in_channels: int, kernel_size: tuple[int, int], dtype: Any = "float32") -> np.ndarray:
-    """Make a weight (O, I, KH, KW) of zeros, channels-last in memory: the paper's start for the score layers."""
+    """Make a weight (O, I, KH, KW) of zeros, channels-last in memory: the paper's start for the score layers.
+
+    Examples
+    --------
+    >>> zeros(21, 512, (1, 1)).shape
+    (21, 512, 1, 1)
+    """
     return np.zeros((out_channels, *kernel_size, in_channels), dtype).transpose(0, 3, 1, 2)
 
 

@@ -137,7 +137,13 @@ class MaxPool2d(Module):
 
 
 class ReLU(Module):
-    """max(x, 0), elementwise; see `functional.relu`, and `Conv2d` for the two in one sweep."""
+    """max(x, 0), elementwise; see `functional.relu`, and `Conv2d` for the two in one sweep.
+
+    Examples
+    --------
+    >>> ReLU()(Tensor([-1.0, 2.0])).data.tolist()
+    [0.0, 2.0]
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
@@ -151,6 +157,14 @@ class Dropout(Module):
     p : float in [0, 1)
     rng : numpy.random.Generator
         Draws the masks. Layers may share one.
+
+    Examples
+    --------
+    >>> layer = Dropout(0.5, rng=np.random.default_rng(0))
+    >>> layer(Tensor(np.ones(6))).data.tolist()  # what is left is scaled, so that the mean stays
+    [2.0, 2.0, 2.0, 0.0, 0.0, 0.0]
+    >>> layer.eval()(Tensor(np.ones(6))).data.tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
     function = staticmethod(F.dropout)
@@ -163,13 +177,27 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """Set whole channels to 0 with probability p while training; see `functional.dropout2d`."""
+    """Set whole channels to 0 with probability p while training; see `functional.dropout2d`.
+
+    Examples
+    --------
+    >>> layer = Dropout2d(0.5, rng=np.random.default_rng(0))
+    >>> layer(Tensor(np.ones((1, 4, 2, 2)))).data.sum(axis=(2, 3)).tolist()
+    [[8.0, 8.0, 8.0, 0.0]]
+    """
 
     function = staticmethod(F.dropout2d)
 
 
 class LocalResponseNorm(Module):
-    """Normalise over neighbouring channels; see `functional.local_response_norm`."""
+    """Normalise over neighbouring channels; see `functional.local_response_norm`.
+
+    Examples
+    --------
+    >>> layer = LocalResponseNorm(3, alpha=3.0, beta=1.0)
+    >>> layer(Tensor(np.ones((1, 3, 1, 1)))).data.ravel().round(3).tolist()  # 1 / (1 + neighbours)
+    [0.333, 0.25, 0.333]
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k

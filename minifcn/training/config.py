@@ -49,6 +49,15 @@ class Config:
     ------
     UserError
         If a value breaks its rule; the message names the command-line option.
+
+    Examples
+    --------
+    >>> config = Config(model="fcn16s", epochs=3)
+    >>> config.lr, config.schedule
+    (0.001, 'constant')
+    >>> Config(epochs=0)
+    Traceback (most recent call last):
+    minifcn.errors.UserError: --epochs must be a whole number from 1 up, but is 0
     """
 
     data: str = "shapes"

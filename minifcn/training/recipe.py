@@ -49,7 +49,15 @@ def paper_groups(model: Module, lr: float, weight_decay: float) -> list[dict[str
 
 
 def build_model(config: Config, device: str = "cpu") -> FCN:
-    """Build the configured network on the device, its first weights drawn from the seed."""
+    """Build the configured network on the device, its first weights drawn from the seed.
+
+    Examples
+    --------
+    >>> config = Config(model="fcn32s", width=1 / 64, class_names=("a", "b"), palette=((0, 0, 0), (9, 9, 9)))
+    >>> net = build_model(config)
+    >>> type(net).__name__, net.score_fr.weight.shape
+    ('FCN32s', (2, 64, 1, 1))
+    """
     model = models.create(
         config.model,
         num_classes=config.num_classes,
@@ -63,7 +71,15 @@ def build_model(config: Config, device: str = "cpu") -> FCN:
 
 
 def load_model(config: Config, state: Mapping[str, np.ndarray], device: str = "cpu") -> FCN:
-    """Build the configured network with the parameters of a checkpoint; UserError if they do not fit."""
+    """Build the configured network with the parameters of a checkpoint; UserError if they do not fit.
+
+    Examples
+    --------
+    >>> config = Config(model="fcn32s", width=1 / 64, class_names=("a", "b"), palette=((0, 0, 0), (9, 9, 9)))
+    >>> state = build_model(config).state_dict()
+    >>> load_model(config, state).score_fr.weight.shape
+    (2, 64, 1, 1)
+    """
     model = build_model(config, device)
     try:
         model.load_state_dict(state)
@@ -73,7 +89,14 @@ def load_model(config: Config, state: Mapping[str, np.ndarray], device: str = "c
 
 
 def build_optimizer(config: Config, model: Module) -> Optimizer:
-    """Build SGD with momentum and the paper's parameter groups, or Adam with one learning rate for all."""
+    """Build SGD with momentum and the paper's parameter groups, or Adam with one learning rate for all.
+
+    Examples
+    --------
+    >>> config = Config(model="fcn32s", width=1 / 64, class_names=("a", "b"), palette=((0, 0, 0), (9, 9, 9)))
+    >>> type(build_optimizer(config, build_model(config))).__name__
+    'Adam'
+    """
     if config.optimizer == "sgd":
         return SGD(paper_groups(model, config.lr, config.weight_decay), config.lr, momentum=config.momentum)
     learned = [p for p in model.parameters() if p.requires_grad]

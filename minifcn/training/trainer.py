@@ -54,6 +54,21 @@ class Trainer:
     log : Log
     stop_requested : bool
         Set it, for example from a signal handler, to have `fit` finish the step in hand, save and stop.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from minifcn.data import DataLoader, Shapes
+    >>> from minifcn.training import Config, build_model, build_optimizer
+    >>> train, valid = Shapes(4, size=(32, 32), seed=0), Shapes(2, size=(32, 32), seed=1)
+    >>> colours = tuple(map(tuple, train.palette.tolist()))
+    >>> config = Config(width=1 / 64, epochs=1, class_names=train.class_names, palette=colours)
+    >>> net = build_model(config)
+    >>> loaders = DataLoader(train, 2, shuffle=True), DataLoader(valid, 2)
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Trainer(config, net, build_optimizer(config, net), *loaders, folder).fit()
+    >>> sorted(path.name for path in folder.iterdir())
+    ['best.npz', 'checkpoint.npz', 'log.csv']
     """
 
     def __init__(

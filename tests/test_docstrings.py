@@ -1,0 +1,36 @@
+"""Every public name is explained, and shown at work by an example that runs."""
+
+import importlib
+import inspect
+
+import pytest
+
+ROOMS = ["minifcn", *(f"minifcn.{room}" for room in (
+    "backend", "data", "explain", "functional", "gradcheck", "marking", "metrics", "models", "models.alignment", "nn",
+    "nn.init", "optim", "pictures", "training"))]  # fmt: skip
+SHOWN_ELSEWHERE = {
+    "what other names return; their examples show it": {
+        "AdjointTest", "AlignmentTable", "BilinearSteps", "Comparison", "Coverage", "Graph", "GradcheckReport",
+        "ReceptiveField", "Step"},
+    "what others are made from": {"FCN", "Optimizer", "Checkpoint", "GradcheckError"},
+    "pictures, which the gallery or the README shows": {
+        "draw_receptive_fields", "save_curves", "save_label", "save_overlay", "save_panel"},
+}  # fmt: skip
+
+
+def public_names():
+    for room in ROOMS:
+        module = importlib.import_module(room)
+        names = getattr(module, "__all__", None) or [
+            name for name, value in vars(module).items() if getattr(value, "__module__", "") == room and name[0] != "_"
+        ]
+        for name in names:
+            if callable(getattr(module, name)):
+                yield pytest.param(getattr(module, name), id=f"{room}.{name}")
+
+
+@pytest.mark.parametrize("thing", list(public_names()))
+def test_has_a_docstring_with_an_example(thing):
+    text = inspect.getdoc(thing)
+    assert text
+    assert ">>>" in text or any(thing.__name__ in names for names in SHOWN_ELSEWHERE.values())
