@@ -98,6 +98,16 @@ def save_overlay(
     image, label, palette, alpha, ignore_index
         As in `overlay`.
     class_names : sequence of str
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "overlay.png")
+    >>> black, red = np.array([[0, 0, 0], [200, 0, 0]], np.uint8)
+    >>> label = np.zeros((60, 80), np.uint8)
+    >>> save_overlay(path, np.full((60, 80, 3), 100, np.uint8), label, ("sky", "road"), np.array([black, red]))
+    >>> np.asarray(Image.open(path)).shape[1]  # as wide as the image; the legend is below
+    80
     """
     present = [(name, tuple(rgb)) for i, (name, rgb) in enumerate(zip(class_names, palette, strict=True))
                if np.any(label == i)]  # fmt: skip
@@ -119,6 +129,14 @@ def save_label(path: str | os.PathLike, label: np.ndarray, palette: np.ndarray, 
     path : path of the PNG
     label : integer array (H, W) of 0..255
     palette : uint8 array (num_classes, 3)
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "label.png")
+    >>> save_label(path, np.array([[0, 1, 255]]), np.array([[0, 0, 0], [200, 0, 0]]))
+    >>> np.asarray(Image.open(path)).tolist()
+    [[0, 1, 255]]
     """
     picture = Image.fromarray(label.astype(np.uint8))
     picture.putpalette(colour(np.arange(256), palette, ignore_index).tobytes())
@@ -142,6 +160,17 @@ def save_panel(
     palette : uint8 array (num_classes, 3)
     ignore_index : int
         Void: shown in `VOID_COLOUR`, in the legend too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from minifcn.data import Shapes
+    >>> pictures = Shapes(2, size=(32, 48))
+    >>> rows = [(sample.image, sample.label, sample.label) for sample in pictures]
+    >>> path = os.path.join(tempfile.mkdtemp(), "panel.png")
+    >>> save_panel(path, rows, pictures.class_names, pictures.palette)
+    >>> np.asarray(Image.open(path)).shape[1]  # three pictures of 480 pixels, and the gaps
+    1488
     """
     cell, gap, font_size = 480, 12, 32
     width = 3 * cell + 4 * gap
@@ -216,6 +245,16 @@ def save_curves(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> N
     path : path of the PNG
     rows : sequence of dict
         Rows of log.csv, at least one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "curves.png")
+    >>> losses = {"train_loss": 1.0, "valid_loss": 1.1}
+    >>> measures = {"valid_acc": 0.5, "valid_acc_cls": 0.4, "valid_mean_iu": 0.3, "valid_fwavacc": 0.4}
+    >>> save_curves(path, [{"epoch": epoch, **losses, **measures} for epoch in (1, 2, 3)])
+    >>> np.asarray(Image.open(path)).shape[:2]
+    (690, 1350)
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -54,3 +54,15 @@ def assert_same_run(folder, expected):
 def contents(folder):
     """Every file below a folder with its bytes: to see that nothing was written."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def assert_refused(arguments, message, folder, capsys):
+    """Assert that a command ends with status 2 and one line on stderr with this in it, and changes nothing there."""
+    before = contents(folder)
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert output.err.startswith("minifcn: ")
+    assert message in output.err
+    assert contents(folder) == before

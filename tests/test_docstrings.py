@@ -13,8 +13,6 @@ SHOWN_ELSEWHERE = {
         "AdjointTest", "AlignmentTable", "BilinearSteps", "Comparison", "Coverage", "Graph", "GradcheckReport",
         "ReceptiveField", "Step"},
     "what others are made from": {"FCN", "Optimizer", "Checkpoint", "GradcheckError"},
-    "pictures, which the gallery or the README shows": {
-        "draw_receptive_fields", "save_curves", "save_label", "save_overlay", "save_panel"},
 }  # fmt: skip
 
 

@@ -6,12 +6,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import minifcn
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build"
 sys.path.insert(0, str(HERE))
-
-import minifcn  # noqa: E402
 
 project = "minifcn"
 html_title = "minifcn"

@@ -103,6 +103,13 @@ def draw_receptive_fields(
     -------
     matplotlib.figure.Figure
         Grey is outside the image, where padding is seen.
+
+    Examples
+    --------
+    >>> from minifcn import models
+    >>> figure = draw_receptive_fields(np.zeros((64, 64, 3), np.uint8), models.FCN8s(2, width=1 / 64), ["pool3"])
+    >>> figure.legends[0].texts[0].get_text()
+    'pool3: 44x44'
     """
     from matplotlib.patches import Rectangle
 

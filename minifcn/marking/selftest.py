@@ -62,7 +62,7 @@ def _check(folder: Path, name: str) -> Finding:
     started = time.perf_counter()
     files = [folder / f"{name}.py", folder / "solutions" / f"{name}.py", folder / "solutions" / "wrong" / f"{name}.md"]
     missing = [f"there is no {file}" for file in files if not file.is_file()]
-    skeleton, solution = ("" if not file.is_file() else file.read_text("utf-8") for file in files[:2])
+    skeleton, solution = (file.read_text("utf-8") if file.is_file() else "" for file in files[:2])
     wrong = [] if missing else read(files[2])
     points = _run(folder, name, skeleton).points
     faults = missing or [
@@ -74,7 +74,7 @@ def _check(folder: Path, name: str) -> Finding:
 
 
 def strays(folder: Path) -> list[str]:
-    """Find the modules that belong to no exercise, since there are no tests of that name."""
+    """Find the files that belong to no exercise, since there are no tests of that name."""
     files = [*folder.glob("ex*.py"), *folder.glob("solutions/ex*.py"), *folder.glob("solutions/wrong/*")]
     known = exercises(folder)
     return [f"{file}: there are no tests of that name" for file in sorted(files) if file.stem not in known]

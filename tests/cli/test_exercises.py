@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import small_runs
 from tiny_exercises import Folder, module
 
 from minifcn.cli import main
@@ -126,8 +127,7 @@ def test_hand_out(inside, tmp_path):
     ],
 )
 def test_mistakes(inside, arguments, words, capsys):
-    assert main(["exercises", *arguments]) == 2
-    assert words in capsys.readouterr().err
+    small_runs.assert_refused(["exercises", *arguments], words, inside.path, capsys)
 
 
 def test_no_exercises(tmp_path, monkeypatch, capsys):

@@ -81,10 +81,4 @@ MISTAKES = {
 def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.html").mkdir()
-    before = small_runs.contents(tmp_path)
-    assert main(arguments) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert len(output.err.splitlines()) == 1
-    assert message in output.err
-    assert small_runs.contents(tmp_path) == before
+    small_runs.assert_refused(arguments, message, tmp_path, capsys)

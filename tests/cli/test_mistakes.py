@@ -12,7 +12,7 @@ import pytest
 import small_runs
 
 from minifcn.backend import cuda_problem
-from minifcn.cli import main
+from minifcn.cli import COMMANDS, main
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +98,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line_and_nothing_is_written(workspace, capsys, arguments, message):
-    before = small_runs.contents(workspace)
-    assert main(arguments) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert len(output.err.splitlines()) == 1
-    assert output.err.startswith("minifcn: ")
-    assert message in output.err
-    assert small_runs.contents(workspace) == before
+    small_runs.assert_refused(arguments, message, workspace, capsys)
 
 
 def test_cuda_without_a_gpu_says_why(workspace, capsys):
@@ -121,7 +114,7 @@ def test_classes_of_another_data_set_are_refused(workspace, capsys, camvid_root)
     assert "was trained on" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["", "train", "evaluate", "predict", "summary", "gradcheck"])
+@pytest.mark.parametrize("command", ["", *(command.__name__.rpartition(".")[2] for command in COMMANDS)])
 def test_help_is_there_and_short(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command.split(), "-h"])

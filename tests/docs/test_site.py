@@ -2,22 +2,20 @@
 
 import functools
 import http.server
+import importlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import browser
 import pytest
 
-import minifcn
-
 SITE = Path(os.environ["MINIFCN_SITE"]).resolve() if "MINIFCN_SITE" in os.environ else None
-BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")) if SITE else []
 pytestmark = pytest.mark.skipif(not PAGES, reason="no site to check: `make docs` builds one and checks it")
 
@@ -78,7 +76,7 @@ def test_no_style_sheet_loads_anything_from_outside():
 @pytest.mark.parametrize("room", ["functional", "nn", "explain", "data", "models", "training", "marking"])
 def test_the_api_has_every_public_name_of(room):
     ids = set().union(*(page(name).ids for name in PAGES if name.startswith("api/")))
-    module = getattr(minifcn, room, None) or __import__(f"minifcn.{room}", fromlist=["__all__"])
+    module = importlib.import_module(f"minifcn.{room}")
     names = {name for name in module.__all__ if callable(getattr(module, name))}
     assert {name for name in names if f"minifcn.{room}.{name}" not in ids} == set()
 
@@ -132,8 +130,8 @@ const within = (promise, ms) => Promise.race([promise, new Promise((done) => set
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
     """What Chromium, which can reach this machine only, sees of every page on a screen as wide as a phone's."""
-    if BROWSER is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
+    if browser.BROWSER is None:
+        pytest.skip(browser.MISSING)
     answer, done = {}, threading.Event()
 
     class Server(http.server.SimpleHTTPRequestHandler):
@@ -158,13 +156,12 @@ def seen(tmp_path_factory):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Server, directory=SITE)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         profile = tmp_path_factory.mktemp("profile")
-        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
-        options.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+        here_only = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
         address = f"http://127.0.0.1:{server.server_port}"
-        command = [BROWSER, *options, "--remote-debugging-port=0", f"{address}/visitor"]  # the port keeps it open
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
+        command = browser.command(profile, here_only, "--remote-debugging-port=0", f"{address}/visitor")
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as visitor:
             in_time = done.wait(170)
-            browser.terminate()
+            visitor.terminate()  # which the debugging port has kept open
         server.shutdown()
     assert in_time, "the browser has not shown all pages in 170 seconds"
     return {"address": address, "pages": answer}

@@ -3,16 +3,15 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 
+import browser
 import numpy as np
 import pytest
 
 from minifcn.explain.stepper import Stepper
 
-BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on the PATH")
+pytestmark = pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
 
 # What a test does to the page, and after each deed what the page shows.
 DRIVER = """
@@ -57,8 +56,7 @@ def watch(tmp_path):
         page = tmp_path / "page.html"
         driver = DRIVER % (driven, f"[{', '.join(f'() => {deed}' for deed in deeds)}]")
         page.write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{fragments}{driver}', "utf-8")
-        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-        command = [BROWSER, *options, "--dump-dom", page.as_uri()]
+        command = browser.command(tmp_path / "profile", "--dump-dom", page.as_uri())
         dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60).stdout
         seen = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
         assert seen, f"the page's script stopped with an error: {dom[-2000:]}"
