@@ -11,6 +11,8 @@ def conv_output_size(n, kernel_size, stride=1, padding=0):
     """Give the number of places where the whole window fits.
 
     n : pixels of the input. kernel_size : K. stride : S. padding : P, at either end. All whole numbers.
+
+    Returns an int.
     """
     raise NotImplementedError
 
@@ -19,5 +21,7 @@ def conv_transpose_output_size(n, kernel_size, stride=1, padding=0):
     """Give the pixels of the output of a transposed convolution of n pixels.
 
     Each input pixel leaves a stamp of K pixels. The stamps begin S apart; then P pixels are cut off at either end.
+
+    Returns an int.
     """
     raise NotImplementedError

@@ -14,9 +14,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
 
     y[o, i, j] = bias[o] + sum over c, k, l of weight[o, c, k, l] * x[c, S i + k - P, S j + l - P]
 
-    x : array (C, H, W), one image; outside it there are zeros. Leave it as it is.
+    x : array (C, H, W), one image; outside it there are zeros.
     weight : array (O, C, KH, KW), a kernel for each output channel; KH and KW may differ.
-    bias : array (O,), a number for each output channel, or None.
+    bias : array (O,), a number for each output channel, or None. Leave the three arrays as they are.
     stride : S. padding : P zeros on every side.
 
     Returns an array (O, OH, OW), with OH = (H + 2 P - KH) // S + 1, and OW alike.

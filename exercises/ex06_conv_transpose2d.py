@@ -12,7 +12,7 @@ To read: notebook 05, 5.1 to 5.4. To check: `minifcn exercises 6`.
 def conv_transpose2d(x, weight, stride=1, padding=0):
     """Upsample one map by a transposed convolution.
 
-    x : array (C, H, W), one map. Leave it as it is.
+    x : array (C, H, W), one map. Leave both arrays as they are.
     weight : array (C, O, KH, KW), the input channels first; KH and KW may differ.
     stride : S, the distance of the stamps. padding : P, the rows and columns that are cut off on every side.
 

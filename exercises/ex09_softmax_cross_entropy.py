@@ -22,7 +22,8 @@ def log_softmax(scores):
 def softmax_cross_entropy(scores, labels, ignore_index=255):
     """Give the mean of -log p[label] over the pixels that count.
 
-    scores : array (C, H, W). labels : integer array (H, W), the class of each pixel, 0 to C - 1, or `ignore_index`.
+    scores : array (C, H, W). labels : integer array (H, W), also uint8, the class of each pixel, 0 to C - 1, or
+        `ignore_index`. Both stay as they are.
     ignore_index : label of the pixels that do not count.
 
     Returns a number; 0 if no pixel counts.

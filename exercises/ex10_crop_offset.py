@@ -35,7 +35,7 @@ def crop_offset(cropped, other):
 
     cropped, other : the maps (a, b) that lead from the image to the one that is cropped, and to the other one.
 
-    Returns a whole number; one below 0 says that the other one has to be cropped.
+    Returns an int; one below 0 says that the other one has to be cropped.
     Raises ValueError if no crop can help: the scales a differ, or the offset is no whole number.
     """
     raise NotImplementedError
@@ -44,13 +44,14 @@ def crop_offset(cropped, other):
 def crop_offsets(skips, padding=100):
     """Give the crop offsets of a network of the paper.
 
-    skips : the stages whose pool gets scores, in the order in which they are fused: () is FCN-32s, (4,) FCN-16s, and
-        (4, 3) FCN-8s. padding : that of the very first convolution; the other 3x3 convolutions have padding 1.
+    skips : the stages whose pool gets scores, in the order in which they are fused: () is FCN-32s, (4,) FCN-16s,
+        (4, 3) FCN-8s, and one could go on, (4, 3, 2). padding : that of the very first convolution; the other 3x3
+        convolutions have padding 1.
 
     Behind pool5 comes fc6, a 7x7 convolution without padding; fc7 and the score layers are 1x1. For each skip the
     scores are upsampled by 2 (K = 4), and those of the skip are cropped to them and added. The last upsampling (K = 2S)
     leads back to the rows of the image, to which its result is cropped. No upsampling has padding.
 
-    Returns a tuple of whole numbers: an offset for each skip, and that of the last crop.
+    Returns a tuple of ints: an offset for each skip, and that of the last crop.
     """
     raise NotImplementedError

@@ -38,7 +38,7 @@ def fuse_fcn8s(score_fr, score_pool4, score_pool3, image_size):
     """Turn the scores of the three streams into scores of the image, as FCN-8s does.
 
     score_fr, score_pool4, score_pool3 : arrays (C, H, W) of three sizes, whose pixels are 32, 16 and 8 image pixels
-        apart. image_size : (height, width) of the image.
+        apart, which stay as they are. image_size : (height, width) of the image.
 
     Whatever is added or returned is cropped first: score_pool4 at 5, score_pool3 at 9, the result at 31.
 

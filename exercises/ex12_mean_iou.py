@@ -15,7 +15,7 @@ def confusion_matrix(labels, predictions, num_classes, ignore_index=255):
 
     labels, predictions : integer arrays, also uint8, both of the same shape, which may be any: (H, W), (N, H, W), or
         (number of pixels,). A label is a class, 0 to num_classes - 1, or `ignore_index`.
-    num_classes : C. ignore_index : label of the pixels that do not count.
+    num_classes : C. ignore_index : label of the pixels that do not count. Both arrays stay as they are.
 
     Returns an integer array (C, C): in row i and column j the pixels of class i that were predicted as class j.
     """
@@ -27,7 +27,7 @@ def iou(matrix):
 
     matrix : confusion matrix (C, C).
 
-    Returns an array (C,), NaN for a class that is neither in the labels nor in the predictions.
+    Returns an array (C,), NaN (or masked) for a class that is neither in the labels nor in the predictions.
     """
     raise NotImplementedError
 

@@ -35,7 +35,7 @@ def gradient_checker(forward, backward, x, rng):
 
     forward : function of an array x that returns an array y, of any shape. backward : function of (gy, x) that returns
         the gradient of Σ gy · y with respect to x; gy has the shape of y. x : float64 array.
-    rng : numpy.random.Generator, for what has to be drawn.
+    rng : numpy.random.Generator, for what has to be drawn. x stays as it is.
 
     Returns the relative error, a number.
     """

@@ -19,7 +19,9 @@ def test_with_stride_2_every_second_place_counts():
         "that is every place: which of them remain with steps of S?": 6,
         "Python divides before it subtracts: is a pair of brackets missing?": 8,
     }
-    check("conv_output_size(8, 3, stride=2)", answer.conv_output_size(8, 3, stride=2), 3, mistakes=mistakes)
+    check(
+        "conv_output_size(8, 3, stride=2)", answer.conv_output_size(8, 3, stride=2), 3, mistakes=mistakes, kind="whole"
+    )
 
 
 def test_padding_is_added_at_both_ends():
@@ -27,7 +29,13 @@ def test_padding_is_added_at_both_ends():
         "P pixels are added at either end: how many in all?": 5,
         "where does the padding come in? It makes the n pixels more": 3,
     }
-    check("conv_output_size(5, 3, padding=2)", answer.conv_output_size(5, 3, padding=2), 7, mistakes=mistakes)
+    check(
+        "conv_output_size(5, 3, padding=2)",
+        answer.conv_output_size(5, 3, padding=2),
+        7,
+        mistakes=mistakes,
+        kind="whole",
+    )
 
 
 def test_stamps_begin_a_stride_apart_and_the_last_one_is_whole():
@@ -40,7 +48,7 @@ def test_stamps_begin_a_stride_apart_and_the_last_one_is_whole():
         "this leaves S - 1 pixels behind the last stamp: is there anything in them?": 11,
     }
     got = answer.conv_transpose_output_size(3, 6, stride=2)
-    check("conv_transpose_output_size(3, 6, stride=2)", got, 10, mistakes=mistakes)
+    check("conv_transpose_output_size(3, 6, stride=2)", got, 10, mistakes=mistakes, kind="whole")
 
 
 def test_padding_crops_both_ends():
@@ -50,18 +58,19 @@ def test_padding_crops_both_ends():
         "this is the size before anything is cut off; what does padding do here?": 21,
     }
     got = answer.conv_transpose_output_size(3, 9, stride=6, padding=1)
-    check("conv_transpose_output_size(3, 9, stride=6, padding=1)", got, 19, mistakes=mistakes)
+    check("conv_transpose_output_size(3, 9, stride=6, padding=1)", got, 19, mistakes=mistakes, kind="whole")
 
 
 def test_both_agree_with_counting_for_many_sizes():
-    for n, kernel_size, stride, padding in itertools.product((6, 9), (1, 2, 5), (1, 2, 3), (0, 1, 2)):
+    for n, kernel_size, stride, padding in itertools.product((6, 9), (1, 2, 5), (1, 2, 3, 7), (0, 1, 2, 5)):
         first, last = -padding, n + padding - kernel_size
         places = len(range(first, last + 1, stride))
         hint = "count the steps of S after the first place: how many places is that?"
         mistakes = {hint: places - 1} if padding == 0 else {}
         call = f"conv_output_size({n}, {kernel_size}, {stride}, {padding})"
-        check(call, answer.conv_output_size(n, kernel_size, stride, padding), places, mistakes=mistakes)
+        check(call, answer.conv_output_size(n, kernel_size, stride, padding), places, mistakes=mistakes, kind="whole")
 
         end = max(begin + kernel_size for begin in range(0, n * stride, stride))
         call = f"conv_transpose_output_size({n}, {kernel_size}, {stride}, {padding})"
-        check(call, answer.conv_transpose_output_size(n, kernel_size, stride, padding), end - 2 * padding)
+        got = answer.conv_transpose_output_size(n, kernel_size, stride, padding)
+        check(call, got, end - 2 * padding, kind="whole")

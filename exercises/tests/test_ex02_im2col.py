@@ -7,6 +7,10 @@ from minifcn.marking import Answer, check
 
 answer = Answer("ex02_im2col")
 
+PADDED_ONCE = "there is one row of zeros on each side where two were asked for: P is a number, not yes or no"
+STRIDE_OF_2 = "the windows begin two pixels apart where three were asked for: S may be any number"
+MEMORY = "the rows of x need not lie one after the other in memory: where do your strides come from? See x.strides"
+
 # Each pixel tells where it is: 213 stands in row 1, column 3 of the second channel.
 PLACES = 100.0 * np.arange(1, 4)[:, None, None] + 10.0 * np.arange(5)[:, None] + np.arange(7.0)
 
@@ -119,12 +123,25 @@ def test_the_padding_is_a_border_of_zeros():
 
 
 def test_a_random_image_is_gathered_as_by_the_matrix_A_of_notebook_02():
-    x = np.random.default_rng(2).normal(size=(3, 5, 8))
+    whole = np.random.default_rng(2).normal(size=(3, 7, 16))
+    x = whole[:, :, ::2]  # (3, 7, 8), not one after the other in memory
     before = x.copy()
-    got = answer.im2col(x, 3, stride=2, padding=1)
-    expected = explain.im2col_matrix(x.shape, 3, stride=2, padding=1) @ before.ravel()
-    check("im2col(x, 3, stride=2, padding=1)", got, expected.reshape(27, 12))
-    check("x after im2col(x, 3, ...)", x, before, mistakes={"the image has been changed; work on a copy of it": x})
+    for kernel_size, stride, padding in ((3, 2, 1), (4, 3, 2), (2, 1, 0)):
+        mistakes = {MEMORY: gathered(whole.ravel()[: x.size].reshape(x.shape), kernel_size, stride, padding)}
+        if padding == 2:
+            mistakes[PADDED_ONCE] = gathered(before, kernel_size, stride, 1)
+            mistakes[STRIDE_OF_2] = gathered(before, kernel_size, 2, padding)
+        call = f"im2col(x, {kernel_size}, stride={stride}, padding={padding})"
+        got = answer.im2col(x, kernel_size, stride=stride, padding=padding)
+        check(call, got, gathered(before, kernel_size, stride, padding), mistakes=mistakes, tolerance=1e-10)
+        changed = {"the image has been changed; work on a copy of it": x}
+        check(f"x after {call}", x, before, mistakes=changed, tolerance=0)
+
+
+def gathered(x, kernel_size, stride, padding):
+    """The matrix of windows, by the matrix A."""
+    windows = explain.im2col_matrix(x.shape, kernel_size, stride=stride, padding=padding) @ x.ravel()
+    return windows.reshape(len(x) * kernel_size**2, -1)
 
 
 def _whole(x):

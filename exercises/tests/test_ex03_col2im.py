@@ -7,6 +7,8 @@ from minifcn.marking import Answer, check
 
 answer = Answer("ex03_col2im")
 
+CUT_ONCE = "one row of the border is cut off on each side where two were asked for: P is a number, not yes or no"
+
 
 def test_where_windows_overlap_their_numbers_add_up():
     columns = np.array([[1.0, 10], [2, 20], [3, 30], [4, 40]])
@@ -73,10 +75,16 @@ def test_a_column_holds_its_first_channel_and_then_its_second():
 
 
 def test_random_columns_are_added_up_as_by_the_transpose_of_A():
-    columns = np.random.default_rng(3).normal(size=(27, 12))
-    before = columns.copy()
-    got = answer.col2im(columns, (3, 6, 7), 3, stride=2, padding=1)
-    expected = explain.im2col_matrix((3, 6, 7), 3, stride=2, padding=1).T @ before.ravel()
-    check("col2im(columns, (3, 6, 7), 3, stride=2, padding=1)", got, expected.reshape(3, 6, 7))
-    changed = {"the columns have been changed; work on a copy of them": columns}
-    check("columns after col2im(columns, ...)", columns, before, mistakes=changed)
+    rng = np.random.default_rng(3)
+    for shape, kernel_size, stride, padding in (((3, 6, 7), 3, 2, 1), ((3, 5, 8), 4, 3, 2)):
+        transposed = explain.im2col_matrix(shape, kernel_size, stride=stride, padding=padding).T
+        columns = rng.normal(size=(3 * kernel_size**2, transposed.shape[1] // (3 * kernel_size**2)))
+        before = columns.copy()
+        call = f"col2im(columns, {shape}, {kernel_size}, stride={stride}, padding={padding})"
+        got = answer.col2im(columns, shape, kernel_size, stride=stride, padding=padding)
+        cut_once = explain.im2col_matrix(shape, kernel_size, stride=stride, padding=1).T
+        mistakes = {CUT_ONCE: (cut_once @ before.ravel()).reshape(shape)}  # it has as many windows
+        expected = (transposed @ before.ravel()).reshape(shape)
+        check(call, got, expected, mistakes=mistakes, tolerance=1e-10)
+        changed = {"the columns have been changed; work on a copy of them": columns}
+        check(f"columns after {call}", columns, before, mistakes=changed, tolerance=0)

@@ -8,6 +8,11 @@ from minifcn.marking import Answer, check
 
 answer = Answer("ex04_conv2d")
 
+PADDED_ONCE = "there is one row of zeros on each side where two were asked for: P is a number, not yes or no"
+STRIDE_OF_2 = "the windows begin two pixels apart where three were asked for: S may be any number"
+CHANGED = "an input has been changed; work on a copy of it"
+TRUNCATED = "x holds whole numbers here, and an array of its dtype does too: what becomes of 0.25 in it?"
+
 
 def test_each_weight_meets_the_pixel_under_it():
     x = np.array([[[1.0, 2, 0], [0, 1, 3]]])
@@ -91,11 +96,26 @@ def test_the_bias_is_added_to_every_pixel_of_its_channel():
 
 def test_a_random_image_is_convolved_as_by_minifcn():
     rng = np.random.default_rng(4)
-    x, weight, bias = rng.normal(size=(3, 6, 8)), rng.normal(size=(4, 3, 3, 2)), rng.normal(size=4)
-    before = x.copy()
-    got = answer.conv2d(x, weight, bias, stride=2, padding=1)
-    expected = F.conv2d(mf.Tensor(before[None]), mf.Tensor(weight), mf.Tensor(bias), stride=2, padding=1)
+    x, weight, bias = rng.normal(size=(6, 8, 3)).transpose(2, 0, 1), rng.normal(size=(4, 3, 3, 2)), rng.normal(size=4)
+    bias[2] = 0
+    before = x.copy(), weight.copy(), bias.copy()
     hint = "the bias is in each pixel three times, as often as there are input channels: where is it added?"
-    mistakes = {hint: expected.data[0] + 2 * bias[:, None, None]}
-    check("conv2d(x, weight, bias, stride=2, padding=1)", got, expected.data[0], mistakes=mistakes)
-    check("x after conv2d(x, ...)", x, before, mistakes={"the image has been changed; work on a copy of it": x})
+    for stride, padding in ((2, 1), (3, 2)):
+        call = f"conv2d(x, weight, bias, stride={stride}, padding={padding})"
+        got = answer.conv2d(x, weight, bias, stride=stride, padding=padding)
+        expected = convolved(*before, stride, padding)
+        mistakes = {hint: expected + 2 * before[2][:, None, None]}
+        if padding == 2:
+            mistakes[PADDED_ONCE], mistakes[STRIDE_OF_2] = convolved(*before, 3, 1), convolved(*before, 2, 2)
+        check(call, got, expected, mistakes=mistakes, tolerance=1e-10)
+        check(f"x after {call}", x, before[0], mistakes={CHANGED: x}, tolerance=0)
+        changed = {CHANGED + " (Here, weight or bias.)": (weight, bias)}
+        check(f"(weight, bias) after {call}", (weight, bias), before[1:], mistakes=changed, tolerance=0)
+
+    got = answer.conv2d(np.array([[[1, 2]]]), np.array([[[[0.25]]]]))
+    call = "for x of whole numbers, conv2d([[[1, 2]]], [[[[0.25]]]])"
+    check(call, got, [[[0.25, 0.5]]], mistakes={TRUNCATED: [[[0, 0]]]})
+
+
+def convolved(x, weight, bias, stride, padding):
+    return F.conv2d(*map(mf.Tensor, (x[None], weight, bias)), stride=stride, padding=padding).data[0]

@@ -5,11 +5,13 @@ import numpy as np
 import minifcn as mf
 import minifcn.functional as F
 from minifcn.marking import Answer, NotYet, check
+from minifcn.marking.check import parts
 
 answer = Answer("ex05_conv2d_backward")
 
 NAMES = "dx", "dweight", "dbias"
 STRIDE = "how far apart do the windows begin, if the stride is 2?"
+TRUNCATED = "x and weight hold whole numbers here, and an array of their dtype does too: what becomes of 0.5 in it?"
 X, WEIGHT, G = np.array([[[1.0, 2, 3], [4, 5, 6]]]), np.array([[[[1.0, 2], [3, 4]]]]), np.array([[[1.0, 10]]])
 
 
@@ -87,23 +89,36 @@ def test_with_stride_and_padding_dx_has_the_shape_of_x():
 
 def test_random_gradients_are_those_of_minifcn():
     rng = np.random.default_rng(5)
-    x, weight, g = rng.normal(size=(3, 6, 7)), rng.normal(size=(2, 3, 3, 2)), rng.normal(size=(2, 3, 4))
-    before = g.copy(), x.copy(), weight.copy()
-    got = {name: _part(name, g, x, weight, stride=2, padding=1) for name in NAMES}
-    tensors = [mf.Tensor(array, requires_grad=True) for array in (before[1][None], before[2], np.zeros(2))]
-    F.conv2d(*tensors, stride=2, padding=1).backward(mf.Tensor(before[0][None]))
+    x, weight = rng.normal(size=(6, 7, 3)).transpose(2, 0, 1), rng.normal(size=(2, 3, 3, 2))
+    for stride, padding in ((2, 1), (3, 2)):
+        g = rng.normal(size=(2, 3, 4))
+        before = g.copy(), x.copy(), weight.copy()
+        setting = {"stride": stride, "padding": padding}
+        call = f"conv2d_backward(g, x, weight, stride={stride}, padding={padding})"
+        got = {name: _part(name, g, x, weight, **setting) for name in NAMES}
+        for name, expected in zip(NAMES, gradients(*before, **setting), strict=True):
+            check(f"for {call}: {name}", got[name], expected, tolerance=1e-10)
+        answer.conv2d_backward(g, x, weight, **setting)
+        changed = {"an input has been changed; work on a copy of it": (g, x, weight)}
+        check(f"(g, x, weight) after {call}", (g, x, weight), before, mistakes=changed, tolerance=0)
+
+    x, weight, g = np.array([[[1, 2]]]), np.array([[[[3]]]]), np.array([[[0.5, 0.25]]])
+    call = "for x and weight of whole numbers and g = [[[0.5, 0.25]]]: "
+    check(f"{call}dx", _part("dx", g, x, weight), [[[1.5, 0.75]]], mistakes={TRUNCATED: [[[1, 0]]]})
+    check(f"{call}dweight", _part("dweight", g, x, weight), [[[[1]]]], mistakes={TRUNCATED: [[[[0]]]]})
+
+
+def gradients(g, x, weight, stride, padding):
+    tensors = [mf.Tensor(array, requires_grad=True) for array in (x[None], weight, np.zeros(len(weight)))]
+    F.conv2d(*tensors, stride=stride, padding=padding).backward(mf.Tensor(g[None]))
     dx, dweight, dbias = (tensor.grad.data for tensor in tensors)
-    for name, expected in zip(NAMES, (dx[0], dweight, dbias), strict=True):
-        check(f"for conv2d_backward(g, x, weight, stride=2, padding=1): {name}", got[name], expected)
-    answer.conv2d_backward(g, x, weight, stride=2, padding=1)
-    changed = {"an input has been changed; work on a copy of it": (g, x, weight)}
-    check("(g, x, weight) after conv2d_backward(g, x, weight, ...)", (g, x, weight), before, mistakes=changed)
+    return dx[0], dweight, dbias
 
 
 def _part(name, *arguments, **setting):
     """Call the student's function, and give one of the three arrays."""
-    result = answer.conv2d_backward(*map(np.copy, arguments), **setting)
-    if not isinstance(result, (tuple, list)) or len(result) != 3:
+    result = parts(answer.conv2d_backward(*map(np.copy, arguments), **setting), 3)
+    if result is None:
         hint = "does the function end with `return dx, dweight, dbias`?"
         raise NotYet("conv2d_backward(g, x, weight) should return three arrays", hint)
     part = result[NAMES.index(name)]

@@ -8,6 +8,9 @@ from minifcn.marking import Answer, check
 
 answer = Answer("ex06_conv_transpose2d")
 
+CUT_ONCE = "one row is cut off on each side where two were asked for: P is a number, not yes or no"
+CHANGED = "an input has been changed; work on a copy of it"
+TRUNCATED = "one of the two arrays holds whole numbers here, and an array of its dtype does too: what becomes of 0.5?"
 N_TIMES_S = (
     "a result of n * S pixels has no room for the whole of the last stamp: where does that stamp begin, and how long "
     "is it? (Exercise 1)"
@@ -89,9 +92,22 @@ def test_padding_cuts_off_rows_and_columns_on_every_side():
 
 def test_a_random_map_is_upsampled_as_by_minifcn():
     rng = np.random.default_rng(6)
-    x, weight = rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 2, 5, 4))
-    before = x.copy()
-    got = answer.conv_transpose2d(x, weight, stride=2, padding=1)
-    expected = F.conv_transpose2d(mf.Tensor(before[None]), mf.Tensor(weight), stride=2, padding=1)
-    check("conv_transpose2d(x, weight, stride=2, padding=1)", got, expected.data[0])
-    check("x after conv_transpose2d(x, ...)", x, before, mistakes={"the map has been changed; work on a copy of it": x})
+    x, weight = rng.normal(size=(4, 5, 3)).transpose(2, 0, 1), rng.normal(size=(3, 2, 5, 4))
+    before = x.copy(), weight.copy()
+    for stride, padding in ((2, 1), (4, 2), (7, 0)):
+        call = f"conv_transpose2d(x, weight, stride={stride}, padding={padding})"
+        got = answer.conv_transpose2d(x, weight, stride=stride, padding=padding)
+        mistakes = {CUT_ONCE: upsampled(*before, stride, 1)} if padding == 2 else {}
+        check(call, got, upsampled(*before, stride, padding), mistakes=mistakes, tolerance=1e-10)
+        check(f"x after {call}", x, before[0], mistakes={CHANGED: x}, tolerance=0)
+        check(f"weight after {call}", weight, before[1], mistakes={CHANGED + " (Here, weight.)": weight}, tolerance=0)
+
+    whole, half = np.array([[[1, 2]]]), np.array([[[[0.5]]]])
+    for x, weight in ((whole, half), (half[0], whole[None])):
+        call = f"conv_transpose2d({x.tolist()}, {weight.tolist()})"
+        got, expected = answer.conv_transpose2d(x, weight), [[[0.5, 1]]]
+        check(call, got, expected, mistakes={TRUNCATED: [[[0, 1]]]})
+
+
+def upsampled(x, weight, stride, padding):
+    return F.conv_transpose2d(mf.Tensor(x[None]), mf.Tensor(weight), stride=stride, padding=padding).data[0]

@@ -34,6 +34,14 @@ def test_of_equal_pixels_the_first_one_wins():
     }
     call = "max_pool2d_backward([[[12]]], [[[1, 5], [5, 5]]], 2, 2)"
     check(call, answer.max_pool2d_backward(g, x, 2, 2), [[[0, 12], [0, 0]]], mistakes=mistakes)
+    nearly = {
+        "two pixels that differ by little are not equal: are they rounded, or compared with a tolerance?": (
+            [[[0, 12], [0, 0]]]
+        )
+    }
+    call = "max_pool2d_backward([[[12]]], [[[1, 5], [5 + 1e-12, 5]]], 2, 2)"
+    got = answer.max_pool2d_backward(g, x + np.array([[0, 0], [1e-12, 0]]), 2, 2)
+    check(call, got, [[[0, 0], [12, 0]]], mistakes=nearly)
 
 
 def test_a_pixel_that_wins_two_windows_gets_both_gradients():
@@ -60,6 +68,14 @@ def test_the_largest_of_negative_values_wins_and_a_row_left_over_gets_nothing():
     call = "max_pool2d_backward([[[10, 20]]], [[[-4, -3, -7, -8], [-2, -1, -6, -5], [-1, -1, -1, -1]]], 2, 2)"
     expected = [[[0, 0, 0, 0], [0, 10, 0, 20], [0, 0, 0, 0]]]
     check(call, answer.max_pool2d_backward(g, x, 2, 2), expected, mistakes=mistakes)
+    unbeaten = {
+        "x may hold numbers of any size, and here all are smaller than the one that the search began with: is there a "
+        "number that is smaller than all others, or a pixel to begin with?": [[[10, 0], [0, 0]]],
+        "all pixels are far below 0 here, and none has won: with what are they compared?": np.zeros((1, 2, 2)),
+    }
+    call = "max_pool2d_backward([[[10]]], [[[-4e300, -3e300], [-2e300, -1e300]]], 2, 2)"
+    got = answer.max_pool2d_backward(g[:, :, :1], 1e300 * np.array([[[-4, -3], [-2, -1]]]), 2, 2)
+    check(call, got, [[[0, 0], [0, 10]]], mistakes=unbeaten)
 
 
 def test_each_channel_has_its_own_winners():
@@ -81,11 +97,25 @@ def test_each_channel_has_its_own_winners():
 
 def test_a_random_map_after_a_relu_gets_the_gradient_of_minifcn():
     rng = np.random.default_rng(7)
-    x, g = np.maximum(rng.normal(size=(3, 10, 8)), 0).round(), rng.normal(size=(3, 4, 3))  # full of equal values
-    before = g.copy(), x.copy()
-    got = answer.max_pool2d_backward(g, x, 3, 2)
-    image = mf.Tensor(before[1][None], requires_grad=True)
-    F.max_pool2d(image, 3, stride=2).backward(mf.Tensor(before[0][None]))
-    check("max_pool2d_backward(g, x, 3, 2)", got, image.grad.data[0])
-    changed = {"an input has been changed; work on a copy of it": (g, x)}
-    check("(g, x) after max_pool2d_backward(g, x, 3, 2)", (g, x), before, mistakes=changed)
+    x = np.maximum(rng.normal(size=(10, 8, 3)), 0).round().transpose(2, 0, 1)  # full of equal values
+    for kernel_size, stride in ((3, 2), (4, 1), (2, 3)):
+        g = rng.normal(size=(3, (10 - kernel_size) // stride + 1, (8 - kernel_size) // stride + 1))
+        before = g.copy(), x.copy()
+        call = f"max_pool2d_backward(g, x, {kernel_size}, {stride})"
+        got = answer.max_pool2d_backward(g, x, kernel_size, stride)
+        image = mf.Tensor(before[1][None], requires_grad=True)
+        F.max_pool2d(image, kernel_size, stride=stride).backward(mf.Tensor(before[0][None]))
+        lost = {
+            "all zeros: the numbers of this x do not lie row by row in memory, nor do those of zeros_like(x). Is "
+            "something written into a reshape, which is a copy then?": np.zeros(x.shape)
+        }
+        check(call, got, image.grad.data[0], mistakes=lost, tolerance=1e-10)
+        changed = {"an input has been changed; work on a copy of it": (g, x)}
+        check(f"(g, x) after {call}", (g, x), before, mistakes=changed, tolerance=0)
+
+    truncated = {
+        "x holds whole numbers here, and zeros_like(x) does too: what becomes of 0.5 and 1.5 in it?": [[[0, 1]]]
+    }
+    got = answer.max_pool2d_backward(np.array([[[0.5, 1.5]]]), np.array([[[3, 4]]]), 1, 1)
+    call = "for x of whole numbers, max_pool2d_backward([[[0.5, 1.5]]], [[[3, 4]]], 1, 1)"
+    check(call, got, [[[0.5, 1.5]]], mistakes=truncated)

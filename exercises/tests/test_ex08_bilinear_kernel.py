@@ -19,6 +19,8 @@ ONE_ROW = "this is the hat in one direction; a stamp has rows and columns. See n
 SUM = "a pixel half way in both directions gets a quarter of the share: by which operation on 1/2 and 1/2? See 6.3"
 CONE = "cut a bilinear stamp along any row: is each cut a hat, reaching as far as the others? See notebook 6.3"
 PAIRS = "which kernel leads from channel 0 to channel 1, and which from 0 to 0? There are C x C pairs. See notebook 6.5"
+SIZE = "this is the weight for K = 4, which another test asked for; where does the kernel get its size from?"
+CHANNELS = "this is the weight for three channels, which another test asked for; where does C come in?"
 MIXED = "what would a class get from the scores of the other classes? Which of the C x C kernels connect it to them?"
 
 
@@ -59,7 +61,7 @@ def test_a_stamp_of_5_pixels_has_one_in_the_middle():
         REACH: np.outer([3, 4, 5, 4, 3], [3, 4, 5, 4, 3]) / 25,
         TOTAL: np.outer(hat, hat) / 9,
     }
-    check("bilinear_kernel(5)", answer.bilinear_kernel(5), np.outer(hat, hat), mistakes=mistakes)
+    check("bilinear_kernel(5)", answer.bilinear_kernel(5), np.outer(hat, hat), mistakes=mistakes, tolerance=1e-10)
 
 
 def test_a_flat_map_stays_flat_inside():
@@ -91,10 +93,18 @@ def test_each_channel_is_interpolated_by_itself():
         PAIRS + " (One axis is still too short.)": everywhere[:, :1],
     }
     check("bilinear_weight(3, 4)", answer.bilinear_weight(3, 4), expected, mistakes=mistakes)
+    for channels, size in ((2, 7), (5, 4), (1, 1)):
+        fixed = {
+            SIZE: nn.init.bilinear(channels, channels, 4, "float64"),
+            CHANNELS: nn.init.bilinear(3, 3, size, "float64"),
+        }
+        expected = nn.init.bilinear(channels, channels, size, "float64")
+        call = f"bilinear_weight({channels}, {size})"
+        check(call, answer.bilinear_weight(channels, size), expected, mistakes=fixed, tolerance=1e-10)
 
 
 def test_kernels_of_any_size():
-    for size in (1, 2, 3, 7, 16, 64):
+    for size in (1, 2, 3, 6, 7, 9, 16, 64):
         expected = nn.init.bilinear_kernel(size)
         mistakes = {TOTAL: expected / expected.sum()} if size > 2 else {}  # the sum of the smaller ones is 1
-        check(f"bilinear_kernel({size})", answer.bilinear_kernel(size), expected, mistakes=mistakes)
+        check(f"bilinear_kernel({size})", answer.bilinear_kernel(size), expected, mistakes=mistakes, tolerance=1e-10)

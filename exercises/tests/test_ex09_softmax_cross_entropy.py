@@ -15,6 +15,15 @@ COLUMNS = "here the probabilities along each row of the map add up to 1: which o
 WHOLE = "each pixel has probabilities of its own, and they add up to 1: over what does the sum run? See notebook 7.1"
 LOGARITHM = "these are the probabilities; what does the name of the function promise? See the end of notebook 7.2"
 CHANGED = "the scores that were passed have changed: does an operation such as -= write into the array of the caller?"
+CHANGED_TOO = "what was passed has changed: the gradient needs an array of its own, and the labels are the caller's"
+TRUNCATED = "scores of whole numbers have logarithms that are none: is something written into an array of their dtype?"
+EQUAL = (
+    "two scores that differ by 1 are taken to be equal: are they cut off, or rounded, as to the 7 digits of a float32?"
+)
+WRAPPED = "the labels are uint8, and the map has 24 pixels: what is 12 * 24 in a uint8? Which type can hold it?"
+COPY = (
+    "the ones are not subtracted: the numbers of these scores do not lie row by row in memory, and then reshape copies"
+)
 OVERFLOW = "exp(1000) is more than a float64 can hold: what may be subtracted from all scores of a pixel? See 7.2"
 LOG_OF_EXP = "log(sum(exp(s))) overflows although s - log(sum(exp(s))) would not: what can be subtracted first? See 7.2"
 LOG_OF_ZERO = (
@@ -48,7 +57,11 @@ def test_the_probabilities_of_a_pixel_add_up_to_1():
         LOGARITHM: P,
     }
     check("log_softmax(scores)", answer.log_softmax(scores), np.log(P), mistakes=mistakes)
-    check("after log_softmax(scores), scores", scores, before, mistakes={CHANGED: scores})
+    check("after log_softmax(scores), scores", scores, before, mistakes={CHANGED: scores}, tolerance=0)
+    whole = np.array([[[2, 0]], [[1, 0]], [[0, 3]]])
+    expected = whole - np.log(np.exp(whole).sum(axis=0))
+    call = f"for whole numbers, log_softmax({whole.tolist()})"
+    check(call, answer.log_softmax(whole), expected, mistakes={TRUNCATED: np.trunc(expected)})
 
 
 def test_large_scores_do_not_overflow():
@@ -63,6 +76,9 @@ def test_large_scores_do_not_overflow():
     }
     expected = [[[a, a, -1000]], [[b, b, 0]]]
     check(f"log_softmax({scores.tolist()})", answer.log_softmax(scores), expected, mistakes=mistakes)
+    scores = np.array([[[100000001.0]], [[100000000]]])
+    call = "log_softmax([[[100000001]], [[100000000]]])"
+    check(call, answer.log_softmax(scores), [[[a]], [[b]]], mistakes={EQUAL: np.log([[[0.5]], [[0.5]]])})
 
 
 def test_the_loss_is_the_mean_over_the_pixels_that_count():
@@ -117,15 +133,28 @@ def test_where_no_pixel_counts_loss_and_gradient_are_zero():
 
 def test_a_random_image_gives_what_minifcn_gives():
     rng = np.random.default_rng(0)
-    for ignored in (255, 3):  # in the second, no pixel has the label that is ignored
-        scores, labels = rng.normal(0, 3, (5, 4, 6)), rng.choice([0, 1, 2, 4, ignored], (4, 6))
-        if ignored == 3:
-            labels[labels == 3] = 0
-        x = mf.Tensor(scores[None], requires_grad=True)
-        loss = F.softmax_cross_entropy(x, labels[None], ignore_index=ignored)
+    scores = rng.normal(0, 3, (6, 4, 20)).T  # (20, 4, 6)
+    for ignored in (255, 3):
+        labels = rng.choice(np.delete(np.arange(20), 3), (4, 6)).astype(np.uint8)
+        if ignored == 255:  # else no pixel has the label that is ignored
+            labels[rng.random((4, 6)) < 0.2] = 255
+        before = scores.copy(), labels.copy()
+        x = mf.Tensor(before[0][None], requires_grad=True)
+        loss = F.softmax_cross_entropy(x, before[1][None].astype(int), ignore_index=ignored)
         loss.backward()
-        setting = "" if ignored == 255 else ", ignore_index=3"
-        got = answer.softmax_cross_entropy(scores.copy(), labels.copy(), ignored)
-        check(f"softmax_cross_entropy(scores, labels{setting})", got, loss.item())
-        got = answer.softmax_cross_entropy_backward(scores.copy(), labels.copy(), ignored)
-        check(f"softmax_cross_entropy_backward(scores, labels{setting})", got, x.grad.data[0])
+        log_p, counted = np.log(F.softmax(mf.Tensor(before[0][None])).data[0]), before[1] != ignored
+        flat = (before[1] * np.uint8(24))[counted] + np.flatnonzero(counted)  # as label * 24 + pixel wraps around
+        p = np.exp(log_p) * counted
+        wrapped = p.flatten()
+        np.subtract.at(wrapped, flat, 1)
+        wrapped = wrapped.reshape(p.shape) / counted.sum()
+        wrong = {WRAPPED: -log_p.ravel()[flat].mean()}, {WRAPPED: wrapped, COPY: p / counted.sum()}
+
+        names = "softmax_cross_entropy", "softmax_cross_entropy_backward"
+        changes = CHANGED, CHANGED_TOO
+        for name, expected, mistakes, hint in zip(names, (loss.item(), x.grad.data[0]), wrong, changes, strict=True):
+            call = f"{name}(scores, labels{'' if ignored == 255 else ', ignore_index=3'})"
+            got = getattr(answer, name)(scores, labels, ignored)
+            check(call, got, expected, mistakes=mistakes, tolerance=1e-10)
+            changed = {hint: (scores, labels)}
+            check(f"(scores, labels) after {call}", (scores, labels), before, mistakes=changed, tolerance=0)

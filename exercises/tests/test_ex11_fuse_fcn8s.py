@@ -16,6 +16,7 @@ MIDDLE = (
 CONCATENATED = (
     "how many score maps has a class afterwards, and how many should it have? See notebook 09, 'A skip by hand'"
 )
+TRUNCATED = "the coarse scores are whole numbers here, and an array of their dtype is too: what becomes of the eighths?"
 CHANGED = "the scores that were passed have changed: does an operation such as += write into the array of the caller?"
 SMALLER = "only a larger map can be cropped to the size of a smaller one: print both shapes in front of the crop"
 FINER = (
@@ -74,8 +75,14 @@ def test_a_skip_is_cropped_at_the_offset_and_added():
         CONCATENATED + " (Which comes first makes no difference.)": np.concatenate([coarse, cut]),
     }
     check("fuse(skip, coarse, 2)", called("fuse", skip, coarse, 2), expected, mistakes=mistakes)
-    check("after fuse(skip, coarse, 2), skip", skip, before[0], mistakes={CHANGED: skip})
-    check("after fuse(skip, coarse, 2), coarse", coarse, before[1], mistakes={CHANGED: coarse})
+    check("after fuse(skip, coarse, 2), skip", skip, before[0], mistakes={CHANGED: skip}, tolerance=0)
+    check("after fuse(skip, coarse, 2), coarse", coarse, before[1], mistakes={CHANGED: coarse}, tolerance=0)
+    got = called("fuse", skip / 8, coarse.astype(int), 1)
+    expected = skip[:, 1:3, 1:4] / 8 + coarse
+    mistakes = {TRUNCATED: np.trunc(expected)}
+    check("for coarse scores of whole numbers, fuse(skip / 8, coarse, 1)", got, expected, mistakes=mistakes)
+    got = called("fuse", skip, np.zeros((2, 5, 6)), 0)
+    check("fuse(skip, zeros of its shape, 0)", got, skip)
 
 
 def test_scores_of_pool3_come_to_lie_at_their_place_in_the_image():
@@ -121,5 +128,9 @@ def test_an_image_gives_the_scores_of_the_fcn_8s_of_minifcn():
     x = Tensor(rng.normal(0, 1, (1, 3, 37, 50)))
     pool3, pool4, fc7 = net.features(x)
     scores = net.score_fr(fc7), net.score_pool4(pool4), net.score_pool3(pool3)
-    got = called("fuse_fcn8s", *(score.data[0] for score in scores), (37, 50))
-    check("fuse_fcn8s(scores of an image of 37 x 50 pixels)", got, net(x).data[0])
+    streams = tuple(score.data[0].copy() for score in scores)
+    before = tuple(stream.copy() for stream in streams)
+    got = called("fuse_fcn8s", *streams, (37, 50))
+    check("fuse_fcn8s(scores of an image of 37 x 50 pixels)", got, net(x).data[0], tolerance=1e-10)
+    mistakes = {CHANGED + " (Here, in fuse_fcn8s.)": streams}
+    check("after fuse_fcn8s, the scores of the streams", streams, before, mistakes=mistakes, tolerance=0)

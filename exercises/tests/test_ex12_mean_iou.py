@@ -16,6 +16,9 @@ IGNORED = "is a pixel with the label ignore_index counted, and should it be? See
 BY_PREDICTION = "which pixels are left out is up to the labels; what does a prediction of that number mean?"
 NOT_PASSED = "does mean_iou tell the function that counts which label it was told to ignore?"
 TOO_MANY = "more than 255 pixels are right in class 0: with which dtype are they counted?"
+MILLIONS = "an image has more pixels than 32767, or 65535, and a data set millions: with which dtype are they counted?"
+MEMORY = "the labels lie column by column in memory here: are both arrays flattened in one order?"
+CHANGED = "what was passed has changed: labels and predictions are the caller's, and are still needed"
 OVERFLOW = "the arrays are uint8: what is 20 * 21 in a uint8? Which type can hold it?"
 TWICE = "draw two circles that overlap: how often is what they share counted in the sum of both? See notebook 00"
 DICE = "this is the Dice coefficient (F1), another overlap: what does it divide by, and what is the union?"
@@ -41,7 +44,7 @@ def test_rows_are_the_truth_and_columns_the_predictions():
         SHARED: np.broadcast_to(expected.sum(axis=0), (3, 3)),
     }
     call = f"confusion_matrix({labels.tolist()}, {predictions.tolist()}, 3)"
-    check(call, answer.confusion_matrix(labels, predictions, 3), expected, mistakes=mistakes)
+    check(call, answer.confusion_matrix(labels, predictions, 3), expected, mistakes=mistakes, kind="whole")
 
 
 def test_pixels_with_the_label_ignore_index_do_not_count():
@@ -101,6 +104,10 @@ def test_a_small_class_counts_as_much_as_a_large_one():
     }
     call = "mean_iou(labels, predictions, 3), for the matrix [[900, 0, 0], [40, 40, 0], [20, 0, 0]],"
     check(call, answer.mean_iou(labels, predictions, 3), values.mean(), mistakes=mistakes)
+    pixels = np.zeros(70000, np.uint8)
+    got = answer.confusion_matrix(pixels, pixels, 1)
+    call = "for 70000 pixels of class 0, confusion_matrix(labels, labels, 1)"
+    check(call, got, [[70000]], mistakes={MILLIONS: [[70000 % 2**16]]}, kind="whole")
 
 
 def test_a_random_batch_gives_what_minifcn_gives():
@@ -108,13 +115,20 @@ def test_a_random_batch_gives_what_minifcn_gives():
     labels = rng.integers(0, 21, (2, 9, 14)).astype(np.uint8)
     predictions = np.where(rng.random(labels.shape) < 0.6, labels, rng.integers(0, 21, labels.shape)).astype(np.uint8)
     labels[rng.random(labels.shape) < 0.1] = 255
+    labels = np.asfortranarray(labels)
+    before = labels.copy(), predictions.copy()
     counted = labels != 255
     confusion = metrics.ConfusionMatrix(21)
     confusion.update(labels, predictions)
     wrapped = np.bincount(labels[counted] * np.uint8(21) + predictions[counted], minlength=441).reshape(21, 21)
     call = "for uint8 arrays (2, 9, 14), confusion_matrix(labels, predictions, 21)"
-    got = answer.confusion_matrix(labels.copy(), predictions.copy(), 21)
-    check(call, got, confusion.matrix, mistakes={OVERFLOW: wrapped})
+    got = answer.confusion_matrix(labels, predictions, 21)
+    by_memory = metrics.ConfusionMatrix(21)
+    by_memory.update(labels.ravel("K"), predictions.ravel("K"))
+    mistakes = {OVERFLOW: wrapped, MEMORY: by_memory.matrix}
+    check(call, got, confusion.matrix, mistakes=mistakes, kind="whole")
+    changed = {CHANGED: (labels, predictions)}
+    check("(labels, predictions) after confusion_matrix", (labels, predictions), before, mistakes=changed)
     check("mean_iou(labels, predictions, 21)", answer.mean_iou(labels, predictions, 21), confusion.mean_iou)
 
     labels[~counted] = 3  # now this label does not count

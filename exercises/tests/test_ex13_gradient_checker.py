@@ -16,6 +16,9 @@ TWO_STEPS = "all numbers are twice too large: how far apart are the two points? 
 BRACKETS = "the gradient is nearly 0. Python goes from left to right: what is the difference divided by in a / 2 * h?"
 STEPS_STAY = "only the first number is right: what has become of the first step, when the second number is moved?"
 EVERY_ENTRY = "how many numbers of x are moved at once? Each needs two calls of f of its own; see numpy.ndindex"
+RAVEL = "all zeros: np.copy and zeros_like keep the order in memory. Is something written into a ravel, a copy then?"
+GENERATOR = "two calls with equal generators have drawn different numbers: what is the argument rng for?"
+CHECKED = "x is not what it was: has the checker moved it?"
 CHANGED = (
     "x is not what it was: moving back leaves rounding, not moving back leaves a step. Where could one move instead?"
 )
@@ -46,7 +49,7 @@ class Recorded:
 def test_f_is_asked_on_both_sides():
     f = Recorded(lambda x: (x**3).sum(), np.array([3.0]))
     answer.numeric_gradient(f, np.array([3.0]))
-    offsets = np.unique(f.offsets)
+    offsets = np.array([np.min(f.offsets, initial=0), np.max(f.offsets, initial=0)])  # those in between are free
     if np.abs(offsets).max(initial=0) < 1e-14:  # there and back again leaves no more than rounding
         raise NotYet("numeric_gradient never asks f beside x", NOT_MOVED if f.offsets else "")
     check(
@@ -90,6 +93,11 @@ def test_every_number_of_x_is_moved_by_itself_and_x_stays():
     check("numeric_gradient(lambda x: (v * x**2).sum(), x)", got, right, mistakes=mistakes, tolerance=1e-4)
     check("x after numeric_gradient(f, x) - x before", x - before, np.zeros(x.shape), mistakes={CHANGED: x - before},
           tolerance=0)  # fmt: skip
+    x = np.asfortranarray(x)
+    got = answer.numeric_gradient(lambda x: (v * x**2).sum(), x)
+    call = "for an x that lies column by column in memory, numeric_gradient(f, x)"
+    mistakes = {RAVEL: np.zeros(x.shape)}
+    check(call, got, right, mistakes=mistakes, tolerance=1e-4)
 
 
 def test_the_error_is_relative_to_the_largest_gradient():
@@ -138,6 +146,12 @@ def test_a_right_gradient_passes_and_one_twice_too_large_does_not():
     check("gradient_checker(conv2d, its gradient, x, rng)", got, 0)
     got = answer.gradient_checker(forward, lambda gy, x: 2 * backward(gy, x), x, np.random.default_rng(2))
     check("gradient_checker(conv2d, 2 * its gradient, x, rng)", got, 0.5)
+    before, drawn = x.copy(), []
+    for _ in range(2):
+        answer.gradient_checker(forward, lambda gy, x: drawn.append(gy) or backward(gy, x), x, np.random.default_rng(3))
+    check("x after gradient_checker(forward, backward, x, rng)", x, before, mistakes={CHECKED: x}, tolerance=0)
+    first, *_, last = drawn
+    check("gy of a second call with the same rng", last, first, mistakes={GENERATOR: last}, tolerance=0)
 
 
 def test_a_gradient_that_is_right_only_for_equal_weights_does_not_pass():

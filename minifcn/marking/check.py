@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
+from numbers import Number, Rational
 from typing import Any
 
 import numpy as np
 
 from minifcn.autograd import Tensor
-from minifcn.marking.hints import EMPTY, RETURN, TENSOR
+from minifcn.marking.hints import DIGITS, EMPTY, EXACT, RETURN, TENSOR, WHOLE
 
 LONGEST = 40  # numbers of an array that are shown
 LONGEST_REPR = 60  # characters of anything else
+KINDS: dict[str, tuple[Any, str]] = {
+    "whole": ((int, np.integer), WHOLE),
+    "exact": (Rational, EXACT),
+}  # the types that will do, and a hint
 
 
 class NotYet(AssertionError):
@@ -31,7 +36,13 @@ class NotYet(AssertionError):
 
 
 def check(
-    call: str, got: Any, expected: Any, *, mistakes: Mapping[str, Any] | None = None, tolerance: float = 1e-6
+    call: str,
+    got: Any,
+    expected: Any,
+    *,
+    mistakes: Mapping[str, Any] | None = None,
+    tolerance: float = 1e-6,
+    kind: str = "",
 ) -> None:
     """Compare an answer with the right one; recognise those that known mistakes lead to.
 
@@ -40,18 +51,21 @@ def check(
     call : str
         What was computed, as the student would write it: "conv_output_size(5, 3)".
     got : number, array, or tuple of them
-        What the student's function returned.
+        What the student's function returned. For a tuple anything that can be unpacked into as many values will do,
+        and for an array anything that NumPy makes one of; where a masked array is masked, it counts as NaN.
     expected : the same
         What it should have returned.
     mistakes : mapping of str to what a mistake returns, optional
         For each mistake, the hint that leads out of it. The first one that agrees with `got` is given.
     tolerance : float, default 1e-6
         How far a number may be off, absolutely and relatively.
+    kind : "whole" or "exact", optional
+        Whole numbers are asked for, which can count and index, so 3.0 will not do; or exact ones, whole or Fractions.
 
     Raises
     ------
     NotYet
-        If the two differ: in their kind, their shape or a number.
+        If the two differ: in their kind, their shape or a number; or the numbers are not of the kind that is asked for.
 
     Examples
     --------
@@ -62,35 +76,72 @@ def check(
     Hint: how often does a 3 fit into a 3?
     """
     if isinstance(expected, tuple):
-        _check_tuple(call, got, expected, mistakes or {}, tolerance)
+        _check_tuple(call, got, expected, mistakes or {}, tolerance, kind)
         return
     if _agree(got, expected, tolerance):
+        _check_kind(call, got, kind)
         return
     hint = next((hint for hint, wrong in (mistakes or {}).items() if _agree(got, wrong, tolerance)), "")
     if got is None:
         raise NotYet(f"{call} returned None", hint or RETURN)
-    raise NotYet(_difference(call, got, expected, tolerance), hint or _hint_for_the_kind(got, expected))
+    raise NotYet(_difference(call, got, expected, tolerance), hint or _hint_for_any(got, expected))
 
 
-def _check_tuple(call: str, got: Any, expected: tuple, mistakes: Mapping[str, Any], tolerance: float) -> None:
+def parts(value: Any, count: int) -> tuple | None:
+    """Unpack what should be `count` values; None if it cannot be.
+
+    A tuple, a list, an array of one axis or what a generator yields; but no set, which has no order.
+
+    Examples
+    --------
+    >>> parts([1, np.zeros(2)], 2), parts(np.zeros((2, 3)), 2), parts({1, 2}, 2)
+    ((1, array([0., 0.])), None, None)
+    """
+    if isinstance(value, np.ndarray):
+        unpacked = tuple(value) if value.ndim == 1 else ()
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping, Set, Tensor)):
+        unpacked = tuple(value)
+    else:
+        unpacked = ()
+    return unpacked if len(unpacked) == count else None
+
+
+def _check_tuple(
+    call: str, got: Any, expected: tuple, mistakes: Mapping[str, Any], tolerance: float, kind: str
+) -> None:
     """Check part by part; a mistake that concerns one part has None for the others."""
-    if not isinstance(got, (tuple, list)) or len(got) != len(expected):
+    unpacked = parts(got, len(expected))
+    if unpacked is None:
         hint = RETURN if got is None else ""
         raise NotYet(f"{call} should return {len(expected)} values, but returned {_kind(got)}", hint)
-    for number, (part, right) in enumerate(zip(got, expected, strict=True)):
+    for number, (part, right) in enumerate(zip(unpacked, expected, strict=True)):
         if part is None and right is not None:
             raise NotYet(f"{call}[{number}] is None")
-        wrong = {hint: parts[number] for hint, parts in mistakes.items() if parts[number] is not None}
-        check(f"{call}[{number}]", part, right, mistakes=wrong, tolerance=tolerance)
+        wrong = {hint: values[number] for hint, values in mistakes.items() if values[number] is not None}
+        check(f"{call}[{number}]", part, right, mistakes=wrong, tolerance=tolerance, kind=kind)
 
 
-def _hint_for_the_kind(got: Any, expected: Any) -> str:
+def _check_kind(call: str, got: Any, kind: str) -> None:
+    """Refuse right numbers of a type that cannot be used for what they are there for."""
+    if kind:
+        wanted, hint = KINDS[kind]
+        for value in np.asarray(got, object).flat:
+            if isinstance(value, bool) or not isinstance(value, wanted):
+                raise NotYet(f"{call} has the right value, but of the type {type(value).__name__}", hint)
+
+
+def _hint_for_any(got: Any, expected: Any) -> str:
     """Help with what is no answer to any exercise."""
     if isinstance(got, Tensor):
         return TENSOR
     numbers, right = _numbers(got), _numbers(expected)
-    nothing = numbers is not None and right is not None and numbers.size == 0 < right.size
-    return EMPTY if nothing else ""
+    if numbers is None or right is None:
+        return ""
+    if numbers.size == 0 < right.size:
+        return EMPTY
+    largest = np.abs(right).max(initial=0)
+    nearly = numbers.shape == right.shape and largest > 0 and np.allclose(numbers, right, 0, 1e-5 * largest)
+    return DIGITS if nearly else ""
 
 
 def _agree(got: Any, expected: Any, tolerance: float) -> bool:
@@ -103,12 +154,20 @@ def _agree(got: Any, expected: Any, tolerance: float) -> bool:
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """Make an array of numbers, Fractions among them; None if it is something else."""
+    """Make an array of real numbers, Fractions among them, NaN where it is masked; None if it is something else."""
+    if isinstance(value, Tensor):
+        return None
     try:
-        array = np.asarray(value)
-        return None if array.dtype.kind in "US" else array.astype(float)
+        array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+        if array.dtype.kind not in "biufO" or (array.dtype == object and not _all_numbers(array)):
+            return None
+        return np.ma.filled(array.astype(float), np.nan)
     except (TypeError, ValueError):
         return None
+
+
+def _all_numbers(array: np.ndarray) -> bool:
+    return all(isinstance(v, Number) and not isinstance(v, complex) for v in array.flat)
 
 
 def _difference(call: str, got: Any, expected: Any, tolerance: float) -> str:

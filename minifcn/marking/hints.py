@@ -5,6 +5,12 @@ from __future__ import annotations
 RETURN = "does the function end with `return`?"
 EMPTY = "nothing is left: which slice or range is empty? x[p:-p], for one, is if p is 0"
 TENSOR = "this is a Tensor of minifcn; the exercises are about NumPy arrays"
+WHOLE = (
+    "only ints count and index: np.zeros(3.0) and x[3.0:] are errors, with a Fraction too. Where does this one come "
+    "from: a / instead of a //, or a np.zeros without a dtype?"
+)
+EXACT = "a float rounds 1/3, so that equal places seem to differ; what is Fraction(1, 3)?"
+DIGITS = "only the first digits are right: is something computed in float32, or rounded? The inputs are float64"
 ENDLESS = "is there a loop that never ends, or a function that calls itself for ever?"
 PAST_THE_END = "an index runs past the end of an array; print it, and the shape of the array"
 
@@ -35,4 +41,4 @@ ERRORS = {
     "maximum recursion depth": ENDLESS,
     "AssertionError": "what this line takes for granted is not so; print what it compares",
 }
-EVERYWHERE = frozenset({RETURN, EMPTY, TENSOR, ENDLESS, *ERRORS.values()})
+EVERYWHERE = frozenset({RETURN, EMPTY, TENSOR, WHOLE, EXACT, DIGITS, ENDLESS, *ERRORS.values()})

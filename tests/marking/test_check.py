@@ -1,11 +1,14 @@
 """What a student is told about a number, an array or a tuple that is not right."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from minifcn import Tensor
 from minifcn.marking import NotYet, check
-from minifcn.marking.hints import EMPTY, TENSOR
+from minifcn.marking.hints import DIGITS, EMPTY, EXACT, TENSOR, WHOLE
 
 
 def told(got, expected, **settings):
@@ -25,6 +28,13 @@ def told(got, expected, **settings):
         (True, True),
         ((1, np.ones(2)), (1, np.ones(2))),
         ([1, np.ones(2)], (1, np.ones(2))),
+        (np.array([1, 2]), (1, 2)),
+        (np.array([Fraction(1, 3), 2]), (Fraction(1, 3), 2)),
+        ((n for n in (1, 2)), (1, 2)),
+        (np.ma.masked_invalid([0.5, np.nan]), [0.5, np.nan]),
+        (np.ma.array([1, 7], mask=[False, True]), [1, np.nan]),
+        (Decimal("0.5"), 0.5),
+        (Fraction(1, 2), 0.5),
     ],
     ids=str,
 )
@@ -49,6 +59,19 @@ def test_what_is_right_passes(got, expected):
         (2 / 3, 1 / 3, "f(x) should be 0.333333, but is 0.666667"),
         (np.zeros((0, 2)), np.zeros((2, 2)), f"f(x) should have shape (2, 2), but has (0, 2)\nHint: {EMPTY}"),
         (Tensor([3.0]), [3.0], f"f(x) should be an array of shape (1,), but is Tensor([3.]) (Tensor)\nHint: {TENSOR}"),
+        (3 + 1j, 3, "f(x) should be 3 (int), but is (3+1j) (complex)"),
+        ([1, None], [1, np.nan], "f(x) should be an array of shape (2,), but is [1, None] (list)"),
+        (
+            np.array(["1"], object),
+            [1],
+            "f(x) should be an array of shape (1,), but is an array of shape (1,) and dtype object",
+        ),
+        ({1, 2}, (1, 2), "f(x) should return 2 values, but returned {1, 2} (set)"),
+        (
+            np.ones((2, 3)),
+            (1, 2),
+            "f(x) should return 2 values, but returned an array of shape (2, 3) and dtype float64",
+        ),
     ],
     ids=[
         "nothing",
@@ -65,6 +88,11 @@ def test_what_is_right_passes(got, expected):
         "digits",
         "empty",
         "tensor",
+        "complex",
+        "None for NaN",
+        "text in an array",
+        "set for a tuple",
+        "matrix for a tuple",
     ],
 )
 def test_what_is_wrong_is_told(got, expected, message):
@@ -93,3 +121,39 @@ def test_large_numbers_are_written_out():
 
 def test_a_long_array_is_not_shown_whole():
     assert "\n" not in told(np.zeros(41), np.ones(41))
+
+
+@pytest.mark.parametrize("got", [3, np.int16(3), np.array(3)], ids=repr)
+def test_a_whole_number_may_be_of_any_size(got):
+    check("f(x)", got, 3, kind="whole")
+
+
+@pytest.mark.parametrize(
+    ("got", "kind", "name", "hint"),
+    [
+        (3.0, "whole", "float", WHOLE),
+        (np.float64(3), "whole", "float64", WHOLE),
+        (Fraction(3), "whole", "Fraction", WHOLE),
+        ([1, 2.0], "whole", "float", WHOLE),
+        (np.ones((2, 2)), "whole", "float", WHOLE),
+        (True, "whole", "bool", WHOLE),
+        ((1, 0.5), "exact", "float", EXACT),
+    ],
+    ids=repr,
+)
+def test_a_right_number_of_another_type_is_refused_where_the_type_counts(got, kind, name, hint):
+    expected = tuple(got) if isinstance(got, tuple) else np.array(got, float)
+    message = told(got, expected, kind=kind)
+    assert message.endswith(f"has the right value, but of the type {name}\nHint: {hint}")
+
+
+@pytest.mark.parametrize("got", [(1, Fraction(1, 3)), np.array([1, Fraction(1, 3)])], ids=["tuple", "array"])
+def test_fractions_and_whole_numbers_are_exact(got):
+    check("f(x)", got, (1, Fraction(1, 3)), kind="exact")
+
+
+def test_digits_that_float32_has_lost_are_noticed():
+    right = np.array([1 / 3, 1000.0])
+    assert told(right.astype(np.float32), right, tolerance=1e-10).endswith(f"Hint: {DIGITS}")
+    assert "Hint" not in told(right + 1, right, tolerance=1e-10)
+    assert "Hint" not in told(1e-6, 0, tolerance=1e-10)
