@@ -224,6 +224,9 @@ def operation(function: Callable) -> Callable[..., Tensor]:
 
 def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
     """Give the inputs of an operation as Tensors whose arrays may meet, by the rule of `minifcn.backend.alike`."""
+    kinds = {(x.dtype, type(x.data)) if isinstance(x, Tensor) else None for x in inputs}
+    if len(kinds) == 1 and None not in kinds:
+        return tuple(inputs)
     arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
     return tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in zip(inputs, arrays, strict=True))
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from minifcn.backend.arrays import array_module, device_of
 
+PYTHON_NUMBERS = (bool, int, float)
+
 
 def is_array(x: Any) -> bool:
     """Whether x is an array of NumPy or CuPy; a NumPy scalar is a number.
@@ -21,7 +23,9 @@ def is_array(x: Any) -> bool:
     >>> is_array(np.zeros(())), is_array(np.float32(0)), is_array([0.0])
     (True, False, False)
     """
-    return isinstance(x, (np.ndarray, getattr(sys.modules.get("cupy"), "ndarray", ())))
+    if isinstance(x, np.ndarray):
+        return True
+    return "cupy" in sys.modules and isinstance(x, sys.modules["cupy"].ndarray)
 
 
 def as_array(data: Any, name: str = "Tensor") -> Any:
@@ -47,6 +51,8 @@ def as_array(data: Any, name: str = "Tensor") -> Any:
     Traceback (most recent call last):
     TypeError: Tensor: the data must be real numbers or booleans, got complex128
     """
+    if type(data) is np.ndarray and data.dtype.kind in "biuf" and data.dtype.isnative:
+        return data  # nearly always; the questions below would take longer than a small sum
     if _needs_gradient(data):
         raise TypeError(f"{name}: a list of Tensors would lose their gradients; join them with "
                         "functional.concatenate, or pass [t.item() for t in list]")  # fmt: skip
@@ -103,8 +109,7 @@ def alike(operands: Sequence[Any], name: str) -> list:
     >>> [a.dtype.name for a in alike([np.uint8([1, 2]), 0.5], "multiply")]
     ['uint8', 'float64']
     """
-    operands = [as_array(x, name) if is_array(x) else x for x in operands]
-    arrays = [x for x in operands if is_array(x)]
+    arrays = [as_array(x, name) for x in operands if is_array(x)]
     if not arrays:
         return [as_array(x, name) for x in operands]
     _check_devices(arrays, name)
@@ -112,21 +117,25 @@ def alike(operands: Sequence[Any], name: str) -> list:
     floating = list(dict.fromkeys(a.dtype for a in arrays if a.dtype.kind == "f"))
     if len(floating) > 1:
         raise TypeError(f"{name}: the operands are {floating[0]} and {floating[1]}; convert one with .astype(...)")
+    if floating:
+        return [_in_dtype(x, floating[0], xp, name) for x in operands]
     dtypes = [a.dtype for a in arrays]
+    return [
+        xp.asarray(x, dtype=np.result_type(*dtypes, x)) if type(x) in PYTHON_NUMBERS else xp.asarray(as_array(x, name))
+        for x in operands
+    ]
 
-    def converted(x):
-        number = isinstance(x, int | float) and not isinstance(x, np.generic)
-        array = x if number else as_array(x, name)  # a Python integer may be larger than NumPy's
-        if floating:
-            return array if not number and array.dtype == floating[0] else xp.asarray(array, dtype=floating[0])
-        return xp.asarray(array, dtype=np.result_type(*dtypes, x) if number else None)
 
-    return [converted(x) for x in operands]
+def _in_dtype(x: Any, dtype: Any, xp: Any, name: str) -> Any:
+    if type(x) in PYTHON_NUMBERS:  # not by way of NumPy's integers, which end at 2**63
+        return xp.asarray(x, dtype=dtype)
+    array = as_array(x, name)
+    return array if array.dtype == dtype else xp.asarray(array, dtype=dtype)
 
 
 def _check_devices(arrays: list, name: str) -> None:
-    first, *others = arrays
-    for other in others:
+    first = arrays[0]
+    for other in arrays[1:]:
         if type(other) is not type(first) and device_of(other) != device_of(first):
             raise TypeError(
                 f"{name}: the operands are on {device_of(first)} and {device_of(other)}; move one with .to(...)"
