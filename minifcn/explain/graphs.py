@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -15,10 +17,12 @@ import numpy as np
 
 from minifcn.autograd import Tensor, backward_pass
 from minifcn.backend import array_module, to_host
+from minifcn.explain.shown import number
 from minifcn.files import atomic_write
 
 LARGEST = 200  # tensors that can still be told apart
 BOX, GAP = (152, 62), (40, 22)  # width and height, in pixels
+LONGEST = 22  # characters that fit into a box
 
 
 @dataclass
@@ -87,8 +91,8 @@ class Graph:
         template = (files("minifcn.explain") / "graph.html").read_text("utf-8")
         items = "\n".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.sentences)
         sentences = json.dumps(self.sentences, ensure_ascii=False).replace("<", "\\u003c")
-        page = template.replace("@ID@", f"minifcn-{uuid.uuid4().hex[:12]}").replace("@SVG@", self.svg())
-        return page.replace("@LIST@", items).replace("@SENTENCES@", sentences)
+        parts = {"ID": f"minifcn-{uuid.uuid4().hex[:12]}", "SVG": self.svg(), "LIST": items, "SENTENCES": sentences}
+        return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], template)  # at once: a name may be @LIST@
 
     def save(self, path: str | os.PathLike) -> None:
         """Save the drawing (.svg), or a page to step through (.html).
@@ -111,14 +115,17 @@ class Graph:
 def graph(output: Tensor, **names: Tensor) -> Graph:
     """Draw how a tensor was computed, and how its gradient flows back.
 
-    Nothing is changed: no `.grad`, and the graph can still be used.
+    Nothing is changed: no `.grad`, and the graph can still be used. The values are those that the tensors hold now;
+    where they were changed after others had been computed from them, as by an optimiser, the picture says so. (Of a
+    change like ``x.data[0] = 1`` nobody knows, unless ``x.changed()`` tells.)
 
     Parameters
     ----------
     output : Tensor
         With a graph, so computed from a Tensor that requires a gradient, and not used by `backward` yet.
     **names : Tensor
-        Names for tensors in the picture.
+        Names for tensors in the picture. The others are called by their operations, which are numbered where one occurs
+        several times.
 
     Returns
     -------
@@ -128,7 +135,11 @@ def graph(output: Tensor, **names: Tensor) -> Graph:
     Raises
     ------
     ValueError
-        If the output has no graph, or one too large to be drawn.
+        If the output has no graph, or one too large to be drawn, or was not computed from a tensor that has a name.
+    TypeError
+        If one of them is no Tensor.
+    RuntimeError
+        If the gradient needs data that have been changed since.
 
     Examples
     --------
@@ -141,6 +152,9 @@ def graph(output: Tensor, **names: Tensor) -> Graph:
     backward: of b it is 2
     backward: of a it is 4
     """
+    for name, tensor in {"output": output, **names}.items():
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"graph: {name} must be a Tensor, got {type(tensor).__name__}")
     if output._backward is None:
         raise ValueError(
             "graph: output has no graph; compute it from a Tensor with requires_grad=True, outside no_grad"
@@ -149,16 +163,26 @@ def graph(output: Tensor, **names: Tensor) -> Graph:
     if len(tensors) > LARGEST:
         raise ValueError(f"graph: {len(tensors)} tensors are too many to be drawn; take a smaller network, or a part")
     place = {tensor._number: i for i, tensor in enumerate(tensors)}
-    called = {tensor._number: name for name, tensor in names.items()}
+    for name, tensor in names.items():
+        if tensor._number not in place:
+            raise ValueError(
+                f"graph: the output was not computed from {name}, so it is not in the picture; leave it out"
+            )
+    labels, changed = _labels(tensors, names), _changed(tensors)
     nodes: list[Node] = []
     sentences: list[str] = []
-    for tensor in tensors:
+    for tensor, label in zip(tensors, labels, strict=True):
         inputs = [place[x._number] for x in tensor._inputs]
-        node = Node(called.get(tensor._number) or _operation(tensor), inputs, written(tensor.data))
+        was_changed = tensor._number in changed
+        node = Node(label, inputs, written(tensor.data) + " (changed)" * was_changed)
         if tensor._backward is not None:
             arguments = ", ".join(nodes[i].name for i in inputs)
-            result = f"{node.name} = {_operation(tensor)}" if tensor._number in called else node.name
-            sentences.append(f"forward: {result}({arguments}) = {node.value}")
+            named = any(tensor is named for named in names.values())
+            result = f"{node.name} = {_operation(tensor)}" if named else node.name
+            since = ", changed since" if was_changed else ""
+            before = [nodes[i].name for i, x in zip(inputs, tensor._inputs, strict=True) if x._number in changed]
+            since += f", computed before {' and '.join(dict.fromkeys(before))} changed" if before else ""
+            sentences.append(f"forward: {result}({arguments}) = {written(tensor.data)}{since}")
             node.forward = len(sentences)
         nodes.append(node)
     ones = Tensor(array_module(output.data).ones_like(output.data))
@@ -175,13 +199,16 @@ def graph(output: Tensor, **names: Tensor) -> Graph:
 def written(array: Any) -> str:
     """Write up to three numbers out, and of more the shape.
 
-    >>> written(np.array([0.5, 2.0])), written(np.ones((2, 3)))
-    ('0.5, 2', '2x3 array')
+    >>> written(np.array([0.5, 12345.0])), written(np.ones((1, 2))), written(np.ones((2, 3)))
+    ('0.5, 12345', '1, 1 (1x2)', '2x3 array')
     """
     values = to_host(array)
-    if values.size > 3:
-        return "x".join(map(str, values.shape)) + " array"
-    return ", ".join(f"{value:.4g}" for value in np.ravel(values).tolist())
+    size = "x".join(map(str, values.shape))
+    if not 1 <= values.size <= 3:
+        return f"{size} array"
+    whole = values.dtype.kind in "bui"  # as int64, beyond what float64 holds
+    texts = [str(value) if whole else number(value, 4) for value in np.ravel(values).tolist()]
+    return ", ".join(texts) + (f" ({size})" if values.size > 1 and values.ndim > 1 else "")
 
 
 def _behind(output: Tensor) -> list[Tensor]:
@@ -197,9 +224,31 @@ def _behind(output: Tensor) -> list[Tensor]:
 
 
 def _operation(tensor: Tensor) -> str:
-    if tensor._backward is None:
-        return "leaf" if tensor.requires_grad else "constant"
-    return tensor._backward.__qualname__.partition(".")[0]
+    return tensor.operation or ("leaf" if tensor.requires_grad else "constant")
+
+
+def _labels(tensors: list[Tensor], names: dict[str, Tensor]) -> list[str]:
+    """Call each tensor by its names, or by its operation; those of one operation are numbered."""
+    given: dict[int, list[str]] = {}
+    for name, tensor in names.items():
+        given.setdefault(tensor._number, []).append(name)
+    operations = [_operation(tensor) for tensor in tensors if tensor._number not in given]
+    total, so_far = Counter(operations), Counter[str]()
+    labels = []
+    for tensor in tensors:
+        operation = _operation(tensor)
+        if tensor._number in given:
+            labels.append(" = ".join(given[tensor._number]))
+        else:
+            so_far[operation] += 1
+            labels.append(f"{operation} {so_far[operation]}" if total[operation] > 1 else operation)
+    return labels
+
+
+def _changed(tensors: list[Tensor]) -> set[int]:
+    """Find tensors whose data are no longer those that were computed, or that others were computed from."""
+    used = {x._number for t in tensors for x, version in zip(t._inputs, t._seen, strict=True) if x._version != version}
+    return used | {t._number for t in tensors if t._backward is not None and t._version > 0}
 
 
 def _lay_out(nodes: list[Node]) -> None:
@@ -235,15 +284,17 @@ def _arrows(node: Node, nodes: list[Node]) -> list[str]:
 def _box(node: Node) -> list[str]:
     (x, y), middle = node.corner, node.corner[0] + BOX[0] / 2
     kind = "operation" if node.inputs else "leaf" if node.gradient else "constant"
+
+    def text(line: str, y: float, attributes: str) -> str:
+        squeezed = f' textLength="{BOX[0] - 12}" lengthAdjust="spacingAndGlyphs"' if len(line) > LONGEST else ""
+        return f'<text {attributes} x="{middle:g}" y="{y:g}"{squeezed}>{html.escape(line)}</text>'
+
     lines = [
         f'<rect class="{kind}" data-forward="{node.forward}" data-backward="{node.backward}" x="{x:g}" y="{y:g}" '
         f'width="{BOX[0]}" height="{BOX[1]}" rx="6"/>',
-        f'<text class="name" x="{middle:g}" y="{y + 18:g}">{html.escape(node.name)}</text>',
-        f'<text data-step="{node.forward}" x="{middle:g}" y="{y + 36:g}">{node.value}</text>',
+        text(node.name, y + 18, 'class="name"'),
+        text(node.value, y + 36, f'data-step="{node.forward}"'),
     ]
     if node.gradient:
-        lines.append(
-            f'<text class="gradient" data-step="{node.backward}" x="{middle:g}" y="{y + 53:g}">'
-            f"gradient {node.gradient}</text>"
-        )
+        lines.append(text(f"gradient {node.gradient}", y + 53, f'class="gradient" data-step="{node.backward}"'))
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from minifcn.compute.window import Pair, Window
 from minifcn.explain import steps
 from minifcn.explain.matrices import conv_matrix, im2col_matrix
+from minifcn.explain.shown import number, plane, telling_digits
 from minifcn.explain.steps import Step
 
 LARGEST = 6000  # numbers in a table: what still can be read
@@ -34,6 +36,8 @@ class Grid:
     """The cells that belong to the map; those around it, in the padding, are drawn dashed."""
     output_axis: int | None = None
     """Of a matrix the axis that runs over the numbers of the result, else None."""
+    digits: int = 3
+    """As of `shown.number`."""
 
     @property
     def first(self) -> Pair:
@@ -48,7 +52,7 @@ class Grid:
     def texts(self) -> list[str]:
         """Write the numbers; in a matrix a dot for each zero, so that its structure is seen."""
         zero = "0" if self.output_axis is None else "·"
-        texts = ["" if np.isnan(v) else zero if v == 0 else steps.number(v) for v in self.numbers.ravel()]
+        texts = ["" if np.isnan(v) else zero if v == 0 else number(v, self.digits) for v in self.numbers.ravel()]
         return [text.replace("inf", "∞") for text in texts]
 
 
@@ -59,6 +63,7 @@ class Scene(ABC):
     output_index: int  # which of the tables is the result; the first is x
     result = "y"
     law: str  # what row {} of `factors` is
+    digits = 3  # that are shown of a number
 
     x: np.ndarray
     window: Window
@@ -80,8 +85,9 @@ class Scene(ABC):
         pixels = np.flatnonzero(self.reach[o]).tolist()
         if not pixels:
             return pixels, f"{name} = 0, for no pixel of x reaches it"
-        products = [f"{steps.number(self.x.flat[k])}·{steps.number(self.factors[o, k])}" for k in pixels]
-        return pixels, f"{name} = {' + '.join(products)} = {steps.number(output.flat[o])} = {self.law.format(o)}"
+        shown = functools.partial(number, digits=self.digits)
+        products = [f"{shown(self.x.flat[k])}·{shown(self.factors[o, k])}" for k in pixels]
+        return pixels, f"{name} = {' + '.join(products)} = {shown(output.flat[o])} = {self.law.format(o)}"
 
     def _padded(self, step: Step | None, outside: float = 0.0) -> dict[str, Any]:
         """Give x with its padding, and the window on it, as arguments of Grid."""
@@ -99,7 +105,7 @@ class TransposedConv(Scene):
     law = "row {} of Cᵀ times x"
 
     def __init__(self, x: Any, weight: Any, stride=1, padding=0, output_padding=0) -> None:
-        self.x, self.kernel = steps.plane(x, "x"), steps.plane(weight, "weight")
+        self.x, self.kernel = plane(x, "x"), plane(weight, "weight")
         self.window, self.size = steps.transposed_window(
             self.x.shape, self.kernel.shape, stride, padding, output_padding
         )
@@ -134,7 +140,7 @@ class Conv(Scene):
     law = "row {} of C times x"
 
     def __init__(self, x: Any, weight: Any, stride=1, padding=0) -> None:
-        self.x, self.kernel = steps.plane(x, "x"), steps.plane(weight, "weight")
+        self.x, self.kernel = plane(x, "x"), plane(weight, "weight")
         self.window = Window.of(self.kernel.shape, stride, padding)
         self.size = self.window.output_size(self.x.shape)
         _check_legible(C=(self.size[0] * self.size[1], self.x.size), x=_padded_size(self.x.shape, self.window))
@@ -160,7 +166,7 @@ class Im2col(Scene):
     law = "row {} of A times x"
 
     def __init__(self, x: Any, kernel_size: Any, stride=1, padding=0) -> None:
-        self.x = steps.plane(x, "x")
+        self.x = plane(x, "x")
         self.window = Window.of(kernel_size, stride, padding)
         size, kernel = self.window.output_size(self.x.shape), self.window.kernel
         windows = (kernel[0] * kernel[1], size[0] * size[1])
@@ -189,11 +195,12 @@ class MaxPool(Scene):
     law = "row {} of P times x"
 
     def __init__(self, x: Any, kernel_size: Any, stride=None, padding=0) -> None:
-        self.x = steps.plane(x, "x")
+        self.x = plane(x, "x")
         self.window = Window.of(kernel_size, kernel_size if stride is None else stride, padding)
         self.size = self.window.output_size(self.x.shape)
         _check_legible(P=(self.size[0] * self.size[1], self.x.size), x=_padded_size(self.x.shape, self.window))
         self.steps = steps.max_pool_steps(x, kernel_size, stride, padding)
+        self.digits = telling_digits(self.x)  # or the largest of a window may look like another
         self.factors = self.reach = np.array([step.column for step in self.steps])
 
     def _grids(self, step: Step | None, q: int) -> list[Grid]:
@@ -204,9 +211,9 @@ class MaxPool(Scene):
             won[padded["inside"]] = step.column.reshape(self.x.shape) > 0
         first = _mask(stamp.shape, step and np.unravel_index(stamp.argmax(), stamp.shape))
         return [
-            Grid("input x" + _padding(self.window), active=won, **padded),
-            Grid("window", stamp, active=first, touched=_mask(stamp.shape, step and ...)),
-            Grid("output y", *_output(step, self.size)),
+            Grid("input x" + _padding(self.window), active=won, digits=self.digits, **padded),
+            Grid("window", stamp, active=first, touched=_mask(stamp.shape, step and ...), digits=self.digits),
+            Grid("output y", *_output(step, self.size), digits=self.digits),
             *_matrices("P", self.factors, self.reach, q, output_axis=0),
         ]
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import html
 import json
+import operator
 import os
 import uuid
 from importlib.resources import files
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from minifcn.compute.window import Pair
+from minifcn.compute.window import Pair, pair
 from minifcn.explain.drawing import draw
 from minifcn.explain.scenes import SCENES, Grid, Scene
-from minifcn.explain.steps import Step, number, plane
+from minifcn.explain.shown import number, plane
+from minifcn.explain.steps import Step
 from minifcn.files import atomic_write
 
 HINT = "Point at a pixel of y, or tab to it, to see what it is made of."
@@ -63,7 +66,7 @@ class Stepper:
         output_padding: int | Pair = 0,
         kind: str = "conv-transpose",
     ) -> None:
-        if kind not in SCENES:
+        if not isinstance(kind, str) or kind not in SCENES:
             raise ValueError(f"kind must be {', '.join(SCENES)}, got {kind!r}")
         self.kind = kind
         settings: dict[str, Any] = {"padding": padding}
@@ -71,9 +74,10 @@ class Stepper:
             settings["stride"] = stride
         if kind == "conv-transpose":
             settings["output_padding"] = output_padding
-        elif output_padding not in (0, (0, 0)):
+        elif pair(output_padding, "output_padding") != (0, 0):
             raise ValueError(f"output_padding belongs to conv-transpose, but kind is {kind}; leave it out")
-        if kind in ("im2col", "max-pool") and not isinstance(weight, int | tuple):
+        sizes = np.ndim(weight) == 0 or (np.ndim(weight) == 1 and isinstance(weight, tuple | list))
+        if kind in ("im2col", "max-pool") and not sizes:
             weight = plane(weight, "weight").shape
         self._scene: Scene = SCENES[kind](x, weight, **settings)
         self.steps: tuple[Step, ...] = tuple(self._scene.steps)
@@ -123,8 +127,11 @@ class Stepper:
         ----------
         path : path of the GIF
         seconds : float
-            How long each step is seen.
+            How long each step is seen, 0.02 to 200.
         """
+        if not isinstance(seconds, Real) or not 0.02 <= seconds <= 200:
+            raise ValueError(f"save_gif: seconds must be a number from 0.02 to 200, got {seconds!r}")
+
         from PIL import Image
 
         frames = []
@@ -161,9 +168,13 @@ class Stepper:
         last = len(self.steps)
         if step is None:
             return last
-        if not hasattr(step, "__index__") or not 0 <= step <= last:
+        try:
+            place = operator.index(step)
+        except TypeError:
+            place = -1
+        if not 0 <= place <= last:
             raise ValueError(f"step must be a whole number from 0 (nothing done yet) to {last}, got {step!r}")
-        return int(step)
+        return place
 
     def _sentence(self, n: int) -> str:
         return self.steps[n - 1].sentence if n else f"0 of {len(self.steps)} steps"
@@ -192,7 +203,8 @@ class Stepper:
     def _fallback(self) -> str:
         """Give the result as a plain table and the steps as a list, for where no script runs."""
         rows = (
-            "<tr>" + "".join(f"<td>{number(value)}</td>" for value in row) + "</tr>" for row in self.steps[-1].output
+            "<tr>" + "".join(f"<td>{number(value, self._scene.digits)}</td>" for value in row) + "</tr>"
+            for row in self.steps[-1].output
         )
         items = "".join(f"<li>{html.escape(step.sentence)}</li>\n" for step in self.steps)
         return f"<table>\n<caption>output y</caption>\n{''.join(rows)}\n</table>\n<ol>\n{items}</ol>"

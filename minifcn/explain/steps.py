@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Tensor
-from minifcn.backend import to_host
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.explain.matrices import conv_matrix
+from minifcn.explain.shown import check_products, number, plane, telling_digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +79,7 @@ def transposed_conv_steps(
            [3., 3., 0.]])
     """
     x, weight = plane(x, "x"), plane(weight, "weight")
+    check_products(x, weight)
     window, size = transposed_window(x.shape, weight.shape, stride, padding, output_padding)
     matrix = conv_matrix(weight[None, None], (1, *size), window.stride, window.padding)
     (ph, pw), (oh, ow) = window.padding, size
@@ -127,6 +127,7 @@ def conv_steps(x: Any, weight: Any, stride: int | Pair = 1, padding: int | Pair 
     (array([[12., nan]]), array([[12., 23.]]))
     """
     x, weight = plane(x, "x"), plane(weight, "weight")
+    check_products(x, weight)
     window = Window.of(weight.shape, stride, padding)
     matrix = conv_matrix(weight[None, None], (1, *x.shape), window.stride, window.padding)
     size = window.output_size(x.shape)
@@ -226,6 +227,7 @@ def max_pool_steps(
         )
     size = window.output_size(x.shape)
     output = np.full(size, np.nan)
+    digits = telling_digits(x)
     steps = []
     for n, (position, rows, columns) in enumerate(_places(size, window)):
         stamp = _windowed(x, window, rows, columns, outside=-np.inf)
@@ -238,21 +240,10 @@ def max_pool_steps(
         found = pixel("x", winner)
         sentence = (
             f"window {n + 1} of {output.size}: of {_area(rows, columns)} the largest is "
-            f"{found} = {number(x[winner])} = {pixel('y', position)}, whose gradient goes to {found}"
+            f"{found} = {number(x[winner], digits)} = {pixel('y', position)}, whose gradient goes to {found}"
         )
         steps.append(Step(position, float(x[winner]), stamp, rows, columns, output, output, column, sentence))
     return tuple(steps)
-
-
-def plane(value: Any, name: str) -> np.ndarray:
-    """Check one channel of one image and give it as float64 (H, W)."""
-    array = np.asarray(to_host(value.data if isinstance(value, Tensor) else value))
-    if array.ndim < 2 or any(n != 1 for n in array.shape[:-2]):
-        raise ValueError(f"{name} must be one channel of one image, of shape (H, W), got {array.shape}; "
-                         "pass one plane of it, as in x[0, 0]")  # fmt: skip
-    if array.dtype.kind not in "biuf" or not np.isfinite(array).all() or not array.size:
-        raise ValueError(f"{name} must hold finite real numbers, got {array.dtype} of shape {array.shape}")
-    return array.reshape(array.shape[-2:]).astype(np.float64)
 
 
 def transposed_window(
@@ -276,15 +267,6 @@ def uncropped_size(size: Pair, window: Window, output_size: Pair) -> Pair:
 def pixel(name: str, position: Pair) -> str:
     """Name a pixel, such as x[1,0]."""
     return f"{name}[{position[0]},{position[1]}]"
-
-
-def number(value: float) -> str:
-    """Write a number with at most three digits after the point, and no minus before a zero.
-
-    >>> number(-0.0), number(1 / 3), number(12.0)
-    ('0', '0.333', '12')
-    """
-    return f"{round(float(value), 3) + 0.0:.10g}"
 
 
 def _places(size: Pair, window: Window) -> Iterator[tuple[Pair, range, range]]:

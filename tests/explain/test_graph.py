@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor, no_grad
+from minifcn import Tensor, no_grad, optim
+from minifcn.autograd import operation
 from minifcn.explain import graph
+from minifcn.explain.graphs import written
 
 
 @pytest.fixture
@@ -79,6 +81,9 @@ def test_names_and_numbers_are_text_not_markup(leaves):
     drawn = graph(a * b, **{"<b>": b})
     assert "&lt;b&gt;" in drawn.svg()
     assert "<b>" not in drawn._repr_html_()
+    page = graph(a * b, **{"@LIST@": a, "@SENTENCES@": b})._repr_html_()
+    assert page.count("<ol>") == 1
+    assert page.count("const sentences") == page.count("@LIST@</text>") == page.count("@SENTENCES@</text>") == 1
 
 
 def test_a_page_needs_nothing_from_outside_and_reads_without_scripts(drawn, tmp_path):
@@ -95,6 +100,103 @@ def test_two_views_of_one_graph_do_not_meet(drawn):
     assert ids[0] != ids[1]
 
 
+def test_of_the_same_operation_each_has_a_number(leaves):
+    a, b, _ = leaves
+    assert graph(a * a * b, a=a, b=b).sentences[:2] == [
+        "forward: multiply 1(a, a) = 4",
+        "forward: multiply 2(multiply 1, b) = 12",
+    ]
+
+
+def test_a_tensor_with_two_names_has_both(leaves):
+    a, *_ = leaves
+    assert str(graph(a * a, a=a, width=a)).startswith("forward: multiply(a = width, a = width) = 4")
+
+
+def test_an_operation_of_ones_own_has_its_own_name(leaves):
+    def lesson(x):
+        @operation
+        def cube(x):
+            return x.data**3, lambda gy: (3 * x * x * gy,)
+
+        return cube(x)
+
+    a, *_ = leaves
+    assert graph(lesson(a), a=a).sentences[0] == "forward: cube(a) = 8"
+
+
+class TestChanged:
+    """Data that were changed after others had been computed from them are shown as they are, and it is said."""
+
+    def test_a_leaf(self, leaves):
+        a, b, _ = leaves
+        total = a + b
+        a.data = a.data + 8
+        drawn = graph(total, a=a, b=b)
+        assert drawn.sentences[0] == "forward: add(a, b) = 5, computed before a changed"
+        assert [node.value for node in drawn.nodes] == ["10 (changed)", "3", "5"]
+
+    def test_by_an_optimiser(self, leaves):
+        a, b, _ = leaves
+        total = a + b
+        a.grad = Tensor(1.0)
+        optim.SGD([a], lr=1.0).step()
+        assert graph(total, a=a, b=b).nodes[0].value == "1 (changed)"
+
+    def test_a_result(self, leaves):
+        a, b, _ = leaves
+        total = a + b
+        last = total + 1.0
+        total.data = total.data * 0
+        assert graph(last, a=a, b=b, total=total).sentences[:2] == [
+            "forward: total = add(a, b) = 0, changed since",
+            "forward: add(total, constant) = 6, computed before total changed",
+        ]
+
+    def test_a_change_before_the_first_use_is_none(self, leaves):
+        a, b, _ = leaves
+        a.data = a.data + 8
+        assert graph(a + b, a=a, b=b).sentences[0] == "forward: add(a, b) = 13"
+
+    def test_a_gradient_that_needs_the_old_data_is_refused(self, leaves):
+        a, b, _ = leaves
+        product = a * b
+        a.data = a.data + 8
+        with pytest.raises(RuntimeError, match="changed after the forward pass"):
+            graph(product)
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("data", "text"),
+        [
+            (12345.0, "12345"),
+            (12345.678, "12345.678"),
+            (0.99999, "1.0000"),
+            (0.00012345, "0.0001234"),
+            (1e-17, "1e-17"),
+            (-0.0, "0"),
+            (1 / 3, "0.3333"),
+            ([np.nan, np.inf, -np.inf], "nan, inf, -inf"),
+            ([[1.0, 2.0]], "1, 2 (1x2)"),
+            (np.zeros((0, 3)), "0x3 array"),
+        ],
+        ids=str,
+    )
+    def test_a_value_is_written_so_that_it_is_no_other(self, data, text):
+        assert written(np.array(data)) == text
+
+    def test_whole_numbers_are_exact(self):
+        assert written(np.array([2**62 + 1, -1])) == "4611686018427387905, -1"
+
+    def test_what_is_too_long_for_its_box_is_squeezed(self, leaves):
+        a, b, _ = leaves
+        svg = graph(a * b, **{"weight_of_the_first_convolution": a}).svg()
+        long, *_ = [text for text in shapes(svg, "text") if text.text.startswith("weight_of")]
+        assert float(long.get("textLength")) < 152
+        assert svg.count("textLength") == 1
+
+
 class TestMistakes:
     def test_no_graph(self, leaves):
         a, *_ = leaves
@@ -102,6 +204,18 @@ class TestMistakes:
             y = a * a
         with pytest.raises(ValueError, match="graph: output has no graph; compute it from a Tensor"):
             graph(y)
+
+    def test_a_name_for_what_is_not_in_the_picture(self, leaves):
+        a, b, c = leaves
+        with pytest.raises(ValueError, match="graph: the output was not computed from c"):
+            graph(a * b, c=c)
+
+    def test_what_is_no_tensor(self, leaves):
+        a, b, _ = leaves
+        with pytest.raises(TypeError, match="graph: a must be a Tensor, got float"):
+            graph(a * b, a=2.0)
+        with pytest.raises(TypeError, match="graph: output must be a Tensor, got ndarray"):
+            graph(np.ones(3))
 
     def test_too_large(self, leaves):
         y, *_ = leaves

@@ -76,6 +76,43 @@ class TestGrids:
         np.testing.assert_array_equal(x.numbers.ravel()[x.cells], X.ravel())
 
 
+class TestNumbers:
+    """What is shown is what there is, or so many digits of it that it is not taken for something else."""
+
+    TINY = Stepper([[0.0004, 0.9999], [0, 1e-17]], [[1, -1e-9]])
+
+    def test_a_small_number_is_no_zero(self):
+        assert self.TINY._scene.grids(0)[0].texts() == ["0.0004", "1.000", "0", "1e-17"]
+
+    def test_the_table_without_scripts_says_the_same(self):
+        cells = re.findall(r"<td>(.*?)</td>", self.TINY._fallback())
+        assert cells == ["0.0004", "1.000", "-1.00e-09", "0", "1e-17", "-1e-26"]
+
+    def test_a_small_weight_has_no_dot_in_the_matrix(self):
+        *_, matrix, _ = self.TINY._scene.grids(0)
+        assert matrix.texts()[:3] == ["1", "-1e-09", "·"]
+
+    def test_a_large_whole_number_is_written_out(self):
+        assert (
+            Stepper([[12345678]], [[1]])._scene.origin(0)[1] == "y[0,0] = 12345678·1 = 12345678 = row 0 of Cᵀ times x"
+        )
+
+    def test_the_largest_of_a_window_looks_larger_than_the_others(self):
+        x = np.array([[0.33331, 0.33334], [0.25, 0.5]])
+        stepper = Stepper(x, 2, kind="max-pool", padding=1, stride=1)
+        for n in range(1, 10):
+            padded, window, y, *_ = stepper._scene.grids(n)
+            assert {"0.33331", "0.33334", "0.25", "0.5"} <= set(padded.texts())
+            assert len(set(window.texts())) == len(np.unique(window.numbers))
+        assert "0.33334" in y.texts()
+
+    def test_random_numbers_are_shown_to_three_digits_at_least(self, rng):
+        for scale in 10.0 ** np.arange(-30, 30, 7):
+            x = scale * rng.normal(size=(3, 4))
+            shown = [float(text) for text in Stepper(x, W)._scene.grids(0)[0].texts()]
+            np.testing.assert_allclose(shown, x.ravel(), rtol=6e-3, atol=0)
+
+
 class TestOrigin:
     """What a number of the result is made of."""
 
@@ -124,13 +161,22 @@ class TestFiles:
         with Image.open(tmp_path / "a.png") as picture:
             assert picture.format == "PNG"
 
-    @pytest.mark.parametrize("step", [-1, 10, 1.5, "1"])
+    @pytest.mark.parametrize("seconds", [-1, 0, 1000, float("nan"), "1", None])
+    def test_a_time_that_a_gif_cannot_hold(self, tmp_path, seconds):
+        with pytest.raises(ValueError, match=r"save_gif: seconds must be a number from 0.02 to 200, got"):
+            Stepper([[1]], [[1]]).save_gif(tmp_path / "a.gif", seconds)
+
+    @pytest.mark.parametrize("step", [-1, 10, 1.5, "1", np.array([1, 2])])
     def test_a_step_that_there_is_not(self, step):
         with pytest.raises(ValueError, match=r"step must be a whole number from 0 .* to 9, got"):
             Stepper(X, W, 2, 1).figure(step)
 
 
-@pytest.mark.parametrize("kernel", [3, (3, 3), W], ids=["number", "pair", "weight"])
+@pytest.mark.parametrize(
+    "kernel",
+    [3, np.int64(3), (3, 3), [3, 3], W, W.tolist()],
+    ids=["number", "int64", "pair", "list", "weight", "lists"],
+)
 @pytest.mark.parametrize("kind", ["im2col", "max-pool"])
 def test_where_only_the_window_counts_its_size_is_enough(kind, kernel):
     assert repr(Stepper(X, kernel, padding=1, stride=2, kind=kind)) == repr(Stepper(X, W, 2, 1, kind=kind))
@@ -144,6 +190,9 @@ def test_repr_names_the_sizes():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: Stepper(X, W, kind=["conv"]), "kind must be conv-transpose, conv, im2col, max-pool, got"),
+        (lambda: Stepper(X, W, output_padding=[0, 1], kind="conv"), "output_padding belongs to conv-transpose"),
+        (lambda: Stepper(X, np.ones(3), kind="im2col"), "weight must be one channel"),
         (lambda: Stepper(X, W, kind="pool"), "kind must be conv-transpose, conv, im2col, max-pool, got 'pool'"),
         (lambda: Stepper(X, W, output_padding=1, kind="conv"), "output_padding belongs to conv-transpose"),
         (lambda: Stepper(np.ones((20, 20)), W), "too much to read: C has 400 x 484 numbers"),

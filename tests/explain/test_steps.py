@@ -106,6 +106,15 @@ SENTENCES = {
         transposed_conv_steps([[1 / 3, -0.0]], [[1]])[0],
         "stamp 1 of 2: x[0,0] = 0.333 times w, added at row 0 and column 0 = column 0 of Cᵀ",
     ),
+    "small number": (
+        transposed_conv_steps([[0.0004]], [[1]])[0],
+        "stamp 1 of 1: x[0,0] = 0.0004 times w, added at row 0 and column 0 = column 0 of Cᵀ",
+    ),
+    "almost equal": (
+        max_pool_steps([[0.33331, 0.33334]], (1, 2))[0],
+        "window 1 of 1: of row 0 and columns 0..1 the largest is x[0,1] = 0.33334 = y[0,0], whose gradient goes to "
+        "x[0,1]",
+    ),
     "minus zero": (
         transposed_conv_steps([[1 / 3, -0.0]], [[1]])[1],
         "stamp 2 of 2: x[0,1] = 0 times w, added at row 0 and column 1 = column 1 of Cᵀ",
@@ -138,6 +147,13 @@ def test_the_sentence_says_what_the_step_does(step, sentence):
         (lambda: transposed_conv_steps([1, 2], [[1]]), r"x must be one channel .* got \(2,\)"),
         (lambda: conv_steps([[1, 2]], np.ones((4, 4, 3, 3))), "weight must be one channel"),
         (lambda: conv_steps([[1, np.nan]], [[1]]), "x must hold finite real numbers"),
+        (lambda: conv_steps([[1j]], [[1]]), "x must hold finite real numbers, got complex128"),
+        (lambda: conv_steps([[1], [2, 3]], [[1]]), "x must be one channel .* its rows differ in length"),
+        (lambda: conv_steps(np.ma.array([[1, 2]], mask=[[0, 1]]), [[1]]), "x must hold .* got a masked array"),
+        (lambda: conv_steps([[1]], [[2**53 + 1]]), r"weight must hold numbers that float64 holds exactly"),
+        (lambda: conv_steps(np.array([[2**64 - 1]], np.uint64), [[1]]), r"x must hold numbers that float64 holds"),
+        (lambda: conv_steps([[1e300]], [[1e300]]), "x and weight must be smaller"),
+        (lambda: transposed_conv_steps([[1e308]], [[1, -1, 1]]), "x and weight must be smaller"),
         (lambda: conv_steps(np.ones((0, 3)), [[1]]), "x must hold finite real numbers"),
         (lambda: conv_steps([["a"]], [[1]]), "x must hold finite real numbers"),
         (lambda: transposed_conv_steps([[1]], [[1]], stride=0), "stride must be a whole number of at least 1"),
