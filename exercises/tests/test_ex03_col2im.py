@@ -7,6 +7,7 @@ from minifcn.marking import Answer, check
 
 answer = Answer("ex03_col2im")
 
+MEMORY = "these columns lie one after the other in memory: where are they read in that order, not in that of the axes?"
 CUT_ONCE = "one row of the border is cut off on each side where two were asked for: P is a number, not yes or no"
 
 
@@ -79,11 +80,16 @@ def test_random_columns_are_added_up_as_by_the_transpose_of_A():
     for shape, kernel_size, stride, padding in (((3, 6, 7), 3, 2, 1), ((3, 5, 8), 4, 3, 2)):
         transposed = explain.im2col_matrix(shape, kernel_size, stride=stride, padding=padding).T
         columns = rng.normal(size=(3 * kernel_size**2, transposed.shape[1] // (3 * kernel_size**2)))
+        columns = np.asfortranarray(columns)
         before = columns.copy()
+        in_memory = columns.ravel("K").reshape(columns.shape)
         call = f"col2im(columns, {shape}, {kernel_size}, stride={stride}, padding={padding})"
         got = answer.col2im(columns, shape, kernel_size, stride=stride, padding=padding)
         cut_once = explain.im2col_matrix(shape, kernel_size, stride=stride, padding=1).T
-        mistakes = {CUT_ONCE: (cut_once @ before.ravel()).reshape(shape)}  # it has as many windows
+        mistakes = {
+            CUT_ONCE: (cut_once @ before.ravel()).reshape(shape),  # it has as many windows
+            MEMORY: (transposed @ in_memory.ravel()).reshape(shape),
+        }
         expected = (transposed @ before.ravel()).reshape(shape)
         check(call, got, expected, mistakes=mistakes, tolerance=1e-10)
         changed = {"the columns have been changed; work on a copy of them": columns}

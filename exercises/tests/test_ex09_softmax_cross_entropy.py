@@ -20,6 +20,7 @@ TRUNCATED = "scores of whole numbers have logarithms that are none: is something
 EQUAL = (
     "two scores that differ by 1 are taken to be equal: are they cut off, or rounded, as to the 7 digits of a float32?"
 )
+MEAN_SUBTRACTED = "exp(2500) is too much as well: after which subtraction is no score of a pixel above 0?"
 WRAPPED = "the labels are uint8, and the map has 24 pixels: what is 12 * 24 in a uint8? Which type can hold it?"
 COPY = (
     "the ones are not subtracted: the numbers of these scores do not lie row by row in memory, and then reshape copies"
@@ -76,6 +77,11 @@ def test_large_scores_do_not_overflow():
     }
     expected = [[[a, a, -1000]], [[b, b, 0]]]
     check(f"log_softmax({scores.tolist()})", answer.log_softmax(scores), expected, mistakes=mistakes)
+    scores = np.array([[[5000.0]], [[0]]])
+    got = answer.log_softmax(scores)
+    check(
+        "log_softmax([[[5000]], [[0]]])", got, [[[0]], [[-5000]]], mistakes={MEAN_SUBTRACTED: np.full((2, 1, 1), -INF)}
+    )
     scores = np.array([[[100000001.0]], [[100000000]]])
     call = "log_softmax([[[100000001]], [[100000000]]])"
     check(call, answer.log_softmax(scores), [[[a]], [[b]]], mistakes={EQUAL: np.log([[[0.5]], [[0.5]]])})

@@ -129,7 +129,8 @@ def test_a_random_batch_gives_what_minifcn_gives():
     check(call, got, confusion.matrix, mistakes=mistakes, kind="whole")
     changed = {CHANGED: (labels, predictions)}
     check("(labels, predictions) after confusion_matrix", (labels, predictions), before, mistakes=changed)
-    check("mean_iou(labels, predictions, 21)", answer.mean_iou(labels, predictions, 21), confusion.mean_iou)
+    got = answer.mean_iou(labels, predictions, 21)
+    check("mean_iou(labels, predictions, 21)", got, confusion.mean_iou, tolerance=1e-10)
 
     labels[~counted] = 3  # now this label does not count
     confusion, with_class_3 = metrics.ConfusionMatrix(21, ignore_index=3), metrics.ConfusionMatrix(21)

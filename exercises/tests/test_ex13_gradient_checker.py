@@ -17,6 +17,7 @@ BRACKETS = "the gradient is nearly 0. Python goes from left to right: what is th
 STEPS_STAY = "only the first number is right: what has become of the first step, when the second number is moved?"
 EVERY_ENTRY = "how many numbers of x are moved at once? Each needs two calls of f of its own; see numpy.ndindex"
 RAVEL = "all zeros: np.copy and zeros_like keep the order in memory. Is something written into a ravel, a copy then?"
+PART = "is all of the gradient compared? A mistake may be in a single number of it"
 GENERATOR = "two calls with equal generators have drawn different numbers: what is the argument rng for?"
 CHECKED = "x is not what it was: has the checker moved it?"
 CHANGED = (
@@ -30,6 +31,7 @@ WITHOUT_SIGN = "differences and gradients can be negative: is the largest number
 OF_BOTH = "this is half of it, or nearly: has it been divided by the larger of two numbers, or by their sum?"
 NORM = "a norm adds up all differences; which number does the docstring ask for?"
 ZERO_BY_ZERO = "both gradients are zero, so they agree: what does 0/0 give, and what should be returned?"
+NAN = "a gradient that is NaN somewhere is wrong: is a NaN left out, or compared so that it is never the larger one?"
 ONE_OF_TWO = "one of the two gradients may be zero everywhere by mistake: which of them may one divide by?"
 ARGUMENTS = "gy has a number for each one of y. In which order does backward take its arguments?"
 WEIGHTS = "this backward is right only if all numbers in gy are equal: which gy does the checker try? See notebook 8.4"
@@ -119,6 +121,10 @@ def test_the_error_is_relative_to_the_largest_gradient():
     got = answer.relative_error(others, zeros)
     check("relative_error([1, -2], [0, 0])", got, 1, mistakes={ONE_OF_TWO: np.inf, WITHOUT_SIGN: 0.5})
     check("relative_error([0, 0], [0, 0])", answer.relative_error(zeros, zeros), 0, mistakes={ZERO_BY_ZERO: np.nan})
+    for pair in ((np.array([np.nan, 1]), others), (others, np.array([1, np.nan]))):
+        got = answer.relative_error(*pair)
+        if got is not None and np.ndim(got) == 0 and got < 0.01:
+            raise NotYet(f"relative_error({pair[0].tolist()}, {pair[1].tolist()}) is {got:g}, so all is well", NAN)
 
 
 def convolution():
@@ -146,6 +152,11 @@ def test_a_right_gradient_passes_and_one_twice_too_large_does_not():
     check("gradient_checker(conv2d, its gradient, x, rng)", got, 0)
     got = answer.gradient_checker(forward, lambda gy, x: 2 * backward(gy, x), x, np.random.default_rng(2))
     check("gradient_checker(conv2d, 2 * its gradient, x, rng)", got, 0.5)
+    last_is_wrong = np.ones(x.shape)
+    last_is_wrong[-1, -1, -1] = 2
+    got = answer.gradient_checker(forward, lambda gy, x: last_is_wrong * backward(gy, x), x, np.random.default_rng(2))
+    if got is not None and np.ndim(got) == 0 and got < 0.001:
+        raise NotYet(f"gradient_checker is {got:.1g} for a gradient whose last number is twice too large", PART)
     before, drawn = x.copy(), []
     for _ in range(2):
         answer.gradient_checker(forward, lambda gy, x: drawn.append(gy) or backward(gy, x), x, np.random.default_rng(3))

@@ -162,7 +162,7 @@ def _numbers(value: Any) -> np.ndarray | None:
         if array.dtype.kind not in "biufO" or (array.dtype == object and not _all_numbers(array)):
             return None
         return np.ma.filled(array.astype(float), np.nan)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -193,8 +193,8 @@ def _difference(call: str, got: Any, expected: Any, tolerance: float) -> str:
 
 def _digits(right: float, number: float) -> str:
     """Set two numbers with as many digits as it takes to tell them apart."""
-    short = f"{right:g}, but is {number:g}"
-    return short if f"{right:g}" != f"{number:g}" else f"{right:.12g}, but is {number:.12g}"
+    digits = next((d for d in (6, 12) if f"{right:.{d}g}" != f"{number:.{d}g}"), 17)
+    return f"{right:.{digits}g}, but is {number:.{digits}g}"
 
 
 def _kind(value: Any) -> str:
@@ -203,4 +203,6 @@ def _kind(value: Any) -> str:
     if value is None:
         return "None"
     kind, text = type(value).__name__, repr(value)
-    return f"{text} ({kind})" if len(text) <= LONGEST_REPR and "\n" not in text else f"a {kind}"
+    if len(text) <= LONGEST_REPR and "\n" not in text:
+        return f"{text} ({kind})"
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

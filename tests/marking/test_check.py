@@ -115,6 +115,14 @@ def test_two_numbers_that_differ_in_a_late_digit_are_told_apart():
     assert "[0] should be 2.71828, but is 2.71828182" in told([2.718281828], [2.71828], tolerance=1e-9)
 
 
+def test_two_numbers_that_differ_in_the_last_digit_are_told_apart():
+    assert "should be 0.10000000000000001, but is 0.10000000000000002" in told(0.1 + 1e-17 * 2, 0.1, tolerance=0)
+
+
+def test_a_number_too_large_for_a_float_is_told():
+    assert told(10**400, 3) == "f(x) should be 3 (int), but is an int"
+
+
 def test_large_numbers_are_written_out():
     assert "[   1. 1000.]" in told([1, 2], [1, 1000])
 
