@@ -61,7 +61,7 @@ class Scene(ABC):
 
     title: str
     output_index: int  # which of the tables is the result; the first is x
-    result = "y"
+    result, thing, caption = "y", "pixel of y", "output y"  # what it and one number of it are called
     law: str  # what row {} of `factors` is
     digits = 3  # that are shown of a number
 
@@ -162,7 +162,7 @@ class Im2col(Scene):
 
     title = "im2col"
     output_index = 2
-    result = "(A x)"
+    result, thing, caption = "(A x)", "number of the matrix", "matrix of windows"
     law = "row {} of A times x"
 
     def __init__(self, x: Any, kernel_size: Any, stride=1, padding=0) -> None:

@@ -20,8 +20,6 @@ from minifcn.explain.shown import number, plane
 from minifcn.explain.steps import Step
 from minifcn.files import atomic_write
 
-HINT = "Point at a pixel of y, or tab to it, to see what it is made of."
-
 
 class Stepper:
     """Show an operation step by step: what it reads, what it writes, and its row or column of the matrix.
@@ -191,7 +189,8 @@ class Stepper:
         origins = [self._scene.origin(o) for o in range(self.steps[-1].output.size)]
         return {
             "about": repr(self),
-            "hint": HINT,
+            "hint": f"Point at a {self._scene.thing}, or tab to it, to see what it is made of.",
+            "thing": self._scene.thing,
             "inputCells": first[0].cells.tolist(),
             "output": output,
             "outputCells": first[output].cells.tolist(),
@@ -207,7 +206,7 @@ class Stepper:
             for row in self.steps[-1].output
         )
         items = "".join(f"<li>{html.escape(step.sentence)}</li>\n" for step in self.steps)
-        return f"<table>\n<caption>output y</caption>\n{''.join(rows)}\n</table>\n<ol>\n{items}</ol>"
+        return f"<table>\n<caption>{self._scene.caption}</caption>\n{''.join(rows)}\n</table>\n<ol>\n{items}</ol>"
 
 
 def _static(grid: Grid) -> dict[str, Any]:

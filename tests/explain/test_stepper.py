@@ -29,6 +29,12 @@ class TestPage:
         cells = [float(text) for text in re.findall(r"<td>(.*?)</td>", fallback)]
         np.testing.assert_array_equal(cells, stepper.steps[-1].output.ravel())
 
+    def test_it_says_whether_the_result_is_a_map_or_a_matrix(self, stepper):
+        matrix = stepper.kind == "im2col"
+        page = stepper._repr_html_()
+        assert f"<caption>{'matrix of windows' if matrix else 'output y'}</caption>" in page
+        assert (f"Point at a {'number of the matrix' if matrix else 'pixel of y'}, or") in page
+
     def test_no_placeholder_is_left(self, stepper):
         assert not re.search(r"@[A-Z]+@", stepper._repr_html_())
 
