@@ -157,6 +157,9 @@ def operation(function: Callable) -> Callable[..., Tensor]:
     def apply(*inputs: Any, **settings: Any) -> Tensor:
         if count is not None and len(inputs) > count:  # settings given by position
             inputs, settings = inputs[:count], dict(zip(names, inputs[count:], strict=False)) | settings
+        for x in inputs:
+            if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
+                return x.operate(function.__name__, inputs, settings)
         tensors = as_tensors(inputs, function.__name__)
         data, backward = function(*tensors, **settings)
         output = Tensor(data)

@@ -46,10 +46,10 @@ class CoordinateMap:
     shift: Fraction = Fraction(0)
 
     @classmethod
-    def of(cls, window: Window, transposed: bool = False) -> CoordinateMap:
-        """Make the map of a convolution or pool, or of a transposed convolution, for the rows; columns are alike."""
-        half = Fraction(window.dilation[0] * (window.kernel[0] - 1), 2)
-        stride, padding = window.stride[0], window.padding[0]
+    def of(cls, window: Window, transposed: bool = False, axis: int = 0) -> CoordinateMap:
+        """Make the map of a convolution or pool, or of a transposed convolution, for the rows (0) or columns (1)."""
+        kernel, stride, padding, dilation = window.along(axis)
+        half = Fraction(dilation * (kernel - 1), 2)
         if transposed:
             return cls(Fraction(stride), half - padding)
         return cls(Fraction(1, stride), (padding - half) / stride)
