@@ -57,13 +57,18 @@ class Geometry:
         return self.moved[0]
 
     @property
+    def phases(self) -> Pair:
+        """Rows and columns of this map beyond which what pixels see repeats itself, further on in the image."""
+        rows, columns = (math.lcm(*(len(path[axis].first) for path in self.endless)) for axis in (0, 1))
+        return rows, columns
+
+    @property
     def field_sizes(self) -> tuple[Pair, Pair]:
         """Smallest and largest number of rows, and of columns, that one pixel sees of an endless image.
 
         Behind an upsampling they depend on the pixel: some lie between two pixels of the coarse map, some on one.
         """
-        phases = [math.lcm(*(len(path[axis].first) for path in self.endless)) for axis in (0, 1)]
-        found = boxes(self.endless, np.arange(phases[0]), np.arange(phases[1]))
+        found = boxes(self.endless, *map(np.arange, self.phases))
         sizes = np.maximum(found[..., 1::2] - found[..., 0::2] + 1, 0)
         (rows, columns), (more_rows, more_columns) = sizes.min(axis=(0, 1)).tolist(), sizes.max(axis=(0, 1)).tolist()
         return (rows, more_rows), (columns, more_columns)
