@@ -7,7 +7,6 @@ have the same scale, and the difference of their shifts is what has to be cut of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from minifcn.compute.window import Pair
 from minifcn.models.coordinates import IDENTITY, CoordinateMap
@@ -22,15 +21,17 @@ class Moved:
 
     step : from the layer's input to its output
     total : from the image to the layer's output
+    aligned : whether the pixel u is at one place; not behind the sum of maps that lie beside each other
     """
 
     name: str
     step: CoordinateMap
     total: CoordinateMap
+    aligned: bool = True
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
-        return (self.name, written(self.step), written(self.total))
+        return (self.name, written(self.step), written(self.total) if self.aligned else "?")
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _along(seen: Trace, axis: int) -> tuple[Moved | Crop, ...]:
     rows: list[Moved | Crop] = []
     for layer, before, behind in seen.layers:
         step = behind.moved[axis].compose(before.moved[axis].inverse())
-        rows.append(Moved(seen.name_of(layer), step, behind.moved[axis]))
+        rows.append(Moved(seen.name_of(layer), step, behind.moved[axis], behind.aligned))
     for crop in reversed(seen.crops):
         rows.insert(crop.place, Crop(crop.name, crop.larger.moved[axis], crop.smaller.moved[axis]))
     return tuple(rows)
@@ -143,11 +144,8 @@ def _along(seen: Trace, axis: int) -> tuple[Moved | Crop, ...]:
 def written(coordinates: CoordinateMap) -> str:
     """Write a coordinate map as a formula.
 
+    >>> from fractions import Fraction
     >>> written(CoordinateMap(Fraction(1, 2), Fraction(-1, 4))), written(CoordinateMap(Fraction(32), Fraction(16)))
     ('u/2 - 1/4', '32u + 16')
     """
-    scale, shift = Fraction(coordinates.scale), Fraction(coordinates.shift)
-    times = "" if scale.numerator == 1 else str(scale.numerator)
-    over = "" if scale.denominator == 1 else f"/{scale.denominator}"
-    plus = f" {'-' if shift < 0 else '+'} {abs(shift)}" if shift else ""
-    return f"{times}u{over}{plus}"
+    return str(coordinates)

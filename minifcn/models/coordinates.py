@@ -54,6 +54,13 @@ class CoordinateMap:
             return cls(Fraction(stride), half - padding)
         return cls(Fraction(1, stride), (padding - half) / stride)
 
+    def __str__(self) -> str:
+        scale, shift = Fraction(self.scale), Fraction(self.shift)
+        times = "" if scale.numerator == 1 else str(scale.numerator)
+        over = "" if scale.denominator == 1 else f"/{scale.denominator}"
+        plus = f" {'-' if shift < 0 else '+'} {abs(shift)}" if shift else ""
+        return f"{times}u{over}{plus}"
+
     def compose(self, other: CoordinateMap) -> CoordinateMap:
         """First `other`, then this map."""
         return CoordinateMap(self.scale * other.scale, self.scale * other.shift + self.shift)

@@ -40,6 +40,7 @@ class Geometry:
     shape : (N, C, H, W)
     moved : where the image's pixel u lies on this map, for rows and for columns
     endless, bounded : what each pixel sees of the image; see `reach`. Empty where nobody asked.
+    aligned : whether maps that were fused into this one lay over each other; if not, `moved` holds for one of them
     """
 
     shape: tuple[int, int, int, int]
@@ -47,6 +48,7 @@ class Geometry:
     moved: tuple[CoordinateMap, CoordinateMap] = (IDENTITY, IDENTITY)
     endless: Paths = ((Reach.endless(), Reach.endless()),)
     bounded: Paths = ()
+    aligned: bool = True
 
     __array_ufunc__ = None  # so that `array + geometry` asks the geometry
     ndim, dtype, device, requires_grad = 4, np.dtype("float32"), "cpu", False
@@ -106,7 +108,9 @@ class Geometry:
         elif name in MARGINS:
             sign, (n, c, height, width) = 1 if name == "surround" else -1, self.shape
             left, right, top, bottom = (sign * side for side in settings["margin"])
-            output = self._moved((n, c, top + height + bottom, left + width + right), window_of_one((top, left)))
+            output = self._moved(
+                (n, c, top + height + bottom, left + width + right), Window((1, 1), padding=(top, left))
+            )
         else:
             raise self._refusal(f"what a pixel sees behind the operation {name!r} is not known")
         self._list(output, name, inputs)
@@ -121,13 +125,16 @@ class Geometry:
 
     def crop_to(self, like: Geometry, name: str) -> Geometry:
         """Cut this map to the size of another one, where both show the same part of the image."""
+        if not (self.aligned and like.aligned):
+            raise self._refusal(f"{name}: no crop aligns the sum of maps that do not lie over each other; "
+                                "change a kernel size, stride or padding")  # fmt: skip
         self.trace.crops.append(Crop(name, len(self.trace.layers), self, like))
         offset = self.offset_to(like)
         if any(o + small > large for o, small, large in zip(offset, like.shape[2:], self.shape[2:], strict=True)):
             raise self._refusal(
                 f"{name}: a crop of {like.shape[2:]} at {offset} does not fit on a map of {self.shape[2:]}"
             )
-        return self._moved((*self.shape[:2], *like.shape[2:]), window_of_one((-offset[0], -offset[1])))
+        return self._moved((*self.shape[:2], *like.shape[2:]), Window((1, 1), padding=(-offset[0], -offset[1])))
 
     def offset_to(self, like: Geometry) -> Pair:
         """Give the first row and column of this map that lie on another one."""
@@ -196,16 +203,22 @@ class Geometry:
         return replace(fused, shape=(self.shape[0], sum(x.shape[1] for x in inputs), *self.shape[2:]))
 
     def _fused(self, inputs: Sequence[Any]) -> Geometry:
-        """See what any of the maps among the inputs sees; they must lie over each other."""
+        """See what any of the maps among the inputs sees; they have the same size and stride.
+
+        Maps of the same size that lie beside each other, as if by half a pixel, can be added and are; but their sum has
+        no place, and so no crop aligns it with anything.
+        """
         output = self
         for x in inputs:
             if not isinstance(x, Geometry) or x is self:
                 continue
-            if (self.shape[2:], self.moved) != (x.shape[2:], x.moved):
-                ours, theirs = (f"{on.shape}, {' and '.join(map(str, dict.fromkeys(on.moved)))}" for on in (self, x))
-                raise self._refusal(f"maps to be fused are not aligned: {ours} and {theirs}; crop one to the other")
+            strides, others = ([1 / axis.scale for axis in on.moved] for on in (self, x))
+            if (self.shape[2:], strides) != (x.shape[2:], others):
+                ours, theirs = (f"{on.shape} with pixel u at {at_both(on.moved)}" for on in (self, x))
+                raise self._refusal(f"maps to be fused are not aligned: {ours}, and {theirs}; crop one to the other")
             endless, bounded = joined(output.endless, x.endless), joined(output.bounded, x.bounded)
-            output = replace(output, endless=endless, bounded=bounded)
+            aligned = output.aligned and x.aligned and output.moved == x.moved
+            output = replace(output, endless=endless, bounded=bounded, aligned=aligned)
         return output
 
     def _windowed(self, name: str, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
@@ -222,7 +235,7 @@ class Geometry:
         return self._moved((self.shape[0], channels, *size), window, transposed)
 
     def _moved(self, shape: tuple[int, int, int, int], window: Window, transposed: bool = False) -> Geometry:
-        """Pass a window, along both axes."""
+        """Pass a window along both axes; one of a single pixel adds a border, or cuts it if the padding is negative."""
         if min(shape[2:]) < 1:
             raise self._refusal(f"nothing is left of a map of {self.shape}: the result would be {shape}")
         pass_ = Reach.transposed if transposed else Reach.window
@@ -234,7 +247,8 @@ class Geometry:
             )
 
         rows, columns = (CoordinateMap.of(window, transposed, a).compose(self.moved[a]) for a in (0, 1))
-        return Geometry(shape, self.trace, (rows, columns), behind(self.endless), behind(self.bounded))
+        paths = behind(self.endless), behind(self.bounded)
+        return Geometry(shape, self.trace, (rows, columns), *paths, self.aligned)
 
     def _refusal(self, message: str) -> GeometryError:
         return GeometryError(f"{self.trace.place()}: {message}")
@@ -276,9 +290,9 @@ def trace(model: Module, size: Pair, channels: int | None = None, bounded: bool 
     return seen
 
 
-def window_of_one(padding: Pair) -> Window:
-    """A window that looks at single pixels, and so only cuts off (where it is negative) or adds a border."""
-    return Window((1, 1), padding=padding)
+def at_both(moved: tuple[CoordinateMap, CoordinateMap]) -> str:
+    """Write where pixel u lies on a map, once if rows and columns agree."""
+    return ", ".join(dict.fromkeys(map(str, moved)))
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair
 from minifcn.nn import Module
 
@@ -26,7 +27,7 @@ class Functional(Module):
     def __init__(self, name: str, transposed: bool, weights: Sequence[Any]):
         self.name, self.transposed = name, transposed
         for weight in weights:
-            self.weight = weight
+            self.weight = weight if isinstance(weight, Tensor) else Tensor(weight)
 
 
 class Crop(NamedTuple):

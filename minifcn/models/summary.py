@@ -50,7 +50,7 @@ class Row:
             in_bytes(self.memory),
             of_both(strides, "x"),
             of_both(fields, "x"),
-            of_both(offsets, ","),
+            of_both(offsets, ",") if self.behind.aligned else "?",
         )
 
 
@@ -84,9 +84,10 @@ def table(model: Module, size: Pair, channels: int | None = None) -> str:
     str
         For each layer its output (channels x height x width), learned parameters, multiply-adds, memory of its output
         in float32, stride, receptive field, and offset: the row of its output on which row 0 of the image is centred.
-        The field is the rows of the image from the first to the last that one pixel sees: "244-276" means that
-        some see 244 and others up to 276, as behind an upsampling, where it depends on the pixel's phase. Where columns
-        differ from rows, both are written, rows first: "3x5". Below, the totals.
+        The field is the rows of the image from the first to the last that one pixel sees: "244-276" means that some
+        see 244 and others up to 276, as behind an upsampling, where it depends on the pixel's phase. Where columns
+        differ from rows, both are written, rows first: "3x5". Behind a sum of maps that do not lie over each other
+        there is no offset but "?". Below, the totals.
 
     Examples
     --------

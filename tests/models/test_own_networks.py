@@ -67,6 +67,7 @@ FUNCTIONS = {
     "arithmetic": (lambda x: (1 - x / 2) * 3 + -x + x**2 - 1, 3),
     "a number for each channel": (lambda x: x * Tensor(np.ones((4, 1, 1), "float32")), 3),
     "maps on both sides": (lambda x: np.ones((13, 12), "float32") * x + np.float32(1), 3),
+    "recompute": (lambda x: F.recompute(F.relu, x), 3),
     "concatenate": (lambda x: F.concatenate([x[:, :2], x[:, 2:]]), 3),
 }
 
@@ -127,7 +128,7 @@ REFUSED = {
     "other channels": (lambda x: x * np.ones((3, 1, 1)), "do not fit together"),
     "a weight made of the image": (lambda x: F.conv2d(x, x), "the weight depends on the image"),
     "a kernel that does not fit": (lambda x: F.max_pool2d(x, 9), "does not fit on a map of 8x8"),
-    "maps that do not lie over each other": (lambda x: x[:, :, 1:] + x[:, :, :-1], "not aligned"),
+    "maps of another stride": (lambda x: x[:, :, ::2, ::2] + x[:, :, :4, :4], "not aligned: .* u/2, .* u;"),
     "sizes that differ": (lambda x: F.concatenate([x, x[:, :, :4]]), "not aligned"),
 }  # fmt: skip
 
@@ -141,6 +142,27 @@ def test_what_is_not_known_is_refused_by_the_name_of_the_module(function, messag
 def test_a_module_without_a_forward_is_refused():
     with pytest.raises(ValueError, match=r"^1 \(Module\): Module has no forward"):
         rows(nn.Sequential(nn.Conv2d(3, 2, 1), nn.Module()), (8, 8))
+
+
+class TestMapsBesideEachOther:
+    """A sum of maps that are a pixel, or half of one, apart: what it sees is known, where it lies is not."""
+
+    def test_see_what_either_sees(self):
+        net = Calls(lambda x: x[:, :, 1:] - x[:, :, :-1])
+        assert rows(net, (8, 8))[-1].behind.field_sizes == ((4, 4), (3, 3))
+
+    def test_have_no_offset(self):
+        net = Calls(lambda x: x + F.conv_transpose2d(x[:, :, ::2, ::2], np.ones((4, 4, 4, 4), "float32"), None, 2, 1))
+        lines = table(net, (8, 8)).splitlines()
+        assert [line.split()[-1] for line in lines[1:4]] == ["0", "0.5", "?"]
+        assert alignment_table(net).rows[-1].cells() == ("behind", "u", "?")
+
+    def test_are_not_cropped_at_a_derived_offset(self):
+        net = Inside(lambda x: F.conv2d(x[:, :, 1:] + x[:, :, :-1], np.ones((1, 3, 2, 1))).crop_to(x, "score"))
+        with pytest.raises(
+            ValueError, match=r"Inside: score: no crop aligns the sum of maps that do not lie over each"
+        ):
+            crop_offsets(net)
 
 
 class TestChannels:
