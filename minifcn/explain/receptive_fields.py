@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.compute.window import Pair
+from minifcn.compute.window import Pair, pair
 from minifcn.explain.drawing import new_figure
 from minifcn.models.geometry import trace
 from minifcn.models.reach import Paths, boxes
@@ -89,7 +89,8 @@ def receptive_fields(
     pool1[56, 56] sees 6x6 pixels: rows 110 to 115, columns 110 to 115
     conv2_1[56, 56] sees 10x10 pixels: rows 108 to 117, columns 108 to 117
     """
-    place = (size[0] // 2, size[1] // 2) if pixel is None else pixel
+    size = pair(size, "receptive_fields: size", 1)
+    place = (size[0] // 2, size[1] // 2) if pixel is None else pair(pixel, "receptive_fields: pixel")
     if not all(0 <= at < length for at, length in zip(place, size, strict=True)):
         raise ValueError(f"receptive_fields: pixel {place} is not on an image of {size[0]}x{size[1]}")
     found: list[ReceptiveField] = []

@@ -23,7 +23,8 @@ class CoordinateMap:
 
     Parameters
     ----------
-    scale, shift : Fraction or int
+    scale, shift : Fraction, or a number that is one exactly
+        scale above 0
 
     Notes
     -----
@@ -45,6 +46,13 @@ class CoordinateMap:
     scale: Fraction = Fraction(1)
     shift: Fraction = Fraction(0)
 
+    def __post_init__(self) -> None:
+        for name in ("scale", "shift"):
+            if not isinstance(value := getattr(self, name), Fraction):
+                object.__setattr__(self, name, Fraction(value))
+        if self.scale <= 0:
+            raise ValueError(f"CoordinateMap: scale must be above 0, got {self.scale}; no layer mirrors an image")
+
     @classmethod
     def of(cls, window: Window, transposed: bool = False, axis: int = 0) -> CoordinateMap:
         """Make the map of a convolution or pool, or of a transposed convolution, for the rows (0) or columns (1)."""
@@ -55,7 +63,7 @@ class CoordinateMap:
         return cls(Fraction(1, stride), (padding - half) / stride)
 
     def __str__(self) -> str:
-        scale, shift = Fraction(self.scale), Fraction(self.shift)
+        scale, shift = self.scale, self.shift
         times = "" if scale.numerator == 1 else str(scale.numerator)
         over = "" if scale.denominator == 1 else f"/{scale.denominator}"
         plus = f" {'-' if shift < 0 else '+'} {abs(shift)}" if shift else ""

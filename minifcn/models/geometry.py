@@ -8,7 +8,6 @@ nothing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,15 +16,20 @@ import numpy as np
 
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.models.coordinates import IDENTITY, CoordinateMap
-from minifcn.models.reach import Paths, Reach, boxes, joined
+from minifcn.models.reach import Paths, Reach, field_sizes, joined
 from minifcn.models.record import Crop, Functional, GeometryError, Trace
 from minifcn.models.unknown import NO_VALUES, AnyChannels, FirstLayer, NoValues
 from minifcn.nn import Conv2d, ConvTranspose2d, MaxPool2d, Module
 
 # Operations by the names of their functions in minifcn.functional, and what they are called there by users.
 POINTWISE = {"add", "subtract", "multiply", "divide", "power", "exp", "log", "relu", "astype", "to", "neighbour_sum"}
-WINDOWS = {"convolution": "conv2d", "finished_convolution": "conv2d", "transposed_convolution": "conv_transpose2d",
-           "window_maximum": "max_pool2d", "window_sum": "avg_pool2d"}  # fmt: skip
+WINDOWS = {
+    "convolution": "conv2d",
+    "finished_convolution": "conv2d",
+    "transposed_convolution": "conv_transpose2d",
+    "window_maximum": "max_pool2d",
+    "window_sum": "avg_pool2d",
+}
 MARGINS = {"surround": "pad", "cut": "crop"}
 
 LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d)  # a row each in a table of layers
@@ -59,21 +63,12 @@ class Geometry:
         return self.moved[0]
 
     @property
-    def phases(self) -> Pair:
-        """Rows and columns of this map beyond which what pixels see repeats itself, further on in the image."""
-        rows, columns = (math.lcm(*(len(path[axis].first) for path in self.endless)) for axis in (0, 1))
-        return rows, columns
-
-    @property
     def field_sizes(self) -> tuple[Pair, Pair]:
         """Smallest and largest number of rows, and of columns, that one pixel sees of an endless image.
 
         Behind an upsampling they depend on the pixel: some lie between two pixels of the coarse map, some on one.
         """
-        found = boxes(self.endless, *map(np.arange, self.phases))
-        sizes = np.maximum(found[..., 1::2] - found[..., 0::2] + 1, 0)
-        (rows, columns), (more_rows, more_columns) = sizes.min(axis=(0, 1)).tolist(), sizes.max(axis=(0, 1)).tolist()
-        return (rows, more_rows), (columns, more_columns)
+        return field_sizes(self.endless)
 
     @property
     def receptive_field(self) -> int:
@@ -126,8 +121,10 @@ class Geometry:
     def crop_to(self, like: Geometry, name: str) -> Geometry:
         """Cut this map to the size of another one, where both show the same part of the image."""
         if not (self.aligned and like.aligned):
-            raise self._refusal(f"{name}: no crop aligns the sum of maps that do not lie over each other; "
-                                "change a kernel size, stride or padding")  # fmt: skip
+            raise self._refusal(
+                f"{name}: no crop aligns the sum of maps that do not lie over each other; "
+                "change a kernel size, stride or padding"
+            )
         self.trace.crops.append(Crop(name, len(self.trace.layers), self, like))
         offset = self.offset_to(like)
         if any(o + small > large for o, small, large in zip(offset, like.shape[2:], self.shape[2:], strict=True)):
@@ -272,8 +269,10 @@ def trace(model: Module, size: Pair, channels: int | None = None, bounded: bool 
         A ValueError that names the layer which does not fit, or whose geometry is not known.
     """
     if not isinstance(model, Module):
-        raise TypeError(f"a geometry passes a Module, got {type(model).__name__} {model!r}; "
-                        "models.create makes the networks by name")  # fmt: skip
+        raise TypeError(
+            f"a geometry passes a Module, got {type(model).__name__} {model!r}; "
+            "models.create makes the networks by name"
+        )
     height, width = pair(size, "size", 1)
     names = {id(module): name for name, module in model.named_modules()}
     if channels is None:

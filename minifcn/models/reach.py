@@ -154,3 +154,28 @@ def boxes(paths: Paths, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         for side, extreme in enumerate((np.minimum, np.maximum) * 2):
             found[..., side] = np.where(sees, extreme(found[..., side], box[..., side]), found[..., side])
     return found
+
+
+def field_sizes(paths: Paths) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Smallest and largest number of rows, and of columns, that a pixel of an endless map sees; 0 if it sees nothing.
+
+    >>> reach = Reach.endless().transposed(kernel=4, stride=2, padding=1).window(kernel=2)
+    >>> field_sizes(((reach, Reach.endless()),))
+    ((2, 3), (1, 1))
+    """
+    if len(paths) == 1:  # rows and columns one by one, not each with each
+        rows, columns = (np.maximum(reach.last - reach.first + 1, 0) for reach in paths[0])
+        all_see, some_see = rows.all() and columns.all(), rows.any() and columns.any()
+        least = (rows.min(), columns.min()) if all_see else (0, 0)
+        most = (rows.max(), columns.max()) if some_see else (0, 0)
+    else:
+        found = boxes(paths, *(np.arange(count) for count in phases(paths)))
+        sizes = np.maximum(found[..., 1::2] - found[..., 0::2] + 1, 0)
+        least, most = sizes.min(axis=(0, 1)), sizes.max(axis=(0, 1))
+    return (int(least[0]), int(most[0])), (int(least[1]), int(most[1]))
+
+
+def phases(paths: Paths) -> tuple[int, int]:
+    """Rows and columns of an endless map beyond which what pixels see repeats itself, further on in the image."""
+    rows, columns = (math.lcm(*(len(path[axis].first) for path in paths)) for axis in (0, 1))
+    return rows, columns

@@ -128,6 +128,20 @@ def test_a_pixel_outside_the_image():
         receptive_fields(models.FCN8s(2, width=1 / 64), (64, 64), (64, 0))
 
 
+@pytest.mark.parametrize(
+    ("size", "pixel", "name"),
+    [
+        ((0, 8), None, "size"),
+        ((8,), None, "size"),
+        ((8, 8), (1.5, 2), "pixel"),
+        ((8, 8), (-1, 2), "pixel"),
+    ],
+)
+def test_size_and_pixel_are_whole_numbers(size, pixel, name):
+    with pytest.raises(ValueError, match=f"receptive_fields: {name} must be a whole number"):
+        receptive_fields(nn.Sequential(nn.MaxPool2d(2)), size, pixel)
+
+
 def test_the_drawing_shows_a_rectangle_where_rows_and_columns_differ():
     model = nn.Sequential(nn.Conv2d(3, 4, (3, 9), rng=RNG))
     figure = draw_receptive_fields(np.zeros((32, 32, 3), "uint8"), model, ["0"])

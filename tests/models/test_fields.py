@@ -11,7 +11,7 @@ from minifcn import Tensor, grad, models, nn
 from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.geometry import Geometry, GeometryError, trace
-from minifcn.models.reach import NOTHING, Reach, boxes, joined
+from minifcn.models.reach import NOTHING, Reach, boxes, field_sizes, joined, phases
 
 SEED = 20151
 NETWORKS = 200
@@ -209,7 +209,7 @@ def test_in_the_middle_of_a_large_image_a_pixel_sees_what_an_endless_one_would_s
         sees = endless[..., 0] <= endless[..., 1]
         np.testing.assert_array_equal(bounded[sees], endless[sees])
         assert (bounded[~sees][:, 0] > bounded[~sees][:, 1]).all()
-        if all(len(rows) >= phases for rows, phases in zip(middle, map_.phases, strict=True)):
+        if all(len(rows) >= phases for rows, phases in zip(middle, phases(map_.endless), strict=True)):
             sizes = np.maximum(0, endless[..., 1::2] - endless[..., 0::2] + 1).reshape(-1, 2)
             assert map_.field_sizes == tuple((axis.min(), axis.max()) for axis in sizes.T)
             compared += 1
@@ -244,6 +244,23 @@ class TestReach:
         first, last = up.at(np.arange(-12, 18))
         assert (first[6:] == first[:-6] + 1).all()
         assert (last[6:] == last[:-6] + 1).all()
+
+    def test_sizes_of_one_path_and_of_two_that_are_the_same_agree(self):
+        """One path has its rows and its columns measured apart; of several, every row with every column."""
+        rng = np.random.default_rng(SEED)
+        for _ in range(100):
+            axes = []
+            for _ in range(2):
+                (k, s, p), (l, t, q) = rng.integers((1, 1, 0), (4, 4, 2), size=(2, 3)).tolist()  # noqa: E741
+                axes.append(Reach.endless().transposed(k, s, p).window(l, t, q).transposed(l, s, p))
+            path = axes[0], axes[1]
+            assert field_sizes((path,)) == field_sizes((path, path))
+
+    def test_three_upsamplings_by_thirty_two_fit_into_memory(self):
+        reach = Reach.endless()
+        for _ in range(3):
+            reach = reach.transposed(64, 32, 16)
+        assert field_sizes(((reach, reach),)) == ((2, 3), (2, 3))
 
     def test_beyond_the_end_of_a_map_there_is_nothing(self):
         first, last = Reach.bounded(2).at(np.array([-1, 0, 1, 2]))

@@ -130,7 +130,7 @@ REFUSED = {
     "a kernel that does not fit": (lambda x: F.max_pool2d(x, 9), "does not fit on a map of 8x8"),
     "maps of another stride": (lambda x: x[:, :, ::2, ::2] + x[:, :, :4, :4], "not aligned: .* u/2, .* u;"),
     "sizes that differ": (lambda x: F.concatenate([x, x[:, :, :4]]), "not aligned"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("function", "message"), REFUSED.values(), ids=REFUSED)
