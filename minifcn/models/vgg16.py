@@ -8,6 +8,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn import nn
+from minifcn.autograd import Tensor
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, and 3x3 convolutions before each pool
 FC_CHANNELS = 4096
@@ -71,7 +72,7 @@ class VGG16(nn.Module):
         pools = []
         for number in range(1, len(STAGES) + 1):
             stage = functools.partial(self.stage, number)
-            x = F.recompute(stage, x) if self.recompute else stage(x)
+            x = F.recompute(stage, x) if self.recompute and isinstance(x, Tensor) else stage(x)
             pools.append(x)
         x = self.drop6(self.fc6(x))
         x = self.drop7(self.fc7(x))
