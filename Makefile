@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 # Less than a minute on two cores: 1800 steps of a network with an eighth of VGG16's channels.
 DEMO_FLAGS ?= --width 0.125 --batch-size 4 --epochs 4 --lr 0.004 --schedule poly --dropout 0 --overwrite
 PYTEST_FLAGS ?=
+# Two minutes on two cores; the same seed draws the same cases.
+FUZZ_CASES ?= 20000
+FUZZ_SEED ?= 1411
 
-.PHONY: help demo test docs notebooks oracle lint bench-gpu clean
+.PHONY: help demo test docs notebooks oracle fuzz lint bench-gpu clean
 
 help:
 	@echo "make demo       train a small FCN on generated images, on the CPU; results go to runs/demo"
@@ -14,6 +17,7 @@ help:
 	@echo "make docs       build the site into build/site, with every notebook executed, and check its pages"
 	@echo "make notebooks  write the .ipynb of every notebook anew, after a change of its .py"
 	@echo "make oracle     compare with PyTorch, live (installs it, about 200 MB)"
+	@echo "make fuzz       compare with PyTorch on random cases; FUZZ_CASES=200000 FUZZ_SEED=2 for more and others"
 	@echo "make lint       check style, types and who imports whom"
 	@echo "make bench-gpu  time FCN-8s on the first GPU, beside PyTorch; both must be installed in .venv with CUDA"
 	@echo "make clean      remove .venv and what the tools left behind"
@@ -38,6 +42,10 @@ notebooks: $(VENV)/installed-docs
 oracle: $(VENV)/installed-dev $(VENV)/installed-oracle
 	$(BIN)/python -c "import torch"
 	$(BIN)/python -m pytest -m oracle $(PYTEST_FLAGS)
+
+fuzz: $(VENV)/installed-dev $(VENV)/installed-oracle
+	$(BIN)/python -c "import torch"
+	$(BIN)/python -m pytest tests/fuzz --fuzz-cases=$(FUZZ_CASES) --fuzz-seed=$(FUZZ_SEED) $(PYTEST_FLAGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

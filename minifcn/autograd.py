@@ -3,6 +3,7 @@
 A `Tensor` holds an array. If an operation made it, it also holds the operation's inputs and a function
 `backward` that turns the gradient of the output into the gradients of the inputs. `backward_pass` walks from the
 outputs to the leaves. Operations are written with `@operation`: the value, and right under it its derivative.
+The operators and methods of a Tensor are in functional/operators.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import heapq
 import inspect
 import itertools
+import operator
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minifcn.backend import array_module, device_of, to_host
+from minifcn.backend import alike, array_module, as_array, device_of, memory_of, repeats_elements, to_host
 from minifcn.compute.threads import one_blas_thread
 
 _numbers = itertools.count()
@@ -31,7 +33,7 @@ class Tensor:
     Parameters
     ----------
     data : array of NumPy or CuPy, or a number or nested list
-        Kept as it is, not copied.
+        Booleans, integers or floating-point numbers. An array is kept as it is, not copied.
     requires_grad : bool
         Whether `backward` should leave d(output)/d(this) in `.grad`.
 
@@ -39,10 +41,19 @@ class Tensor:
     ----------
     data : array, any shape
     grad : Tensor of the same shape, or None until `backward` has run
+    operation : str
+        Name of the operation that made it, if its gradient can be computed; otherwise "".
+
+    Raises
+    ------
+    TypeError
+        If the data are not real numbers, or a gradient is required for integers or booleans.
 
     Notes
     -----
-    The operators `+ - * / ** @`, comparisons and `x[index]` work as those of NumPy, and broadcast.
+    The operators `+ - * / ** @`, comparisons and `x[index]` work as those of NumPy, and broadcast; what number types
+    become beside each other stands in docs/number_types.md. ``if``, ``float()``, ``in``, iteration and
+    `numpy.asarray` see the values, as those of an array.
 
     Examples
     --------
@@ -52,26 +63,44 @@ class Tensor:
     Tensor([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_backward", "_inputs", "_number", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_backward", "_data", "_inputs", "_number", "_seen", "_version", "grad", "operation",
+                 "requires_grad")  # fmt: skip
     __array_ufunc__ = None  # so that `array * tensor` asks the Tensor instead of going through its elements
 
     def __init__(self, data: Any, requires_grad: bool = False):
         if isinstance(data, Tensor):
             raise TypeError("Tensor: data is a Tensor already; use it as it is, or pass tensor.data or tensor.detach()")
-        self.data = data if hasattr(data, "dtype") and hasattr(data, "shape") else np.asarray(data)
-        if requires_grad and self.data.dtype.kind != "f":
+        self._data = as_array(data)
+        if requires_grad and self._data.dtype.kind != "f":
             raise TypeError(f"Tensor: only floating-point data can require a gradient, got {self.data.dtype}; "
                             "convert it first, for example with array.astype('float32')")  # fmt: skip
         self.grad: Tensor | None = None
         self.requires_grad = requires_grad
+        self.operation = ""
         self._number = next(_numbers)  # larger than the numbers of the inputs
+        self._version = 0  # how often the data were changed
         self._inputs: tuple[Tensor, ...] = ()
+        self._seen: tuple[int, ...] = ()  # versions of the inputs that the value was computed from
         self._backward: Callable[[Tensor], tuple] | None = None  # None: a leaf
 
-    shape = property(lambda self: self.data.shape, doc="Size along each axis.")
-    dtype = property(lambda self: self.data.dtype, doc="Type of the elements.")
-    ndim = property(lambda self: self.data.ndim, doc="Number of axes.")
-    device = property(lambda self: device_of(self.data), doc='Where the data lie: "cpu", "cuda:0", ...')
+    shape = property(lambda self: self._data.shape, doc="Size along each axis.")
+    dtype = property(lambda self: self._data.dtype, doc="Type of the elements.")
+    ndim = property(lambda self: self._data.ndim, doc="Number of axes.")
+    device = property(lambda self: device_of(self._data), doc='Where the data lie: "cpu", "cuda:0", ...')
+
+    def _set_data(self, data: Any) -> None:
+        self._data = as_array(data)
+        self.changed()
+
+    data = property(operator.attrgetter("_data"), _set_data, doc="The array.")
+
+    def changed(self) -> None:
+        """Say that the data were changed in place: a backward pass that needs the old ones is refused from now on.
+
+        Optimisers and `Module.load_state_dict` do, and so does an assignment to `data`, ``x.data -= step`` included.
+        A change like ``x.data[0] = 1`` goes unseen without it.
+        """
+        self._version += 1
 
     def backward(self, grad: Tensor | None = None, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to the `.grad` of every leaf that requires it.
@@ -84,10 +113,11 @@ class Tensor:
             Record the backward pass too, so that the gradients can be differentiated again. The graph is then kept;
             otherwise it is released as the pass goes, and a second call is an error.
         """
+        taken = {memory_of(grad.data if isinstance(grad, Tensor) else grad)}
         with one_blas_thread():
             for tensor, g in backward_pass([self], [grad], create_graph):
                 if tensor._backward is None:
-                    tensor.grad = g if tensor.grad is None else tensor.grad + g
+                    tensor.grad = _of_its_own(g, taken) if tensor.grad is None else tensor.grad + g
 
     def detach(self) -> Tensor:
         """Give the same data without its history."""
@@ -101,14 +131,27 @@ class Tensor:
         """Give the value of a tensor of one element as a Python number; on a GPU this waits for it."""
         return self.data.item()
 
-    def __len__(self) -> int:
-        return len(self.data)
+    def __copy__(self) -> Tensor:
+        """Give a tensor of its own in the graph, with the same data and history."""
+        copy = type(self).__new__(type(self))
+        Tensor.__init__(copy, self.data, self.requires_grad)
+        copy.grad = self.grad
+        copy._inputs, copy._seen, copy._backward = self._inputs, self._seen, self._backward
+        copy.operation = self.operation
+        return copy
+
+    def __reduce__(self) -> tuple:
+        """Make a deep copy, here or in another process, a tensor of its own in the graph."""
+        if self._backward is not None:
+            raise TypeError("copy: this Tensor is the result of an operation, and a copy would not know its history; "
+                            "copy tensor.detach() instead")  # fmt: skip
+        return _restored, (type(self), self.data, self.requires_grad, self.grad), getattr(self, "__dict__", None)
 
     def __repr__(self) -> str:
         values = np.array2string(to_host(self.data), separator=", ", prefix="Tensor(", threshold=20)
         return f"Tensor({values}{', requires_grad=True' if self.requires_grad else ''})"
 
-    if TYPE_CHECKING:  # the operators and methods that functional/arithmetic.py gives to Tensor
+    if TYPE_CHECKING:  # the operators and methods that functional/operators.py gives to Tensor
 
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...
@@ -118,10 +161,21 @@ class Tensor:
         def __rmul__(self, other: Any) -> Tensor: ...
         def __truediv__(self, other: Any) -> Tensor: ...
         def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __pow__(self, exponent: float) -> Tensor: ...
+        def __pow__(self, exponent: Any) -> Tensor: ...
+        def __rpow__(self, base: Any) -> Tensor: ...
         def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
         def __neg__(self) -> Tensor: ...
         def __getitem__(self, index: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __bool__(self) -> bool: ...
+        def __float__(self) -> float: ...
+        def __int__(self) -> int: ...
+        def __len__(self) -> int: ...
+        def __iter__(self) -> Iterator[Tensor]: ...
         def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
         def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
         def reshape(self, *shape: Any) -> Tensor: ...
@@ -163,31 +217,21 @@ def operation(function: Callable) -> Callable[..., Tensor]:
         tensors = as_tensors(inputs, function.__name__)
         data, backward = function(*tensors, **settings)
         output = Tensor(data)
-        if _recording.get() and any(t.requires_grad for t in tensors):
+        if _recording.get() and any(t.requires_grad for t in tensors) and output.dtype.kind == "f":
             output.requires_grad, output._inputs, output._backward = True, tensors, backward
+            output._seen, output.operation = tuple(t._version for t in tensors), function.__name__
         return output
 
     return apply
 
 
 def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
-    """Wrap arrays, and numbers with the dtype and device of the first Tensor; refuse to mix dtypes or devices."""
-    first = next((x for x in inputs if isinstance(x, Tensor)), None)
-    if first is None:
-        return tuple(Tensor(x) for x in inputs)
-    tensors = []
-    for x in inputs:
-        if isinstance(x, int | float):
-            x = array_module(first.data).asarray(x, dtype=first.dtype)
-        tensors.append(x if isinstance(x, Tensor) else Tensor(x))
-        dtype = tensors[-1].dtype
-        if dtype != first.dtype and dtype.kind == "f" == first.dtype.kind:
-            raise TypeError(f"{name}: the operands are {first.dtype} and {dtype}; convert one with .astype(...)")
-        if type(tensors[-1].data) is not type(first.data) and tensors[-1].device != first.device:
-            raise TypeError(
-                f"{name}: the operands are on {first.device} and {tensors[-1].device}; move one with .to(...)"
-            )
-    return tuple(tensors)
+    """Give the inputs of an operation as Tensors whose arrays may meet, by the rule of `minifcn.backend.alike`."""
+    kinds = {(x.dtype, type(x.data)) if isinstance(x, Tensor) else None for x in inputs}
+    if len(kinds) == 1 and None not in kinds:
+        return tuple(inputs)
+    arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
+    return tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in zip(inputs, arrays, strict=True))
 
 
 def backward_pass(
@@ -219,14 +263,17 @@ def backward_pass(
         yield tensor, grad
         if tensor._backward is None or tensor._number in stop_at:
             continue
+        for x, version in zip(tensor._inputs, tensor._seen, strict=True):
+            if x._version != version and _holds(tensor._backward, x):
+                raise RuntimeError(_changed_message(tensor, x))
         with nullcontext() if create_graph else no_grad():
             contributions = tensor._backward(grad)
         inputs = tensor._inputs
         if len(contributions) != len(inputs):
-            raise ValueError(f"{tensor._backward.__qualname__} gives {len(contributions)} gradients for {len(inputs)} "
-                             "inputs; it must return a tuple with one for each")  # fmt: skip
+            raise ValueError(f"the backward of {tensor.operation} gives {len(contributions)} gradients for "
+                             f"{len(inputs)} inputs; it must return a tuple with one for each")  # fmt: skip
         if not create_graph:
-            tensor._inputs, tensor._backward = (), _released  # lets go of what forward kept
+            tensor._inputs, tensor._seen, tensor._backward = (), (), _released  # lets go of what forward kept
         for x, g in zip(inputs, contributions, strict=True):
             if x.requires_grad:
                 contribute(x, g)
@@ -240,7 +287,7 @@ def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
             raise ValueError(f"backward: an output of shape {output.shape} needs grad= of that shape (a weight for "
                              "each element); for the gradient of the sum, call .sum().backward()")  # fmt: skip
         return Tensor(array_module(output.data).ones_like(output.data))
-    grad = grad if isinstance(grad, Tensor) else Tensor(grad)
+    _, grad = as_tensors((output, grad), "backward")
     if grad.shape != output.shape:
         raise ValueError(f"backward: grad has shape {grad.shape}, but the output has {output.shape}; they must agree")
     return grad
@@ -249,6 +296,40 @@ def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
 def _released(grad: Tensor) -> tuple:
     raise RuntimeError("backward: this graph was used already and its buffers were released; compute the output "
                        "again, or pass create_graph=True the first time")  # fmt: skip
+
+
+def _holds(backward: Any, tensor: Tensor) -> bool:
+    """Whether a function keeps a tensor, and so may read its data: `add` keeps the shapes only."""
+
+    def keeps(x: Any) -> bool:
+        if isinstance(x, list | tuple):
+            return any(map(keeps, x))
+        same = x is tensor or (hasattr(x, "base") and memory_of(x) == memory_of(tensor.data))
+        return same or callable(x)  # a function may keep anything
+
+    return any(keeps(cell.cell_contents) for cell in getattr(backward, "__closure__", None) or ())
+
+
+def _changed_message(output: Tensor, x: Tensor) -> str:
+    return (
+        f"backward: the data of an input of {output.operation}, of shape {x.shape}, were changed after the forward "
+        "pass (by an optimiser, load_state_dict or an assignment to .data), so the gradient would not be that of the "
+        "output; call backward before the change, or compute the output again"
+    )
+
+
+def _of_its_own(g: Tensor, taken: set[int]) -> Tensor:
+    """Give a gradient that shares no memory with those `taken`, each of whose elements is one number in memory."""
+    if repeats_elements(g.data) or memory_of(g.data) in taken:  # as of x.sum(), and of a + b
+        g = g.astype(g.dtype)
+    taken.add(memory_of(g.data))
+    return g
+
+
+def _restored(cls: type, data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
+    tensor = cls(data, requires_grad)
+    tensor.grad = grad
+    return tensor
 
 
 def grad(
@@ -287,9 +368,10 @@ def grad(
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     weights = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
     wanted: dict[int, Tensor] = {x._number: None for x in inputs}  # type: ignore[misc]
+    taken = {memory_of(w.data if isinstance(w, Tensor) else w) for w in weights}
     for tensor, g in backward_pass(outputs, weights, create_graph, wanted if stop_at_inputs else ()):
         if tensor._number in wanted:
-            wanted[tensor._number] = g
+            wanted[tensor._number] = _of_its_own(g, taken)
     zeros = (Tensor(array_module(x.data).zeros_like(x.data)) for x in inputs)
     return [g if (g := wanted[x._number]) is not None else zero for x, zero in zip(inputs, zeros, strict=True)]
 

@@ -50,6 +50,7 @@ class Optimizer:
                 arrays = next(state)
                 if parameter.grad is not None:
                     self._update_piecewise(parameter.data, parameter.grad.data, arrays, settings)
+                    parameter.changed()
 
     def _update_piecewise(self, w, g, arrays, settings) -> None:
         def update(w, g, *state):

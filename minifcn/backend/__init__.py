@@ -6,15 +6,21 @@ a CPU reference and a GPU run meet in one process. CuPy is imported only when a 
 
 from minifcn.backend.arrays import array_module, device_of, fused, to_device, to_host
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
+from minifcn.backend.memory import memory_of, repeats_elements
 from minifcn.backend.problem import cuda_problem
+from minifcn.backend.promotion import alike, as_array
 
 __all__ = [
+    "alike",
     "array_module",
+    "as_array",
     "cuda_problem",
     "device_memory",
     "device_name",
     "device_of",
     "fused",
+    "memory_of",
+    "repeats_elements",
     "resolve_device",
     "to_device",
     "to_host",

@@ -1,5 +1,7 @@
 """Differentiable operations on Tensors; in each file the value, and right under it the derivative."""
 
+from minifcn.autograd import Tensor
+from minifcn.functional import operators
 from minifcn.functional.activation import dropout, dropout2d, local_response_norm, log_softmax, relu, softmax
 from minifcn.functional.arithmetic import exp, log
 from minifcn.functional.convolution import conv2d, conv_transpose2d
@@ -29,3 +31,5 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
 ]
+
+operators.give_to(Tensor)

@@ -1,25 +1,50 @@
-"""Elementwise arithmetic, sums and shapes: the operators and methods of a Tensor.
+"""Elementwise arithmetic, sums and shapes.
 
 Broadcasting copies an operand along an axis; the derivative of a copy is a sum (`sum_to`), and of a sum a copy.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
-from minifcn.autograd import Tensor, operation
-from minifcn.backend import array_module, device_of, to_device
+import numpy as np
+
+from minifcn.autograd import Tensor, as_tensors, operation
+from minifcn.backend import array_module, to_device
 
 
 @operation
 def add(a, b):
     """a + b; shapes broadcast."""
+    shapes = a.shape, b.shape
 
     def backward(gy):
-        return sum_to(gy, a.shape), sum_to(gy, b.shape)
+        return sum_to(gy, shapes[0]), sum_to(gy, shapes[1])
 
     return a.data + b.data, backward
+
+
+@operation
+def subtract(a, b):
+    """a - b; shapes broadcast."""
+    shapes = a.shape, b.shape
+
+    def backward(gy):
+        return sum_to(gy, shapes[0]), sum_to(-gy, shapes[1])
+
+    return a.data - b.data, backward
+
+
+@operation
+def negative(x):
+    """-x."""
+
+    def backward(gy):
+        return (-gy,)
+
+    return -x.data, backward
 
 
 @operation
@@ -41,19 +66,39 @@ def divide(a, b):
     """a / b, elementwise; shapes broadcast."""
 
     def backward(gy):
-        return sum_to(gy / b, a.shape), sum_to(-gy * a / (b * b), b.shape) if b.requires_grad else None
+        by_a = gy / b
+        # Not gy a / b²: a square leaves the range of float32 at 1e20.
+        return sum_to(by_a, a.shape), sum_to(-by_a * (a / b), b.shape) if b.requires_grad else None
 
     return a.data / b.data, backward
 
 
 @operation
 def power(x, *, exponent):
-    """x ** exponent for a number as exponent."""
+    """x ** n for a number n."""
 
     def backward(gy):
-        return (gy * exponent * x ** (exponent - 1),)
+        if exponent < 0:  # |xⁿ⁻¹| leaves the range of the numbers before |xⁿ| does
+            return (gy / x * (exponent * x**exponent),)
+        return (gy * exponent * x ** (exponent - (exponent != 0)),)  # d/dx x⁰ = 0 · x⁰, at x = 0 too
 
     return x.data**exponent, backward
+
+
+@operation
+def power_of(x, exponent):
+    """x ** n, elementwise, where both may be learned; shapes broadcast."""
+
+    def backward(gy):
+        zero = x.data == 0
+        lower = exponent - Tensor(~(zero & (exponent.data == 0)))
+        logarithm = log(x + Tensor(zero & (exponent.data >= 0)))  # xⁿ log x goes to 0 with x
+        return (
+            sum_to(gy * exponent * power_of(x, lower), x.shape) if x.requires_grad else None,
+            sum_to(gy * power_of(x, exponent) * logarithm, exponent.shape) if exponent.requires_grad else None,
+        )
+
+    return x.data**exponent.data, backward
 
 
 @operation
@@ -93,7 +138,10 @@ def matrix_product(a, b):
     """a @ b for matrices or stacks of matrices; stacks broadcast."""
 
     def backward(gy):
-        return sum_to(gy @ _transposed(b), a.shape), sum_to(_transposed(a) @ gy, b.shape)
+        return (
+            sum_to(gy @ _transposed(b), a.shape) if a.requires_grad else None,
+            sum_to(_transposed(a) @ gy, b.shape) if b.requires_grad else None,
+        )
 
     return a.data @ b.data, backward
 
@@ -104,7 +152,7 @@ def _transposed(x):
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """a @ b with NumPy's rules: a vector counts as a row on the left and as a column on the right."""
-    a, b = (x if isinstance(x, Tensor) else Tensor(x) for x in (a, b))
+    a, b = as_tensors((a, b), "matmul")
     if a.ndim == 1:
         return (y := matmul(a.reshape(1, -1), b)).reshape(y.shape[:-2] + y.shape[-1:] if b.ndim > 1 else ())
     if b.ndim == 1:
@@ -115,9 +163,10 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 @operation
 def broadcast_to(x, *, shape):
     """Repeat x along new axes and along axes of length 1."""
+    old_shape = x.shape
 
     def backward(gy):
-        return (sum_to(gy, x.shape),)
+        return (sum_to(gy, old_shape),)
 
     return array_module(x.data).broadcast_to(x.data, shape), backward
 
@@ -134,31 +183,47 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 @operation
 def sum_over(x, *, axis=None, keepdims=False):
     """Sum of the elements along an axis, several axes, or all."""
+    shape, summed = x.shape, _axes(x.ndim, axis)
 
     def backward(gy):
-        return (broadcast_to(reshape(gy, shape=_kept_shape(x.shape, axis)), shape=x.shape),)
+        kept = tuple(1 if i in summed else n for i, n in enumerate(shape))
+        return (broadcast_to(reshape(gy, shape=kept), shape=shape),)
 
-    return array_module(x.data).asarray(x.data.sum(axis=axis, keepdims=keepdims)), backward
+    return x.data.sum(axis=axis, keepdims=keepdims), backward
 
 
-def _kept_shape(shape, axis):
-    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    summed = {a % len(shape) for a in axes}
-    return tuple(1 if i in summed else n for i, n in enumerate(shape))
+def _axes(ndim: int, axis) -> list[int]:
+    """List the axes that None, a number or several of them mean."""
+    if axis is None:
+        return list(range(ndim))
+    return [_axis(ndim, a) for a in (axis if isinstance(axis, tuple | list) else [axis])]
+
+
+def _axis(ndim: int, axis) -> int:
+    number = operator.index(axis)
+    if not -ndim <= number < ndim:
+        raise np.exceptions.AxisError(number, ndim)
+    return number % ndim
 
 
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-    """Mean of the elements along an axis, several axes, or all."""
-    total = sum_over(x, axis=axis, keepdims=keepdims)
-    return total * (total.data.size / x.data.size)
+    """Mean of the elements along an axis, several axes, or all; of integers it is float64, and of nothing NaN.
+
+    >>> mean(Tensor([True, False, True, True]))
+    Tensor(0.75)
+    """
+    count = math.prod(x.shape[a] for a in _axes(x.ndim, axis))
+    total = sum_over(x if x.dtype.kind == "f" else x.astype("float64"), axis=axis, keepdims=keepdims)
+    return total * (1 / count if count else math.nan)
 
 
 @operation
 def reshape(x, *, shape):
     """The same elements in another shape, in C order."""
+    old_shape = x.shape
 
     def backward(gy):
-        return (reshape(gy, shape=x.shape),)
+        return (reshape(gy, shape=old_shape),)
 
     return x.data.reshape(shape), backward
 
@@ -176,42 +241,16 @@ def permute(x, *, axes):
 def transpose(x: Tensor, *axes: Any) -> Tensor:
     """Reorder the axes; without arguments, reverse them."""
     order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes or range(x.ndim)[::-1]
-    return permute(x, axes=tuple(axis % x.ndim for axis in order))
-
-
-@operation
-def getitem(x, *, index):
-    """x[index], with NumPy's rules for indices."""
-
-    def backward(gy):
-        return (put(gy, index=index, shape=x.shape),)
-
-    return x.data[index], backward
-
-
-@operation
-def put(x, *, index, shape):
-    """Zeros of the given shape with x added at [index]: the adjoint of `getitem`."""
-
-    def backward(gy):
-        return (getitem(gy, index=index),)
-
-    xp = array_module(x.data)
-    y = xp.zeros(shape, x.dtype)
-    parts = index if isinstance(index, tuple) else (index,)
-    if any(hasattr(part, "shape") or isinstance(part, list) for part in parts):
-        xp.add.at(y, index, x.data)  # an index array may name an element twice
-    else:
-        y[index] = x.data
-    return y, backward
+    return permute(x, axes=tuple(_axis(x.ndim, axis) for axis in order))
 
 
 @operation
 def astype(x, *, dtype):
-    """The same values in another floating-point precision."""
+    """The same values in another number type; a gradient passes between floating-point ones only."""
+    old_dtype = x.dtype
 
     def backward(gy):
-        return (astype(gy, dtype=x.dtype),)
+        return (astype(gy, dtype=old_dtype),)
 
     return x.data.astype(dtype), backward
 
@@ -219,51 +258,9 @@ def astype(x, *, dtype):
 @operation
 def to(x, *, device):
     """The same values on another device."""
+    old_device = x.device
 
     def backward(gy):
-        return (to(gy, device=device_of(x.data)),)
+        return (to(gy, device=old_device),)
 
     return to_device(x.data, device), backward
-
-
-def _comparison(name):
-    def compare(self, other):
-        return Tensor(getattr(operator, name)(self.data, other.data if isinstance(other, Tensor) else other))
-
-    return compare
-
-
-def _documented_by(function, method):
-    method.__doc__ = function.__doc__
-    return method
-
-
-_METHODS = {
-    "__add__": add,
-    "__radd__": add,
-    "__neg__": lambda self: multiply(self, -1.0),
-    "__sub__": lambda self, other: add(self, -other),
-    "__rsub__": lambda self, other: add(-self, other),
-    "__mul__": multiply,
-    "__rmul__": multiply,
-    "__truediv__": divide,
-    "__rtruediv__": lambda self, other: divide(other, self),
-    "__pow__": lambda self, exponent: power(self, exponent=exponent),
-    "__matmul__": matmul,
-    "__rmatmul__": lambda self, other: matmul(other, self),
-    "__getitem__": lambda self, index: getitem(self, index=index),
-    "sum": _documented_by(
-        sum_over, lambda self, axis=None, keepdims=False: sum_over(self, axis=axis, keepdims=keepdims)
-    ),
-    "mean": mean,
-    "reshape": _documented_by(
-        reshape, lambda self, *shape: reshape(self, shape=shape[0] if len(shape) == 1 else shape)
-    ),
-    "transpose": transpose,
-    "astype": _documented_by(astype, lambda self, dtype: astype(self, dtype=dtype)),
-    "to": _documented_by(to, lambda self, device: to(self, device=device)),
-    **{name: _comparison(name) for name in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__")},
-    "__hash__": object.__hash__,  # which Python takes away from a class with its own ==
-}
-for _name, _method in _METHODS.items():
-    setattr(Tensor, _name, _method)

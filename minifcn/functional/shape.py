@@ -110,10 +110,12 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
 def join(*tensors, axis):
     """The tensors one behind the other."""
 
+    sizes = [x.shape[axis] for x in tensors]
+
     def backward(gy):
         start, parts = 0, []
-        for x in tensors:
-            stop = start + x.shape[axis]
+        for size in sizes:
+            stop = start + size
             parts.append(gy[(slice(None),) * (axis % gy.ndim) + (slice(start, stop),)])
             start = stop
         return tuple(parts)

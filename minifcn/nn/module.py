@@ -108,6 +108,7 @@ class Module:
         for name in common:
             data = parameters[name].data
             data[...] = array_module(data).asarray(state[name], dtype=data.dtype)
+            parameters[name].changed()
 
     def train(self: Self, mode: bool = True) -> Self:
         """Switch dropout on, here and in all modules inside."""

@@ -60,6 +60,18 @@ INDICES = {
     "two index arrays that repeat a pair": (np.array([0, 0, 1]), np.array([3, 3, 0])),
     "an index array behind a slice": (slice(None), [0, 0, 3]),
     "a mask": np.arange(12).reshape(3, 4) % 3 == 0,
+    "a mask of rows": np.array([True, False, True]),
+    "a list of truths": [True, False, True],
+    "a tuple in a tuple, that repeats": ((1, 1, 0),),
+    "lists in lists, that repeat": [[0, 0], [2, 0]],
+    "an empty list": [],
+    "no index at all": (),
+    "one truth": True,
+    "an integer of NumPy": np.int64(2),
+    "an array of no axes": (np.array(1), slice(None)),
+    "arrays that broadcast, and repeat": (np.array([[0], [0]]), np.array([1, 1, 2])),
+    "an index array and a new axis": (None, [1, 1], ..., 0),
+    "a mask beside an index": (np.array([True, False, True]), [0, 0]),
 }
 
 
@@ -68,6 +80,34 @@ def test_indexing(index, rng):
     x = rng.normal(size=(3, 4))
     np.testing.assert_array_equal(Tensor(x)[index].data, x[index])
     assert_gradients(lambda t: t[index], [x], rng)
+
+
+@pytest.mark.parametrize(
+    "index", [np.array([2, 0, 2]), np.array([True, False, True]), np.array(1)], ids=["indices", "mask", "number"]
+)
+def test_a_tensor_as_index(index, rng):
+    x = rng.normal(size=(3, 4))
+    np.testing.assert_array_equal(Tensor(x)[Tensor(index)].data, x[index])
+    np.testing.assert_array_equal(Tensor(x)[Tensor(index), 1:].data, x[index, 1:])
+    assert_gradients(lambda t: t[Tensor(index), 1:], [x], rng)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda i: i, lambda i: (slice(None), i), Tensor], ids=["array", "in a tuple", "Tensor"]
+)
+def test_an_index_array_that_is_changed_later_does_not_change_the_gradient(wrap):
+    x, index, expected = Tensor(np.zeros((3, 3)), requires_grad=True), np.array([0, 0, 1]), np.zeros((3, 3))
+    np.add.at(expected, (slice(None), index) if isinstance(wrap(index), tuple) else index, 1)
+    y = x[wrap(index)].sum()
+    index[...] = 2
+    y.backward()
+    np.testing.assert_array_equal(x.grad.data, expected)
+
+
+@pytest.mark.parametrize("index", [5, (0, 0, 0), 1.5, "a", np.array([0.0, 1.0])], ids=str)
+def test_an_index_that_numpy_refuses_is_refused(index):
+    with pytest.raises(IndexError):
+        Tensor(np.zeros((3, 4)))[index]
 
 
 def test_the_gradient_of_a_repeated_index_is_counted_each_time():
@@ -111,6 +151,66 @@ def test_powers(exponent, rng):
     x = rng.uniform(0.5, 2, size=5)
     np.testing.assert_allclose((Tensor(x) ** exponent).data, x**exponent, rtol=1e-14)
     assert_gradients(lambda t: t**exponent, [x], rng)
+
+
+def derivatives(function, at, count):
+    x = Tensor(np.array(at), requires_grad=True)
+    y, found = function(x), []
+    for _ in range(count):
+        (y,) = grad(y, x, create_graph=True)
+        found.append(y.item())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("exponent", "expected"), [(0, [0, 0, 0]), (1, [1, 0, 0]), (2, [0, 2, 0, 0]), (3, [0, 0, 6, 0]), (2.0, [0, 2, 0])]
+)
+@pytest.mark.parametrize("wrap", [lambda n: n, np.array], ids=["number", "array"])
+def test_derivatives_of_powers_at_zero(wrap, exponent, expected):
+    assert derivatives(lambda x: x ** wrap(exponent), 0.0, len(expected)) == expected
+
+
+def test_derivatives_of_a_bell_at_its_top():
+    assert derivatives(lambda x: F.exp(-(x**2)), 0.0, 4) == [0, -2, 0, 12]
+
+
+@pytest.mark.parametrize("shapes", [((3,), (3,)), ((2, 3), (3,)), ((), (2,)), ((2, 1), (1, 3))], ids=str)
+def test_powers_with_a_learned_exponent(shapes, rng):
+    arrays = [rng.uniform(0.5, 2, size=shape) for shape in shapes]
+    np.testing.assert_array_equal((Tensor(arrays[0]) ** Tensor(arrays[1])).data, arrays[0] ** arrays[1])
+    assert_gradients(lambda a, b: a**b, arrays, rng)
+    assert_gradients(lambda a: 2**a + a ** [2.0], arrays[:1], rng)
+
+
+def test_the_gradient_of_a_power_of_zero_by_its_exponent_is_zero():
+    n = Tensor(np.array([2.0, 1.0, 0.0]), requires_grad=True)
+    (Tensor(np.zeros(3)) ** n).sum().backward()
+    np.testing.assert_array_equal(n.grad.data, [0, 0, 0])
+
+
+# The result is a number of the range, and so is the gradient: what lies in between has to be one too.
+EXTREMES = [
+    ("a / b", 1e20, 1e20, 1, (1e-20, -1e-20)),
+    ("a / b", 1e-25, 1e-25, 1, (1e25, -1e25)),
+    ("a / b", 1e30, 1e30, 1e30, (1, -1)),
+    ("a / b", 1e-30, 1e-30, 1e-30, (1, -1)),
+    ("a / b", 0, 1e-25, 1, (1e25, 0)),
+    ("a / b", 1e-30, 1e-30, 0, (0, 0)),
+    ("a ** -1 + 0 * b", 1e-20, 1, 1e-10, (-1e30, 0)),
+    ("a ** -1 + 0 * b", 1e30, 1, 1e30, (-1e-30, 0)),
+    ("a ** 0.5 + 0 * b", 1e-30, 1, 1, (0.5e15, 0)),
+    ("a ** 0.5 + 0 * b", 1e30, 1, 1, (0.5e-15, 0)),
+    ("a ** 2 + 0 * b", 1e-30, 1, 1, (2e-30, 0)),
+    ("a * b", 1e30, 1e-30, 1e-30, (1e-60, 1)),
+]
+
+
+@pytest.mark.parametrize(("formula", "a", "b", "gy", "expected"), EXTREMES)
+def test_gradients_at_the_ends_of_the_range_of_float32(formula, a, b, gy, expected):
+    leaves = [Tensor(np.array(v, "float32"), requires_grad=True) for v in (a, b)]
+    eval(formula, dict(zip("ab", leaves, strict=True))).backward(Tensor(np.array(gy, "float32")))
+    for x, g in zip(leaves, expected, strict=True):
+        np.testing.assert_allclose(x.grad.item(), g, rtol=1e-5, atol=1e-44)
 
 
 @pytest.mark.parametrize("name", ["exp", "log"])

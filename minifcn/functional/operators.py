@@ -1,0 +1,158 @@
+"""What a Tensor can do by itself: its operators and methods, and how Python sees its values."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Tensor
+from minifcn.functional import arithmetic
+from minifcn.functional.indexing import getitem
+
+
+def _power(x: Tensor, exponent: Any) -> Tensor:
+    if isinstance(exponent, int | float):  # np.float64 too, which is a float
+        number = exponent if isinstance(exponent, int) else float(exponent)
+        return arithmetic.power(x, exponent=number)
+    return arithmetic.power_of(x, exponent)
+
+
+def _negative(x: Tensor) -> Tensor:
+    if x.dtype == bool:
+        raise TypeError("-x: x is boolean, as NumPy refuses too; write ~x for the opposite, or 1 - x for numbers")
+    return arithmetic.negative(x)
+
+
+def _unrecorded(name: str) -> Callable:
+    """Make a method of an operator that has no gradient: a comparison, or the logic of masks."""
+    function = getattr(operator, name)
+
+    def method(self, other):
+        return Tensor(function(self.data, other.data if isinstance(other, Tensor) else other))
+
+    return method
+
+
+def _reduction(function: Callable) -> Callable:
+    """Make a method of a sum or mean, which also takes what `numpy.sum` passes on, and knows PyTorch's names."""
+    name = function.__name__.removesuffix("_over")
+
+    def method(self, axis: Any = None, keepdims: bool = False, **others: Any) -> Tensor:
+        given = [key for key, value in others.items() if value is not None]
+        if given:
+            numpy_name = {"dim": "axis", "keepdim": "keepdims"}.get(given[0])
+            advice = f"it is called {numpy_name} here, as in NumPy" if numpy_name else "there are axis and keepdims"
+            raise TypeError(f"Tensor.{name}: no argument is called {given[0]!r}; {advice}")
+        return function(self, axis=axis, keepdims=keepdims)
+
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _documented_by(function: Callable, method: Callable) -> Callable:
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _one_element(x: Tensor, wanted: str) -> Any:
+    if x.data.size != 1:
+        raise TypeError(f"{wanted}: only a Tensor of one element is a number, and this one has shape {x.shape}; "
+                        "take one element, or its .sum() or .mean()")  # fmt: skip
+    return x.data.item()
+
+
+def _truth(x: Tensor) -> bool:
+    if x.data.size != 1:
+        raise ValueError(f"if: the truth of a Tensor of shape {x.shape} is ambiguous, as that of an array; "
+                         "write (...).data.all() or (...).data.any()")  # fmt: skip
+    return bool(x.data.item())
+
+
+def _index(x: Tensor) -> int:
+    if x.ndim or x.dtype.kind not in "iu":
+        raise TypeError(f"index: only a single integer can be an index, got {x.dtype} of shape {x.shape}")
+    return x.data.item()
+
+
+def _format(x: Tensor, spec: str) -> str:
+    return format(_one_element(x, f"format {spec!r}"), spec) if spec else str(x)
+
+
+def _length(x: Tensor) -> int:
+    if not x.ndim:
+        raise TypeError("len: a Tensor of no axes is a single number and has no length")
+    return len(x.data)
+
+
+def _elements(x: Tensor) -> Iterator[Tensor]:
+    if not x.ndim:
+        raise TypeError("iteration: a Tensor of no axes is a single number; use .item()")
+    return (x[i] for i in range(len(x.data)))
+
+
+def _contains(x: Tensor, value: Any) -> bool:
+    return bool((x == value).data.any())
+
+
+def _as_numpy(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    if x.device != "cpu":
+        raise TypeError(f"numpy.asarray: the Tensor is on {x.device}; copy it to the host with .numpy()")
+    return np.array(x.data, dtype=dtype, copy=copy)
+
+
+def _refuse_assignment(x: Tensor, index: Any, value: Any) -> None:
+    raise TypeError("x[...] = value: a Tensor cannot be changed through an index, because its graph would not know; "
+                    "write x.data[...] = value, or make a new Tensor")  # fmt: skip
+
+
+UNRECORDED = ("lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor")
+METHODS: dict[str, Any] = {
+    "__add__": arithmetic.add,
+    "__radd__": lambda self, other: arithmetic.add(other, self),
+    "__sub__": arithmetic.subtract,
+    "__rsub__": lambda self, other: arithmetic.subtract(other, self),
+    "__mul__": arithmetic.multiply,
+    "__rmul__": lambda self, other: arithmetic.multiply(other, self),
+    "__truediv__": arithmetic.divide,
+    "__rtruediv__": lambda self, other: arithmetic.divide(other, self),
+    "__pow__": _power,
+    "__rpow__": lambda self, base: arithmetic.power_of(base, self),
+    "__matmul__": arithmetic.matmul,
+    "__rmatmul__": lambda self, other: arithmetic.matmul(other, self),
+    "__neg__": _negative,
+    **{
+        f"__{name.strip('_')}__": _unrecorded(name)
+        for name in ["lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor"]
+    },
+    "__invert__": lambda self: Tensor(~self.data),
+    "__getitem__": getitem,
+    "__setitem__": _refuse_assignment,
+    "sum": _reduction(arithmetic.sum_over),
+    "mean": _reduction(arithmetic.mean),
+    "reshape": _documented_by(
+        arithmetic.reshape, lambda self, *shape: arithmetic.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+    ),
+    "transpose": arithmetic.transpose,
+    "astype": _documented_by(arithmetic.astype, lambda self, dtype: arithmetic.astype(self, dtype=dtype)),
+    "to": _documented_by(arithmetic.to, lambda self, device: arithmetic.to(self, device=device)),
+    "__bool__": _truth,
+    "__float__": lambda self: float(_one_element(self, "float")),
+    "__int__": lambda self: int(_one_element(self, "int")),
+    "__index__": _index,
+    "__round__": lambda self, digits=None: round(_one_element(self, "round"), digits),
+    "__format__": _format,
+    "__len__": _length,
+    "__iter__": _elements,
+    "__contains__": _contains,
+    "__array__": _as_numpy,
+    "__hash__": object.__hash__,  # which Python takes away from a class with its own ==
+}
+
+
+def give_to(cls: type) -> None:
+    """Make them methods of a class."""
+    for name, method in METHODS.items():
+        setattr(cls, name, method)

@@ -1,0 +1,87 @@
+"""The fuzzer finds faults: six, each put into minifcn on purpose, and the kind of case that has to notice."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make fuzz` installs it")
+
+import test_random_graphs  # noqa: E402
+from running import run_cases  # noqa: E402
+from test_random_operations import KINDS  # noqa: E402
+
+from minifcn.compute import convolution, cross_entropy, pooling, winograd  # noqa: E402
+from minifcn.functional import indexing  # noqa: E402
+
+
+def last_row_lost(found):
+    """Winograd's tiles end one row too early."""
+    y = found.copy()
+    y[:, :, -1:] = 0
+    return y
+
+
+def last_tie_wins(x, *args, **kwargs):
+    """Max-pooling that gives a tie to the last pixel instead of the first."""
+    flipped = x[:, :, ::-1, ::-1]
+    y, winner = pooling_as_it_is(flipped, *args, **kwargs)
+    return y[:, :, ::-1, ::-1], None if winner is None else winner[:, :, ::-1, ::-1]
+
+
+pooling_as_it_is = pooling.max_pool
+
+
+def overwriting(x, *, index, shape):
+    """The gradient of an index that is written instead of added up."""
+    y = np.zeros(shape, x.dtype)
+    y[index] = x.data
+    return y, None
+
+
+PLANTED = {
+    "winograd loses a row": (
+        "conv2d",
+        lambda patch: patch.setattr(
+            winograd, "convolve", lambda *a, f=winograd.convolve, **k: last_row_lost(f(*a, **k))
+        ),
+    ),
+    "a transposed convolution turned twice": (
+        "conv_transpose2d",
+        lambda patch: patch.setattr(
+            convolution, "convolve_transposed",
+            lambda y, w, *a, f=convolution.convolve_transposed: f(y, w[:, :, ::-1], *a),
+        ),
+    ),
+    "a tie in max-pooling goes to the last": (
+        "max_pool2d",
+        lambda patch: patch.setattr(pooling, "max_pool", last_tie_wins),
+    ),
+    "a repeated index is counted once": (
+        "indexing",
+        lambda patch: patch.setattr(indexing, "put", indexing.operation(overwriting)),
+    ),
+    "the loss gradient forgets the weights": (
+        "softmax_cross_entropy",
+        lambda patch: patch.setattr(
+            cross_entropy, "gradient",
+            lambda s, c, w, f=cross_entropy.gradient: f(s, c, (w != 0) * np.abs(w).max(initial=0)),
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found(name, monkeypatch):
+    kind, plant = PLANTED[name]
+    run_cases(*KINDS[kind], count=300, seed=1, shrink=False)
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        run_cases(*KINDS[kind], count=2000, seed=1, shrink=False)
+
+
+def test_a_planted_fault_of_the_graph_is_found(monkeypatch):
+    """A gradient that is handed on before all contributions have arrived."""
+    import heapq
+
+    monkeypatch.setattr(heapq, "heappop", lambda waiting: waiting.pop())
+    with pytest.raises(AssertionError):
+        run_cases(test_random_graphs.graphs(), test_random_graphs.check, count=500, seed=1, shrink=False)
