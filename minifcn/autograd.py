@@ -230,6 +230,8 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
     kinds = {(x.dtype, type(x.data)) if isinstance(x, Tensor) else None for x in inputs}
     if len(kinds) == 1 and None not in kinds:
         return tuple(inputs)
+    if any(hasattr(x, "operate") for x in inputs):  # a geometry has no array, and goes with all
+        return tuple(inputs)
     arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
     return tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in zip(inputs, arrays, strict=True))
 

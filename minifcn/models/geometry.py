@@ -22,7 +22,8 @@ from minifcn.models.unknown import NO_VALUES, AnyChannels, FirstLayer, NoValues
 from minifcn.nn import Conv2d, ConvTranspose2d, MaxPool2d, Module
 
 # Operations by the names of their functions in minifcn.functional, and what they are called there by users.
-POINTWISE = {"add", "subtract", "multiply", "divide", "power", "exp", "log", "relu", "astype", "to", "neighbour_sum"}
+ARITHMETIC = {"add", "subtract", "negative", "multiply", "divide", "power", "power_of"}
+POINTWISE = ARITHMETIC | {"exp", "log", "relu", "neighbour_sum"}
 WINDOWS = {
     "convolution": "conv2d",
     "finished_convolution": "conv2d",
@@ -161,6 +162,12 @@ class Geometry:
 
     def __neg__(self) -> Geometry:
         return self
+
+    def astype(self, dtype: Any) -> Geometry:
+        """Give the map itself: a number type, or a device, moves nothing."""
+        return self
+
+    to = astype
 
     @property
     def data(self) -> NoValues:

@@ -67,6 +67,8 @@ FUNCTIONS = {
     "arithmetic": (lambda x: (1 - x / 2) * 3 + -x + x**2 - 1, 3),
     "a number for each channel": (lambda x: x * Tensor(np.ones((4, 1, 1), "float32")), 3),
     "maps on both sides": (lambda x: np.ones((13, 12), "float32") * x + np.float32(1), 3),
+    "another number type": (lambda x: x.astype("float64").to("cpu").astype("float32"), 3),
+    "powers": (lambda x: 2**x + x**3 + x ** np.ones((4, 1, 1), "float32"), 3),
     "recompute": (lambda x: F.recompute(F.relu, x), 3),
     "concatenate": (lambda x: F.concatenate([x[:, :2], x[:, 2:]]), 3),
 }
