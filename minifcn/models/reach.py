@@ -33,15 +33,15 @@ class Reach:
 
     Examples
     --------
-    Upsampled by 2 with a kernel of 4, neighbouring rows see the same two rows of the image; a 3-kernel over them sees
-    three or two.
+    Upsampled by 2 with a kernel of 4, every row sees two rows of the image, every other one the same two as the next.
+    So two neighbours together see three or two.
 
     >>> up = Reach.endless().transposed(kernel=4, stride=2, padding=1)
     >>> up.first.tolist(), up.last.tolist(), up.step
     ([-1, 0], [0, 1], 1)
-    >>> behind = up.window(kernel=3, padding=1)
-    >>> (behind.last - behind.first + 1).tolist()
-    [3, 3]
+    >>> pair = up.window(kernel=2)
+    >>> (pair.last - pair.first + 1).tolist()
+    [3, 2]
     """
 
     first: np.ndarray

@@ -107,9 +107,12 @@ def test_dropout_draws_nothing_while_sizes_are_asked_for():
     assert generator.random() == np.random.default_rng(0).random()
 
 
-def test_the_trace_runs_in_float64_too():
-    net = nn.Sequential(nn.Conv2d(3, 2, 3, rng=rng), nn.ConvTranspose2d(2, 2, 4, 2, 1)).astype("float64")
-    assert rows(net, (8, 8))[-1].behind.shape == (1, 2, 12, 12)
+def test_neither_number_type_nor_device_of_the_weights_matters(dtype, device):
+    layers = nn.Conv2d(3, 2, 3, rng=rng), nn.ReLU(), nn.MaxPool2d(2), Inside(lambda x: F.avg_pool2d(x, 2) * 2)
+    net = nn.Sequential(*layers, nn.ConvTranspose2d(2, 2, 4, 2, 1, bias=True)).astype(dtype).to(device)
+    behind = rows(net, (10, 14))[-1].behind
+    assert behind.shape == (1, 2, 4, 6)
+    assert behind.field_sizes == ((10, 10), (10, 10))
 
 
 REFUSED = {
