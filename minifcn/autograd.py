@@ -211,6 +211,9 @@ def operation(function: Callable) -> Callable[..., Tensor]:
     def apply(*inputs: Any, **settings: Any) -> Tensor:
         if count is not None and len(inputs) > count:  # settings given by position
             inputs, settings = inputs[:count], dict(zip(names, inputs[count:], strict=False)) | settings
+        for x in inputs:
+            if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
+                return x.operate(function.__name__, inputs, settings)
         tensors = as_tensors(inputs, function.__name__)
         data, backward = function(*tensors, **settings)
         output = Tensor(data)
@@ -226,6 +229,8 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
     """Give the inputs of an operation as Tensors whose arrays may meet, by the rule of `minifcn.backend.alike`."""
     kinds = {(x.dtype, type(x.data)) if isinstance(x, Tensor) else None for x in inputs}
     if len(kinds) == 1 and None not in kinds:
+        return tuple(inputs)
+    if any(hasattr(x, "operate") for x in inputs):  # a geometry has no array, and goes with all
         return tuple(inputs)
     arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
     return tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in zip(inputs, arrays, strict=True))

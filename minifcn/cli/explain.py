@@ -76,7 +76,6 @@ def _stepper(args: argparse.Namespace) -> Stepper:
 
 
 def _whole(text: str) -> int:
-    value = int(text)
-    if value < 0:
+    if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
-    return value
+    return int(text)

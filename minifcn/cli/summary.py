@@ -16,7 +16,8 @@ def add_parser(commands: Any) -> None:
         "summary",
         help="show the layers of a network",
         description="Show the layers of a network for an image of a given size: outputs, parameters, multiply-adds, "
-        "memory, strides, receptive fields and offsets.",
+        "memory, strides, receptive fields (the smallest and the largest, where they differ from pixel to pixel) and "
+        "offsets.",
         epilog="Example: minifcn summary fcn8s --variant paper --size 500x500",
     )
     parser.add_argument("model", nargs="?", default="fcn8s", help="fcn32s, fcn16s or fcn8s (default fcn8s)")

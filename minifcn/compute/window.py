@@ -86,5 +86,9 @@ class Window:
             raise ValueError(f"padding {self.padding} crops the whole result of {size[0]}x{size[1]} away; use less")
         return result[0], result[1]
 
+    def along(self, axis: int) -> tuple[int, int, int, int]:
+        """Give kernel size, stride, padding and dilation of the rows (0) or the columns (1)."""
+        return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+
     def _axes(self, size: Pair) -> Iterator[tuple[int, ...]]:
         return zip(size, self.kernel, self.stride, self.padding, self.dilation, strict=True)

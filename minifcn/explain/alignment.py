@@ -6,11 +6,11 @@ have the same scale, and the difference of their shifts is what has to be cut of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 
+from minifcn.compute.window import Pair
 from minifcn.models.coordinates import IDENTITY, CoordinateMap
-from minifcn.models.geometry import Geometry, Trace
+from minifcn.models.geometry import Trace, trace
 from minifcn.models.summary import aligned
 from minifcn.nn import Module
 
@@ -21,15 +21,17 @@ class Moved:
 
     step : from the layer's input to its output
     total : from the image to the layer's output
+    aligned : whether the pixel u is at one place; not behind the sum of maps that lie beside each other
     """
 
     name: str
     step: CoordinateMap
     total: CoordinateMap
+    aligned: bool = True
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
-        return (self.name, written(self.step), written(self.total))
+        return (self.name, written(self.step), written(self.total) if self.aligned else "?")
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,12 @@ class Crop:
 class AlignmentTable:
     """How the crop offsets of a network come about.
 
-    rows : layers and crops, in the order in which an image passes them
+    rows : layers and crops, in the order in which an image passes them; of the axis that was asked for
+    other_axis : whether the other axis has another table
     """
 
     rows: tuple[Moved | Crop, ...]
+    other_axis: bool = False
 
     @property
     def crop_offsets(self) -> dict[str, int]:
@@ -74,10 +78,13 @@ class AlignmentTable:
         lines = [("layer", "moves u to, or cuts", "image's pixel u is at"), *(row.cells() for row in moving)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         still = len(self.rows) - len(moving)
-        return "\n".join([*(aligned(line, widths) for line in lines), f"{still} more layers move nothing."])
+        last = f"{still} more layers move nothing."
+        if self.other_axis:
+            last += " Rows (axis=0) and columns (axis=1) move differently; this is one of them."
+        return "\n".join([*(aligned(line, widths) for line in lines), last])
 
 
-def alignment_table(model: Module) -> AlignmentTable:
+def alignment_table(model: Module, size: Pair = (224, 224), axis: int = 0) -> AlignmentTable:
     """Derive the crop offsets of a network layer by layer.
 
     Nothing is computed but coordinates: the network's own `forward` is run on them.
@@ -85,6 +92,11 @@ def alignment_table(model: Module) -> AlignmentTable:
     Parameters
     ----------
     model : FCN32s, FCN16s or FCN8s
+        Or any network that `minifcn.models.geometry` can trace.
+    size : (height, width) of the image, in pixels
+        The table does not depend on it, but it has to be large enough for the network.
+    axis : 0 | 1
+        Whether u counts rows or columns. Where all windows are square the tables are the same.
 
     Returns
     -------
@@ -112,46 +124,28 @@ def alignment_table(model: Module) -> AlignmentTable:
     crop score          19 - 0 = 19                      u
     14 more layers move nothing.
     """
-    record = _Record()
-    model(_Observed((1, 3, 224, 224), record))
-    names = {id(module): name for name, module in model.named_modules()}
+    if axis not in (0, 1):
+        raise ValueError(f"alignment_table: axis must be 0, for rows, or 1, for columns, got {axis!r}")
+    seen = trace(model, size)
+    of_rows, of_columns = _along(seen, 0), _along(seen, 1)
+    return AlignmentTable((of_rows, of_columns)[axis], of_rows != of_columns)
+
+
+def _along(seen: Trace, axis: int) -> tuple[Moved | Crop, ...]:
     rows: list[Moved | Crop] = []
-    for layer, before, behind in record.layers:
-        step = behind.coordinates.compose(before.coordinates.inverse())
-        rows.append(Moved(names[id(layer)], step, behind.coordinates))
-    for place, crop in reversed(record.crops):
-        rows.insert(place, crop)
-    return AlignmentTable(tuple(rows))
+    for layer, before, behind in seen.layers:
+        step = behind.moved[axis].compose(before.moved[axis].inverse())
+        rows.append(Moved(seen.name_of(layer), step, behind.moved[axis], behind.aligned))
+    for crop in reversed(seen.crops):
+        rows.insert(crop.place, Crop(crop.name, crop.larger.moved[axis], crop.smaller.moved[axis]))
+    return tuple(rows)
 
 
 def written(coordinates: CoordinateMap) -> str:
     """Write a coordinate map as a formula.
 
+    >>> from fractions import Fraction
     >>> written(CoordinateMap(Fraction(1, 2), Fraction(-1, 4))), written(CoordinateMap(Fraction(32), Fraction(16)))
     ('u/2 - 1/4', '32u + 16')
     """
-    scale, shift = Fraction(coordinates.scale), Fraction(coordinates.shift)
-    times = "" if scale.numerator == 1 else str(scale.numerator)
-    over = "" if scale.denominator == 1 else f"/{scale.denominator}"
-    plus = f" {'-' if shift < 0 else '+'} {abs(shift)}" if shift else ""
-    return f"{times}u{over}{plus}"
-
-
-@dataclass
-class _Record(Trace):
-    """A trace that keeps the crops as well, each with the number of layers before it."""
-
-    crops: list[tuple[int, Crop]] = field(default_factory=list)
-
-
-class _Observed(Geometry):
-    """A geometry that says so when it is cropped."""
-
-    trace: _Record
-
-    def through(self, module: Module) -> Geometry:
-        return _Observed(**vars(super().through(module)))
-
-    def crop_to(self, like: Geometry, name: str) -> Geometry:
-        self.trace.crops.append((len(self.trace.layers), Crop(name, self.coordinates, like.coordinates)))
-        return super().crop_to(like, name)
+    return str(coordinates)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.compute.window import Pair, Window, pair
+from minifcn.compute.window import Pair, pair
+from minifcn.explain.check import whole
 
 
 def hat(distance: Any) -> np.ndarray:
@@ -92,7 +93,7 @@ def bilinear_steps(kernel_size: int) -> BilinearSteps:
     profile hat(distance) = 0.25 0.75 0.75 0.25
     kernel = profile x profile, sum 4
     """
-    kernel_size = pair(kernel_size, "kernel_size", 1)[0]
+    kernel_size = whole(kernel_size, "kernel_size", 1)
     half_width = (kernel_size + 1) // 2
     centre = (kernel_size - 1) / 2
     distances = (np.arange(kernel_size) - centre) / half_width
@@ -122,7 +123,11 @@ def partition_of_unity(kernel_size: int, stride: int, padding: int, size: int | 
     >>> f"{(ones < 1).mean():.1%} of the pixels"
     '26.5% of the pixels'
     """
-    profile = bilinear_steps(kernel_size).profile
+    profile, stride, padding = (
+        bilinear_steps(kernel_size).profile,
+        whole(stride, "stride", 1),
+        whole(padding, "padding"),
+    )
     rows, columns = (sum_of_stamps(profile, stride, padding, pixels) for pixels in pair(size, "size", 1))
     return np.outer(rows, columns)
 
@@ -133,8 +138,11 @@ def sum_of_stamps(profile: np.ndarray, stride: int, padding: int, pixels: int) -
     >>> sum_of_stamps(np.array([0.25, 0.75, 0.75, 0.25]), 2, 0, 3)
     array([0.25, 0.75, 1.  , 1.  , 1.  , 1.  , 0.75, 0.25])
     """
-    window = Window.of((1, len(profile)), (1, stride), (0, padding))
-    length = window.transposed_size((1, pixels))[1]
+    length = (pixels - 1) * stride + len(profile) - 2 * padding
+    if length < 1:
+        raise ValueError(
+            f"padding {padding} crops the whole result away; it must be less than {length / 2 + padding:g}"
+        )
     line = np.zeros(length + 2 * padding)
     for i in range(pixels):
         line[i * stride : i * stride + len(profile)] += profile

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Tensor
-from minifcn.backend import to_host
 from minifcn.compute.window import Pair, Window
+from minifcn.explain.check import image_shape, real, whole
 
 LARGEST = 50_000_000  # entries: 400 MB
 
@@ -47,7 +46,7 @@ def im2col_matrix(
            [0., 1., 0., 0.],
            [0., 0., 0., 1.]])
     """
-    channels, *size = input_shape
+    input_shape = channels, *size = image_shape(input_shape, "im2col_matrix: input_shape")
     window = Window.of(kernel_size, stride, padding, dilation)
     position = np.arange(1, channels * size[0] * size[1] + 1).reshape(input_shape)  # 0 stands for the padding
     gathered = _gather(position, window, window.output_size((size[0], size[1])))
@@ -101,11 +100,12 @@ def conv_matrix(
     array([['w00', 'w01', '0', '0', '0'],
            ['0', '0', 'w00', 'w01', '0']], dtype='<U3')
     """
-    weight = np.asarray(to_host(weight.data if isinstance(weight, Tensor) else weight), np.float64)
-    if weight.ndim != 4:
+    weight = real(weight, "conv_matrix: weight")
+    if weight.ndim != 4 or not weight.size:
         raise ValueError(f"conv_matrix: weight must have the shape (O, C/groups, KH, KW), got {weight.shape}")
-    (channels, *size), outputs = input_shape, weight.shape[0]
-    if groups < 1 or channels != weight.shape[1] * groups or outputs % groups:
+    input_shape = channels, *size = image_shape(input_shape, "conv_matrix: input_shape")
+    groups, outputs = whole(groups, "conv_matrix: groups", 1), weight.shape[0]
+    if channels != weight.shape[1] * groups or outputs % groups:
         raise ValueError(
             f"conv_matrix: weight {weight.shape} with groups={groups} takes {weight.shape[1] * groups} channels and "
             f"gives a multiple of groups, but input_shape {tuple(input_shape)} has {channels}"
@@ -146,7 +146,7 @@ def pixel_names(shape: tuple[int, int, int], letter: str = "x") -> list[str]:
     >>> pixel_names((2, 1, 2), "y")
     ['y[0]00', 'y[0]01', 'y[1]00', 'y[1]01']
     """
-    return _names(letter, shape).ravel().tolist()
+    return _names(letter, image_shape(shape, "pixel_names: shape")).ravel().tolist()
 
 
 def show_matrix(matrix: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> str:
@@ -170,6 +170,9 @@ def show_matrix(matrix: np.ndarray, rows: Sequence[str], columns: Sequence[str])
     y01    .  w00  w01    .
     y02    .    .  w00  w01
     """
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"show_matrix: matrix must have two axes, got shape {matrix.shape}")
     if matrix.shape != (len(rows), len(columns)):
         raise ValueError(
             f"show_matrix: a matrix of shape {matrix.shape} needs {' and '.join(map(str, matrix.shape))} names of rows "

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.compute.window import Pair
+from minifcn.compute.window import Pair, pair
 from minifcn.explain.drawing import new_figure
-from minifcn.models.summary import rows
+from minifcn.models.geometry import trace
+from minifcn.models.reach import Paths, boxes
+from minifcn.models.summary import rows_of
 from minifcn.nn import Module
 
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#F0E442")  # Okabe and Ito's
@@ -19,31 +21,48 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#F0E442")  # 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """A square of the image that one pixel of a layer's output depends on; parts of it may lie outside the image.
+    """A rectangle of the image that one pixel of a layer's output depends on; parts of it may lie outside the image.
 
     Attributes
     ----------
     layer : name
     pixel : (row, column) of the layer's output
     top, left : first row and column of the image
-    side : rows and columns
+    height, width : rows and columns; 0 and 0 where the pixel sees nothing, as between the stamps of a small kernel
+    inside : (rows, columns), slices
+        What there is to see: the gradient of the pixel on this image lies in ``image[field.inside]`` and reaches its
+        edges, if no weight is 0 and no maximum hides a pixel. Padding inside the network can make it smaller than the
+        part of the rectangle on the image.
     """
 
     layer: str
     pixel: Pair
     top: int
     left: int
-    side: int
+    height: int
+    width: int
+    inside: tuple[slice, slice]
+
+    @property
+    def side(self) -> int:
+        """Rows and columns of a square field."""
+        if self.height != self.width:
+            raise ValueError(f"{self.layer} has no side: it sees {self.height}x{self.width} pixels; use height, width")
+        return self.height
 
     def __str__(self) -> str:
-        (i, j), end = self.pixel, self.side - 1
+        i, j = self.pixel
+        if not self.height:
+            return f"{self.layer}[{i}, {j}] sees nothing of the image"
         return (
-            f"{self.layer}[{i}, {j}] sees {self.side}x{self.side} pixels: rows {self.top} to {self.top + end}, "
-            f"columns {self.left} to {self.left + end}"
+            f"{self.layer}[{i}, {j}] sees {self.height}x{self.width} pixels: rows {self.top} to "
+            f"{self.top + self.height - 1}, columns {self.left} to {self.left + self.width - 1}"
         )
 
 
-def receptive_fields(model: Module, size: Pair, pixel: Pair | None = None) -> list[ReceptiveField]:
+def receptive_fields(
+    model: Module, size: Pair, pixel: Pair | None = None, channels: int | None = None
+) -> list[ReceptiveField]:
     """List for every layer what its output nearest to a pixel of the image sees.
 
     Parameters
@@ -52,11 +71,14 @@ def receptive_fields(model: Module, size: Pair, pixel: Pair | None = None) -> li
     size : (H, W) of the image
     pixel : (row, column), optional
         Of the image; its middle unless given.
+    channels : int, optional
+        Of the image; as many as the first layer takes, unless given.
 
     Returns
     -------
     list of ReceptiveField
-        In the order of the layers, up to the first one that upsamples.
+        In the order of the layers. Behind an upsampling the size of a field depends on the pixel: this is the field of
+        this one; the table of `minifcn summary` has the smallest and the largest.
 
     Examples
     --------
@@ -67,22 +89,27 @@ def receptive_fields(model: Module, size: Pair, pixel: Pair | None = None) -> li
     pool1[56, 56] sees 6x6 pixels: rows 110 to 115, columns 110 to 115
     conv2_1[56, 56] sees 10x10 pixels: rows 108 to 117, columns 108 to 117
     """
-    place = (size[0] // 2, size[1] // 2) if pixel is None else pixel
+    size = pair(size, "receptive_fields: size", 1)
+    place = (size[0] // 2, size[1] // 2) if pixel is None else pair(pixel, "receptive_fields: pixel")
     if not all(0 <= at < length for at, length in zip(place, size, strict=True)):
         raise ValueError(f"receptive_fields: pixel {place} is not on an image of {size[0]}x{size[1]}")
     found: list[ReceptiveField] = []
-    for row in rows(model, size):
-        side, moved = row.behind.receptive_field, row.behind.coordinates
-        if moved.scale > row.before.coordinates.scale:
-            break
-        nearest, firsts = [], []
-        for u, length in zip(place, row.behind.shape[2:], strict=True):
-            j = min(max(0, _rounded(moved.scale * u + moved.shift)), length - 1)
-            centre = (j - moved.shift) / moved.scale
-            nearest.append(j)
-            firsts.append(int(centre - Fraction(side - 1, 2)))
-        found.append(ReceptiveField(row.name, (nearest[0], nearest[1]), firsts[0], firsts[1], side))
+    for row in rows_of(trace(model, size, channels, bounded=True)):
+        i, j = (
+            min(max(0, _rounded(moved.scale * u + moved.shift)), length - 1)
+            for u, moved, length in zip(place, row.behind.moved, row.behind.shape[2:], strict=True)
+        )
+        top, bottom, left, right = _box(row.behind.endless, i, j)
+        first, last, start, end = _box(row.behind.bounded, i, j)
+        inside = slice(first, last + 1), slice(start, end + 1)
+        found.append(ReceptiveField(row.name, (i, j), top, left, bottom - top + 1, right - left + 1, inside))
     return found
+
+
+def _box(paths: Paths, row: int, column: int) -> list[int]:
+    """First and last row, first and last column of the image that a pixel sees; 0 to -1 if none."""
+    top, bottom, left, right = boxes(paths, np.array([row]), np.array([column]))[0, 0].tolist()
+    return [top, bottom, left, right] if top <= bottom else [0, -1, 0, -1]
 
 
 def draw_receptive_fields(
@@ -126,13 +153,13 @@ def draw_receptive_fields(
     axes.imshow(image)
     axes.set_facecolor("0.85")
     for field, colour in zip(chosen, COLOURS, strict=False):
-        corner, side = (field.left - 0.5, field.top - 0.5), field.side
-        axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor="black", linewidth=4.5))
-        label = f"{field.layer}: {side}x{side}"
-        axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=2.5, label=label))
+        corner, sides = (field.left - 0.5, field.top - 0.5), (field.width, field.height)
+        axes.add_patch(Rectangle(corner, *sides, fill=False, edgecolor="black", linewidth=4.5))
+        label = f"{field.layer}: {field.height}x{field.width}"
+        axes.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=colour, linewidth=2.5, label=label))
     first = [min([0, *starts]) - 2 for starts in ([f.left for f in chosen], [f.top for f in chosen])]
-    right = max([width, *(f.left + f.side for f in chosen)]) + 2
-    bottom = max([height, *(f.top + f.side for f in chosen)]) + 2
+    right = max([width, *(f.left + f.width for f in chosen)]) + 2
+    bottom = max([height, *(f.top + f.height for f in chosen)]) + 2
     axes.set_xlim(first[0], right)
     axes.set_ylim(bottom, first[1])
     axes.set_xlabel("column", fontsize=12)

@@ -12,6 +12,7 @@ import numpy as np
 
 from minifcn.compute.window import Pair, pair
 from minifcn.explain.bilinear import bilinear_steps, sum_of_stamps
+from minifcn.explain.check import whole
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ def solve_sizes(
     kernel 4, stride 2, padding 1, output_padding 0: (5 - 1)·2 - 2·1 + 4 + 0 = 10
     kernel 6, stride 2, padding 2, output_padding 0: (5 - 1)·2 - 2·2 + 6 + 0 = 10
     """
-    _check_positive(input_size=input_size, output_size=output_size)
+    input_size, output_size = whole(input_size, "input_size", 1), whole(output_size, "output_size", 1)
+    largest_kernel, largest_stride = (
+        whole(largest_kernel, "largest_kernel", 1),
+        whole(largest_stride, "largest_stride", 1),
+    )
     found = []
     for stride in range(1, largest_stride + 1):
         for kernel_size in range(1, largest_kernel + 1):
@@ -104,7 +109,8 @@ def shared_output(output_size: int, kernel_size: int, stride: int, padding: int)
     kernel 5, stride 3, padding 2, output_padding 1: (6 - 1)·3 - 2·2 + 5 + 1 = 17
     kernel 5, stride 3, padding 2, output_padding 2: (6 - 1)·3 - 2·2 + 5 + 2 = 18
     """
-    _check_positive(output_size=output_size, kernel_size=kernel_size, stride=stride)
+    output_size, padding = whole(output_size, "output_size", 1), whole(padding, "padding")
+    kernel_size, stride = whole(kernel_size, "kernel_size", 1), whole(stride, "stride", 1)
     sizes = [TransposedSize(output_size, kernel_size, stride, padding, extra) for extra in range(stride)]
     return [size for size in sizes if size.output_size >= 1]
 
@@ -115,18 +121,22 @@ class Line:
 
     actual : (n,), sum of the stamps on each pixel of the result
     endless : (n,), the same if the map went on beyond both ends
+    phases : (S,), every sum that there is on an endless map: beyond S pixels they repeat themselves
     """
 
     actual: np.ndarray
     endless: np.ndarray
+    phases: np.ndarray
 
     @classmethod
     def of(cls, profile: np.ndarray, stride: int, padding: int, pixels: int) -> Line:
-        """Add up the stamps (K,) of so many pixels, and of enough more at both ends."""
+        """Add up the stamps (K,) of so many pixels, and of endlessly many.
+
+        On an endless map the places of the stamps that meet on a pixel lie S apart: k, k + S, k + 2S, ...
+        """
         actual = sum_of_stamps(profile, stride, padding, pixels)
-        more = -(-len(profile) // stride)
-        endless = sum_of_stamps(profile, stride, padding, pixels + 2 * more)
-        return cls(actual, endless[more * stride :][: len(actual)])
+        phases = np.array([profile[phase::stride].sum() for phase in range(stride)])
+        return cls(actual, phases[(np.arange(len(actual)) + padding) % stride], phases)
 
 
 @dataclass(frozen=True)
@@ -160,8 +170,14 @@ class Coverage:
 
     @property
     def checkerboard(self) -> bool:
-        """Whether the stamps on a pixel vary even far from the border."""
-        return len(np.unique(self.inside)) > 1
+        """Whether the stamps on a pixel vary even far from the border, on a map that is large enough to have that."""
+        return len(self._counts) > 1
+
+    @property
+    def _counts(self) -> list[int]:
+        """Numbers of stamps that there are on the pixels of an endless map."""
+        rows, columns = self.ones
+        return np.unique(np.outer(rows.phases, columns.phases).astype(int)).tolist()
 
     @property
     def border(self) -> tuple[list[int], list[int]]:
@@ -182,7 +198,7 @@ class Coverage:
         )
 
     def _inside(self) -> str:
-        *others, most = map(str, np.unique(self.inside))
+        *others, most = map(str, self._counts)
         if self.checkerboard:
             counts = f"{', '.join(others)} or {most}"
             return f"a checkerboard, {counts} stamps on a pixel, as the stride does not divide the kernel size"
@@ -195,7 +211,7 @@ class Coverage:
         return f"fewer stamps on rows {_ranges(rows)} and columns {_ranges(columns)}"
 
     def _unity(self) -> str:
-        rows, columns = (line.endless for line in self.bilinear)
+        rows, columns = (line.phases for line in self.bilinear)
         low, high = rows.min() * columns.min(), rows.max() * columns.max()
         if not np.allclose([low, high], 1):
             between = f"{low:.3g}" if np.isclose(low, high) else f"between {low:.3g} and {high:.3g}"
@@ -245,7 +261,8 @@ def coverage(kernel_size: int, stride: int, padding: int, size: int | Pair) -> C
     bilinear kernel: its stamps add up to 1 inside; to less on 26.5% of the pixels, down to 0.266
     """
     rows, columns = pair(size, "size", 1)
-    _check_positive(kernel_size=kernel_size, stride=stride)
+    kernel_size, stride = whole(kernel_size, "kernel_size", 1), whole(stride, "stride", 1)
+    padding = whole(padding, "padding")
     ones, bilinear = np.ones(kernel_size), bilinear_steps(kernel_size).profile
     return Coverage(
         kernel_size,
@@ -270,8 +287,3 @@ def _ranges(places: list[int]) -> str:
         else:
             runs.append([place, place])
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
-
-
-def _check_positive(**values: int) -> None:
-    for name, value in values.items():
-        pair(value, name, 1)

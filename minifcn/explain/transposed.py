@@ -14,8 +14,8 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn.autograd import Tensor
-from minifcn.backend import to_host
 from minifcn.compute.window import Pair, Window, pair
+from minifcn.explain.check import image_shape, real
 from minifcn.explain.matrices import conv_matrix
 from minifcn.models.summary import aligned
 
@@ -233,7 +233,10 @@ def adjoint_test(
     True
     """
     rng = np.random.default_rng(0) if rng is None else rng
-    weight = Tensor(_float64(weight))
+    weight = Tensor(real(weight, "adjoint_test: weight"))
+    if weight.ndim != 4:
+        raise ValueError(f"adjoint_test: weight must have the shape (O, C, KH, KW), got {weight.shape}")
+    input_shape = image_shape(input_shape, "adjoint_test: input_shape")
     window = Window.of(weight.shape[2:], stride, padding, dilation)
     x = rng.standard_normal((1, *input_shape))
     cx = F.conv2d(Tensor(x), weight, None, window.stride, window.padding, window.dilation).data
@@ -250,12 +253,14 @@ def adjoint_test(
 
 def _prepare(x, weight, stride, padding, output_padding) -> tuple[np.ndarray, np.ndarray, Window, Pair]:
     """Check the arguments of a transposed convolution, and give the size of its result."""
-    x, weight = _float64(x), _float64(weight)
+    x, weight = real(x, "transposed convolution: x"), real(weight, "transposed convolution: weight")
     if x.ndim != 3 or weight.ndim != 4 or len(x) != len(weight):
         raise ValueError(
             f"transposed convolution of one image: x must be (C, H, W) and weight (C, O, KH, KW) with the same C, got "
             f"{x.shape} and {weight.shape}; the weight of a convolution serves as it is, (out, in, KH, KW)"
         )
+    if not (x.size and weight.size):
+        raise ValueError(f"transposed convolution: x {x.shape} and weight {weight.shape} must not be empty")
     window, extra = Window.of(weight.shape[2:], stride, padding), pair(output_padding, "output_padding")
     if any(more >= step for more, step in zip(extra, window.stride, strict=True)):
         raise ValueError(
@@ -263,7 +268,3 @@ def _prepare(x, weight, stride, padding, output_padding) -> tuple[np.ndarray, np
             "the stride says"
         )
     return x, weight, window, window.transposed_size(x.shape[1:], extra)
-
-
-def _float64(x: Any) -> np.ndarray:
-    return np.asarray(to_host(x.data if isinstance(x, Tensor) else x), np.float64)

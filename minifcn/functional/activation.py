@@ -80,7 +80,7 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.G
 
 def _dropout(name, x, p, training, rng, shape):
     expect(0 <= p < 1, f"{name}: p is the probability to drop, in [0, 1), got {p}")
-    if not training or p == 0:
+    if not training or p == 0 or hasattr(x, "operate"):  # a geometry: nothing is drawn
         return x
     expect(rng is not None, f"{name}: rng=None, but training needs random numbers; pass numpy.random.default_rng(seed)")
     # Drawn channels-last, like the maps in memory.

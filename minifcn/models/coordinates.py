@@ -23,7 +23,8 @@ class CoordinateMap:
 
     Parameters
     ----------
-    scale, shift : Fraction or int
+    scale, shift : Fraction, or a number that is one exactly
+        scale above 0
 
     Notes
     -----
@@ -45,14 +46,28 @@ class CoordinateMap:
     scale: Fraction = Fraction(1)
     shift: Fraction = Fraction(0)
 
+    def __post_init__(self) -> None:
+        for name in ("scale", "shift"):
+            if not isinstance(value := getattr(self, name), Fraction):
+                object.__setattr__(self, name, Fraction(value))
+        if self.scale <= 0:
+            raise ValueError(f"CoordinateMap: scale must be above 0, got {self.scale}; no layer mirrors an image")
+
     @classmethod
-    def of(cls, window: Window, transposed: bool = False) -> CoordinateMap:
-        """Make the map of a convolution or pool, or of a transposed convolution, for the rows; columns are alike."""
-        half = Fraction(window.dilation[0] * (window.kernel[0] - 1), 2)
-        stride, padding = window.stride[0], window.padding[0]
+    def of(cls, window: Window, transposed: bool = False, axis: int = 0) -> CoordinateMap:
+        """Make the map of a convolution or pool, or of a transposed convolution, for the rows (0) or columns (1)."""
+        kernel, stride, padding, dilation = window.along(axis)
+        half = Fraction(dilation * (kernel - 1), 2)
         if transposed:
             return cls(Fraction(stride), half - padding)
         return cls(Fraction(1, stride), (padding - half) / stride)
+
+    def __str__(self) -> str:
+        scale, shift = self.scale, self.shift
+        times = "" if scale.numerator == 1 else str(scale.numerator)
+        over = "" if scale.denominator == 1 else f"/{scale.denominator}"
+        plus = f" {'-' if shift < 0 else '+'} {abs(shift)}" if shift else ""
+        return f"{times}u{over}{plus}"
 
     def compose(self, other: CoordinateMap) -> CoordinateMap:
         """First `other`, then this map."""

@@ -6,6 +6,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn import nn
+from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.geometry import Geometry
 from minifcn.models.vgg16 import VGG16
@@ -97,8 +98,7 @@ class FCN(VGG16):
         """Cut x to the size of `like`, where both show the same part of the image."""
         if isinstance(x, Geometry):
             return x.crop_to(like, name)
-        offset = self.crop_offsets[name]
-        return F.crop(x, (offset, offset), like.shape[2:])
+        return F.crop(x, pair(self.crop_offsets[name], name), like.shape[2:])
 
 
 class FCN32s(FCN):

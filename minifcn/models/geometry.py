@@ -1,90 +1,306 @@
 """Runs a network on geometry alone: sizes, coordinate maps and receptive fields instead of values.
 
-The network's own `forward` is the only description of its shape: handed a `Geometry` in place of an image, it says
-where every pixel goes, and nothing is multiplied.
+The network's own `forward` is the only description of its shape: handed a `Geometry` in place of an image, it calls
+its layers and functions as ever, and every operation they are made of says where it takes the pixels. Nothing is
+multiplied. An operation whose geometry is not known here is refused by its name, never taken for one that moves
+nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from minifcn.compute.window import Pair
+import numpy as np
+
+from minifcn.compute.window import Pair, Window, pair
 from minifcn.models.coordinates import IDENTITY, CoordinateMap
+from minifcn.models.reach import Paths, Reach, field_sizes, joined
+from minifcn.models.record import Crop, Functional, GeometryError, Trace
+from minifcn.models.unknown import NO_VALUES, AnyChannels, FirstLayer, NoValues
 from minifcn.nn import Conv2d, ConvTranspose2d, MaxPool2d, Module
 
+# Operations by the names of their functions in minifcn.functional, and what they are called there by users.
+ARITHMETIC = {"add", "subtract", "negative", "multiply", "divide", "power", "power_of"}
+POINTWISE = ARITHMETIC | {"exp", "log", "relu", "neighbour_sum"}
+WINDOWS = {
+    "convolution": "conv2d",
+    "finished_convolution": "conv2d",
+    "transposed_convolution": "conv_transpose2d",
+    "window_maximum": "max_pool2d",
+    "window_sum": "avg_pool2d",
+}
+MARGINS = {"surround": "pad", "cut": "crop"}
 
-@dataclass
-class Trace:
-    """What a run on geometry has seen, in order."""
-
-    layers: list[tuple[Module, Geometry, Geometry]] = field(default_factory=list)  # layer, its input, its output
-    crop_offsets: dict[str, int] = field(default_factory=dict)
+LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d)  # a row each in a table of layers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Geometry:
     """A map of features without its values.
 
     Attributes
     ----------
     shape : (N, C, H, W)
-    coordinates : where the image's pixel u lies on this map
-    receptive_field : rows of the image that one pixel of this map sees
+    moved : where the image's pixel u lies on this map, for rows and for columns
+    endless, bounded : what each pixel sees of the image; see `reach`. Empty where nobody asked.
+    aligned : whether maps that were fused into this one lay over each other; if not, `moved` holds for one of them
     """
 
     shape: tuple[int, int, int, int]
     trace: Trace
-    coordinates: CoordinateMap = IDENTITY
-    receptive_field: int = 1
+    moved: tuple[CoordinateMap, CoordinateMap] = (IDENTITY, IDENTITY)
+    endless: Paths = ((Reach.endless(), Reach.endless()),)
+    bounded: Paths = ()
+    aligned: bool = True
+
+    __array_ufunc__ = None  # so that `array + geometry` asks the geometry
+    ndim, dtype, device, requires_grad = 4, np.dtype("float32"), "cpu", False
+
+    @property
+    def coordinates(self) -> CoordinateMap:
+        """Where the image's row u lies on this map."""
+        return self.moved[0]
+
+    @property
+    def field_sizes(self) -> tuple[Pair, Pair]:
+        """Smallest and largest number of rows, and of columns, that one pixel sees of an endless image.
+
+        Behind an upsampling they depend on the pixel: some lie between two pixels of the coarse map, some on one.
+        """
+        return field_sizes(self.endless)
+
+    @property
+    def receptive_field(self) -> int:
+        """Rows of the image that one pixel of this map sees: the most, where it depends on the pixel."""
+        return self.field_sizes[0][1]
 
     def through(self, module: Module) -> Geometry:
-        """Pass a layer, or all layers of a network."""
-        if isinstance(module, Conv2d | ConvTranspose2d | MaxPool2d):
-            output = self._behind(module)
+        """Pass a layer, or a network: run its forward on this geometry."""
+        self.trace.running.append(module)
+        try:
+            output = module.forward(self)
+        except GeometryError:
+            raise
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+            raise self._refusal(str(error)) from error
+        finally:
+            self.trace.running.pop()
+        if isinstance(module, LAYERS):
             self.trace.layers.append((module, self, output))
-            return output
-        has_layers_inside = len(list(module.named_modules())) > 1
-        return module.forward(self) if has_layers_inside else self  # relu and dropout move nothing
+        return output
 
-    def _behind(self, layer: Conv2d | ConvTranspose2d | MaxPool2d) -> Geometry:
-        window, transposed = layer.window, isinstance(layer, ConvTranspose2d)
-        extent = window.dilation[0] * (window.kernel[0] - 1) + 1
-        seen = -(-extent // window.stride[0]) if transposed else extent  # pixels of the input behind one of the output
-        if isinstance(layer, MaxPool2d):
-            channels, size = self.shape[1], window.output_size(self.shape[2:], layer.ceil_mode)
-        elif isinstance(layer, ConvTranspose2d):
-            channels, size = layer.weight.shape[1] * layer.groups, window.transposed_size(self.shape[2:])
+    def operate(self, name: str, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
+        """Pass an operation of `minifcn.functional`; `autograd.operation` asks for it in place of the values."""
+        if name in POINTWISE:
+            return self._pointwise(inputs)
+        if name == "add_bias" or (name in ("softmax", "log_softmax") and settings.get("axis", 1) in (1, -3)):
+            return self  # each pixel for itself
+        if name == "join" and settings["axis"] in (1, -3):
+            return self._joined(inputs)
+        if name in WINDOWS:
+            output = self._windowed(name, inputs, settings)
+        elif name in MARGINS:
+            sign, (n, c, height, width) = 1 if name == "surround" else -1, self.shape
+            left, right, top, bottom = (sign * side for side in settings["margin"])
+            output = self._moved(
+                (n, c, top + height + bottom, left + width + right), Window((1, 1), padding=(top, left))
+            )
         else:
-            channels, size = layer.weight.shape[0], window.output_size(self.shape[2:])
-        return Geometry(
-            (self.shape[0], channels, *size),
-            self.trace,
-            CoordinateMap.of(window, transposed).compose(self.coordinates),
-            self.receptive_field + int((seen - 1) / self.coordinates.scale),
-        )
+            raise self._refusal(f"what a pixel sees behind the operation {name!r} is not known")
+        self._list(output, name, inputs)
+        return output
+
+    def _list(self, output: Geometry, name: str, inputs: Sequence[Any]) -> None:
+        """Note an operation that a forward calls itself; a layer's own operations are listed as the layer."""
+        if not any(isinstance(module, LAYERS) for module in self.trace.running):
+            inside, called = self.trace.names.get(id(self.trace.running[-1]), ""), WINDOWS.get(name) or MARGINS[name]
+            layer = Functional(f"{inside}.{called}".lstrip("."), name == "transposed_convolution", inputs[1:2])
+            self.trace.layers.append((layer, self, output))
 
     def crop_to(self, like: Geometry, name: str) -> Geometry:
         """Cut this map to the size of another one, where both show the same part of the image."""
-        offset = like.coordinates.compose(self.coordinates.inverse()).crop_offset
-        if any(offset + small > large for small, large in zip(like.shape[2:], self.shape[2:], strict=True)):
-            raise ValueError(
+        if not (self.aligned and like.aligned):
+            raise self._refusal(
+                f"{name}: no crop aligns the sum of maps that do not lie over each other; "
+                "change a kernel size, stride or padding"
+            )
+        self.trace.crops.append(Crop(name, len(self.trace.layers), self, like))
+        offset = self.offset_to(like)
+        if any(o + small > large for o, small, large in zip(offset, like.shape[2:], self.shape[2:], strict=True)):
+            raise self._refusal(
                 f"{name}: a crop of {like.shape[2:]} at {offset} does not fit on a map of {self.shape[2:]}"
             )
-        self.trace.crop_offsets[name] = offset
-        return replace(self, shape=self.shape[:2] + like.shape[2:], coordinates=like.coordinates)
+        return self._moved((*self.shape[:2], *like.shape[2:]), Window((1, 1), padding=(-offset[0], -offset[1])))
 
-    def __add__(self, other: Geometry) -> Geometry:
-        if (self.shape, self.coordinates) != (other.shape, other.coordinates):
-            raise ValueError(f"maps to be fused are not aligned: {self.shape}, {self.coordinates} and "
-                             f"{other.shape}, {other.coordinates}; crop one to the other")  # fmt: skip
-        return replace(self, receptive_field=max(self.receptive_field, other.receptive_field))
+    def offset_to(self, like: Geometry) -> Pair:
+        """Give the first row and column of this map that lie on another one."""
+        rows, columns = (b.compose(a.inverse()).crop_offset for a, b in zip(self.moved, like.moved, strict=True))
+        return rows, columns
 
-    def __mul__(self, factor: float) -> Geometry:
+    def __getitem__(self, index: Any) -> Geometry:
+        slices = index if isinstance(index, tuple) else (index,)
+        rest = (slice(None),) * (4 - sum(i is not Ellipsis for i in slices))
+        at = next((place for place, i in enumerate(slices) if i is Ellipsis), len(slices))
+        slices = slices[:at] + rest + slices[at + 1 :]
+        if len(slices) != 4 or not all(isinstance(i, slice) and (i.step or 1) > 0 for i in slices):
+            raise self._refusal(f"x[{index}] is no map; what a pixel sees is known behind slices with a positive step")
+        n, c, rows, columns = (range(*i.indices(size)) for i, size in zip(slices, self.shape, strict=True))
+        window = Window((1, 1), (rows.step, columns.step), (-rows.start, -columns.start))
+        return self._moved((len(n), len(c), len(rows), len(columns)), window)
+
+    def __add__(self, other: Any) -> Geometry:
+        return self._pointwise((self, other))
+
+    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __add__
+
+    def __matmul__(self, other: Any) -> Geometry:
+        return self.operate("matmul", (self, other), {})
+
+    __rmatmul__ = __matmul__
+
+    def __neg__(self) -> Geometry:
         return self
 
+    def astype(self, dtype: Any) -> Geometry:
+        """Give the map itself: a number type, or a device, moves nothing."""
+        return self
 
-def trace(model: Module, size: Pair) -> Trace:
-    """Run a network on the geometry of one image of (height, width) pixels."""
-    seen = Trace()
-    model(Geometry((1, 3, *size), seen))
+    to = astype
+
+    @property
+    def data(self) -> NoValues:
+        """Nothing: whatever asks it for values is refused."""
+        return NoValues(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.data.__array__()
+
+    def __bool__(self, *_: Any) -> bool:
+        raise TypeError(NO_VALUES)
+
+    __eq__ = __ne__ = __bool__
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f".{name}: {NO_VALUES}")
+
+    def _pointwise(self, inputs: Sequence[Any]) -> Geometry:
+        """Pass an operation that takes the pixels at one place of all its inputs; numbers and vectors spread."""
+        fused, (batch, channels) = self._fused(inputs), self.shape[:2]
+        for x in inputs:
+            n, c, *size = (1,) * (4 - len(shape_of(x))) + shape_of(x)
+            if len(size) != 2 or any(b not in (1, a) for a, b in zip(self.shape[2:], size, strict=True)):
+                raise self._refusal(f"an operand of shape {shape_of(x)} does not lie on a map of {self.shape}")
+            if isinstance(channels, AnyChannels) and c > 1 and not isinstance(x, Geometry):
+                raise FirstLayer(c)
+            if n not in (1, batch) or not (c in (1, channels) or channels == 1):
+                raise self._refusal(f"operands of shapes {self.shape} and {shape_of(x)} do not fit together")
+            channels = c if channels == 1 else channels
+        return replace(fused, shape=(batch, channels, *self.shape[2:]))
+
+    def _joined(self, inputs: Sequence[Any]) -> Geometry:
+        """Pass the concatenation of channels."""
+        fused = self._fused(inputs)
+        if any(len(shape_of(x)) != 4 or shape_of(x)[2:] != self.shape[2:] for x in inputs):
+            raise self._refusal(f"maps of shapes {', '.join(str(shape_of(x)) for x in inputs)} cannot be concatenated")
+        return replace(fused, shape=(self.shape[0], sum(x.shape[1] for x in inputs), *self.shape[2:]))
+
+    def _fused(self, inputs: Sequence[Any]) -> Geometry:
+        """See what any of the maps among the inputs sees; they have the same size and stride.
+
+        Maps of the same size that lie beside each other, as if by half a pixel, can be added and are; but their sum has
+        no place, and so no crop aligns it with anything.
+        """
+        output = self
+        for x in inputs:
+            if not isinstance(x, Geometry) or x is self:
+                continue
+            strides, others = ([1 / axis.scale for axis in on.moved] for on in (self, x))
+            if (self.shape[2:], strides) != (x.shape[2:], others):
+                ours, theirs = (f"{on.shape} with pixel u at {at_both(on.moved)}" for on in (self, x))
+                raise self._refusal(f"maps to be fused are not aligned: {ours}, and {theirs}; crop one to the other")
+            endless, bounded = joined(output.endless, x.endless), joined(output.bounded, x.bounded)
+            aligned = output.aligned and x.aligned and output.moved == x.moved
+            output = replace(output, endless=endless, bounded=bounded, aligned=aligned)
+        return output
+
+    def _windowed(self, name: str, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
+        """Pass a convolution, a transposed one, or a pool."""
+        weight, window, channels = (inputs[1] if len(inputs) > 1 else None), settings["window"], self.shape[1]
+        if isinstance(weight, Geometry):
+            raise self._refusal(f"{WINDOWS[name]}: the weight depends on the image, and so does what a pixel sees")
+        transposed, groups = name == "transposed_convolution", settings.get("groups", 1)
+        if weight is not None:
+            if isinstance(channels, AnyChannels):
+                raise FirstLayer(weight.shape[0] if transposed else weight.shape[1] * groups)
+            channels = weight.shape[1] * groups if transposed else weight.shape[0]
+        size = settings.get("size") or window.output_size(self.shape[2:])
+        return self._moved((self.shape[0], channels, *size), window, transposed)
+
+    def _moved(self, shape: tuple[int, int, int, int], window: Window, transposed: bool = False) -> Geometry:
+        """Pass a window along both axes; one of a single pixel adds a border, or cuts it if the padding is negative."""
+        if min(shape[2:]) < 1:
+            raise self._refusal(f"nothing is left of a map of {self.shape}: the result would be {shape}")
+        pass_ = Reach.transposed if transposed else Reach.window
+
+        def behind(paths: Paths) -> Paths:
+            return tuple(
+                tuple(pass_(path[axis], *window.along(axis), size=shape[2 + axis]) for axis in (0, 1))  # type: ignore[misc]
+                for path in paths
+            )
+
+        rows, columns = (CoordinateMap.of(window, transposed, a).compose(self.moved[a]) for a in (0, 1))
+        paths = behind(self.endless), behind(self.bounded)
+        return Geometry(shape, self.trace, (rows, columns), *paths, self.aligned)
+
+    def _refusal(self, message: str) -> GeometryError:
+        return GeometryError(f"{self.trace.place()}: {message}")
+
+
+def trace(model: Module, size: Pair, channels: int | None = None, bounded: bool = False) -> Trace:
+    """Run a network on the geometry of one image.
+
+    Parameters
+    ----------
+    model : Module
+    size : (height, width) of the image, in pixels
+    channels : int, optional
+        Of the image: 1 if it is grey. As many as the network's first layer takes, unless given.
+    bounded : bool
+        Find out as well what every pixel sees of this image, apart from what it would see of an endless one.
+
+    Raises
+    ------
+    GeometryError
+        A ValueError that names the layer which does not fit, or whose geometry is not known.
+    """
+    if not isinstance(model, Module):
+        raise TypeError(
+            f"a geometry passes a Module, got {type(model).__name__} {model!r}; "
+            "models.create makes the networks by name"
+        )
+    height, width = pair(size, "size", 1)
+    names = {id(module): name for name, module in model.named_modules()}
+    if channels is None:
+        channels = 3
+        try:
+            model(Geometry((1, AnyChannels(3), height, width), Trace(names)))
+        except FirstLayer as first:
+            channels = first.channels
+        except GeometryError:
+            pass  # said again below, of three channels
+    seen = Trace(names)
+    paths = ((Reach.bounded(height), Reach.bounded(width)),) if bounded else ()
+    model(Geometry((1, channels, height, width), seen, bounded=paths))
     return seen
+
+
+def at_both(moved: tuple[CoordinateMap, CoordinateMap]) -> str:
+    """Write where pixel u lies on a map, once if rows and columns agree."""
+    return ", ".join(dict.fromkeys(map(str, moved)))
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Shape of a geometry, Tensor, array or number."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)

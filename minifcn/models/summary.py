@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from minifcn.compute.window import Pair
-from minifcn.models.geometry import Geometry, trace
+from minifcn.models.geometry import Geometry, Trace, trace
 from minifcn.nn import ConvTranspose2d, Module
 
 COLUMNS = ("layer", "output", "parameters", "multiply-adds", "memory", "stride", "field", "offset")
@@ -25,7 +26,8 @@ class Row:
         """Every number of a weight meets every pixel of the output; in a transposed convolution, of the input."""
         if not hasattr(self.layer, "weight"):
             return 0
-        at = self.before if isinstance(self.layer, ConvTranspose2d) else self.behind
+        transposed = isinstance(self.layer, ConvTranspose2d) or getattr(self.layer, "transposed", False)
+        at = self.before if transposed else self.behind
         return self.layer.weight.data.size * at.shape[2] * at.shape[3]
 
     @property
@@ -36,39 +38,56 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of COLUMNS."""
-        coordinates = self.behind.coordinates
+        moved = self.behind.moved
+        strides = (str(1 / axis.scale) for axis in moved)
+        fields = (f"{least}" if least == most else f"{least}-{most}" for least, most in self.behind.field_sizes)
+        offsets = (f"{float(axis.shift):.4f}".rstrip("0").rstrip(".") for axis in moved)
         return (
             self.name,
             "x".join(map(str, self.behind.shape[1:])),
             f"{count_parameters(self.layer)[0]:,}",
             f"{self.multiply_adds:,}",
             in_bytes(self.memory),
-            str(1 / coordinates.scale),
-            str(self.behind.receptive_field),
-            f"{float(coordinates.shift):.4f}".rstrip("0").rstrip("."),
+            of_both(strides, "x"),
+            of_both(fields, "x"),
+            of_both(offsets, ",") if self.behind.aligned else "?",
         )
 
 
-def rows(model: Module, size: Pair) -> list[Row]:
-    """List every convolution, pool and transposed convolution that an image of (height, width) passes."""
-    names = {id(module): name for name, module in model.named_modules()}
-    return [Row(names[id(layer)], layer, before, behind) for layer, before, behind in trace(model, size).layers]
+def rows(model: Module, size: Pair, channels: int | None = None) -> list[Row]:
+    """List every convolution, pool and transposed convolution that an image of (height, width) passes.
+
+    Functions that a forward calls itself are listed too, under the names of its module and the function. The image has
+    as many channels as the first layer takes, unless given. A layer that does not fit, or whose geometry is not known,
+    is refused by its name.
+    """
+    return rows_of(trace(model, size, channels))
 
 
-def table(model: Module, size: Pair) -> str:
+def rows_of(seen: Trace) -> list[Row]:
+    """List the layers of a run on geometry."""
+    return [Row(seen.name_of(layer), layer, before, behind) for layer, before, behind in seen.layers]
+
+
+def table(model: Module, size: Pair, channels: int | None = None) -> str:
     """Make a table of a network's layers.
 
     Parameters
     ----------
     model : Module
     size : (height, width) of one image, in pixels
+    channels : int, optional
+        Of the image; as many as the first layer takes, unless given.
 
     Returns
     -------
     str
         For each layer its output (channels x height x width), learned parameters, multiply-adds, memory of its output
-        in float32, stride, receptive field (rows of the image behind one pixel), and offset: the row of its output
-        on which row 0 of the image is centred. Below, the totals.
+        in float32, stride, receptive field, and offset: the row of its output on which row 0 of the image is centred.
+        The field is the rows of the image from the first to the last that one pixel sees: "244-276" means that some
+        see 244 and others up to 276, as behind an upsampling, where it depends on the pixel's phase. Where columns
+        differ from rows, both are written, rows first: "3x5". Behind a sum of maps that do not lie over each other
+        there is no offset but "?". Below, the totals.
 
     Examples
     --------
@@ -78,18 +97,27 @@ def table(model: Module, size: Pair) -> str:
     conv1_1   1x64x64          28        110,592  16.0 KiB       1      3        0
     conv1_2   1x64x64          10         36,864  16.0 KiB       1      5        0
     """
-    layers = rows(model, size)
+    seen = trace(model, size, channels)
+    layers = rows_of(seen)
     lines = [COLUMNS, *(row.cells() for row in layers)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     learned, fixed = count_parameters(model)
-    offsets = trace(model, size).crop_offsets
     totals = (
         f"learned parameters  {learned:,}" + (f" (and {fixed:,} fixed)" if fixed else ""),
         f"multiply-adds       {sum(row.multiply_adds for row in layers):,}",
         f"activation memory   {in_bytes(sum(row.memory for row in layers))}",
-        f"crop offsets        {', '.join(f'{name} {offset}' for name, offset in offsets.items())}",
+        f"crop offsets        {', '.join(f'{name} {offset}' for name, offset in seen.crop_offsets.items()) or 'none'}",
     )
     return "\n".join([*(aligned(line, widths) for line in lines), "", *totals])
+
+
+def of_both(rows_and_columns: Iterable[str], between: str) -> str:
+    """Write what holds for rows and for columns, once if it is the same.
+
+    >>> of_both(["3", "3"], "x"), of_both(["3", "5"], "x")
+    ('3', '3x5')
+    """
+    return between.join(dict.fromkeys(rows_and_columns))
 
 
 def aligned(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -50,7 +50,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} has no forward(); a Module must define it")
 
     def __call__(self, x: Any) -> Any:
-        """Give forward(x); a geometry (models/geometry.py) in place of x asks the layer for sizes instead of values."""
+        """Give forward(x); a geometry (models/geometry.py) in place of x notes which module's forward it passes."""
         return x.through(self) if hasattr(x, "through") else self.forward(x)
 
     def named_modules(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:

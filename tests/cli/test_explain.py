@@ -53,6 +53,7 @@ MISTAKES = {
     "unknown operation": (["explain", "pool"], "'pool'"),
     "size zero": (["explain", "conv", "--size", "0"], "--size"),
     "a word for a number": (["explain", "conv", "--stride", "two"], "--stride"),
+    "padding in words": (["explain", "conv", "--padding", "one"], "--padding: one is not a whole number from 0 up"),
     "negative padding": (["explain", "conv", "--padding", "-1"], "--padding"),
     "kernel larger than the image": (
         ["explain", "conv", "--kernel", "7", "--out", "o.html"],

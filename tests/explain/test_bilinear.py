@@ -72,3 +72,15 @@ class TestIsItAResize:
         expected, border = self.resized(x, stride), stride // 2
         np.testing.assert_allclose(y[border:-border], expected[border:-border], rtol=0, atol=1e-12)
         assert (y[:border] < expected[:border]).all()
+
+
+@pytest.mark.parametrize("kernel_size", [0, 3.5, "4", (4, 6)])
+def test_a_kernel_is_as_high_as_it_is_wide(kernel_size):
+    with pytest.raises(ValueError, match="kernel_size must be a whole number of at least 1"):
+        bilinear_steps(kernel_size)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(0, 1), (2, -1), ((2, 2), 1)])
+def test_stride_and_padding_are_whole_numbers(stride, padding):
+    with pytest.raises(ValueError, match=r"(stride|padding) must be a whole number of at least [01], got"):
+        partition_of_unity(4, stride, padding, 3)

@@ -81,3 +81,32 @@ def test_a_transposed_convolution_inverts_nothing():
 def test_mistakes_are_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (1, 0, 4), (1, 4.0, 4), (1, -4, -4), 4, (0, 4, 4), "1x4x4"], ids=str)
+def test_the_shape_of_an_image_is_three_numbers(shape):
+    message = r"must be \(C, H, W\), three whole numbers of at least 1, got"
+    with pytest.raises(ValueError, match=f"im2col_matrix: input_shape {message}"):
+        explain.im2col_matrix(shape, 1)
+    with pytest.raises(ValueError, match=f"conv_matrix: input_shape {message}"):
+        explain.conv_matrix(np.ones((1, 1, 1, 1)), shape)
+    with pytest.raises(ValueError, match=f"pixel_names: shape {message}"):
+        explain.pixel_names(shape)
+
+
+@pytest.mark.parametrize("weight", ["abc", np.ones((1, 1, 1, 1)) * 1j], ids=["text", "complex"])
+def test_a_weight_is_made_of_real_numbers(weight):
+    with pytest.raises(TypeError, match="conv_matrix: weight must hold real numbers, got"):
+        explain.conv_matrix(weight, (1, 4, 4))
+
+
+@pytest.mark.parametrize("groups", [0, 1.5])
+def test_groups_are_counted(groups):
+    with pytest.raises(ValueError, match="groups must be a whole number of at least 1, got"):
+        explain.conv_matrix(np.ones((2, 1, 3, 3)), (1, 4, 4), groups=groups)
+
+
+def test_a_list_of_lists_is_a_matrix_and_a_vector_is_none():
+    assert explain.show_matrix([[1, 0]], ["y"], ["a", "b"]).splitlines()[1].split() == ["y", "1", "."]
+    with pytest.raises(ValueError, match="matrix must have two axes"):
+        explain.show_matrix(np.ones(3), ["a"], ["b"])

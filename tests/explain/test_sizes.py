@@ -57,10 +57,15 @@ class TestSolveSizes:
         line = str(TransposedSize(7, kernel_size=3, stride=2, padding=1, output_padding=1))
         assert line == "kernel 3, stride 2, padding 1, output_padding 1: (7 - 1)·2 - 2·1 + 3 + 1 = 14"
 
-    @pytest.mark.parametrize("sizes", [(0, 4), (4, -1), (2.5, 4)])
+    @pytest.mark.parametrize("sizes", [(0, 4), (4, -1), (2.5, 4), ((5, 5), 10), (5, "10")])
     def test_a_size_must_be_a_positive_whole_number(self, sizes):
         with pytest.raises(ValueError, match="put_size must be a whole number of at least 1"):
             solve_sizes(*sizes)
+
+    @pytest.mark.parametrize("largest", [(0, 4), (8, 0), (-1, 4), (8, 2.5)])
+    def test_there_must_be_something_to_search(self, largest):
+        with pytest.raises(ValueError, match=r"largest_(kernel|stride) must be a whole number of at least 1"):
+            solve_sizes(5, 10, *largest)
 
 
 class TestSharedOutput:
@@ -79,6 +84,11 @@ class TestSharedOutput:
     def test_an_empty_map_is_left_out(self):
         assert [s.output_size for s in shared_output(1, 1, 4, 1)] == [1, 2]
 
+    @pytest.mark.parametrize("settings", [(6, 0, 3, 2), (6, (5, 5), 3, 2), (6, 5, 3, -1), (6, 5, 3, 2.5), (0, 5, 3, 2)])
+    def test_settings_are_whole_numbers(self, settings):
+        with pytest.raises(ValueError, match=r"must be a whole number of at least [01], got"):
+            shared_output(*settings)
+
 
 class TestCoverage:
     @pytest.mark.parametrize(
@@ -91,6 +101,27 @@ class TestCoverage:
         result = coverage(*settings, padding=0, size=6)
         assert np.unique(result.inside).tolist() == counts
         assert result.checkerboard == (len(counts) > 1)
+
+    @pytest.mark.parametrize("size", [1, 2, (1, 3), 7])
+    @pytest.mark.parametrize(
+        ("kernel_size", "stride"), [(1, 2), (1, 5), (2, 3), (3, 2), (3, 3), (4, 2), (5, 3), (7, 2)]
+    )
+    def test_a_small_map_is_said_to_be_what_a_large_one_is(self, kernel_size, stride, size):
+        """Whether there is a checkerboard is a matter of the kernel and the stride, not of the size of the map."""
+        small, large = coverage(kernel_size, stride, 0, size), coverage(kernel_size, stride, 0, 12)
+        assert small.checkerboard == large.checkerboard == bool(kernel_size % stride)
+        assert str(small).splitlines()[1] == str(large).splitlines()[1]
+
+    def test_what_there_would_be_inside_is_the_middle_of_a_larger_map(self, rng):
+        for _ in range(200):
+            kernel_size, stride, padding, pixels = (int(n) for n in rng.integers((1, 1, 0, 1), (9, 6, 4, 6)))
+            if (pixels - 1) * stride + kernel_size <= 2 * padding:
+                continue
+            result = coverage(kernel_size, stride, padding, pixels)
+            x, weight = Tensor(np.ones((1, 1, pixels + 20, 1))), Tensor(np.ones((1, 1, kernel_size, 1)))
+            line = F.conv_transpose2d(x, weight, None, (stride, 1), (padding, 0)).data[0, 0, :, 0]
+            line = line[10 * stride :][: len(result.inside)]
+            np.testing.assert_array_equal(result.inside, np.outer(line, line))
 
     def test_map_by_hand(self):
         """Three stamps of two pixels each way, one apart: neighbours overlap."""
@@ -140,3 +171,22 @@ class TestCoverage:
         y = F.conv_transpose2d(Tensor(np.ones((1, 1, 6, 6))), weight, None, 2, 1).data[0, 0, 2:-2, 2:-2]
         np.testing.assert_allclose(y[::2, ::2], y[0, 0], atol=1e-12)
         assert abs(y[0, 1] - y[0, 0]) > 0.1
+
+    @pytest.mark.parametrize(
+        ("settings", "name"),
+        [
+            (((3, 5), 2, 0, 4), "kernel_size"),
+            ((3, (2, 1), 0, 4), "stride"),
+            ((3, 2, (1, 0), 4), "padding"),
+            ((3, 2, -1, 4), "padding"),
+            ((3, 2, 0, 0), "size"),
+        ],
+        ids=str,
+    )
+    def test_settings_are_whole_numbers(self, settings, name):
+        with pytest.raises(ValueError, match=rf"^{name} must be a whole number of at least [01]"):
+            coverage(*settings)
+
+    def test_padding_that_leaves_nothing(self):
+        with pytest.raises(ValueError, match=r"padding 5 crops the whole result away; it must be less than 4\.5"):
+            coverage(3, 2, 5, 4)

@@ -140,3 +140,25 @@ class TestAdjoint:
         back = by_stamps(y, weight)
         assert back.shape == x.shape
         assert abs(back - x).max() > 0.1
+
+
+@pytest.mark.parametrize("implementation", [by_stamps, by_gather, by_zero_insertion, by_matrix])
+@pytest.mark.parametrize(
+    ("x", "weight", "error", "message"),
+    [
+        (np.ones((1, 2, 2)) * 1j, np.ones((1, 1, 2, 2)), TypeError, "x must hold real numbers, got complex128"),
+        (np.ones((1, 2, 2)), "w", TypeError, "weight must hold real numbers"),
+        (np.ones((1, 0, 2)), np.ones((1, 1, 2, 2)), ValueError, "must not be empty"),
+        (np.ones((1, 2, 2)), np.ones((1, 0, 2, 2)), ValueError, "must not be empty"),
+    ],
+    ids=["complex", "text", "no rows", "no channels"],
+)
+def test_what_cannot_be_right_is_refused_by_all_alike(implementation, x, weight, error, message):
+    with pytest.raises(error, match=message):
+        implementation(x, weight)
+
+
+@pytest.mark.parametrize(("weight", "shape"), [(np.ones((2, 3)), (3, 9, 9)), (np.ones((2, 3, 1, 1)), (9, 9))])
+def test_the_adjoint_test_names_what_has_the_wrong_shape(weight, shape):
+    with pytest.raises(ValueError, match=r"adjoint_test: (weight|input_shape) must"):
+        adjoint_test(weight, shape)

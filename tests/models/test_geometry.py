@@ -117,6 +117,21 @@ class TestCoordinateMaps:
         assert double.compose(shift) == CoordinateMap(Fraction(2), Fraction(6))
         assert shift.compose(double) == CoordinateMap(Fraction(2), Fraction(3))
 
+    def test_numbers_become_fractions(self):
+        assert CoordinateMap(2, -0.5) == CoordinateMap(Fraction(2), Fraction(-1, 2))
+        assert CoordinateMap(1, -3).crop_offset == 3
+        assert CoordinateMap(0.25, 1).inverse() == CoordinateMap(4, -4)
+
+    @pytest.mark.parametrize("scale", [0, -1, -0.5])
+    def test_a_scale_is_above_zero(self, scale):
+        with pytest.raises(ValueError, match="CoordinateMap: scale must be above 0, got"):
+            CoordinateMap(scale)
+
+    @pytest.mark.parametrize(("axis", "expected"), [(0, "u/2 - 1/2"), (1, "u - 1/2")])
+    def test_rows_and_columns_have_maps_of_their_own(self, axis, expected):
+        window = Conv2d(3, 1, (3, 2), (2, 1)).window
+        assert str(CoordinateMap.of(window, axis=axis)) == expected
+
     def test_inverse_leads_back(self):
         there = CoordinateMap(Fraction(1, 32), Fraction(-7, 3))
         assert there.compose(there.inverse()) == there.inverse().compose(there) == CoordinateMap()

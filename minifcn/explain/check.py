@@ -1,0 +1,45 @@
+"""What the functions that explain take: whole numbers, shapes of images, and real numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Tensor
+from minifcn.backend import to_host
+
+
+def whole(value: Any, name: str, least: int = 0) -> int:
+    """Take one whole number, for one axis or for both alike.
+
+    >>> whole(np.int64(3), "stride", 1)
+    3
+    """
+    if not hasattr(value, "__index__") or np.ndim(value) or int(value) < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def image_shape(shape: Any, name: str) -> tuple[int, int, int]:
+    """Take the shape of one image that is not empty.
+
+    >>> image_shape([3, 4, 5], "input_shape")
+    (3, 4, 5)
+    """
+    sizes = tuple(shape) if isinstance(shape, tuple | list | np.ndarray) else (shape,)
+    if len(sizes) != 3 or not all(hasattr(size, "__index__") and size >= 1 for size in sizes):
+        raise ValueError(f"{name} must be (C, H, W), three whole numbers of at least 1, got {shape!r}")
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+
+
+def real(values: Any, name: str) -> np.ndarray:
+    """Take a Tensor, array or list of real numbers as an array of NumPy in float64.
+
+    >>> real([1, 2], "x")
+    array([1., 2.])
+    """
+    array = np.asarray(to_host(values.data if isinstance(values, Tensor) else values))
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    return array.astype(np.float64)

@@ -1,0 +1,65 @@
+"""What a run on geometry leaves behind: layers, crops, or an error that names the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from minifcn.autograd import Tensor
+from minifcn.compute.window import Pair
+from minifcn.nn import Module
+
+if TYPE_CHECKING:
+    from minifcn.models.geometry import Geometry
+
+
+class GeometryError(ValueError):
+    """A layer that does not fit on its input, or whose geometry is not known; the message names it."""
+
+
+class Functional(Module):
+    """An operation that a forward calls without a layer of its own, listed as the layer that it is.
+
+    name : that of the module whose forward it is, and the function's
+    """
+
+    def __init__(self, name: str, transposed: bool, weights: Sequence[Any]):
+        self.name, self.transposed = name, transposed
+        for weight in weights:
+            self.weight = weight if isinstance(weight, Tensor) else Tensor(weight)
+
+
+class Crop(NamedTuple):
+    """A map that was cut to lie over another one; `place` counts the layers before it."""
+
+    name: str
+    place: int
+    larger: Geometry
+    smaller: Geometry
+
+
+@dataclass
+class Trace:
+    """What a run on geometry has seen, in order."""
+
+    names: dict[int, str] = field(default_factory=dict)  # of the modules, by id
+    layers: list[tuple[Module, Geometry, Geometry]] = field(default_factory=list)  # layer, its input, its output
+    crops: list[Crop] = field(default_factory=list)
+    running: list[Module] = field(default_factory=list)  # modules whose forward is under way, the innermost last
+
+    @property
+    def crop_offsets(self) -> dict[str, int | Pair]:
+        """Offset of every crop: (top, left), or one number where they are the same."""
+        offsets = {crop.name: crop.larger.offset_to(crop.smaller) for crop in self.crops}
+        return {name: top if top == left else (top, left) for name, (top, left) in offsets.items()}
+
+    def name_of(self, module: Module) -> str:
+        """Give the dotted name of a module, or its class where it has none."""
+        return module.name if isinstance(module, Functional) else self.names.get(id(module)) or type(module).__name__
+
+    def place(self) -> str:
+        """Say in which module's forward the run is."""
+        module = self.running[-1]
+        name, kind = self.names.get(id(module)), type(module).__name__
+        return f"{name} ({kind})" if name else kind
