@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import warnings
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         reads the output any more.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of what the data room reports in one line
-    with output.any_terminal(), signals.handled(signals.stop):
+    with output.any_terminal(), output.without_windows(), signals.handled(signals.stop):
         try:
             args = _parse(argv)
             status = args.run(args)
@@ -73,4 +74,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             output.abandon()
             return 141
         except OSError as error:
-            return output.fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+            place = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "")
+            return output.fail(f"{place}: {error.strerror}" if place else str(error), 2)

@@ -44,6 +44,17 @@ def any_terminal() -> Iterator[None]:
                 stream.reconfigure(errors=errors)
 
 
+@contextmanager
+def without_windows() -> Iterator[None]:
+    """Hide MPLBACKEND from Matplotlib: pictures go to files, and the backend for windows may not even exist here."""
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+
+
 def finish() -> None:
     """Hand over what was printed; OSError, naming the standard output, if it cannot be written."""
     if sys.stdout is None:  # closed before the command began: Python prints nothing then

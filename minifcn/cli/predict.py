@@ -90,13 +90,9 @@ def _refuse_overwriting(args: argparse.Namespace, overlays: list[Path], labels: 
             if key in read:
                 raise UserError(f"{name} {path} would replace {read[key]}; choose another place")
             if written.get(key) == name:
-                raise UserError(
-                    f"{name} {path}: two photos have the same name, so that their results would be one file"
-                )
+                raise UserError(f"{name} {path}: two photos have the same name, their results would be one file")
             if key in written:
-                raise UserError(
-                    f"{name} {path} is also a file of {written[key]}; choose another place for one of the two"
-                )
+                raise UserError(f"{name} {path} is a file of {written[key]} as well; choose another place")
             written[key] = name
 
 
