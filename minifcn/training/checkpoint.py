@@ -208,7 +208,7 @@ def _checked(array: np.ndarray, name: str) -> np.ndarray:
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
     """Read one array after its header has been held against its size, so that no header can ask for more memory."""
-    if info.compress_type != zipfile.ZIP_STORED:
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         raise UserError(f"{info.filename} is compressed; minifcn stores its checkpoints uncompressed")
     with archive.open(info) as member:
         header = _HEADER.match(member.read(_HEADER_LIMIT))
