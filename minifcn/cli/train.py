@@ -224,7 +224,8 @@ class _Pictures:
         self.failed: dict[str, str] = {}
 
     def __call__(self, rows: list[Row]) -> None:
-        for name, draw in (("curves.png", self.draw_curves), ("predictions.png", self.draw_predictions)):
+        best = not rows[-1]["valid_mean_iu"] < max(row["valid_mean_iu"] for row in rows)
+        for name, draw in (("curves.png", self.draw_curves), ("predictions.png", self.draw_predictions))[: 1 + best]:
             try:
                 draw(self.folder / name, rows)
             except Exception as error:  # a plotting library has more ways to fail than can be listed
@@ -240,9 +241,7 @@ class _Pictures:
         pictures.save_curves(path, rows)
 
     def draw_predictions(self, path: Path, rows: list[Row]) -> None:
-        """Draw the predictions for images spread over the split, if the newest model is the best."""
-        if rows[-1]["valid_mean_iu"] < max(row["valid_mean_iu"] for row in rows):
-            return
+        """Draw the predictions, of a model that is the best so far, for images spread over the split."""
         config, dataset = self.config, self.loader.dataset
         transform, panel = recipe.valid_transform(config), []
         for index in np.linspace(0, len(dataset) - 1, min(_PANEL_ROWS, len(dataset))).astype(int).tolist():
