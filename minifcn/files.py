@@ -23,6 +23,10 @@ _OPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _held = threading.local()  # .folders: those that this thread holds
 
 
+class FolderInUse(BlockingIOError, ValueError):
+    """Another run holds the folder; see `lock_folder`."""
+
+
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only when it is complete and on the disk.
@@ -114,7 +118,7 @@ def lock_folder(folder: str | os.PathLike) -> Iterator[None]:
 
     Raises
     ------
-    BlockingIOError
+    FolderInUse
         If another run holds it.
 
     Examples
@@ -161,7 +165,7 @@ def _locked_file(path: Path, folder: str | os.PathLike) -> int:
         if not alone:
             os.close(descriptor)
             what = "another run is at work there; wait for its end, or choose another folder"
-            raise BlockingIOError(errno.EAGAIN, what, str(folder))
+            raise FolderInUse(errno.EAGAIN, what, str(folder))
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 return descriptor

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from minifcn.files import LOCK, atomic_write, lock_folder, remove_leftovers
+from minifcn.files import LOCK, FolderInUse, atomic_write, lock_folder, remove_leftovers
 
 HOLD = """
 import sys, time
@@ -135,7 +135,7 @@ def test_leftovers_that_are_links_or_pipes_are_let_be(tmp_path):
 
 def test_a_folder_is_held_by_one_process_until_it_dies(tmp_path, holder):
     first = holder("lock_folder", tmp_path)
-    with pytest.raises(BlockingIOError, match="another run is at work there"), lock_folder(tmp_path):
+    with pytest.raises(FolderInUse, match="another run is at work there"), lock_folder(tmp_path):
         pass
     first.kill()
     first.wait()
@@ -148,7 +148,7 @@ def test_a_folder_by_another_name_is_the_same_folder(tmp_path, holder):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder")
     holder("lock_folder", tmp_path / "folder")
-    with pytest.raises(BlockingIOError), lock_folder(tmp_path / "link"):
+    with pytest.raises(FolderInUse), lock_folder(tmp_path / "link"):
         pass
 
 
@@ -159,7 +159,7 @@ def test_a_thread_may_enter_its_folder_again_and_another_may_not(tmp_path):
         try:
             with lock_folder(tmp_path):
                 pass
-        except BlockingIOError as error:
+        except FolderInUse as error:
             refused.append(error)
 
     with lock_folder(tmp_path):

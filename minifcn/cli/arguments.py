@@ -24,6 +24,13 @@ def size(text: str) -> tuple[int, int]:
     return height, width
 
 
+def path(text: str) -> Path:
+    """Turn "runs/shapes" into a path; an empty text, as of a shell's variable that is not set, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a file or a folder, or . for the current folder")
+    return Path(text)
+
+
 def number(text: str) -> float:
     """Turn "0.5" into 0.5: a finite number, in the digits 0 to 9.
 
@@ -118,5 +125,5 @@ def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add --checkpoint."""
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="best.npz or checkpoint.npz of a training run"
+        "--checkpoint", type=path, required=True, metavar="FILE", help="best.npz or checkpoint.npz of a training run"
     )

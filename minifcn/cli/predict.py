@@ -15,6 +15,7 @@ from minifcn.backend import use_device
 from minifcn.cli import arguments
 from minifcn.data import Normalize, read_image
 from minifcn.errors import UserError
+from minifcn.files import remove_leftovers
 from minifcn.training import Config, checkpoint, recipe
 from minifcn.training.evaluate import predict
 
@@ -23,6 +24,7 @@ UNASKED = 2048  # pixels of the longer side that the network sees at most, unles
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
+    path = arguments.path
     parser = commands.add_parser(
         "predict",
         help="segment photographs",
@@ -31,10 +33,10 @@ def add_parser(commands: Any) -> None:
         f"training, as it is; and in both cases {UNASKED} pixels at most, which bounds the memory.",
         epilog="Example: minifcn predict street.jpg --checkpoint runs/camvid/best.npz --out overlay.png",
     )
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="image files, such as JPEG or PNG")
+    parser.add_argument("photos", nargs="+", type=path, metavar="PHOTO", help="image files, such as JPEG or PNG")
     arguments.add_checkpoint(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="PNG", help="the overlay, or a folder of them")
-    parser.add_argument("--label", type=Path, metavar="PNG", help="also write the classes as an index PNG (or folder)")
+    parser.add_argument("--out", type=path, required=True, metavar="PNG", help="the overlay, or a folder of them")
+    parser.add_argument("--label", type=path, metavar="PNG", help="also write the classes as an index PNG (or folder)")
     parser.add_argument("--alpha", type=arguments.fraction, default=0.5, help="strength of the colours (default 0.5)")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--size", type=arguments.size, metavar="HxW", help="what the network sees is resized to this")
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> None:
     config, palette = state.config, np.array(state.config.palette, np.uint8)
     model = recipe.load_model(config, state.model, device, name=str(args.checkpoint))
     normalize = Normalize(config.mean, config.std)
+    for folder in {path.parent for path in (*overlays, *labels) if path}:
+        remove_leftovers(folder)
     for photo, overlay_path, label_path in zip(args.photos, overlays, labels, strict=True):
         image = read_image(photo)
         size = _seen(image.shape[:2], config, args)

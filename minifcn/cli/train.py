@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,  # a setting that is absent was not given: --resume asks
     )
     parser.set_defaults(run=run, resume=False, overwrite=False, checkpoint_every=300.0)
-    new, number, whole = Config(), arguments.number, arguments.whole
+    new, number, whole, path = Config(), arguments.number, arguments.whole, arguments.path
 
     group = parser.add_argument_group("data")
     group.add_argument("--data", metavar="NAME[:PATH]", help="shapes (default), camvid:FOLDER or voc:VOCDEVKIT")
@@ -79,7 +79,7 @@ def add_parser(commands: Any) -> None:
     arguments.add_device(group)
 
     group = parser.add_argument_group("results")
-    group.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the results; made if missing")
+    group.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of the results; made if missing")
     group.add_argument(
         "--resume",
         action="store_true",

@@ -132,7 +132,7 @@ class Trainer:
             After `stop_requested` was set, with the checkpoint saved.
         UserError
             If there is no such folder, or the loss is no longer finite; checkpoint.npz then holds an earlier state.
-        BlockingIOError
+        FolderInUse
             If another run is at work in the folder.
         """
         if not self.folder.is_dir():
