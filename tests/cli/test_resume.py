@@ -1,5 +1,6 @@
 """`--resume` continues the same run, or says in one line why it cannot."""
 
+import dataclasses
 import os
 import shutil
 
@@ -112,3 +113,11 @@ def test_a_checkpoint_of_another_network_is_refused_by_its_path(work, capsys):
     for command in (["evaluate"], ["predict", str(work / "data/val/1.png"), "--out", str(work / "o.png")]):
         arguments = ["--checkpoint", str(work / "run" / "checkpoint.npz"), "--device", "cpu"]
         small_runs.assert_refused([*command, *arguments], "checkpoint.npz: does not fit a fcn32s", work, capsys)
+
+
+def test_a_configuration_that_claims_a_large_network_is_refused_before_one_is_built(work, capsys, monkeypatch):
+    state = checkpoint.load(work / "run" / "checkpoint.npz")
+    state.config = dataclasses.replace(state.config, width=4.0)
+    checkpoint.save(work / "run" / "checkpoint.npz", state)
+    monkeypatch.setattr("minifcn.training.recipe.build_model", None)
+    assert_refused(work, capsys, f"{work / 'run' / 'checkpoint.npz'}: does not fit a fcn32s")
