@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from pathlib import Path
+
+from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
 
@@ -104,6 +107,28 @@ def side(text: str) -> int:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:37]}...")
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse, before any work, a folder of results that cannot be made, or not be written to."""
+    there = folder
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise UserError(f"{option} must be a folder, but {there} is a file; choose another name")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{option}: there is no permission to write in {there}; choose another place")
+
+
+def check_file(option: str, file: Path | None) -> None:
+    """Refuse, before any work, a file of results that is a folder, or in one that is missing or write-protected."""
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise UserError(f"{option}: there is no folder {file.parent}; make it first")
+    if file.is_dir():
+        raise UserError(f"{option} must be a file, but {file} is a folder; choose another name")
+    check_folder(option, file.parent)
 
 
 def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:

@@ -95,9 +95,6 @@ def _enter(algorithms: list[str], files: list[Path]) -> list[Contestant]:
 
 
 def _check_target(option: str, path: Path | None, suffix: str) -> None:
-    if path is None:
-        return
-    if path.suffix != suffix:
+    if path is not None and path.suffix != suffix:
         raise UserError(f"{option} must end in {suffix}, but is {path}")
-    if not path.parent.is_dir():
-        raise UserError(f"{option}: there is no folder {path.parent}; make it first")
+    arguments.check_file(option, path)

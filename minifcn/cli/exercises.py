@@ -61,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
 def _mark(folder: Path, names: Sequence[str], out: Path | None) -> int:
     from minifcn.marking.run import run  # imports pytest
 
-    if out and not out.parent.is_dir():
-        raise UserError(f"--out: there is no folder {out.parent}; make it first")
+    arguments.check_file("--out", out)
     marks = run(folder, names)
     print(report(marks))
     if out:

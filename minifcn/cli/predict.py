@@ -90,6 +90,7 @@ def _refuse_overwriting(args: argparse.Namespace, overlays: list[Path], labels: 
     written: dict[tuple[str, ...], str] = {}
     for name, paths in (("--out", overlays), ("--label", labels)):
         for path in paths:
+            arguments.check_folder(name, path.parent)
             key = _identity(path)
             if key in read:
                 raise UserError(f"{name} {path} would replace {read[key]}; choose another place")

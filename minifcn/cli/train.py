@@ -99,8 +99,7 @@ def run(args: argparse.Namespace) -> int:
     device = use_device(args.device, args.precision)
     if args.resume and args.overwrite:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
-    if args.out.exists() and not args.out.is_dir():
-        raise UserError(f"--out must be a folder, but {args.out} is a file; choose another name")
+    arguments.check_folder("--out", args.out)
     settings = {field.name for field in dataclasses.fields(Config)}
     given = {name: value for name, value in vars(args).items() if name in settings}
     if not args.resume:

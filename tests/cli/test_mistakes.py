@@ -39,6 +39,7 @@ def workspace(tmp_path, monkeypatch, run_folder):
     Path("file").write_text("in the way")
     Path("here").symlink_to(".")
     Path("cut").mkdir()
+    Path("folder.md").mkdir()
     shutil.copy("cut.npz", "cut/checkpoint.npz")
     return tmp_path
 
@@ -143,10 +144,12 @@ MISTAKES = {
         "not allowed with",
     ),
     "out empty": (["train", "--out", ""], "--out: is empty"),
-    "out below a file": (
-        [*TRAIN, "--images", "1", "--size", "32x32", "--out", "file/out"],
-        "file/out: Not a directory",
+    "out below a file": ([*TRAIN, "--out", "file/out"], "--out must be a folder, but file is a file"),
+    "predict below a file": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o", "--label", "file/o"],
+        "--label must be a folder, but file is a file",
     ),
+    "bench into a folder": (["bench", "--out", "folder.md"], "--out must be a file, but folder.md is a folder"),
     "resume a folder without a run": (["train", "--resume", "--out", "camvid"], "camvid/checkpoint.npz: there is no"),
     "resume a damaged run": (["train", "--resume", "--out", "cut"], "cut/checkpoint.npz: not a minifcn checkpoint"),
     "resume and overwrite": ([*TRAIN, "--resume", "--overwrite"], "choose one of the two"),
@@ -198,6 +201,15 @@ def test_a_wrong_number_is_one_line_that_names_its_option(workspace, capsys, arg
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line_and_nothing_is_written(workspace, capsys, arguments, message):
     small_runs.assert_refused(arguments, message, workspace, capsys)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(workspace, capsys, monkeypatch):
+    """For root, under whom tests may run, every folder can be written to."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr("minifcn.training.recipe.open_split", None)
+    small_runs.assert_refused(TRAIN, "--out: there is no permission to write in .", workspace, capsys)
+    arguments = ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o/a.png"]
+    small_runs.assert_refused(arguments, "--out: there is no permission to write in .", workspace, capsys)
 
 
 def test_cuda_without_a_gpu_says_why(workspace, capsys):
