@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import errno
+import signal
 import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
 import minifcn
-from minifcn.cli import bench, evaluate, exercises, explain, gradcheck, predict, summary, train
+from minifcn.cli import bench, evaluate, exercises, explain, gradcheck, output, predict, signals, summary, train
 from minifcn.errors import UserError
 
 COMMANDS = (train, evaluate, predict, summary, explain, gradcheck, bench, exercises)
@@ -33,6 +33,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return build_parser().parse_args(argv)
+    except SystemExit:  # after -h or --version
+        output.finish()
+        raise
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
@@ -44,28 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0; 1 if a gradient check fails or an exercise is not done; 2 for what the user can put right, after
-        one line on stderr; 130 after Ctrl-C; 141 if nobody reads the output any more.
+        Exit status: 0; 1 if a gradient check fails, an exercise is not done or a picture could not be drawn; 2 for what
+        the user can put right, after one line on stderr; 130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP; 141 if nobody
+        reads the output any more.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of what the data room reports in one line
-    try:
-        args = build_parser().parse_args(argv)
-        status = args.run(args)
-        sys.stdout.flush()
-        return status or 0
-    except UserError as error:
-        return _fail(str(error), 2)
-    except MemoryError as error:
-        return _fail(f"not enough memory ({error}); choose a smaller --batch-size, --size or --width", 2)
-    except KeyboardInterrupt as interrupt:
-        return _fail(str(interrupt) or "interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more as it exits
-        return 141
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
-
-
-def _fail(message: str, status: int) -> int:
-    print("minifcn:", " ".join(message.split()), file=sys.stderr)
-    return status
+    with output.any_terminal(), output.without_windows(), signals.handled(signals.stop):
+        try:
+            args = _parse(argv)
+            status = args.run(args)
+            output.finish()
+            return status or 0
+        except UserError as error:
+            return output.fail(str(error), 2)
+        except MemoryError as error:
+            return output.fail(f"not enough memory ({error}); choose a smaller --batch-size, --size or --width", 2)
+        except KeyboardInterrupt as interrupt:
+            signum = getattr(interrupt, "signum", signal.SIGINT)
+            return output.fail(str(interrupt) or "interrupted", 128 + signum)
+        except BrokenPipeError:
+            output.abandon()
+            return 141
+        except OSError as error:
+            place = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "")
+            return output.fail(f"{place}: {error.strerror}" if place else str(error), 2)

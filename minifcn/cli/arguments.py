@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import re
 from pathlib import Path
+
+from minifcn.errors import UserError
+
+MAX_SIDE = 16384  # pixels
 
 
 def size(text: str) -> tuple[int, int]:
@@ -13,26 +19,55 @@ def size(text: str) -> tuple[int, int]:
     >>> size("360x480")
     (360, 480)
     """
-    if not re.fullmatch(r"[0-9]+x[0-9]+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 360x480")
+    if not re.fullmatch(r"[0-9]{1,18}x[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not HEIGHTxWIDTH, such as 360x480")
     height, width = map(int, text.split("x"))
-    if not (1 <= height <= 16384 and 1 <= width <= 16384):
-        raise argparse.ArgumentTypeError(f"{text} is not within 1x1 and 16384x16384")
+    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
+        raise argparse.ArgumentTypeError(f"{text} is not within 1x1 and {MAX_SIDE}x{MAX_SIDE}")
     return height, width
+
+
+def path(text: str) -> Path:
+    """Turn "runs/shapes" into a path; an empty text, as of a shell's variable that is not set, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a file or a folder, or . for the current folder")
+    return Path(text)
+
+
+def number(text: str) -> float:
+    """Turn "0.5" into 0.5: a finite number, in the digits 0 to 9.
+
+    >>> number("1e-3")
+    0.001
+    """
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text) or not math.isfinite(float(text)):
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not a number, such as 0.5")
+    return float(text)
+
+
+def whole(text: str) -> int:
+    """Turn "-8" into -8: a whole number, in the digits 0 to 9.
+
+    >>> whole("8")
+    8
+    """
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not a whole number of at most 18 digits, such as 8")
+    return int(text)
 
 
 def interval(text: str) -> tuple[float, float]:
     """Turn "0.75,1.5" into (0.75, 1.5)."""
     try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not LOW,HIGH, such as 0.75,1.5") from None
+        low, high = map(number, text.split(","))
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not LOW,HIGH, such as 0.75,1.5") from None
     return low, high
 
 
 def seconds(text: str) -> float:
     """Turn "300" into 300.0; not negative."""
-    value = float(text)
+    value = number(text)
     if not value >= 0:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 up")
     return value
@@ -40,7 +75,7 @@ def seconds(text: str) -> float:
 
 def fraction(text: str) -> float:
     """Turn "0.5" into 0.5; from 0 to 1."""
-    value = float(text)
+    value = number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
     return value
@@ -48,10 +83,52 @@ def fraction(text: str) -> float:
 
 def count(text: str) -> int:
     """Turn "8" into 8; at least 1."""
-    value = int(text)
+    value = whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
     return value
+
+
+def classes(text: str) -> int:
+    """Turn "21" into 21: from 1 to 1000, more than any data set has; a network for more is not worth its memory."""
+    value = count(text)
+    if value > 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 1000")
+    return value
+
+
+def side(text: str) -> int:
+    """Turn "1024" into 1024: pixels, from 1 to 16384."""
+    value = count(text)
+    if value > MAX_SIDE:
+        raise argparse.ArgumentTypeError(f"{text} is not within 1 and {MAX_SIDE}")
+    return value
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse, before any work, a folder of results that cannot be made, or not be written to."""
+    there = folder
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise UserError(f"{option} must be a folder, but {there} is a file; choose another name")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{option}: there is no permission to write in {there}; choose another place")
+
+
+def check_file(option: str, file: Path | None) -> None:
+    """Refuse, before any work, a file of results that is a folder, or in one that is missing or write-protected."""
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise UserError(f"{option}: there is no folder {file.parent}; make it first")
+    if file.is_dir():
+        raise UserError(f"{option} must be a file, but {file} is a folder; choose another name")
+    check_folder(option, file.parent)
 
 
 def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
@@ -73,5 +150,5 @@ def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add --checkpoint."""
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="best.npz or checkpoint.npz of a training run"
+        "--checkpoint", type=path, required=True, metavar="FILE", help="best.npz or checkpoint.npz of a training run"
     )

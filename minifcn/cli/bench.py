@@ -21,6 +21,7 @@ from minifcn.training.progress import Progress
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
+    path = arguments.path
     parser = commands.add_parser(
         "bench",
         help="time networks and layers, beside other libraries",
@@ -36,18 +37,18 @@ def add_parser(commands: Any) -> None:
         help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
         "as 'conv3_*-500' (default quick)",
     )
-    parser.add_argument("--against", nargs="+", action="extend", default=[], type=Path, metavar="FILE.py",
+    parser.add_argument("--against", nargs="+", action="extend", default=[], type=path, metavar="FILE.py",
                         help="files with other contestants: a dict CONTESTANTS of functions prepare(work)")  # fmt: skip
     parser.add_argument("--algorithms", nargs="*", default=["im2col"], choices=[*ALGORITHMS], metavar="NAME",
                         help="algorithms of minifcn's that run beside its own choice: "
                         f"{', '.join(ALGORITHMS)} (default im2col)")  # fmt: skip
     parser.add_argument("--rounds", type=arguments.count, default=9, metavar="N",
                         help=f"turns that count, after {WARM_UP} that do not (default 9)")  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables there, and all numbers beside "
+    parser.add_argument("--out", type=path, metavar="FILE.md", help="write the tables there, and all numbers beside "
                         "them to FILE.json")  # fmt: skip
-    parser.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the times of the networks")
+    parser.add_argument("--chart", type=path, metavar="FILE.png", help="draw the times of the networks")
     arguments.add_device(parser, default="cpu")
-    parser.add_argument("--again", type=Path, metavar="FILE.json", help="measure nothing: tables and chart of a file "
+    parser.add_argument("--again", type=path, metavar="FILE.json", help="measure nothing: tables and chart of a file "
                         "that --out wrote")  # fmt: skip
     parser.set_defaults(run=run)
 
@@ -94,9 +95,6 @@ def _enter(algorithms: list[str], files: list[Path]) -> list[Contestant]:
 
 
 def _check_target(option: str, path: Path | None, suffix: str) -> None:
-    if path is None:
-        return
-    if path.suffix != suffix:
+    if path is not None and path.suffix != suffix:
         raise UserError(f"{option} must end in {suffix}, but is {path}")
-    if not path.parent.is_dir():
-        raise UserError(f"{option}: there is no folder {path.parent}; make it first")
+    arguments.check_file(option, path)

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {args.checkpoint} was trained on "
             f"{', '.join(config.class_names)}"
         )
-    model = recipe.load_model(config, state.model, device)
+    model = recipe.load_model(config, state.model, device, name=str(args.checkpoint))
     loader = recipe.valid_loader(config, dataset)
     matrix, loss = evaluate(
         model,

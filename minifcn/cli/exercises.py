@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from minifcn.cli import arguments
 from minifcn.errors import UserError
 from minifcn.marking import score
 from minifcn.marking.folder import exercises, find_folder, select
@@ -18,6 +19,7 @@ from minifcn.marking.report import report
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
+    path = arguments.path
     parser = commands.add_parser(
         "exercises",
         help="mark the exercises: a table of points, and a hint for what is not right yet",
@@ -28,13 +30,13 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these, by number or name; of a single one, all "
                         "tests that fail are shown")  # fmt: skip
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="the folder of exercises (default: exercises in "
+    parser.add_argument("--folder", type=path, metavar="DIR", help="the folder of exercises (default: exercises in "
                         "the current folder, or that itself)")  # fmt: skip
     other = parser.add_mutually_exclusive_group()
-    other.add_argument("--out", type=Path, metavar="FILE", help="write the points there, not to score.json")
+    other.add_argument("--out", type=path, metavar="FILE", help="write the points there, not to score.json")
     other.add_argument("--self-test", action="store_true", help="for teachers: check that skeletons are to do, "
                        "solutions pass, and wrong answers get their hints")  # fmt: skip
-    other.add_argument("--hand-out", type=Path, metavar="DIR", help="for teachers: copy the folder without the "
+    other.add_argument("--hand-out", type=path, metavar="DIR", help="for teachers: copy the folder without the "
                        "solutions")  # fmt: skip
     parser.set_defaults(run=run)
 
@@ -59,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
 def _mark(folder: Path, names: Sequence[str], out: Path | None) -> int:
     from minifcn.marking.run import run  # imports pytest
 
-    if out and not out.parent.is_dir():
-        raise UserError(f"--out: there is no folder {out.parent}; make it first")
+    arguments.check_file("--out", out)
     marks = run(folder, names)
     print(report(marks))
     if out:

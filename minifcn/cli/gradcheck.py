@@ -11,6 +11,7 @@ import numpy as np
 
 from minifcn import models
 from minifcn.autograd import Tensor
+from minifcn.cli import arguments
 from minifcn.errors import UserError
 from minifcn.gradcheck import GradcheckReport, check_all, gradcheck
 
@@ -26,9 +27,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only what begins with NAME (default: all)")
     parser.add_argument(
-        "--order", type=int, choices=(1, 2), default=1, help="2: gradients of gradients too (default 1)"
+        "--order", type=arguments.whole, choices=(1, 2), default=1, help="2: gradients of gradients too (default 1)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the points where it is checked (default 0)")
+    parser.add_argument("--seed", type=arguments.whole, default=0, help="of the points where it is checked (default 0)")
     parser.set_defaults(run=run)
 
 

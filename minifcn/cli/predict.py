@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +15,35 @@ from minifcn.backend import use_device
 from minifcn.cli import arguments
 from minifcn.data import Normalize, read_image
 from minifcn.errors import UserError
+from minifcn.files import remove_leftovers
 from minifcn.training import Config, checkpoint, recipe
 from minifcn.training.evaluate import predict
+
+UNASKED = 2048  # pixels of the longer side that the network sees at most, unless it is told to
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
+    path = arguments.path
     parser = commands.add_parser(
         "predict",
         help="segment photographs",
         description="Segment photographs of any size: the classes are laid over each in their colours, with a legend. "
-        "The network sees the photograph scaled so that its longer side is that of the training images.",
+        "The network sees each photograph so that its longer side is that of --size in training; without --size in "
+        f"training, as it is; and in both cases {UNASKED} pixels at most, which bounds the memory.",
         epilog="Example: minifcn predict street.jpg --checkpoint runs/camvid/best.npz --out overlay.png",
     )
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="image files, such as JPEG or PNG")
+    parser.add_argument("photos", nargs="+", type=path, metavar="PHOTO", help="image files, such as JPEG or PNG")
     arguments.add_checkpoint(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="PNG", help="the overlay, or a folder of them")
-    parser.add_argument("--label", type=Path, metavar="PNG", help="also write the classes as an index PNG (or folder)")
+    parser.add_argument("--out", type=path, required=True, metavar="PNG", help="the overlay, or a folder of them")
+    parser.add_argument("--label", type=path, metavar="PNG", help="also write the classes as an index PNG (or folder)")
     parser.add_argument("--alpha", type=arguments.fraction, default=0.5, help="strength of the colours (default 0.5)")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--size", type=arguments.size, metavar="HxW", help="what the network sees is resized to this")
-    size.add_argument("--full-size", action="store_true", help="the network sees the photograph as it is")
+    size.add_argument("--longer-side", type=arguments.side, metavar="N", help="it is scaled so that this is its longer "
+                      "side")  # fmt: skip
+    size.add_argument("--full-size", action="store_true", help="the network sees the photograph as it is, however much "
+                      "memory that takes")  # fmt: skip
     arguments.add_device(parser)
     parser.set_defaults(run=run)
 
@@ -41,15 +51,18 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     """Predict as the arguments say."""
     device = use_device(args.device, args.precision)
-    state = checkpoint.load(args.checkpoint)
-    config, palette = state.config, np.array(state.config.palette, np.uint8)
     overlays = _targets(args.photos, args.out, "--out")
     labels = _targets(args.photos, args.label, "--label") if args.label else [None] * len(args.photos)
-    model = recipe.load_model(config, state.model, device)
+    _refuse_overwriting(args, overlays, [path for path in labels if path])
+    state = checkpoint.load(args.checkpoint)
+    config, palette = state.config, np.array(state.config.palette, np.uint8)
+    model = recipe.load_model(config, state.model, device, name=str(args.checkpoint))
     normalize = Normalize(config.mean, config.std)
+    for folder in {path.parent for path in (*overlays, *labels) if path}:
+        remove_leftovers(folder)
     for photo, overlay_path, label_path in zip(args.photos, overlays, labels, strict=True):
         image = read_image(photo)
-        size = image.shape[:2] if args.full_size else args.size or _training_scale(image.shape[:2], config)
+        size = _seen(image.shape[:2], config, args)
         label = predict(model, image, normalize, size=size, device=device, dtype=config.dtype)
         overlay_path.parent.mkdir(parents=True, exist_ok=True)
         pictures.save_overlay(overlay_path, image, label, config.class_names, palette, alpha=args.alpha)
@@ -61,22 +74,45 @@ def run(args: argparse.Namespace) -> None:
 def _targets(photos: list[Path], target: Path, name: str) -> list[Path]:
     """Give the path of each photograph's result: `target` itself if it is a .png, else files in the folder `target`."""
     if target.is_dir() or not target.suffix:
-        paths = [target / f"{photo.stem}.png" for photo in photos]
-    elif target.suffix.lower() == ".png" and len(photos) == 1:
-        paths = [target]
-    else:
-        wanted = "end in .png or be a folder" if len(photos) == 1 else f"be a folder for {len(photos)} photos"
-        raise UserError(f"{name} must {wanted}, but is {target}")
-    if len(set(paths)) < len(paths):
-        raise UserError(f"{name} {target}: two photos have the same name, so that their results would be one file")
-    originals = {photo.resolve() for photo in photos}
-    for path in paths:
-        if path.resolve() in originals:
-            raise UserError(f"{name} {path} would replace the photograph itself; choose another place")
-    return paths
+        if target.exists() and not target.is_dir():
+            raise UserError(f"{name} must end in .png or be a folder, but {target} is a file")
+        return [target / f"{photo.stem}.png" for photo in photos]
+    if target.suffix.lower() == ".png" and len(photos) == 1:
+        return [target]
+    wanted = "end in .png or be a folder" if len(photos) == 1 else f"be a folder for {len(photos)} photos"
+    raise UserError(f"{name} must {wanted}, but is {target}")
 
 
-def _training_scale(size: tuple[int, ...], config: Config) -> tuple[int, ...]:
-    """Scale a size so that its longer side is that of the training images."""
-    scale = max(config.size) / max(size) if config.size else 1.0
-    return tuple(max(1, round(side * scale)) for side in size)
+def _refuse_overwriting(args: argparse.Namespace, overlays: list[Path], labels: list[Path]) -> None:
+    """Refuse, before any work, results that would be one file, or would replace what is read."""
+    read = {_identity(photo): "the photograph itself" for photo in args.photos}
+    read[_identity(args.checkpoint)] = "the checkpoint itself"
+    written: dict[tuple[str, ...], str] = {}
+    for name, paths in (("--out", overlays), ("--label", labels)):
+        for path in paths:
+            arguments.check_folder(name, path.parent)
+            key = _identity(path)
+            if key in read:
+                raise UserError(f"{name} {path} would replace {read[key]}; choose another place")
+            if written.get(key) == name:
+                raise UserError(f"{name} {path}: two photos have the same name, their results would be one file")
+            if key in written:
+                raise UserError(f"{name} {path} is a file of {written[key]} as well; choose another place")
+            written[key] = name
+
+
+def _identity(path: Path) -> tuple[str, ...]:
+    """Give what two names of one file have in common: through links, and where A and a are one letter to the disk.
+
+    Two files whose names differ in capitals only are taken for one: not every disk that they may be copied to can
+    hold both.
+    """
+    return tuple(unicodedata.normalize("NFC", part).casefold() for part in Path(os.path.realpath(path)).parts)
+
+
+def _seen(size: tuple[int, ...], config: Config, args: argparse.Namespace) -> tuple[int, ...]:
+    """Give the size at which the network sees a photograph of this size."""
+    if args.full_size or args.size:
+        return args.size or size
+    longer = args.longer_side or min(UNASKED, max(config.size or size))
+    return tuple(max(1, round(side * longer / max(size))) for side in size)

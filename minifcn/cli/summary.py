@@ -22,8 +22,8 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("model", nargs="?", default="fcn8s", help="fcn32s, fcn16s or fcn8s (default fcn8s)")
     parser.add_argument("--variant", default="aligned", metavar="aligned|paper", help="(default aligned)")
-    parser.add_argument("--width", type=float, default=1.0, help="factor for all channels (default 1)")
-    parser.add_argument("--classes", type=arguments.count, default=21, metavar="N", help="(default 21)")
+    parser.add_argument("--width", type=arguments.number, default=1.0, help="factor for all channels (default 1)")
+    parser.add_argument("--classes", type=arguments.classes, default=21, metavar="N", help="(default 21)")
     parser.add_argument("--size", type=arguments.size, default=(224, 224), metavar="HxW", help="(default 224x224)")
     parser.set_defaults(run=run)
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.backend import use_device
-from minifcn.cli import arguments
+from minifcn.cli import arguments, signals
+from minifcn.cli.output import say
 from minifcn.data import DataLoader, Dataset
 from minifcn.errors import UserError
-from minifcn.files import atomic_write
+from minifcn.files import atomic_write, lock_folder
 from minifcn.models import FCN
-from minifcn.training import Trainer, checkpoint, recipe
+from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.config import Config, option
 from minifcn.training.evaluate import evaluate, predict
 from minifcn.training.log import Row
@@ -44,7 +45,7 @@ def add_parser(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,  # a setting that is absent was not given: --resume asks
     )
     parser.set_defaults(run=run, resume=False, overwrite=False, checkpoint_every=300.0)
-    new = Config()
+    new, number, whole, path = Config(), arguments.number, arguments.whole, arguments.path
 
     group = parser.add_argument_group("data")
     group.add_argument("--data", metavar="NAME[:PATH]", help="shapes (default), camvid:FOLDER or voc:VOCDEVKIT")
@@ -52,24 +53,24 @@ def add_parser(commands: Any) -> None:
     group.add_argument("--crop", type=arguments.size, metavar="HxW", help="train on random crops of this size")
     group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
     group.add_argument("--mirror", action="store_true", help="mirror training images at random")
-    group.add_argument("--images", type=int, metavar="N", help="only the first N images of each split")
+    group.add_argument("--images", type=whole, metavar="N", help="only the first N images of each split")
 
     group = parser.add_argument_group("network")
     group.add_argument("--model", metavar="NAME", help=f"fcn32s, fcn16s or fcn8s (default {new.model})")
     group.add_argument("--variant", metavar="aligned|paper", help=f"(default {new.variant})")
-    group.add_argument("--width", type=float, help=f"factor for all channels, 1 as in the paper (default {new.width})")
-    group.add_argument("--dropout", type=float, metavar="P", help=f"(default {new.dropout})")
+    group.add_argument("--width", type=number, help=f"factor for all channels, 1 as in the paper (default {new.width})")
+    group.add_argument("--dropout", type=number, metavar="P", help=f"(default {new.dropout})")
     group.add_argument("--dtype", metavar="float32|float64", help=f"(default {new.dtype})")
 
     group = parser.add_argument_group("training")
-    group.add_argument("--epochs", type=int, metavar="N", help=f"(default {new.epochs})")
-    group.add_argument("--batch-size", type=int, metavar="N", help=f"(default {new.batch_size})")
+    group.add_argument("--epochs", type=whole, metavar="N", help=f"(default {new.epochs})")
+    group.add_argument("--batch-size", type=whole, metavar="N", help=f"(default {new.batch_size})")
     group.add_argument("--optimizer", metavar="adam|sgd", help=f"(default {new.optimizer})")
-    group.add_argument("--lr", type=float, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
-    group.add_argument("--momentum", type=float, help=f"of sgd (default {new.momentum})")
-    group.add_argument("--weight-decay", type=float, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
+    group.add_argument("--lr", type=number, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
+    group.add_argument("--momentum", type=number, help=f"of sgd (default {new.momentum})")
+    group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
     group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
-    group.add_argument("--seed", type=int, help=f"of weights, order, augmentation and dropout (default {new.seed})")
+    group.add_argument("--seed", type=whole, help=f"of weights, order, augmentation and dropout (default {new.seed})")
     group.add_argument(
         "--recompute",
         action=argparse.BooleanOptionalAction,
@@ -78,9 +79,11 @@ def add_parser(commands: Any) -> None:
     arguments.add_device(group)
 
     group = parser.add_argument_group("results")
-    group.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the results; made if missing")
+    group.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of the results; made if missing")
     group.add_argument(
-        "--resume", action="store_true", help="continue the run in DIR; only --epochs and --recompute may differ"
+        "--resume",
+        action="store_true",
+        help="continue the run in DIR; only --epochs, --recompute and the PATH of --data may differ",
     )
     group.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
     group.add_argument(
@@ -91,24 +94,32 @@ def add_parser(commands: Any) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Train as the arguments say."""
     device = use_device(args.device, args.precision)
+    if args.resume and args.overwrite:
+        raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
+    arguments.check_folder("--out", args.out)
     settings = {field.name for field in dataclasses.fields(Config)}
     given = {name: value for name, value in vars(args).items() if name in settings}
-    if args.resume:
-        state = checkpoint.load(args.out / "checkpoint.npz")
-        config = _resumed(state.config, given, args.out)
-    else:
-        state = None
-        config = Config(**(_SGD if given.get("optimizer") == "sgd" else {}) | given)
+    if not args.resume:
         _refuse_other_run(args.out, args.overwrite)
+        return _train(args, Config(**(_SGD if given.get("optimizer") == "sgd" else {}) | given), None, device)
+    with lock_folder(args.out) if args.out.is_dir() else nullcontext():
+        state = checkpoint.load(args.out / "checkpoint.npz")
+        return _train(args, _resumed(state.config, given, args.out), state, device)
+
+
+def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
+    if state is not None:
+        recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
     train_set = recipe.open_split(config.data, "train", config.images)
     valid_set = recipe.open_split(config.data, "val", config.images)
     config = _with_classes(config, train_set)
     model = recipe.build_model(config, device)
     optimizer = recipe.build_optimizer(config, model)
     valid_loader = recipe.valid_loader(config, valid_set)
+    draw = _Pictures(args.out, config, model, valid_loader, device)
     trainer = Trainer(
         config,
         model,
@@ -119,35 +130,51 @@ def run(args: argparse.Namespace) -> None:
         device=device,
         checkpoint_every=args.checkpoint_every,
         stream=sys.stderr,
-        after_epoch=lambda rows: _draw(args.out, rows, config, model, valid_loader, device),
+        after_epoch=draw,
     )
     for dataset in (train_set, valid_set):
         dataset[0]  # a data set that cannot be read shows before anything is written
     if state is not None:
         trainer.restore(state)
-    _prepare(args.out, config, keep=args.resume)
-    with _finish_step_on_ctrl_c(trainer), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # the trainer looks for inf and nan
-        trainer.fit()
-    best = checkpoint.load(args.out / "best.npz")
+        if trainer.position.epoch == config.epochs:
+            say(f"the run in {args.out} is complete; --epochs with more than {config.epochs} would go on with it")
+    args.out.mkdir(parents=True, exist_ok=True)
+    with lock_folder(args.out):
+        if state is None:
+            _refuse_other_run(args.out, args.overwrite)  # another process may have begun one meanwhile
+        _prepare(args.out, config, keep=state is not None)
+        with _finish_step_first(trainer), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # the trainer looks for inf and nan
+            trainer.fit()
+        _report(args.out / "best.npz", config, model, valid_loader, device)
+    return 1 if draw.failed else 0
+
+
+def _report(path: Path, config: Config, model: FCN, loader: DataLoader, device: str) -> None:
+    """Print the measures of the best network."""
+    best = checkpoint.load(path)
+    recipe.check_fits(config, best.model, name=str(path))
     model.load_state_dict(best.model)
     matrix, _ = evaluate(
         model,
-        show_progress("best.npz", valid_loader, sys.stderr),
+        show_progress("best.npz", loader, sys.stderr),
         config.num_classes,
         ignore_index=config.ignore_index,
         device=device,
         dtype=config.dtype,
     )
-    print(f"{args.out / 'best.npz'}, after epoch {best.position.epoch + 1}, on {len(valid_set)} validation images")
+    print(f"{path}, after epoch {best.position.epoch + 1}, on {len(loader.dataset)} validation images")
     print(matrix)
 
 
 def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
-    """Give the settings of the run in the folder, with the epochs and the recomputation asked for now."""
+    """Give the settings of the run in the folder, with what may differ as asked for now."""
     wanted = dataclasses.replace(config, **given)
+    moved = wanted.data.partition(":")[0] == config.data.partition(":")[0]  # the same data in another folder
     for name in given:
-        if name not in ("epochs", "recompute") and getattr(wanted, name) != getattr(config, name):
+        if name in ("epochs", "recompute") or (name == "data" and moved):
+            continue
+        if getattr(wanted, name) != getattr(config, name):
             raise UserError(
                 f"{option(name)} is {getattr(wanted, name)}, but the run in {folder} has {getattr(config, name)}; "
                 "leave it out to --resume, or start anew in another --out"
@@ -172,47 +199,72 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
         palette=tuple(map(tuple, dataset.palette.tolist())),
         ignore_index=int(dataset.ignore_index),
     )
-    if config.class_names and found != config:
-        raise UserError(f"{config.data}: its classes are {found.class_names}, but the run has {config.class_names}")
+    for name in ("class_names", "palette", "ignore_index"):
+        if config.class_names and getattr(found, name) != getattr(config, name):
+            raise UserError(f"{config.data}: its {name} is {getattr(found, name)}, but the run has "
+                            f"{getattr(config, name)}; the data set has changed")  # fmt: skip
     return found
 
 
 def _prepare(folder: Path, config: Config, keep: bool) -> None:
-    """Make the folder, without the results of an earlier run unless they are continued, and write config.json."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Empty the folder of the results of an earlier run unless they are continued, and write config.json."""
     if not keep:
-        for name in RESULTS:
+        for name in reversed(RESULTS):  # the checkpoint before the log: what is left never looks like a whole run
             (folder / name).unlink(missing_ok=True)
     with atomic_write(folder / "config.json") as file:
         file.write(json.dumps(config.to_dict(), indent=2).encode() + b"\n")
 
 
-def _draw(folder: Path, rows: list[Row], config: Config, model: FCN, loader: DataLoader, device: str) -> None:
-    """Draw curves.png; and predictions.png if the newest model is the best, on images spread over the split."""
-    pictures.save_curves(folder / "curves.png", rows)
-    if rows[-1]["valid_mean_iu"] < max(row["valid_mean_iu"] for row in rows):
-        return
-    transform, panel = recipe.valid_transform(config), []
-    for index in np.linspace(0, len(loader.dataset) - 1, min(_PANEL_ROWS, len(loader.dataset))).astype(int).tolist():
-        sample = transform(loader.dataset[index], np.random.default_rng(0))
-        prediction = predict(model, sample.image, loader.normalize, device=device, dtype=config.dtype)
-        panel.append((sample.image, sample.label, prediction))
-    path = folder / "predictions.png"
-    pictures.save_panel(path, panel, config.class_names, np.array(config.palette, np.uint8), config.ignore_index)
+class _Pictures:
+    """Draws curves.png and predictions.png after every epoch; a picture that fails costs no training."""
+
+    def __init__(self, folder: Path, config: Config, model: FCN, loader: DataLoader, device: str):
+        self.folder, self.config, self.model, self.loader, self.device = folder, config, model, loader, device
+        self.failed: dict[str, str] = {}
+
+    def __call__(self, rows: list[Row]) -> None:
+        best = not rows[-1]["valid_mean_iu"] < max(row["valid_mean_iu"] for row in rows)
+        for name, draw in (("curves.png", self.draw_curves), ("predictions.png", self.draw_predictions))[: 1 + best]:
+            try:
+                draw(self.folder / name, rows)
+            except Exception as error:  # a plotting library has more ways to fail than can be listed
+                reason = str(error) or type(error).__name__
+                if self.failed.get(name) != reason:  # once is enough
+                    say(f"{self.folder / name} could not be drawn ({reason}); training goes on")
+                self.failed[name] = reason
+            else:
+                self.failed.pop(name, None)
+
+    def draw_curves(self, path: Path, rows: list[Row]) -> None:
+        """Draw the log."""
+        pictures.save_curves(path, rows)
+
+    def draw_predictions(self, path: Path, rows: list[Row]) -> None:
+        """Draw the predictions, of a model that is the best so far, for images spread over the split."""
+        config, dataset = self.config, self.loader.dataset
+        transform, panel = recipe.valid_transform(config), []
+        for index in np.linspace(0, len(dataset) - 1, min(_PANEL_ROWS, len(dataset))).astype(int).tolist():
+            sample = transform(dataset[index], np.random.default_rng(0))
+            prediction = predict(
+                self.model, sample.image, self.loader.normalize, device=self.device, dtype=config.dtype
+            )
+            panel.append((sample.image, sample.label, prediction))
+        palette = np.array(config.palette, np.uint8)
+        pictures.save_panel(path, panel, config.class_names, palette, config.ignore_index)
 
 
 @contextmanager
-def _finish_step_on_ctrl_c(trainer: Trainer) -> Iterator[None]:
-    """Let the first Ctrl-C wait for the end of the step and a checkpoint; the second interrupts at once."""
+def _finish_step_first(trainer: Trainer) -> Iterator[None]:
+    """Let the first Ctrl-C, SIGTERM or SIGHUP wait for the end of the step and a checkpoint; a second stops at once."""
+    received = []
 
     def stop(signum: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
+        received.append(signum)
+        restore()
         trainer.stop_requested = True
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # as in a script's background job, which a Ctrl-C is not meant for
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with signals.handled(stop) as restore:
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise signals.Stopped(received[0] if received else signal.SIGINT, str(interrupt)) from None

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,14 @@ from minifcn.training.config import Config
 
 FORMAT = "minifcn checkpoint 1"
 _ABOUT_LIMIT = 1 << 20  # characters
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "int64")))
+_HEADER_LIMIT = 1024
+# Exactly as NumPy writes it, so that nothing has to interpret it.
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|=]?[?bBiufcmMOSUV][0-9]{0,7})', 'fortran_order': (?:True|False), "
+    rb"'shape': \((|[0-9]{1,18},|[0-9]{1,18}(?:, [0-9]{1,18}){1,31})\), \} *\n",
+    re.DOTALL,
+)
 
 
 @dataclass
@@ -55,10 +63,24 @@ class Position:
     def from_dict(cls, values: Any) -> Position:
         """Check and take a position that was read from a file."""
         position = cls(**values)
-        if not all(isinstance(n, int) and 0 <= n < 2**63 for n in (position.epoch, position.batch, position.iteration)):
+        if not all(type(n) is int and 0 <= n < 2**63 for n in (position.epoch, position.batch, position.iteration)):
             raise UserError(f"its position is {position}; epoch, batch and iteration are whole numbers from 0 up")
-        position.loss_sum, position.best_mean_iou = float(position.loss_sum), float(position.best_mean_iou)
+        position.loss_sum, best = float(position.loss_sum), float(position.best_mean_iou)
+        if not math.isfinite(position.loss_sum) or not (math.isnan(best) or -1 <= best <= 1):
+            raise UserError(f"its position is {position}; the loss is finite, and a mean IoU at most 1")
+        position.best_mean_iou = best
         return position
+
+    def check(self, epochs: int, batches: int, path: Path) -> None:
+        """Refuse to continue here, as `path` says, a run of so many epochs of so many batches."""
+        if self.batch > batches or self.iteration != self.epoch * batches + self.batch:
+            raise UserError(
+                f"{path}: stands at iteration {self.iteration}, with {self.epoch} epochs and {self.batch} batches "
+                f"behind it, but an epoch has {batches} batches now; the data set has changed since"
+            )
+        if epochs < self.epoch + (self.batch > 0):
+            behind = f"{self.epoch} epochs" + (f" and {self.batch} batches" if self.batch else "")
+            raise UserError(f"--epochs is {epochs}, but {path} has {behind} behind it; ask for more, or leave it out")
 
 
 @dataclass
@@ -89,6 +111,11 @@ def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     ----------
     path : path ending in .npz, in an existing folder
     checkpoint : Checkpoint
+
+    Raises
+    ------
+    UserError
+        If an array is not float32, float64 or int64, or not finite: `load` would refuse it. Nothing is written then.
     """
     about = {
         "format": FORMAT,
@@ -97,16 +124,17 @@ def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
         "random": checkpoint.random,
     }
     arrays = {"about": np.array(json.dumps(about))}
-    arrays |= {f"model/{name}": array for name, array in checkpoint.model.items()}
-    arrays |= {f"optimizer/{name}": array for name, array in checkpoint.optimizer.items()}
+    for part, state in (("model", checkpoint.model), ("optimizer", checkpoint.optimizer)):
+        for name, array in state.items():
+            arrays[f"{part}/{name}"] = _checked(np.asarray(array), f"{path}: {part}/{name}")
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def load(path: str | os.PathLike) -> Checkpoint:
-    """Read a checkpoint, trusting nothing in it.
+    """Read a checkpoint, trusting nothing in it: it takes no more memory than the file is large.
 
     Parameters
     ----------
@@ -115,61 +143,81 @@ def load(path: str | os.PathLike) -> Checkpoint:
     Returns
     -------
     Checkpoint
+        Its arrays are float32, float64 or int64, and finite.
 
     Raises
     ------
     UserError
-        If the file is missing, damaged, holds pickled objects, or is not a checkpoint.
+        If the file is missing, damaged, holds pickled objects, or is not a checkpoint; the message names the file.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(archive, path)
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            return _read(archive, os.fstat(file.fileno()).st_size)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except zipfile.BadZipFile as error:
         raise UserError(f"{path}: not a minifcn checkpoint, or damaged ({error})") from error
-    except (ValueError, TypeError, EOFError, KeyError, NotImplementedError, RuntimeError, RecursionError) as error:
-        raise UserError(f"{path}: damaged ({error or type(error).__name__})") from error
+    except OSError as error:
+        if error.filename:
+            raise  # the disk's own, such as "Permission denied"
+        raise UserError(f"{path}: damaged, or the disk is ({error})") from error
+    except Exception as error:  # whatever zipfile, json and the rules of a Config stumble over in foreign bytes
+        raise UserError(f"{path}: damaged ({str(error) or type(error).__name__})") from error
 
 
-def _read(archive: zipfile.ZipFile, path: Path) -> Checkpoint:
+def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    if sum(info.file_size for info in archive.infolist()) > path.stat().st_size:
+    if len(members) < len(archive.infolist()):
+        raise UserError("it has two parts of one name; it is no minifcn checkpoint")
+    if sum(info.file_size for info in archive.infolist()) > file_size:
         raise UserError("its parts claim to be larger than the file; it is no minifcn checkpoint")
     if "about" not in members:
         raise UserError("not a minifcn checkpoint (it has no part named about)")
-    text = _array(archive, members.pop("about"))
+    about = _about(archive, members.pop("about"))
+    states: dict[str, dict[str, np.ndarray]] = {"model": {}, "optimizer": {}}
+    for name, info in members.items():
+        part, _, key = name.partition("/")
+        if part not in states:
+            raise UserError(f"not a minifcn checkpoint (it has a part named {name!r})")
+        states[part][key] = _checked(_array(archive, info), info.filename)
+    config, position = Config.from_dict(about["config"]), Position.from_dict(about["position"])
+    return Checkpoint(config, states["model"], states["optimizer"], position, about["random"])
+
+
+def _about(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> dict[str, Any]:
+    text = _array(archive, info)
     if text.dtype.kind != "U" or text.size != 1 or text.nbytes > 4 * _ABOUT_LIMIT:
         raise UserError("not a minifcn checkpoint (its part named about is no text)")
     about = json.loads(text.item())
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
         raise UserError(f"not a checkpoint of this version (format {found!r}, expected {FORMAT!r})")
-    states: dict[str, dict[str, np.ndarray]] = {"model": {}, "optimizer": {}}
-    for name, info in members.items():
-        part, _, key = name.partition("/")
-        if part not in states:
-            raise UserError(f"not a minifcn checkpoint (it has a part named {name!r})")
-        states[part][key] = _array(archive, info)
-    config, position = Config.from_dict(about["config"]), Position.from_dict(about["position"])
-    return Checkpoint(config, states["model"], states["optimizer"], position, about["random"])
+    return about
+
+
+def _checked(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype not in _DTYPES:
+        raise UserError(f"{name} has dtype {array.dtype.str}; a checkpoint holds {', '.join(map(str, _DTYPES))}")
+    if not np.isfinite(array).all():
+        raise UserError(f"{name} holds inf or nan; a checkpoint holds finite numbers only")
+    return array
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
     """Read one array after its header has been held against its size, so that no header can ask for more memory."""
-    if info.compress_type != zipfile.ZIP_STORED:
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         raise UserError(f"{info.filename} is compressed; minifcn stores its checkpoints uncompressed")
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version not in _HEADERS:
-            raise UserError(f"{info.filename} has .npy version {version}; expected (1, 0) or (2, 0)")
-        shape, _, dtype = _HEADERS[version](member)
+        header = _HEADER.match(member.read(_HEADER_LIMIT))
+        if header is None or int.from_bytes(header[0][8:10], "little") != header.end() - 10:
+            raise UserError(f"{info.filename} has no header of a .npy file as minifcn writes them")
+        dtype, shape = np.dtype(header[1].decode()), tuple(map(int, re.findall(rb"[0-9]+", header[2])))
         if dtype.hasobject:
             raise UserError(f"{info.filename} holds pickled Python objects, which are never loaded")
-        claimed = member.tell() + math.prod(shape) * dtype.itemsize
+        claimed = header.end() + math.prod(shape) * dtype.itemsize
         if claimed != info.file_size:
             raise UserError(f"{info.filename} claims shape {shape}: {claimed} bytes, but has {info.file_size}")
     with archive.open(info) as member:

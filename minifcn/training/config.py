@@ -130,7 +130,7 @@ def _tuples(value: Any) -> Any:
 def _holds(rule: Any, value: Any) -> bool:
     try:
         return bool(rule(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
@@ -154,12 +154,16 @@ def _channels(value: Any) -> bool:
     return len(value) == 3 and all(map(_number, value))
 
 
+def _names(value: Any) -> bool:
+    return not isinstance(value, str) and len(value) <= 255 and all(isinstance(name, str) for name in value)
+
+
 def _colours(value: Any) -> bool:
     return all(len(colour) == 3 and all(_count(c, 0) and c <= 255 for c in colour) for colour in value)
 
 
 _RULES = {
-    "data": (lambda v: isinstance(v, str), "the name of a data set, such as shapes or camvid:FOLDER"),
+    "data": (lambda v: isinstance(v, str) and "\0" not in v, "the name of a data set, such as shapes or camvid:FOLDER"),
     "model": (lambda v: isinstance(v, str), "the name of a model, such as fcn8s"),
     "variant": (lambda v: v in ("aligned", "paper"), "aligned or paper"),
     "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
@@ -179,7 +183,7 @@ _RULES = {
     "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
     "dtype": (lambda v: v in ("float32", "float64"), "float32 or float64"),
     "recompute": (lambda v: isinstance(v, bool), "true or false"),
-    "class_names": (lambda v: len(v) <= 255 and all(isinstance(n, str) for n in v), "at most 255 names"),
+    "class_names": (_names, "at most 255 names"),
     "palette": (_colours, "R, G, B colours of 0..255"),
     "ignore_index": (lambda v: _count(v, 0) and v <= 255, "a whole number of 0..255"),
     "mean": (_channels, "three numbers"),

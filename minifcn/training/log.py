@@ -85,3 +85,19 @@ def read(path: str | os.PathLike) -> list[Row]:
             return [{name: kind(row[name]) for name, kind in COLUMNS.items()} for row in reader]
     except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path}: not a log of minifcn ({error}); expected the columns {','.join(COLUMNS)}") from error
+
+
+def read_epochs(path: str | os.PathLike, epochs: int) -> list[Row]:
+    """Read the rows of the first epochs; UserError if one is missing.
+
+    The row of the next epoch may be there already, if the run was killed before its checkpoint: it will be written
+    again, and is left out.
+    """
+    rows = {row["epoch"]: row for row in (read(path) if os.path.exists(path) else [])}
+    missing = next((epoch for epoch in range(1, epochs + 1) if epoch not in rows), None)
+    if missing:
+        raise UserError(
+            f"{path}: has no row for epoch {missing}, but the checkpoint has {epochs} epochs behind it; "
+            "put the file back, or start anew in another folder"
+        )
+    return [rows[epoch] for epoch in range(1, epochs + 1)]

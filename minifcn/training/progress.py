@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TextIO
 
 from tqdm import tqdm
@@ -13,6 +14,49 @@ from minifcn.data import Batch, DataLoader
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_READINGS = 1.0
+
+
+class Unbreakable(io.TextIOBase):
+    """A text stream whose reader may leave: what cannot be written any more is dropped, so that no work is lost."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or do without."""
+        with suppress(OSError, ValueError):  # a closed pipe, a terminal that is gone, a closed stream
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand what was written to the reader."""
+        with suppress(OSError, ValueError):
+            self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Say if a terminal is behind it."""
+        with suppress(OSError, ValueError):
+            return self.stream.isatty()
+        return False
+
+    def fileno(self) -> int:
+        """Give the file descriptor, by which a bar finds out how wide the terminal is."""
+        return self.stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream, by which a bar finds out which characters it may use."""
+        return getattr(self.stream, "encoding", None) or "ascii"
+
+
+def unbreakable(stream: TextIO | None) -> TextIO | None:
+    """Wrap a stream so that showing something never fails; None stays None.
+
+    >>> import sys
+    >>> print("shown", file=unbreakable(sys.stdout))
+    shown
+    """
+    return stream if stream is None or isinstance(stream, Unbreakable) else Unbreakable(stream)  # type: ignore
 
 
 class Progress:
@@ -28,6 +72,7 @@ class Progress:
     """
 
     def __init__(self, title: str, total: int, done: int = 0, stream: TextIO | None = None):
+        stream = unbreakable(stream)
         self.title, self.total, self.done, self.stream = title, total, done, stream
         self._started, self._start = time.monotonic(), done
         self._last_line = self._last_reading = self._started

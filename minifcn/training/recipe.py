@@ -12,6 +12,7 @@ from minifcn.data import DataLoader, Dataset, Normalize, Sample, open_dataset, t
 from minifcn.data.transforms import Transform
 from minifcn.errors import UserError
 from minifcn.models import FCN
+from minifcn.models.vgg16 import FC_CHANNELS, STAGES, scaled
 from minifcn.nn import Module
 from minifcn.optim import SGD, Adam, Optimizer
 from minifcn.training.config import Config
@@ -70,8 +71,27 @@ def build_model(config: Config, device: str = "cpu") -> FCN:
     return model.astype(config.dtype).to(device)
 
 
-def load_model(config: Config, state: Mapping[str, np.ndarray], device: str = "cpu") -> FCN:
-    """Build the configured network with the parameters of a checkpoint; UserError if they do not fit.
+def load_model(
+    config: Config, state: Mapping[str, np.ndarray], device: str = "cpu", *, name: str = "the checkpoint"
+) -> FCN:
+    """Build the configured network with the parameters of a checkpoint.
+
+    Parameters
+    ----------
+    config : Config
+    state : mapping of name to array
+    device : str
+    name : str
+        What the message calls the state if it does not fit, such as the path of its file.
+
+    Returns
+    -------
+    FCN
+
+    Raises
+    ------
+    UserError
+        If names, shapes or dtypes do not fit; this is found out before a network is built.
 
     Examples
     --------
@@ -80,12 +100,86 @@ def load_model(config: Config, state: Mapping[str, np.ndarray], device: str = "c
     >>> load_model(config, state).score_fr.weight.shape
     (2, 64, 1, 1)
     """
+    check_fits(config, state, name=name)
     model = build_model(config, device)
-    try:
-        model.load_state_dict(state)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"the checkpoint does not fit a {config.model} as it is configured ({error})") from error
+    model.load_state_dict(state)
     return model
+
+
+def check_fits(
+    config: Config,
+    state: Mapping[str, np.ndarray],
+    optimizer: Mapping[str, np.ndarray] | None = None,
+    *,
+    name: str = "the checkpoint",
+) -> None:
+    """Hold a state against the configured network without building it; UserError, naming the state, if it differs.
+
+    A small file can claim a large network: nothing of its size is made before this.
+    """
+    try:
+        misfit = _misfit(config, state) or _wrong_dtype(config, {**state, **(optimizer or {})})
+    except UserError as error:  # the configuration itself
+        raise UserError(f"{name}: {error}") from error
+    if misfit:
+        raise UserError(f"{name}: does not fit a {config.model} as it is configured ({misfit})")
+
+
+def parameter_shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    """Give the shape of every parameter of the configured network, without building it at its size.
+
+    Examples
+    --------
+    >>> config = Config(model="fcn32s", width=4, class_names=("a", "b"), palette=((0, 0, 0), (9, 9, 9)))
+    >>> parameter_shapes(config)["fc7.weight"]
+    (16384, 16384, 1, 1)
+    """
+    if not config.num_classes:
+        raise UserError("the configuration has no classes")
+    # With one channel everywhere it has the same layers and kernels.
+    small = models.create(config.model, num_classes=1, variant=config.variant, width=1e-9)
+    shapes: dict[str, tuple[int, ...]] = {}
+    before = 3
+    for name, parameter in small.named_parameters():
+        layer, _, part = name.partition(".")
+        inputs, outputs = before, _channels(layer, config)
+        if layer.startswith("score"):
+            inputs = _channels({"fr": "fc7"}.get(source := layer.removeprefix("score_"), source), config)
+        elif layer.startswith("upscore"):
+            inputs = outputs
+        elif part == "bias":
+            before = outputs
+        shapes[name] = (outputs,) if part == "bias" else (outputs, inputs, *parameter.shape[2:])
+    return shapes
+
+
+def _channels(layer: str, config: Config) -> int:
+    """Give the channels that a layer's output has."""
+    if layer.startswith(("conv", "pool")):
+        return scaled(STAGES[int(layer[4]) - 1][0], config.width)
+    return scaled(FC_CHANNELS, config.width) if layer.startswith("fc") else config.num_classes
+
+
+def _misfit(config: Config, state: Mapping[str, np.ndarray]) -> str:
+    shapes = parameter_shapes(config)
+    missing, unknown = sorted(shapes.keys() - state.keys()), sorted(state.keys() - shapes.keys())
+    if missing or unknown:
+        return f"missing {_some(missing)}, unknown {_some(unknown)}"
+    for name, shape in shapes.items():
+        if state[name].shape != shape:
+            return f"{name} has shape {state[name].shape}, expected {shape}"
+    return ""
+
+
+def _wrong_dtype(config: Config, arrays: Mapping[str, np.ndarray]) -> str:
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and array.dtype != config.dtype:
+            return f"{name} is {array.dtype}, the run {config.dtype}"
+    return ""
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "nothing"
 
 
 def build_optimizer(config: Config, model: Module) -> Optimizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -18,6 +19,7 @@ from minifcn.backend import to_device
 from minifcn.compute.threads import one_blas_thread
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import UserError
+from minifcn.files import lock_folder, remove_leftovers
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.optim import Optimizer
@@ -26,7 +28,8 @@ from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
 from minifcn.training.evaluate import evaluate
 from minifcn.training.log import Log, Row
-from minifcn.training.progress import Progress, show_progress
+from minifcn.training.progress import Progress, show_progress, unbreakable
+from minifcn.training.recipe import check_fits
 
 
 class Trainer:
@@ -40,13 +43,19 @@ class Trainer:
     optimizer : SGD or Adam
     train_loader, valid_loader : DataLoader
     folder : path of an existing folder
+        While `fit` runs it holds the folder: a second run there is refused.
     device : str
     checkpoint_every : float
         Seconds between checkpoints; besides, there is one after every epoch.
     stream : text stream or None
-        Where progress is shown.
+        Where progress is shown; a stream that breaks off, such as a closed pipe, ends the showing and not the run.
     after_epoch : function of the list of log rows, optional
         Called after every epoch, for example to draw the curves.
+
+    Raises
+    ------
+    UserError
+        If the loaders, the model and the configuration do not belong together.
 
     Attributes
     ----------
@@ -87,13 +96,32 @@ class Trainer:
     ):
         self.config, self.model, self.optimizer = config, model, optimizer
         self.train_loader, self.valid_loader = train_loader, valid_loader
-        self.folder, self.device, self.stream = Path(folder), device, stream
+        self.folder, self.device, self.stream = Path(folder), device, unbreakable(stream)
         self.checkpoint_every, self.after_epoch = checkpoint_every, after_epoch
         self.position = Position()
         self.first_lrs = [group["lr"] for group in optimizer.param_groups]
         self.log = Log(self.folder / "log.csv")
         self.stop_requested = False
         self._saved = time.monotonic()
+        self._check()
+
+    def _check(self) -> None:
+        if not self.checkpoint_every >= 0:
+            raise UserError(f"Trainer: checkpoint_every must be seconds from 0 up, but is {self.checkpoint_every}")
+        for name, loader in (("train_loader", self.train_loader), ("valid_loader", self.valid_loader)):
+            if not len(loader):
+                raise UserError(f"Trainer: {name} has no batches; pass a data set with images")
+        if self.model.num_classes != self.config.num_classes:
+            raise UserError(
+                f"Trainer: model has {self.model.num_classes} classes, but config {self.config.num_classes} "
+                "(class_names); build the model with `build_model(config)`"
+            )
+        for name, parameter in self.model.named_parameters():
+            if parameter.dtype != self.config.dtype:
+                raise UserError(
+                    f"Trainer: {name} is {parameter.dtype}, but config.dtype is {self.config.dtype}; "
+                    "build the model with `build_model(config)`"
+                )
 
     def fit(self) -> None:
         """Train until the configured number of epochs is complete.
@@ -103,14 +131,22 @@ class Trainer:
         KeyboardInterrupt
             After `stop_requested` was set, with the checkpoint saved.
         UserError
-            If the loss is no longer finite; checkpoint.npz then holds an earlier, good state.
+            If there is no such folder, or the loss is no longer finite; checkpoint.npz then holds an earlier state.
+        FolderInUse
+            If another run is at work in the folder.
         """
-        self.save()  # a disk that is full or read-only shows now, not after the first epoch
-        while self.position.epoch < self.config.epochs:
-            started = time.monotonic()
-            self.train_epoch()
-            matrix, valid_loss = self.validate()
-            self.finish_epoch(matrix, valid_loss, time.monotonic() - started)
+        if not self.folder.is_dir():
+            raise UserError(f"{self.folder}: there is no such folder; make it first")
+        with lock_folder(self.folder):
+            remove_leftovers(self.folder)
+            self.save()  # a disk that is full or read-only shows now, not after the first epoch
+            while self.position.epoch < self.config.epochs:
+                started = time.monotonic()
+                self.train_epoch()
+                matrix, valid_loss = self.validate()
+                self.finish_epoch(matrix, valid_loss, time.monotonic() - started)
+                if self.stop_requested:  # meanwhile
+                    self.save_if_due()
 
     def train_epoch(self) -> None:
         """Take the steps that are left of the epoch."""
@@ -142,10 +178,14 @@ class Trainer:
 
     def schedule(self) -> None:
         """Set the learning rates of the step in hand; they depend on its number alone, so resuming needs no state."""
-        steps = self.config.epochs * len(self.train_loader)
-        factor = (1 - self.position.iteration / steps) ** 0.9 if self.config.schedule == "poly" else 1.0
         for group, lr in zip(self.optimizer.param_groups, self.first_lrs, strict=True):
-            group["lr"] = lr * factor
+            group["lr"] = lr * self.lr_factor(self.position.iteration)
+
+    def lr_factor(self, iteration: int) -> float:
+        """Give the factor of the learning rates in a step, counted from 0."""
+        if self.config.schedule != "poly":
+            return 1.0
+        return max(0.0, 1 - iteration / (self.config.epochs * len(self.train_loader))) ** 0.9
 
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
@@ -162,6 +202,8 @@ class Trainer:
     def finish_epoch(self, matrix: ConfusionMatrix, valid_loss: float, seconds: float) -> None:
         """Write the epoch's row, keep the model if it is the best so far, and move on to the next epoch."""
         now, parameters = self.position, self._finite_parameters()
+        if not math.isfinite(valid_loss):
+            raise self._diverged(f"the loss on the validation split became {valid_loss}")
         row: Row = {
             "epoch": now.epoch + 1,
             "iteration": now.iteration,
@@ -171,7 +213,7 @@ class Trainer:
             "valid_acc_cls": float(matrix.mean_accuracy),
             "valid_mean_iu": float(matrix.mean_iou),
             "valid_fwavacc": float(matrix.frequency_weighted_iou),
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": self.first_lrs[0] * self.lr_factor(now.iteration - 1),  # of the last step, also where it was resumed
             "seconds": round(seconds, 3),
         }
         self.log.append(row)
@@ -202,10 +244,14 @@ class Trainer:
     def save(self) -> None:
         """Write checkpoint.npz; UserError, and nothing written, if a loss or a parameter is not finite."""
         self.mean_loss()
+        optimizer = self.optimizer.state_dict()
+        for name, array in optimizer.items():
+            if not np.isfinite(array).all():
+                raise self._diverged(f"{name} of the optimizer is no longer finite")
         state = Checkpoint(
             self.config,
             self._finite_parameters(),
-            self.optimizer.state_dict(),
+            optimizer,
             self.position,
             dict(self.model.dropout_rng.bit_generator.state),
         )
@@ -234,21 +280,17 @@ class Trainer:
         UserError
             If it does not fit the model and the optimizer.
         """
+        path = self.folder / "checkpoint.npz"
+        state.position.check(self.config.epochs, len(self.train_loader), path)
+        check_fits(self.config, state.model, state.optimizer, name=str(path))
         try:
             self.model.load_state_dict(state.model)
             self.optimizer.load_state_dict(state.optimizer)
             self.model.dropout_rng.bit_generator.state = state.random
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            path = self.folder / "checkpoint.npz"
             raise UserError(f"{path}: does not fit a {self.config.model} as it is configured ({error})") from error
-        if state.position.batch > len(self.train_loader):
-            raise UserError(
-                f"{self.folder / 'checkpoint.npz'}: stands at batch {state.position.batch}, but an epoch of "
-                f"{self.config.data} has {len(self.train_loader)}; the data set has changed"
-            )
-        self.position = state.position
-        rows = log.read(self.log.path) if self.log.path.exists() else []
-        self.log = Log(self.log.path, [row for row in rows if row["iteration"] <= self.position.iteration])
+        self.log = Log(self.log.path, log.read_epochs(self.log.path, state.position.epoch))
+        self.position = dataclasses.replace(state.position)
 
     def _finite_parameters(self) -> dict[str, np.ndarray]:
         state = self.model.state_dict()

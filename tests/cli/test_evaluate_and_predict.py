@@ -1,5 +1,6 @@
 """`minifcn evaluate` and `minifcn predict` use a checkpoint that `minifcn train` left."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -90,3 +91,43 @@ def test_predict_writes_several_photographs_into_a_folder(best, photo, tmp_path)
     out = tmp_path / "overlays"
     assert main(["predict", str(photo), str(second), "--checkpoint", best, "--out", str(out), "--device", "cpu"]) == 0
     assert {path.name for path in out.iterdir()} == {"photo.png", "second.png"}
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The sizes at which the network was shown the photographs."""
+    sizes = []
+
+    def predicting(model, image, normalize, *, size, **options):
+        sizes.append(tuple(size))
+        return np.zeros(image.shape[:2], np.uint8)
+
+    monkeypatch.setattr("minifcn.cli.predict.predict", predicting)
+    return sizes
+
+
+SCALES = {
+    # The photograph, the --size of the training, further arguments, what the network sees.
+    "as in training": ((120, 60), (32, 48), [], (48, 24)),
+    "larger, as in training": ((10, 20), (32, 48), [], (24, 48)),
+    "as it is": ((120, 60), None, [], (120, 60)),
+    "a large one": ((3000, 1500), None, [], (2048, 1024)),
+    "a large one, and trained on larger ones": ((3000, 1500), (4096, 4096), [], (2048, 1024)),
+    "a narrow one": ((3000, 1), None, [], (2048, 1)),
+    "the longer side given": ((3000, 1500), (32, 48), ["--longer-side", "100"], (100, 50)),
+    "the size given": ((3000, 1500), (32, 48), ["--size", "70x80"], (70, 80)),
+    "full size": ((3000, 1500), (32, 48), ["--full-size"], (3000, 1500)),
+}
+
+
+@pytest.mark.parametrize(("photo_size", "trained", "arguments", "expected"), SCALES.values(), ids=SCALES)
+def test_what_the_network_sees_is_scaled_as_the_help_says(
+    best, tmp_path, seen, photo_size, trained, arguments, expected
+):
+    state = checkpoint.load(best)
+    state.config = dataclasses.replace(state.config, size=trained)
+    checkpoint.save(tmp_path / "run.npz", state)
+    Image.new("L", photo_size[::-1]).save(tmp_path / "photo.png")
+    files = [str(tmp_path / "photo.png"), "--checkpoint", str(tmp_path / "run.npz"), "--out", str(tmp_path / "o")]
+    assert main(["predict", *files, "--device", "cpu", *arguments]) == 0
+    assert seen == [expected]

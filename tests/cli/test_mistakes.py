@@ -37,6 +37,10 @@ def workspace(tmp_path, monkeypatch, run_folder):
     for folder in ("train", "trainannot", "val", "valannot"):
         Path("camvid", folder).mkdir(parents=True)
     Path("file").write_text("in the way")
+    Path("here").symlink_to(".")
+    Path("cut").mkdir()
+    Path("folder.md").mkdir()
+    shutil.copy("cut.npz", "cut/checkpoint.npz")
     return tmp_path
 
 
@@ -90,15 +94,122 @@ MISTAKES = {
         ["predict", "x/a.jpg", "y/a.jpg", "--checkpoint", "best.npz", "--out", "o"],
         "two photos have the same name",
     ),
+    "predict onto the photo, through a link": (
+        ["predict", "a.png", "--checkpoint", "best.npz", "--out", "here/a.png"],
+        "would replace the photograph itself",
+    ),
+    "predict onto the photo, in capitals": (
+        ["predict", "a.png", "--checkpoint", "best.npz", "--out", "./A.PNG"],
+        "would replace the photograph itself",
+    ),
+    "label onto the photo": (
+        ["predict", "a.png", "--checkpoint", "best.npz", "--out", "o", "--label", "."],
+        "--label a.png would replace the photograph itself",
+    ),
+    "predict onto the checkpoint": (
+        ["predict", "a.jpg", "--checkpoint", "x.png", "--out", "x.png"],
+        "would replace the checkpoint itself",
+    ),
+    "out and label are one file": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o.png", "--label", "./o.png"],
+        "--label o.png is a file of --out as well",
+    ),
+    "out and label are one folder": (
+        ["predict", "a.jpg", "b.jpg", "--checkpoint", "best.npz", "--out", "o", "--label", "camvid/../o"],
+        "is a file of --out as well",
+    ),
+    "out and label are one folder, through a link": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", ".", "--label", "here"],
+        "is a file of --out as well",
+    ),
+    "out and label are one file, in capitals": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o.png", "--label", "O.png"],
+        "is a file of --out as well",
+    ),
+    "a file in a folder of results": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o", "--label", "o/a.png"],
+        "is a file of --out as well",
+    ),
+    "two photos, one name in capitals": (
+        ["predict", "a.jpg", "A.png", "--checkpoint", "best.npz", "--out", "o"],
+        "two photos have the same name",
+    ),
+    "predict into a file": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "file"],
+        "--out must end in .png or be a folder, but file is a file",
+    ),
+    "longer side zero": ([*PREDICT, "--checkpoint", "best.npz", "--longer-side", "0"], "--longer-side"),
+    "longer side and size": (
+        [*PREDICT, "--checkpoint", "best.npz", "--longer-side", "9", "--size", "9x9"],
+        "not allowed with",
+    ),
+    "out empty": (["train", "--out", ""], "--out: is empty"),
+    "out below a file": ([*TRAIN, "--out", "file/out"], "--out must be a folder, but file is a file"),
+    "predict below a file": (
+        ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o", "--label", "file/o"],
+        "--label must be a folder, but file is a file",
+    ),
+    "bench into a folder": (["bench", "--out", "folder.md"], "--out must be a file, but folder.md is a folder"),
+    "resume a folder without a run": (["train", "--resume", "--out", "camvid"], "camvid/checkpoint.npz: there is no"),
+    "resume a damaged run": (["train", "--resume", "--out", "cut"], "cut/checkpoint.npz: not a minifcn checkpoint"),
+    "resume and overwrite": ([*TRAIN, "--resume", "--overwrite"], "choose one of the two"),
     "summary, width zero": (["summary", "--width", "0"], "--width must be a number above 0"),
     "summary, unknown model": (["summary", "fcn9s"], "did you mean 'fcn8s'"),
     "alpha of 2": ([*PREDICT, "--checkpoint", "best.npz", "--alpha", "2"], "--alpha"),
 }
 
 
+NUMBERS = {
+    "train --out out": {
+        "--lr": ["nan", "inf", "0", "-1", "1e999", "1_0", "१", "", "0x10", "1,5"],
+        "--seed": ["-1", "1.5", "1e9", "٣", "99999999999999999999", "nan"],
+        "--epochs": ["0", "-1", "1e9", "１", " 5"],
+        "--batch-size": ["0", "-8", "inf"],
+        "--images": ["0", "-3", "1.0"],
+        "--size": ["0x0", "-1x5", "32x", "３2x32", "99999x1", "1e3x1"],
+        "--crop": ["0x32"],
+        "--scale": ["nan,nan", "0,1", "1", "1,inf"],
+        "--dropout": ["1", "-0.1", "nan"],
+        "--width": ["nan", "-1", "1e9"],
+        "--momentum": ["1", "nan"],
+        "--weight-decay": ["-1", "inf"],
+        "--checkpoint-every": ["nan", "inf", "-1"],
+    },
+    "predict a.png --checkpoint best.npz --out o": {
+        "--alpha": ["nan", "-0.1", "1.1"],
+        "--size": ["0x0"],
+        "--longer-side": ["0", "1e9", "20000"],
+    },
+    "evaluate --checkpoint best.npz": {"--images": ["0", "1e9"], "--batch-size": ["0", "nan"], "--size": ["0x5"]},
+    "summary": {"--width": ["nan", "0"], "--classes": ["0", "1000000000"], "--size": ["0x0"]},
+    "bench": {"--rounds": ["0", "nan", "-1"]},
+    "gradcheck": {"--seed": ["-1", "nan"], "--order": ["3"]},
+}
+WRONG_NUMBERS = [
+    ([*command.split(), f"{option}={value}"], option)
+    for command, options in NUMBERS.items()
+    for option, values in options.items()
+    for value in values
+]
+
+
+@pytest.mark.parametrize(("arguments", "option"), WRONG_NUMBERS, ids=lambda value: str(value))
+def test_a_wrong_number_is_one_line_that_names_its_option(workspace, capsys, arguments, option):
+    small_runs.assert_refused(arguments, option, workspace, capsys)
+
+
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line_and_nothing_is_written(workspace, capsys, arguments, message):
     small_runs.assert_refused(arguments, message, workspace, capsys)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(workspace, capsys, monkeypatch):
+    """For root, under whom tests may run, every folder can be written to."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr("minifcn.training.recipe.open_split", None)
+    small_runs.assert_refused(TRAIN, "--out: there is no permission to write in .", workspace, capsys)
+    arguments = ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o/a.png"]
+    small_runs.assert_refused(arguments, "--out: there is no permission to write in .", workspace, capsys)
 
 
 def test_cuda_without_a_gpu_says_why(workspace, capsys):

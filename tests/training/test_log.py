@@ -3,7 +3,7 @@
 import pytest
 
 from minifcn.errors import UserError
-from minifcn.training.log import COLUMNS, Log, read
+from minifcn.training.log import COLUMNS, Log, read, read_epochs
 
 ROW = dict.fromkeys(COLUMNS, 1 / 3) | {"epoch": 1, "iteration": 46}
 
@@ -37,3 +37,22 @@ def test_another_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UserError, match="not a log of minifcn"):
         read(path)
+
+
+def test_the_row_of_an_epoch_without_its_checkpoint_is_left_out_and_a_doubled_row_is_read_once(tmp_path):
+    log = Log(tmp_path / "log.csv")
+    for epoch, loss in ((1, 0.5), (1, 0.4), (2, 0.3), (3, 0.2)):
+        log.append(ROW | {"epoch": epoch, "train_loss": loss})
+    assert [(row["epoch"], row["train_loss"]) for row in read_epochs(log.path, 2)] == [(1, 0.4), (2, 0.3)]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 2**62])
+def test_a_log_that_lacks_a_row_is_refused(tmp_path, epochs):
+    log = Log(tmp_path / "log.csv")
+    log.append(ROW | {"epoch": 2})
+    with pytest.raises(UserError, match=r"log\.csv: has no row for epoch 1"):
+        read_epochs(log.path, epochs)
+
+
+def test_no_log_is_one_without_epochs(tmp_path):
+    assert read_epochs(tmp_path / "log.csv", 0) == []

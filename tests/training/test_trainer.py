@@ -11,6 +11,7 @@ from minifcn.data import Shapes
 from minifcn.errors import UserError
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import Config, Trainer, checkpoint, paper_groups, recipe
+from minifcn.training.checkpoint import Position
 
 SHAPES = Shapes(4, size=(32, 32))
 CONFIG = Config(
@@ -158,3 +159,88 @@ def test_paper_groups_double_the_learning_rate_of_biases_and_leave_fixed_weights
     assert all(names[id(p)].endswith("bias") for p in biases["params"])
     assert len(weights["params"]) == len(biases["params"]) == 18  # 15 convolutions of VGG16, three score layers
     assert not any("upscore" in names[id(p)] for p in weights["params"])
+
+
+def test_poly_never_falls_below_zero(tmp_path):
+    trainer = make_trainer(tmp_path, epochs=2, schedule="poly")
+    assert [trainer.lr_factor(step) for step in (0, 4, 5, 10**6)] == [1, 0, 0, 0]
+
+
+def other(**settings):
+    """Give a change of the arguments of a Trainer: a model and its optimizer of another configuration."""
+    model = recipe.build_model(dataclasses.replace(CONFIG, **settings))
+    return {"model": model, "optimizer": recipe.build_optimizer(CONFIG, model)}
+
+
+MISFITS = {
+    "a model of other classes": (lambda: other(class_names=("a",), palette=((0, 0, 0),)), "model has 1 classes"),
+    "a model of another dtype": (lambda: other(dtype="float64"), "conv1_1.weight is float64, but config.dtype"),
+    "nothing to train on": (lambda: {"train_loader": recipe.train_loader(CONFIG, NOTHING)}, "train_loader has no"),
+    "nothing to validate": (lambda: {"valid_loader": recipe.valid_loader(CONFIG, NOTHING)}, "valid_loader has no"),
+    "negative seconds": (lambda: {"checkpoint_every": -1}, "checkpoint_every must be seconds"),
+    "seconds that are no number": (lambda: {"checkpoint_every": float("nan")}, "checkpoint_every must be seconds"),
+}
+NOTHING = recipe.FirstImages(SHAPES, 0)
+
+
+@pytest.mark.parametrize(("change", "message"), MISFITS.values(), ids=MISFITS)
+def test_parts_that_do_not_belong_together_are_refused(tmp_path, change, message):
+    model = recipe.build_model(CONFIG)
+    parts = {
+        "model": model,
+        "optimizer": recipe.build_optimizer(CONFIG, model),
+        "train_loader": recipe.train_loader(CONFIG, SHAPES),
+        "valid_loader": recipe.valid_loader(CONFIG, SHAPES),
+    }
+    with pytest.raises(ValueError, match=message):
+        Trainer(CONFIG, **(parts | change()), folder=tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="there is no such folder"):
+        make_trainer(tmp_path / "nowhere").fit()
+
+
+POSITIONS = {
+    "of a larger data set": (Position(epoch=1, iteration=3), "the data set has changed"),
+    "of a smaller data set": (Position(epoch=1, iteration=1), "the data set has changed"),
+    "behind the last batch": (Position(batch=3, iteration=3), "the data set has changed"),
+    "behind the last epoch": (Position(epoch=2, iteration=4), "--epochs is 1, but"),
+    "in the midst of the epoch after the last": (Position(epoch=1, batch=1, iteration=3), "--epochs is 1, but"),
+}
+
+
+@pytest.mark.parametrize(("position", "message"), POSITIONS.values(), ids=POSITIONS)
+def test_a_position_that_the_run_cannot_have_is_refused(tmp_path, position, message):
+    make_trainer(tmp_path).fit()
+    state = checkpoint.load(tmp_path / "checkpoint.npz")
+    state.position = position
+    with pytest.raises(ValueError, match=message):
+        make_trainer(tmp_path).restore(state)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_validation_loss_that_is_not_finite_ends_the_run(tmp_path):
+    trainer = make_trainer(tmp_path)
+    trainer.train_epoch()
+    with pytest.raises(ValueError, match=r"loss on the validation split became nan .* smaller --lr"):
+        trainer.finish_epoch(ConfusionMatrix(CONFIG.num_classes), valid_loss=float("nan"), seconds=1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_of_the_optimizer_that_explodes_is_not_saved(tmp_path, monkeypatch):
+    """Adam's second moments overflow before the loss does; the parameter would stand still from then on."""
+    trainer = make_trainer(tmp_path)
+    trainer.train_epoch()
+    trainer.save()
+    monkeypatch.setattr(trainer.optimizer, "state_dict", lambda: {"v.0": np.array(np.inf, "float32")})
+    with pytest.raises(ValueError, match=r"v\.0 of the optimizer is no longer finite"):
+        trainer.save()
+    checkpoint.load(tmp_path / "checkpoint.npz")
+
+
+def test_leftovers_of_killed_runs_do_not_pile_up(tmp_path):
+    for name in ("0123456789abcdef", "fedcba9876543210"):
+        (tmp_path / f".minifcn-{name}.tmp").write_bytes(b"half a checkpoint")
+    make_trainer(tmp_path).fit()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.npz", "checkpoint.npz", "log.csv"]
