@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from minifcn.data.camvid import CamVid
-from minifcn.data.dataset import Dataset, unknown_split
+from minifcn.data.dataset import Dataset
+from minifcn.data.folders import unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
 from minifcn.errors import UserError

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minifcn.data.dataset import Dataset, Sample
+from minifcn.data.dataset import Dataset, Sample, position
 from minifcn.errors import UserError
 
 # f(u, v) <= 0 inside a form of radius 1 around the origin; near the edge, |f| is the distance to it.
@@ -122,7 +122,7 @@ class Shapes(Dataset):
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
-        index = range(self.length)[index]
+        index = position(index, self.length)
         rng = np.random.default_rng([self.seed, index])
         picture = _Picture(self.size, rng)
         for y, x, radius in _places(self.size, rng):
