@@ -167,8 +167,8 @@ class RandomScale:
     """
 
     def __init__(self, low: float, high: float):
-        if not 0 < low <= high:
-            raise ValueError(f"RandomScale: 0 < low <= high, got low={low}, high={high}")
+        if not 0 < low <= high < np.inf:
+            raise ValueError(f"RandomScale: 0 < low <= high, finite, got low={low}, high={high}")
         self.low, self.high = low, high
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -178,9 +178,11 @@ class RandomScale:
 
 
 def _checked_size(owner: str, size: tuple[int, int]) -> tuple[int, int]:
-    if not (isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size)):
+    if not (
+        isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int | np.integer) and n >= 1 for n in size)
+    ):
         raise ValueError(f"{owner}: size is (height, width) in whole pixels, at least 1, got {size!r}")
-    return size[0], size[1]
+    return int(size[0]), int(size[1])
 
 
 def _resized(sample: Sample, height: int, width: int) -> Sample:
@@ -188,8 +190,15 @@ def _resized(sample: Sample, height: int, width: int) -> Sample:
         return sample
     size = width, height
     image = Image.fromarray(np.ascontiguousarray(sample.image)).resize(size, Image.Resampling.BILINEAR)
-    label = Image.fromarray(np.ascontiguousarray(sample.label)).resize(size, Image.Resampling.NEAREST)
-    return replace(sample, image=np.array(image), label=np.array(label))
+    label = np.ascontiguousarray(sample.label)
+    if label.dtype == np.uint8:
+        label = np.array(Image.fromarray(label).resize(size, Image.Resampling.NEAREST))
+    else:  # of the other integers Pillow resizes int32 alone: it gives the row and the column of each nearest pixel
+        rows, columns = (np.arange(length, dtype=np.int32) for length in label.shape)
+        rows = np.array(Image.fromarray(rows[:, None]).resize((1, height), Image.Resampling.NEAREST))
+        columns = np.array(Image.fromarray(columns[None]).resize((width, 1), Image.Resampling.NEAREST))
+        label = label[rows, columns]
+    return replace(sample, image=np.array(image), label=label)
 
 
 def _padded(sample: Sample, height: int, width: int) -> Sample:
@@ -197,7 +206,8 @@ def _padded(sample: Sample, height: int, width: int) -> Sample:
     below, right = max(0, height - sample.label.shape[0]), max(0, width - sample.label.shape[1])
     if below == right == 0:
         return sample
-    label = np.pad(sample.label, ((0, below), (0, right)), constant_values=sample.ignore_index)
+    dtype = np.promote_types(sample.label.dtype, np.min_scalar_type(sample.ignore_index))
+    label = np.pad(sample.label.astype(dtype), ((0, below), (0, right)), constant_values=sample.ignore_index)
     image = np.empty((*label.shape, 3), np.uint8)
     image[:] = sample.image.mean((0, 1)).round()
     image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
