@@ -124,8 +124,10 @@ def read_index_label(path: str | os.PathLike[str]) -> np.ndarray:
             f"{path}: the index {pixels[row, column]} at row {row}, column {column} is beyond 255, the largest that a "
             "label has; save the label with 8 bits a pixel, and what does not count as 255"
         )
-    # Pillow spreads grey of 2 and 4 bits evenly over 0..255: by factors of 85 and 17.
-    return pixels.astype(np.uint8) // {2: 85, 4: 17}.get(bits if image.mode == "L" else 8, 1)
+    label = pixels.astype(np.uint8)
+    if image.mode == "L" and bits < 8:
+        label //= 255 // (2**bits - 1)  # Pillow spreads grey of 2 and 4 bits evenly over 0..255
+    return label
 
 
 def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.ndarray:

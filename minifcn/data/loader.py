@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample, check_sample
-from minifcn.data.transforms import Normalize, Transform
+from minifcn.data.transforms import Normalize, Transform, check_transform
 
 # The first word of each seed keeps the two streams of random numbers apart.
 _ORDER, _AUGMENTATION = 0, 1
@@ -96,12 +96,18 @@ class DataLoader:
         _check_dataset(dataset)
         self.dataset = dataset
         self.batch_size = _whole("batch_size", batch_size, 1)
-        self.transform = transform
+        self.transform = None if transform is None else check_transform(transform, "DataLoader")
         self.normalize = normalize
         self.shuffle = shuffle
         self.seed = _whole("seed", seed, 0)
         self.drop_last = drop_last
         self.prefetch = _whole("prefetch", prefetch, 0)
+
+        if not len(self):
+            raise ValueError(
+                f"DataLoader: drop_last leaves out the only batch, as the data set has {len(dataset)} samples and "
+                f"batch_size is {batch_size}; take a smaller batch_size, or drop_last=False"
+            )
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""

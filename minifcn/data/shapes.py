@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -101,18 +101,21 @@ class Shapes(Dataset):
     """
 
     def __init__(self, length: int, size: int | tuple[int, int] = (96, 96), num_classes: int = 6, seed: int = 0):
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = size if isinstance(size, Sequence) and len(size) == 2 else (size, size)
         for name, value, low, high in (
             ("length", length, 1, math.inf),
-            ("size", min(height, width), 16, math.inf),
+            ("size", height, 16, math.inf),
+            ("size", width, 16, math.inf),
             ("num_classes", num_classes, 2, len(_CLASSES)),
             ("seed", seed, 0, math.inf),
         ):
+            if not isinstance(value, int | np.integer):
+                raise UserError(f"Shapes: {name} is a whole number, got {value!r}")
             if not low <= value <= high:
                 upper = f" and at most {high}" if high < math.inf else ""
                 raise UserError(f"Shapes: {name} is at least {low}{upper}, got {value}")
         self.length = length
-        self.size = height, width
+        self.size = int(height), int(width)
         self.seed = seed
         names, palette, self._forms = zip(*_CLASSES[:num_classes], strict=True)
         self.class_names = names

@@ -5,8 +5,9 @@ A transform is called as `transform(sample, rng)` and draws from `rng` alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -38,14 +39,21 @@ class Normalize:
     ):
         self.mean = np.array(mean, np.float32)
         self.std = np.array(std, np.float32)
-        if self.mean.shape != (3,) or self.std.shape != (3,) or not (self.std > 0).all():
+        shapes = self.mean.shape == self.std.shape == (3,)
+        if not (shapes and np.isfinite([self.mean, self.std]).all() and (self.std > 0).all()):
             raise ValueError(
-                f"Normalize: mean and std have one number for each of R, G, B, and std is positive; "
-                f"got mean={tuple(mean)}, std={tuple(std)}"
+                f"Normalize: mean and std have one number for each of R, G, B, finite, and std is positive; "
+                f"got mean={mean}, std={std}"
             )
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Normalise a uint8 image (H, W, 3) to float32 (3, H, W), a transposed view of an (H, W, 3) array."""
+        if np.ndim(image) != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+            raise ValueError(
+                f"Normalize: an image is a uint8 array (H, W, 3), values 0..255, got {kind}; of values 0..1 make "
+                "(255 * image).round().astype(np.uint8)"
+            )
         x = image.astype(np.float32)
         x -= self.mean
         x /= self.std
@@ -68,7 +76,9 @@ class Compose:
     """
 
     def __init__(self, transforms: Sequence[Transform]):
-        self.transforms = tuple(transforms)
+        if not isinstance(transforms, Iterable):
+            raise ValueError(f"Compose: transforms is a sequence of them, got {transforms!r}; write Compose([...])")
+        self.transforms = tuple(check_transform(transform, "Compose") for transform in transforms)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         for transform in self.transforms:
@@ -175,6 +185,18 @@ class RandomScale:
         factor = rng.uniform(self.low, self.high)
         height, width = (max(1, round(length * factor)) for length in sample.label.shape)
         return _resized(sample, height, width)
+
+
+def check_transform(transform: Any, owner: str) -> Transform:
+    """Give back the transform, if it is one."""
+    if isinstance(transform, type):
+        raise ValueError(f"{owner}: {transform.__name__} is a class; make a transform of it: {transform.__name__}(...)")
+    if not callable(transform):
+        raise ValueError(
+            f"{owner}: a transform is called as transform(sample, rng), but {transform!r} cannot be; of several "
+            "make one with Compose([...])"
+        )
+    return transform
 
 
 def _checked_size(owner: str, size: tuple[int, int]) -> tuple[int, int]:
