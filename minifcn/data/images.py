@@ -218,7 +218,8 @@ def _decode_label(path: str | os.PathLike[str]) -> tuple[Image.Image, int]:
 def _decode(path: str | os.PathLike[str]) -> _File:
     """The decoded image, if its size and its bytes are sound."""
     if not os.path.isfile(path):
-        raise UserError(f"{path}: {'is a folder, not an image' if os.path.isdir(path) else 'no such file'}")
+        found = "is a folder" if os.path.isdir(path) else "is no regular file"
+        raise UserError(f"{path}: {f'{found}, not an image' if os.path.exists(path) else 'no such file'}")
     size = os.path.getsize(path)
     if size == 0:
         raise UserError(f"{path}: the file is empty (0 bytes); copy or download it again")
@@ -265,6 +266,8 @@ def _bits(image: Any) -> int:
     """The bits a channel in the file; Pillow's mode has 8 for 2 bits of grey, and for 16 of colour."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (1,)))  # BitsPerSample
+    if image.mode.startswith(("I", "F")) and image.format != "PNG":
+        return 32 if image.mode == "F" else 16
     if image.format not in ("PNG", "PPM") or not image.tile:
         return 8
     decoder, _, _, coding = image.tile[0]

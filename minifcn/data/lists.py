@@ -103,7 +103,7 @@ def read_class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
         If a row has no name or no whole numbers.
     """
     text = _read_text(path)
-    heading = text.lstrip("\n").partition("\n")[0]
+    heading = text.lstrip().partition("\n")[0]
     delimiter = max(",;\t", key=heading.count)
     rows = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
     header: list[str] = []

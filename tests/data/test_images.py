@@ -1,5 +1,7 @@
 """Reading image and label files: what is read, and what is refused with one clear line."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,6 +93,7 @@ def test_a_truncated_image_is_refused(tmp_path, photograph, name):
         pytest.param(b"not an image", "not a readable image", id="text"),
         pytest.param(None, "no such file", id="missing"),
         pytest.param("folder", "is a folder, not an image", id="folder"),
+        pytest.param("pipe", "is no regular file, not an image", id="pipe"),
         pytest.param("loop", "no such file", id="link-to-itself"),
     ],
 )
@@ -98,6 +101,8 @@ def test_what_is_no_image_is_refused(tmp_path, content, message):
     path = tmp_path / "a.png"
     if content == "folder":
         path.mkdir()
+    elif content == "pipe":
+        os.mkfifo(path)
     elif content == "loop":
         path.symlink_to(path)
     elif content is not None:

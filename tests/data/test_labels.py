@@ -152,6 +152,10 @@ class TestImagesOf16Bits:
         (tmp_path / "a.tiff").write_bytes(content.ljust(210, b"\0") + b"\x12\x34" * 3)
         refused("images need 8 bits a channel, but this one has 16", read_image, tmp_path / "a.tiff")
 
+    def test_a_grey_ppm(self, tmp_path):
+        (tmp_path / "a.pgm").write_bytes(b"P5 1 1 65535\n\0\7")
+        refused("images need 8 bits a channel, but this one has 16", read_image, tmp_path / "a.pgm")
+
     def test_numbers_with_a_point(self, tmp_path):
         Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "a.tiff")
         refused("images need 8 bits a channel, but this one has 32", read_image, tmp_path / "a.tiff")

@@ -166,7 +166,7 @@ class TestClassTable:
             pytest.param(lambda text: text.replace(",", "\t"), id="tabs"),
             pytest.param(lambda text: text.replace("128", "128.0"), id="with-a-point"),
             pytest.param(lambda text: text + ",,,\n   \n\n", id="empty-rows"),
-            pytest.param(lambda text: "\n\n" + text, id="blank-lines-first"),
+            pytest.param(lambda text: "\n  \n" + text.replace(",", ";"), id="blank-lines-first"),
             pytest.param(lambda text: text.replace("Sky", '"Sky"').replace("name", '"name"'), id="quoted"),
             pytest.param(lambda text: text.replace("\n", ",,\n"), id="empty-columns"),
             pytest.param(lambda text: "id," + text.replace("\n", "\n7,").removesuffix("7,"), id="more-columns"),
