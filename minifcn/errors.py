@@ -13,3 +13,7 @@ class UserError(ValueError):
     Traceback (most recent call last):
     minifcn.errors.UserError: photo.jpg: the file is empty; download it again
     """
+
+    def __init__(self, message: str):
+        # The name of a file may hold line feeds, or what a terminal takes as a command.
+        super().__init__("".join(c if c.isprintable() or ord(c) >= 0xD800 else repr(c)[1:-1] for c in str(message)))

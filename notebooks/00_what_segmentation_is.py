@@ -377,5 +377,5 @@ np.testing.assert_allclose(total.iou[1], 36 / 37)
 #
 # - `minifcn/metrics.py`: the confusion matrix and all measures of the paper.
 # - `minifcn/data/dataset.py`: what a sample and a data set are; `minifcn/data/shapes.py`: how the shapes are drawn.
-# - `minifcn/pictures.py`: colours, overlays, and label maps as PNG files with a palette.
+# - `minifcn/pictures/`: colours, overlays, and label maps as PNG files with a palette.
 # - The paper, section 5, defines the measures. Notebook 1 begins with how a network learns.

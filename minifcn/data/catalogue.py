@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from minifcn.data.camvid import CamVid
-from minifcn.data.dataset import Dataset, unknown_split
+from minifcn.data.dataset import Dataset
+from minifcn.data.folders import unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
 from minifcn.errors import UserError
@@ -73,6 +74,8 @@ def _open_shapes(
     splits = list(_SHAPES_LENGTHS)
     if split not in splits:
         raise unknown_split(split, splits, "shapes")
+    if isinstance(seed, int) and seed < 0:
+        raise UserError(f"shapes: seed is at least 0, got {seed}")
     # Seed 0 gives the splits the generators 0, 1, 2; seed 1 gives 3, 4, 5: no picture is ever in two of them.
     generator = len(splits) * seed + splits.index(split)
     return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)

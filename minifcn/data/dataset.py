@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from minifcn.data.images import read_image, read_index_label
 from minifcn.errors import UserError
-
-_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 @dataclass(frozen=True)
@@ -22,12 +19,17 @@ class Sample:
     Attributes
     ----------
     image : uint8 array (H, W, 3), RGB
-    label : uint8 array (H, W)
+    label : integer array (H, W)
         The class index of each pixel, or `ignore_index`.
     name : str
         The name of the file without its suffix, or of the generated picture.
     ignore_index : int
-        The label of the pixels that do not count.
+        The label of the pixels that do not count; that of its data set.
+
+    Raises
+    ------
+    UserError
+        If image or label have another type or shape, or differ in size.
 
     Examples
     --------
@@ -42,6 +44,15 @@ class Sample:
     name: str
     ignore_index: int = 255
 
+    def __post_init__(self) -> None:
+        _check_image(self.image, self.name)
+        _check_map(self.label, self.name)
+        if self.label.shape != self.image.shape[:2]:
+            raise UserError(
+                f"{self.name}: a label has the size of its image, but it is {_size(self.label)} and the image is "
+                f"{_size(self.image)} (width x height); scale the label with nearest neighbour"
+            )
+
 
 class Dataset(ABC):
     """A sequence of samples: `len(dataset)` and `dataset[i]`.
@@ -49,10 +60,11 @@ class Dataset(ABC):
     Attributes
     ----------
     class_names : tuple of str
+        At most 255 for a `DataLoader`, whose labels are uint8.
     palette : uint8 array (num_classes, 3)
         The colour in which each class is drawn, RGB.
     ignore_index : int
-        The label of the pixels that do not count.
+        The label of the pixels that do not count; 0..255 for a `DataLoader`.
 
     Examples
     --------
@@ -84,34 +96,68 @@ class Dataset(ABC):
     def __getitem__(self, index: int) -> Sample: ...
 
 
-class FolderDataset(Dataset):
-    """A data set whose images and labels are files; every label is checked as it is read.
+def position(index: Any, length: int) -> int:
+    """Give the place 0..length-1 of a sample, whose index may count from the end as in a list.
 
     Parameters
     ----------
-    pairs : sequence of (image path, label path)
+    index : int
+    length : int
+
+    Raises
+    ------
+    TypeError
+        If the index is no whole number.
+    IndexError
+        If there is no such sample.
+
+    Examples
+    --------
+    >>> position(-1, 5)
+    4
     """
+    try:
+        place = operator.index(index)
+    except TypeError:
+        raise TypeError(
+            f"a data set gives one sample for one whole number, got {index!r}; write "
+            "[dataset[i] for i in range(1, 3)] for several"
+        ) from None
+    if not -length <= place < length:
+        raise IndexError(f"the data set has the samples 0..{length - 1}, got index {place}")
+    return place % length
 
-    def __init__(self, pairs: Sequence[tuple[Path, Path]]):
-        self.pairs = list(pairs)
 
-    def __len__(self) -> int:
-        return len(self.pairs)
+def check_sample(sample: Any, dataset: Dataset, source: str) -> None:
+    """Raise if this is no sample of the data set.
 
-    def __getitem__(self, index: int) -> Sample:
-        image_path, label_path = self.pairs[index]
-        # A label has no EXIF orientation: its pixels go with the pixels of the image as they are stored.
-        image, label = read_image(image_path, upright=False), self._read_label(label_path)
-        if label.shape != image.shape[:2]:
-            raise UserError(
-                f"{label_path}: a label has the size of its image, but it is {_size(label)} and "
-                f"{image_path} is {_size(image)} (width x height); scale the label with nearest neighbour"
-            )
-        check_label(label, self.num_classes, self.ignore_index, str(label_path))
-        return Sample(image, label, image_path.stem, self.ignore_index)
+    Parameters
+    ----------
+    sample : Sample
+    dataset : Dataset
+    source : str
+        What gave the sample, for the message.
 
-    def _read_label(self, path: Path) -> np.ndarray:
-        return read_index_label(path)
+    Raises
+    ------
+    UserError
+        If it is no Sample, ignores another index than its data set, or has a label out of range.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> check_sample(None, Shapes(1), "dataset[0]")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: dataset[0] is a NoneType, not a Sample; return Sample(image, label, name)
+    """
+    if not isinstance(sample, Sample):
+        raise UserError(f"{source} is a {type(sample).__name__}, not a Sample; return Sample(image, label, name)")
+    if sample.ignore_index != dataset.ignore_index:
+        raise UserError(
+            f"{sample.name}: a sample ignores what its data set does, but it ignores {sample.ignore_index} and the "
+            f"data set {dataset.ignore_index}; make it Sample(image, label, name, {dataset.ignore_index})"
+        )
+    check_label(sample.label, dataset.num_classes, dataset.ignore_index, sample.name)
 
 
 def check_label(label: np.ndarray, num_classes: int, ignore_index: int, source: str) -> None:
@@ -136,50 +182,52 @@ def check_label(label: np.ndarray, num_classes: int, ignore_index: int, source: 
     Traceback (most recent call last):
     minifcn.errors.UserError: a: label value 7 at row 1, column 1 is out of range; allowed are 0..2 and 255 (ignored)
     """
-    if label.ndim != 2 or label.dtype.kind not in "iu":
-        raise UserError(f"{source}: a label is an integer array (H, W), but this one is {label.dtype} {label.shape}")
+    _check_map(label, source)
     wrong = ((label < 0) | (label >= num_classes)) & (label != ignore_index)
     if wrong.any():
         row, column = np.argwhere(wrong)[0].tolist()
         ignored = f" and {ignore_index} (ignored)" if not 0 <= ignore_index < num_classes else ""
+        mask = np.isin(label, (0, 255)).all()
         raise UserError(
             f"{source}: label value {label[row, column]} at row {row}, column {column} is out of range; "
             f"allowed are 0..{num_classes - 1}{ignored}"
+            + ("; this is a mask of 0 and 255: save label // 255, the classes 0 and 1" if mask else "")
         )
 
 
-def check_folder(root: Path) -> None:
-    """Raise a UserError if the folder of a data set is missing."""
-    if not root.is_dir():
-        found = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"{root}: the folder of the data set {found}; give its path")
+def _check_image(image: Any, source: str) -> None:
+    array = isinstance(image, np.ndarray)
+    if array and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.size:
+        return
+    fix = "give an array of that kind"
+    if array and image.size:
+        if image.ndim == 2:
+            fix = "repeat the grey channel: np.repeat(image[..., None], 3, axis=2)"
+        elif image.ndim == 3 and image.shape[2] == 4:
+            fix = "leave out the alpha channel: image[..., :3]"
+        elif image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:
+            fix = "put the channels last: image.transpose(1, 2, 0)"
+        elif image.dtype.kind == "f":
+            fix = "of values 0..1 make (255 * image).round().astype(np.uint8)"
+    raise UserError(f"{source}: an image is a uint8 array (H, W, 3), but this one is {_kind(image)}; {fix}")
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Give the images of a folder in the order of their names."""
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
-    )
+def _check_map(label: Any, source: str) -> None:
+    """Raise if a label is no integer array (H, W)."""
+    array = isinstance(label, np.ndarray) and not isinstance(label, np.ma.MaskedArray)
+    if array and label.ndim == 2 and label.dtype.kind in "iu" and label.size:
+        return
+    fix = "give an array of that kind"
+    if array and label.ndim == 3 and label.shape[2] == 1:
+        fix = "take its only channel: label[..., 0]"
+    elif array and label.ndim == 2 and label.dtype.kind in "bf":
+        fix = "make whole numbers of its values: label.astype(np.uint8)"
+    raise UserError(f"{source}: a label is an integer array (H, W), but this one is {_kind(label)}; {fix}")
 
 
-def check_pairs(pairs: Sequence[tuple[Path, Path]], split: str, source: Path) -> None:
-    """Raise a UserError if a split is empty or files of it are missing."""
-    if not pairs:
-        raise UserError(
-            f"{source}: the split {split!r} has no images; look whether the data set was unpacked completely"
-        )
-    for kind, paths in zip(("image", "label"), zip(*pairs, strict=True), strict=True):
-        missing = [path for path in paths if not path.is_file()]
-        if missing:
-            raise UserError(
-                f"{source}: {len(missing)} of {len(pairs)} {kind}s of the split {split!r} are missing, "
-                f"the first is {missing[0]}; add the files or remove the others of the pair"
-            )
-
-
-def unknown_split(split: str, splits: Iterable[str], source: str | Path) -> UserError:
-    """Make the error for a split that is not there, naming those that are."""
-    return UserError(f"{source}: there is no split {split!r}; there are: {', '.join(splits) or 'none'}")
+def _kind(value: Any) -> str:
+    plain = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
+    return f"{value.dtype} {value.shape}" if plain else f"a {type(value).__name__}"
 
 
 def _size(array: np.ndarray) -> str:

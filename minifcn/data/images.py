@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -26,6 +28,9 @@ _TURNS = {
 
 def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndarray:
     """Read an image file as RGB.
+
+    Grey is repeated in three channels; an alpha channel is left out; CMYK is converted without a colour profile. Of an
+    animation, or of a file of several pages, it is the first picture.
 
     Parameters
     ----------
@@ -51,13 +56,38 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndar
     >>> read_image(path).shape, read_image(path)[0, 0].tolist()
     ((2, 3, 3), [255, 0, 0])
     """
-    image = _decode(path)
-    if image.mode.startswith(("I", "F")):
+    stored, orientation = read_stored_image(path)
+    if not upright or orientation == 1:
+        return stored
+    return np.array(_turned(Image.fromarray(stored), orientation))
+
+
+def read_stored_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
+    """Read an image file as RGB, its pixels as they are stored, and its EXIF orientation beside them.
+
+    Parameters
+    ----------
+    path : str or path
+        As in `read_image`.
+
+    Returns
+    -------
+    uint8 array (H, W, 3), int
+        The orientation is 1..8; 1 is upright.
+
+    Raises
+    ------
+    UserError
+        As `read_image`.
+    """
+    file = _decode(path)
+    if file.bits > 8 or file.image.mode.startswith(("I", "F")):
         raise UserError(
-            f"{path}: images need 8 bits a channel, but this one has Pillow's mode {image.mode!r}; "
+            f"{path}: images need 8 bits a channel, but this one has {file.bits} (Pillow's mode {file.image.mode!r}); "
             "convert it to 8 bits first"
         )
-    return np.array((_turned(image) if upright else image).convert("RGB"))
+    with _named_errors(path):
+        return np.array(file.image.convert("RGB")), file.orientation
 
 
 def read_index_label(path: str | os.PathLike[str]) -> np.ndarray:
@@ -66,24 +96,38 @@ def read_index_label(path: str | os.PathLike[str]) -> np.ndarray:
     Parameters
     ----------
     path : str or path
-        An 8-bit file of mode L or P.
+        A PNG file: a palette of 1, 2, 4 or 8 bits, or grey of 1, 2, 4, 8 or 16 bits; or 8-bit RGB with three equal
+        channels. An alpha channel has to be opaque.
 
     Returns
     -------
     uint8 array (H, W)
+        The indices exactly as they are stored: 1 in a file of 2 bits is 1, not 85.
 
     Raises
     ------
     UserError
-        If the file cannot be read, or holds colours instead of class indices.
+        If the file cannot be read, is no PNG, holds colours instead of class indices, or an index beyond 255.
     """
-    image = _decode(path)
-    if image.mode not in ("L", "P"):
+    image, bits = _decode_label(path)
+    pixels = np.array(image)
+    if image.mode == "RGB" and bits == 8 and (pixels == pixels[..., :1]).all():
+        return pixels[..., 0].copy()
+    if image.mode not in ("1", "L", "P", "I", "I;16", "I;16B"):
         raise UserError(
             f"{path}: a label needs one 8-bit class index a pixel (Pillow's mode L or P), but this file has "
-            f"mode {image.mode!r}; save the class indices, not their colours"
+            f"mode {image.mode!r} of {bits} bits; save the class indices, not their colours"
         )
-    return np.array(image)
+    if pixels.max() > 255:
+        row, column = np.argwhere(pixels > 255)[0].tolist()
+        raise UserError(
+            f"{path}: the index {pixels[row, column]} at row {row}, column {column} is beyond 255, the largest that a "
+            "label has; save the label with 8 bits a pixel, and what does not count as 255"
+        )
+    label = pixels.astype(np.uint8)
+    if image.mode == "L" and bits < 8:
+        label //= 255 // (2**bits - 1)  # Pillow spreads grey of 2 and 4 bits evenly over 0..255
+    return label
 
 
 def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.ndarray:
@@ -92,7 +136,7 @@ def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.n
     Parameters
     ----------
     path : str or path
-        An RGB file.
+        A PNG file in RGB, or with a palette.
     palette : uint8 array (num_classes, 3)
         The colour of each class, all different.
 
@@ -104,13 +148,13 @@ def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.n
     Raises
     ------
     UserError
-        If the file cannot be read, or has a colour that is not in the palette.
+        If the file cannot be read, is no PNG, or has a colour that is not in the palette.
     """
-    image = _decode(path)
-    if image.mode not in ("RGB", "RGBA", "P"):
+    image, bits = _decode_label(path)
+    if image.mode not in ("RGB", "P") or bits > 8:
         raise UserError(
             f"{path}: a label of this data set needs class colours (Pillow's mode RGB), but this file has "
-            f"mode {image.mode!r}; save the colours of class_dict.csv"
+            f"mode {image.mode!r} of {bits} bits; save the colours of class_dict.csv"
         )
     colours = np.array(image.convert("RGB"))
     codes, known = _colour_codes(colours), _colour_codes(palette)
@@ -127,43 +171,120 @@ def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.n
     return label.astype(np.uint8)
 
 
-def _turned(image: Image.Image) -> Image.Image:
-    """The image turned by its EXIF orientation; if the EXIF data are damaged, as it is stored."""
-    # ImageOps.exif_transpose would also write the EXIF data anew, and fails on what some cameras put there.
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:
-        return image
-    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
-
-
 def _colour_codes(colours: np.ndarray) -> np.ndarray:
     """One integer per RGB triple."""
     red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
     return red << 16 | green << 8 | blue
 
 
-def _decode(path: str | os.PathLike[str]) -> Image.Image:
+class _File(NamedTuple):
+    """A decoded image, its pixels as they are stored, and what Pillow's image does not tell."""
+
+    image: Image.Image
+    format: str
+    bits: int  # a channel
+    orientation: int
+    frames: int
+
+
+def _decode_label(path: str | os.PathLike[str]) -> tuple[Image.Image, int]:
+    """The decoded image without its alpha channel, and its bits a channel, if nothing can have changed an index."""
+    file = _decode(path)
+    if file.format != "PNG":
+        raise UserError(
+            f"{path}: a label is a PNG file, which keeps every value as it is, but this is a {file.format} file; "
+            "save the label as PNG from where it was made (what a JPEG has lost does not come back)"
+        )
+    with _named_errors(path), Image.open(path, formats=["PNG"]) as checked:
+        checked.verify()  # the checksums, which decoding leaves out: a wrong bit would be another class
+    if file.frames > 1:
+        raise UserError(f"{path}: a label is one picture, but this file is an animation of {file.frames}; save one")
+    if file.orientation != 1:
+        raise UserError(
+            f"{path}: a label is stored as its image is, but this one has an EXIF orientation ({file.orientation}); "
+            "save it without"
+        )
+    image = file.image
+    if image.mode in ("LA", "RGBA"):
+        if image.getchannel("A").getextrema() != (255, 255):
+            raise UserError(
+                f"{path}: a label has no transparent pixels, but this file has an alpha channel that is not 255 "
+                "everywhere; save the label without alpha"
+            )
+        image = image.convert(image.mode[:-1])
+    return image, file.bits
+
+
+def _decode(path: str | os.PathLike[str]) -> _File:
     """The decoded image, if its size and its bytes are sound."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file")
-    if Path(path).stat().st_size == 0:
+    if not os.path.isfile(path):
+        found = "is a folder" if os.path.isdir(path) else "is no regular file"
+        raise UserError(f"{path}: {f'{found}, not an image' if os.path.exists(path) else 'no such file'}")
+    size = os.path.getsize(path)
+    if size == 0:
         raise UserError(f"{path}: the file is empty (0 bytes); copy or download it again")
     too_large = f"more than {MAX_MEGAPIXELS} megapixels; scale it down first"
+    if size > MAX_MEGAPIXELS * 8_000_000:  # bytes of the largest image in the widest format, 16-bit RGBA
+        raise UserError(f"{path}: the file has {size} bytes, as only images have of {too_large}")
+    with _named_errors(path), Image.open(path, formats=_FORMATS) as opened:
+        width, height = opened.size
+        if width * height > MAX_MEGAPIXELS * 1_000_000:
+            raise UserError(f"{path}: the image is {width} x {height}, {too_large}")
+        if width * height == 0:
+            raise UserError(f"{path}: the image is {width} x {height}, it has no pixels; copy or download it again")
+        kind, bits, image = str(opened.format), _bits(opened), cast(Image.Image, opened)
+        if kind == "TIFF":  # Pillow turns it while it decodes; turned back, it is as stored
+            orientation = _orientation(opened)
+            opened.load()
+            image = _turned(opened, {6: 8, 8: 6}.get(orientation, orientation))
+        else:
+            opened.load()
+            orientation = _orientation(opened)
+        return _File(image, kind, bits, orientation, getattr(opened, "n_frames", 1) if kind == "PNG" else 1)
+
+
+@contextmanager
+def _named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what Pillow raises into one line that names the file."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_MEGAPIXELS * 1_000_000:
-                raise UserError(f"{path}: the image is {width} x {height}, {too_large}")
-            image.load()
-            return image
+        yield
     except UserError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(f"{path}: the image has {too_large}") from None
+        raise UserError(f"{path}: the image has more than {MAX_MEGAPIXELS} megapixels; scale it down first") from None
+    except PermissionError:
+        raise UserError(f"{path}: no permission to read the file; change it with chmod +r") from None
     # A damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
     except Exception as error:
         raise UserError(
-            f"{path}: not a readable image ({' '.join(str(error).split())}); "
+            f"{path}: not a readable image ({' '.join(str(error).split()) or type(error).__name__}); "
             "the file may be truncated: copy or download it again"
         ) from None
+
+
+def _bits(image: Any) -> int:
+    """The bits a channel in the file; Pillow's mode has 8 for 2 bits of grey, and for 16 of colour."""
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (1,)))  # BitsPerSample
+    if image.mode.startswith(("I", "F")) and image.format != "PNG":
+        return 32 if image.mode == "F" else 16
+    if image.format not in ("PNG", "PPM") or not image.tile:
+        return 8
+    decoder, _, _, coding = image.tile[0]
+    if image.format == "PNG":  # such as L, 1, P;4, RGB;16B
+        return 1 if coding == "1" else int(coding.partition(";")[2].rstrip("B") or 8)
+    return int(coding[1]).bit_length() if decoder.startswith("ppm") else 8  # coding[1]: the largest value
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1..8; of damaged EXIF data, 1."""
+    # ImageOps.exif_transpose would also write the EXIF data anew, and fails on what some cameras put there.
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:
+        return 1
+    return orientation if orientation in _TURNS else 1
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
-from minifcn.data.dataset import Dataset, Sample, check_label
-from minifcn.data.transforms import Normalize, Transform
+from minifcn.data.dataset import Dataset, Sample, check_sample
+from minifcn.data.transforms import Normalize, Transform, check_transform
 
 # The first word of each seed keeps the two streams of random numbers apart.
 _ORDER, _AUGMENTATION = 0, 1
@@ -57,6 +59,7 @@ class DataLoader:
     Parameters
     ----------
     dataset : Dataset
+        At least one sample, at most 255 classes and an ignore index of 0..255: labels are uint8 in a batch.
     batch_size : int
     transform : callable (sample, rng) -> sample, optional
         Augmentation; see `minifcn.data.transforms`.
@@ -90,17 +93,21 @@ class DataLoader:
         drop_last: bool = False,
         prefetch: int = 2,
     ):
-        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("prefetch", prefetch, 0)):
-            if value < least:
-                raise ValueError(f"DataLoader: {name} is at least {least}, got {value}")
+        _check_dataset(dataset)
         self.dataset = dataset
-        self.batch_size = batch_size
-        self.transform = transform
+        self.batch_size = _whole("batch_size", batch_size, 1)
+        self.transform = None if transform is None else check_transform(transform, "DataLoader")
         self.normalize = normalize
         self.shuffle = shuffle
-        self.seed = seed
+        self.seed = _whole("seed", seed, 0)
         self.drop_last = drop_last
-        self.prefetch = prefetch
+        self.prefetch = _whole("prefetch", prefetch, 0)
+
+        if not len(self):
+            raise ValueError(
+                f"DataLoader: drop_last leaves out the only batch, as the data set has {len(dataset)} samples and "
+                f"batch_size is {batch_size}; take a smaller batch_size, or drop_last=False"
+            )
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -122,7 +129,8 @@ class DataLoader:
         generator of Batch
             An exception in the background thread is raised here; `close()` stops the thread.
         """
-        if number < 0 or not 0 <= start <= len(self):
+        whole = all(isinstance(value, int | np.integer) for value in (number, start))
+        if not whole or number < 0 or not 0 <= start <= len(self):
             raise ValueError(
                 f"DataLoader.epoch: number is at least 0 and start is 0..{len(self)} (the batches of an "
                 f"epoch), got number={number}, start={start}"
@@ -150,9 +158,11 @@ class DataLoader:
 
     def _sample(self, epoch: int, index: int) -> Sample:
         sample = self.dataset[index]
-        if self.transform is not None:
+        source = f"dataset[{index}]"
+        if self.transform is not None and isinstance(sample, Sample):
             sample = self.transform(sample, np.random.default_rng([_AUGMENTATION, self.seed, epoch, index]))
-        check_label(sample.label, self.dataset.num_classes, self.dataset.ignore_index, sample.name)
+            source = f"transform({source})"
+        check_sample(sample, self.dataset, source)
         return sample
 
     def _stack(self, samples: list[Sample]) -> Batch:
@@ -161,6 +171,48 @@ class DataLoader:
         images = np.zeros((len(samples), height, width, 3), np.float32).transpose(0, 3, 1, 2)
         labels = np.full((len(samples), height, width), self.dataset.ignore_index, np.uint8)
         for image, label, sample, (h, w) in zip(images, labels, samples, sizes, strict=True):
-            image[:, :h, :w] = self.normalize(sample.image)
+            normalized = self.normalize(sample.image)
+            if np.shape(normalized) != (3, h, w):
+                raise ValueError(
+                    f"DataLoader: normalize makes (3, H, W) of an image (H, W, 3), but of {sample.image.shape} it made "
+                    f"{np.shape(normalized)} (sample {sample.name})"
+                )
+            image[:, :h, :w] = normalized
             label[:h, :w] = sample.label
         return Batch(images, labels, tuple(sample.name for sample in samples), sizes)
+
+
+def _check_dataset(dataset: Any) -> None:
+    """Raise if this is no data set, or one whose labels uint8 cannot hold."""
+    missing = [name for name in ("__len__", "__getitem__", "num_classes", "ignore_index") if not hasattr(dataset, name)]
+    if missing:
+        raise ValueError(
+            f"DataLoader: dataset is a minifcn.data.Dataset, but {type(dataset).__name__} has no {missing[0]}; derive "
+            "a class from Dataset"
+        )
+    if len(dataset) < 1:
+        raise ValueError(
+            f"DataLoader: the data set ({type(dataset).__name__}) has no samples; give one with at least 1"
+        )
+    if not 1 <= dataset.num_classes <= 255:
+        raise ValueError(
+            f"DataLoader: a data set has 1..255 classes, as labels are uint8 and one number is left for what does not "
+            f"count, but this one has {dataset.num_classes}; join some of its classes"
+        )
+    ignored = dataset.ignore_index
+    if not isinstance(ignored, int | np.integer) or not 0 <= ignored <= 255:
+        raise ValueError(
+            f"DataLoader: ignore_index is a whole number of 0..255, as labels are uint8, but that of the data set is "
+            f"{ignored!r}; use 255 in its labels, label[label == {ignored!r}] = 255, and as its ignore_index"
+        )
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    """The value as an int, if it is a whole number that is not too small."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"DataLoader: {name} is a whole number, got {value!r}") from None
+    if number < least:
+        raise ValueError(f"DataLoader: {name} is at least {least}, got {value}")
+    return number

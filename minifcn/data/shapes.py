@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from minifcn.data.dataset import Dataset, Sample
+from minifcn.data.dataset import Dataset, Sample, position
 from minifcn.errors import UserError
 
 # f(u, v) <= 0 inside a form of radius 1 around the origin; near the edge, |f| is the distance to it.
@@ -101,18 +101,21 @@ class Shapes(Dataset):
     """
 
     def __init__(self, length: int, size: int | tuple[int, int] = (96, 96), num_classes: int = 6, seed: int = 0):
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = size if isinstance(size, Sequence) and len(size) == 2 else (size, size)
         for name, value, low, high in (
             ("length", length, 1, math.inf),
-            ("size", min(height, width), 16, math.inf),
+            ("size", height, 16, math.inf),
+            ("size", width, 16, math.inf),
             ("num_classes", num_classes, 2, len(_CLASSES)),
             ("seed", seed, 0, math.inf),
         ):
+            if not isinstance(value, int | np.integer):
+                raise UserError(f"Shapes: {name} is a whole number, got {value!r}")
             if not low <= value <= high:
                 upper = f" and at most {high}" if high < math.inf else ""
                 raise UserError(f"Shapes: {name} is at least {low}{upper}, got {value}")
         self.length = length
-        self.size = height, width
+        self.size = int(height), int(width)
         self.seed = seed
         names, palette, self._forms = zip(*_CLASSES[:num_classes], strict=True)
         self.class_names = names
@@ -122,7 +125,7 @@ class Shapes(Dataset):
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
-        index = range(self.length)[index]
+        index = position(index, self.length)
         rng = np.random.default_rng([self.seed, index])
         picture = _Picture(self.size, rng)
         for y, x, radius in _places(self.size, rng):

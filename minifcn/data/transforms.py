@@ -5,8 +5,9 @@ A transform is called as `transform(sample, rng)` and draws from `rng` alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -38,14 +39,21 @@ class Normalize:
     ):
         self.mean = np.array(mean, np.float32)
         self.std = np.array(std, np.float32)
-        if self.mean.shape != (3,) or self.std.shape != (3,) or not (self.std > 0).all():
+        shapes = self.mean.shape == self.std.shape == (3,)
+        if not (shapes and np.isfinite([self.mean, self.std]).all() and (self.std > 0).all()):
             raise ValueError(
-                f"Normalize: mean and std have one number for each of R, G, B, and std is positive; "
-                f"got mean={tuple(mean)}, std={tuple(std)}"
+                f"Normalize: mean and std have one number for each of R, G, B, finite, and std is positive; "
+                f"got mean={mean}, std={std}"
             )
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Normalise a uint8 image (H, W, 3) to float32 (3, H, W), a transposed view of an (H, W, 3) array."""
+        if np.ndim(image) != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+            raise ValueError(
+                f"Normalize: an image is a uint8 array (H, W, 3), values 0..255, got {kind}; of values 0..1 make "
+                "(255 * image).round().astype(np.uint8)"
+            )
         x = image.astype(np.float32)
         x -= self.mean
         x /= self.std
@@ -68,7 +76,9 @@ class Compose:
     """
 
     def __init__(self, transforms: Sequence[Transform]):
-        self.transforms = tuple(transforms)
+        if not isinstance(transforms, Iterable):
+            raise ValueError(f"Compose: transforms is a sequence of them, got {transforms!r}; write Compose([...])")
+        self.transforms = tuple(check_transform(transform, "Compose") for transform in transforms)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         for transform in self.transforms:
@@ -167,8 +177,8 @@ class RandomScale:
     """
 
     def __init__(self, low: float, high: float):
-        if not 0 < low <= high:
-            raise ValueError(f"RandomScale: 0 < low <= high, got low={low}, high={high}")
+        if not 0 < low <= high < np.inf:
+            raise ValueError(f"RandomScale: 0 < low <= high, finite, got low={low}, high={high}")
         self.low, self.high = low, high
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -177,10 +187,24 @@ class RandomScale:
         return _resized(sample, height, width)
 
 
+def check_transform(transform: Any, owner: str) -> Transform:
+    """Give back the transform, if it is one."""
+    if isinstance(transform, type):
+        raise ValueError(f"{owner}: {transform.__name__} is a class; make a transform of it: {transform.__name__}(...)")
+    if not callable(transform):
+        raise ValueError(
+            f"{owner}: a transform is called as transform(sample, rng), but {transform!r} cannot be; of several "
+            "make one with Compose([...])"
+        )
+    return transform
+
+
 def _checked_size(owner: str, size: tuple[int, int]) -> tuple[int, int]:
-    if not (isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size)):
+    if not (
+        isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int | np.integer) and n >= 1 for n in size)
+    ):
         raise ValueError(f"{owner}: size is (height, width) in whole pixels, at least 1, got {size!r}")
-    return size[0], size[1]
+    return int(size[0]), int(size[1])
 
 
 def _resized(sample: Sample, height: int, width: int) -> Sample:
@@ -188,8 +212,15 @@ def _resized(sample: Sample, height: int, width: int) -> Sample:
         return sample
     size = width, height
     image = Image.fromarray(np.ascontiguousarray(sample.image)).resize(size, Image.Resampling.BILINEAR)
-    label = Image.fromarray(np.ascontiguousarray(sample.label)).resize(size, Image.Resampling.NEAREST)
-    return replace(sample, image=np.array(image), label=np.array(label))
+    label = np.ascontiguousarray(sample.label)
+    if label.dtype == np.uint8:
+        label = np.array(Image.fromarray(label).resize(size, Image.Resampling.NEAREST))
+    else:  # of the other integers Pillow resizes int32 alone: it gives the row and the column of each nearest pixel
+        rows, columns = (np.arange(length, dtype=np.int32) for length in label.shape)
+        rows = np.array(Image.fromarray(rows[:, None]).resize((1, height), Image.Resampling.NEAREST))
+        columns = np.array(Image.fromarray(columns[None]).resize((width, 1), Image.Resampling.NEAREST))
+        label = label[rows, columns]
+    return replace(sample, image=np.array(image), label=label)
 
 
 def _padded(sample: Sample, height: int, width: int) -> Sample:
@@ -197,7 +228,8 @@ def _padded(sample: Sample, height: int, width: int) -> Sample:
     below, right = max(0, height - sample.label.shape[0]), max(0, width - sample.label.shape[1])
     if below == right == 0:
         return sample
-    label = np.pad(sample.label, ((0, below), (0, right)), constant_values=sample.ignore_index)
+    dtype = np.promote_types(sample.label.dtype, np.min_scalar_type(sample.ignore_index))
+    label = np.pad(sample.label.astype(dtype), ((0, below), (0, right)), constant_values=sample.ignore_index)
     image = np.empty((*label.shape, 3), np.uint8)
     image[:] = sample.image.mean((0, 1)).round()
     image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.dataset import FolderDataset, check_folder, check_pairs, unknown_split
+from minifcn.data.folders import FolderDataset, check_folder, check_pairs, listing, unknown_split
+from minifcn.data.lists import read_voc_list
 from minifcn.errors import UserError
 
 CLASS_NAMES = (
@@ -52,7 +53,8 @@ class VOCSegmentation(FolderDataset):
     year : int or str
         2007 .. 2012.
     split : str
-        "train", "val", "trainval", or any other list in `ImageSets/Segmentation/`.
+        "train", "val", "trainval", or any other list in `ImageSets/Segmentation/`: one name a line, with or without
+        its ending; or pairs `/JPEGImages/NAME.jpg /SegmentationClassAug/NAME.png`, as in train_aug.
 
     Raises
     ------
@@ -74,18 +76,21 @@ class VOCSegmentation(FolderDataset):
         check_folder(root)
         folder = root / f"VOC{year}"
         lists = folder / "ImageSets" / "Segmentation"
-        if not lists.is_dir():
-            years = sorted(path.name for path in root.glob("VOC*") if path.is_dir())
+        if not os.path.isdir(lists):
+            years = [path.name for path in listing(root) if path.name.startswith("VOC") and os.path.isdir(path)]
             raise UserError(
                 f"{root}: expected VOC{year}/ImageSets/Segmentation/ in this folder (VOCdevkit), found "
                 f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has"
             )
-        splits = sorted(path.stem for path in lists.glob("*.txt"))
+        splits = [path.stem for path in listing(lists) if path.suffix == ".txt" and os.path.isfile(path)]
         if split not in splits:
             raise unknown_split(split, splits, lists)
-        names = (lists / f"{split}.txt").read_text(encoding="utf-8", errors="replace").split()
-        pairs = [
-            (folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png") for name in names
-        ]
-        check_pairs(pairs, split, folder)
+        pairs, places = [], []
+        for line, name, stem, labels in read_voc_list(lists / f"{split}.txt"):
+            images = folder / "JPEGImages"
+            if not os.path.isfile(images / f"{name}.jpg"):
+                name = stem
+            pairs.append((images / f"{name}.jpg", folder / labels / f"{name}.png"))
+            places.append(f"{lists / split}.txt: line {line}")
+        check_pairs(pairs, split, folder, places)
         super().__init__(pairs)

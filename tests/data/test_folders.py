@@ -19,6 +19,13 @@ def save(array, path):
     Image.fromarray(np.asarray(array, np.uint8)).save(path)
 
 
+def save_turned(array, path, orientation):
+    """Save an image with a mark that it is to be shown turned; its label has no such mark."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(array).save(path, exif=exif)
+
+
 @pytest.fixture
 def segnet(tmp_path):
     """Two training images and one of validation, with index labels."""
@@ -101,11 +108,54 @@ class TestSegNetLayout:
         (segnet / file).write_bytes((segnet / file).read_bytes()[:length])
         refused(f"{segnet / file}: {message}", lambda: CamVid(segnet, "val")[0])
 
-    def test_an_image_stays_as_it_is_stored_and_as_its_label_is(self, segnet):
-        exif = Image.Exif()
-        exif[0x0112] = 3  # to be shown upside down, but labels have no such mark
-        Image.fromarray(IMAGE).save(segnet / "val" / "c.png", exif=exif)
+    @pytest.mark.parametrize("orientation", [1, 5, 6, 7, 8])
+    def test_an_image_stays_as_it_is_stored_if_its_label_shows_that_it_goes_with_that(self, segnet, orientation):
+        save_turned(IMAGE, segnet / "val" / "c.png", orientation)
         np.testing.assert_array_equal(CamVid(segnet, "val")[0].image, IMAGE)
+
+    @pytest.mark.parametrize("orientation", [2, 3, 4])
+    def test_an_orientation_that_keeps_the_size_is_refused(self, segnet, orientation):
+        save_turned(IMAGE, segnet / "val" / "c.png", orientation)
+        refused(f"val/c.png: the image has EXIF orientation {orientation}", lambda: CamVid(segnet, "val")[0])
+        refused("fits it turned or not", lambda: CamVid(segnet, "val")[0])
+
+    @pytest.mark.parametrize("orientation", [3, 6, 8])
+    def test_so_is_any_orientation_of_a_square(self, segnet, orientation):
+        save_turned(IMAGE[:, :4], segnet / "val" / "c.png", orientation)
+        save(LABEL[:, :4], segnet / "valannot" / "c.png")
+        refused("fits it turned or not", lambda: CamVid(segnet, "val")[0])
+
+    @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+    def test_a_label_of_the_image_as_it_is_shown_gets_the_fix(self, segnet, orientation):
+        save_turned(IMAGE.transpose(1, 0, 2), segnet / "val" / "c.png", orientation)
+        refused("before its EXIF orientation", lambda: CamVid(segnet, "val")[0])
+        refused("save the image upright", lambda: CamVid(segnet, "val")[0])
+
+    def test_a_label_with_height_and_width_exchanged_is_not_to_be_scaled(self, segnet):
+        save(LABEL.T, segnet / "valannot" / "c.png")
+        refused("the label is turned by 90 degrees", lambda: CamVid(segnet, "val")[0])
+
+    def test_a_mask_of_0_and_255_gets_the_fix(self, segnet):
+        save(255 * (LABEL > 1), segnet / "valannot" / "c.png")
+        refused("this is a mask of 0 and 255: save label // 255", lambda: CamVid(segnet, "val")[0])
+
+    def test_two_images_of_one_label_are_refused(self, segnet):
+        save(IMAGE, segnet / "train" / "a.jpg")
+        refused("trainannot/a.png, as", lambda: CamVid(segnet, "train"))
+
+    @pytest.mark.parametrize("index", [-1, 1, np.int64(1), np.uint8(1), True])
+    def test_a_sample_has_an_index_as_in_a_list(self, segnet, index):
+        assert CamVid(segnet, "train")[index].name == "b"
+
+    @pytest.mark.parametrize("index", [slice(0, 2), "a", 0.0, None, [0]])
+    def test_what_is_no_index_is_refused(self, segnet, index):
+        with pytest.raises(TypeError, match="a data set gives one sample for one whole number, got"):
+            CamVid(segnet, "train")[index]
+
+    @pytest.mark.parametrize("index", [2, -3, 2**70])
+    def test_an_index_beyond_the_data_set_is_refused(self, segnet, index):
+        with pytest.raises(IndexError, match=rf"has the samples 0\.\.1, got index {index}"):
+            CamVid(segnet, "train")[index]
 
     def test_a_label_of_colours_is_refused(self, segnet):
         save(IMAGE, segnet / "valannot" / "c.png")

@@ -1,5 +1,7 @@
 """Reading image and label files: what is read, and what is refused with one clear line."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -60,6 +62,14 @@ def test_pixels_can_be_had_as_they_are_stored(tmp_path, photograph):
     np.testing.assert_array_equal(read_image(path, upright=False), photograph)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_can_be_had_as_it_is_stored_too(tmp_path, photograph, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(photograph, tmp_path / "a.tiff", exif=exif)
+    np.testing.assert_array_equal(read_image(path, upright=False), photograph)
+
+
 def test_damaged_exif_data_do_not_spoil_a_sound_image(tmp_path, photograph):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -82,13 +92,51 @@ def test_a_truncated_image_is_refused(tmp_path, photograph, name):
         pytest.param(b"", r"the file is empty \(0 bytes\)", id="empty"),
         pytest.param(b"not an image", "not a readable image", id="text"),
         pytest.param(None, "no such file", id="missing"),
+        pytest.param("folder", "is a folder, not an image", id="folder"),
+        pytest.param("pipe", "is no regular file, not an image", id="pipe"),
+        pytest.param("loop", "no such file", id="link-to-itself"),
     ],
 )
 def test_what_is_no_image_is_refused(tmp_path, content, message):
     path = tmp_path / "a.png"
-    if content is not None:
+    if content == "folder":
+        path.mkdir()
+    elif content == "pipe":
+        os.mkfifo(path)
+    elif content == "loop":
+        path.symlink_to(path)
+    elif content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=f"a.png: {message}"):
+        read_image(path)
+
+
+def test_a_name_that_is_too_long_for_any_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        read_image(tmp_path / (300 * "a" + ".png"))
+
+
+def test_a_name_with_line_feeds_is_told_in_one_line(tmp_path):
+    with pytest.raises(UserError) as caught:
+        read_image(tmp_path / "a\nb\x1b[31m.png")
+    assert str(caught.value) == rf"{tmp_path}/a\nb\x1b[31m.png: no such file"
+
+
+def test_a_file_without_permission_is_told_so(tmp_path, photograph, monkeypatch):
+    path = save(photograph, tmp_path / "a.png")
+
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", forbidden)  # the superuser, who may run this, reads any file
+    with pytest.raises(UserError, match=r"a\.png: no permission to read the file; change it with chmod"):
+        read_image(path)
+
+
+def test_a_file_larger_than_any_image_of_the_limit_is_refused_unread(tmp_path, monkeypatch):
+    path = save(np.zeros((30, 40, 3)), tmp_path / "a.png")
+    monkeypatch.setattr(images, "MAX_MEGAPIXELS", 1e-6)
+    with pytest.raises(UserError, match=r"a\.png: the file has \d+ bytes"):
         read_image(path)
 
 
@@ -132,7 +180,7 @@ def test_an_index_label_keeps_its_indices(tmp_path, palette):
 
 
 def test_colours_where_indices_are_expected_are_refused(tmp_path):
-    path = save(np.zeros((4, 4, 3)), tmp_path / "a.png")
+    path = save(np.full((4, 4, 3), (0, 0, 1)), tmp_path / "a.png")
     with pytest.raises(UserError, match=r"a\.png: a label needs one 8-bit class index a pixel .* mode 'RGB'"):
         read_index_label(path)
 

@@ -176,6 +176,15 @@ class TestThread:
         ({"batch_size": 0}, "batch_size is at least 1, got 0"),
         ({"batch_size": 1, "seed": -1}, "seed is at least 0, got -1"),
         ({"batch_size": 1, "prefetch": -1}, "prefetch is at least 0, got -1"),
+        ({"batch_size": -3}, "batch_size is at least 1, got -3"),
+        ({"batch_size": 2.0}, "batch_size is a whole number, got 2.0"),
+        ({"batch_size": 1, "transform": [RandomMirror()]}, "of several make one with Compose"),
+        ({"batch_size": 1, "transform": RandomMirror}, r"RandomMirror is a class; make a transform of it"),
+        ({"batch_size": 2, "drop_last": True}, "drop_last leaves out the only batch, as the data set has 1 samples"),
+        ({"batch_size": "2"}, "batch_size is a whole number, got '2'"),
+        ({"batch_size": None}, "batch_size is a whole number, got None"),
+        ({"batch_size": 1, "seed": 0.5}, "seed is a whole number, got 0.5"),
+        ({"batch_size": 1, "prefetch": None}, "prefetch is a whole number, got None"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
@@ -183,7 +192,31 @@ def test_wrong_arguments_are_refused(arguments, message):
         DataLoader(Shapes(1), **arguments)
 
 
-@pytest.mark.parametrize(("number", "start"), [(-1, 0), (0, -1), (0, 3)])
+@pytest.mark.parametrize("size", [np.int64(2), np.uint8(2)])
+def test_whole_numbers_of_numpy_are_whole_numbers(size):
+    loader = DataLoader(Shapes(3), size, seed=size, prefetch=size)
+    assert [len(batch) for batch in loader.epoch(np.int64(0), np.int64(0))] == [2, 1]
+
+
+def test_a_data_set_without_samples_is_refused():
+    with pytest.raises(ValueError, match=r"DataLoader: the data set \(Sizes\) has no samples"):
+        DataLoader(Sizes([]), 1)
+
+
+@pytest.mark.parametrize("dataset", [[1, 2], None, np.zeros((2, 3))], ids=["list", "none", "array"])
+def test_what_is_no_data_set_is_refused(dataset):
+    with pytest.raises(ValueError, match=r"DataLoader: dataset is a minifcn\.data\.Dataset, but \w+ has no"):
+        DataLoader(dataset, 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 2), (3, 1, 1), (2, 2, 3), ()])
+def test_a_normalisation_of_another_shape_is_refused_and_not_stretched(shape):
+    loader = DataLoader(Sizes([(2, 2)]), 1, normalize=lambda image: np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match=r"normalize makes \(3, H, W\) .* of \(2, 2, 3\) it made .* \(sample 0\)"):
+        list(loader.epoch(0))
+
+
+@pytest.mark.parametrize(("number", "start"), [(-1, 0), (0, -1), (0, 3), (0.0, 0), (0, 1.0), (None, 0), ("1", 0)])
 def test_an_epoch_that_is_none_is_refused_at_once(number, start):
     with pytest.raises(ValueError, match=r"start is 0\.\.2"):
         DataLoader(Shapes(4), 2).epoch(number, start)

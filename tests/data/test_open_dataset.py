@@ -38,6 +38,7 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
         ("camvid:no/such", "val", {}, "no/such: the folder of the data set does not exist"),
         ("shapes", "valid", {}, "no split 'valid'; there are: train, val, test"),
         ("shapes", "val", {"year": 2012}, "no option 'year'; it has: length, size, num_classes, seed"),
+        ("shapes", "val", {"seed": -1}, "shapes: seed is at least 0, got -1"),
         ("camvid:no/such", "val", {"length": 3}, "no option 'length'; it has: none"),
     ],
 )

@@ -130,8 +130,17 @@ def test_it_is_a_sequence_that_ends():
         ({"length": 1, "num_classes": 9}, "num_classes is at least 2 and at most 8, got 9"),
         ({"length": 1, "num_classes": 1}, "num_classes is at least 2 and at most 8, got 1"),
         ({"length": 1, "seed": -1}, "seed is at least 0, got -1"),
+        ({"length": 2.0}, "length is a whole number, got 2.0"),
+        ({"length": "2"}, "length is a whole number, got '2'"),
+        ({"length": 1, "size": (96, 96.0)}, "size is a whole number, got 96.0"),
+        ({"length": 1, "size": (96, 96, 3)}, r"size is a whole number, got \(96, 96, 3\)"),
+        ({"length": 1, "num_classes": None}, "num_classes is a whole number, got None"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
         Shapes(**arguments)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    assert Shapes(np.int64(2), np.int64(32), np.int64(3), np.int64(1))[1].image.shape == (32, 32, 3)

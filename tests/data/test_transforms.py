@@ -103,6 +103,12 @@ def test_the_generator_decides_everything(transform):
         pytest.param(lambda: RandomCrop((0, 4)), "RandomCrop: size is", id="zero"),
         pytest.param(lambda: RandomMirror(2), "p is a probability", id="probability"),
         pytest.param(lambda: RandomScale(2, 1), "0 < low <= high", id="bounds"),
+        pytest.param(lambda: RandomScale(1, float("inf")), "0 < low <= high, finite", id="endless"),
+        pytest.param(lambda: Compose(RandomMirror()), "transforms is a sequence of them, got", id="not-a-sequence"),
+        pytest.param(lambda: Compose([RandomMirror]), r"RandomMirror is a class; make .*: RandomMirror\(", id="class"),
+        pytest.param(lambda: Compose([3]), "Compose: a transform is called as .* but 3 cannot be", id="number"),
+        pytest.param(lambda: Normalize(mean=(1, 2, float("nan"))), "R, G, B, finite", id="nan"),
+        pytest.param(lambda: Normalize(std=(1, 2, float("inf"))), "R, G, B, finite", id="infinite"),
         pytest.param(lambda: Normalize(mean=(1, 2)), "one number for each of R, G, B", id="mean"),
         pytest.param(lambda: Normalize(std=(1, 2, 0)), "std is positive", id="std"),
     ],
@@ -118,6 +124,18 @@ def test_normalize_subtracts_the_mean_and_divides_by_the_deviation(sample):
     x = Normalize()(sample.image)
     assert x.dtype == np.float32
     np.testing.assert_allclose(x, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((4, 3), np.uint8), np.zeros((4, 5, 4), np.uint8), np.zeros((4, 5, 3)), [[1, 2, 3]]]
+)
+def test_what_is_no_image_is_not_normalized(image):
+    with pytest.raises(ValueError, match=r"Normalize: an image is a uint8 array \(H, W, 3\), values 0\.\.255, got"):
+        Normalize()(image)
+
+
+def test_sizes_may_be_whole_numbers_of_numpy(sample, rng):
+    assert Resize((np.int64(3), np.uint8(4)))(sample, rng).label.shape == (3, 4)
 
 
 def test_normalized_images_are_channels_last_in_memory(sample):

@@ -1,83 +1,20 @@
-"""Pictures of labels and of training: colours over a photograph, panels for comparison, curves."""
+"""Files for people to look at: an overlay with its legend, a label in its colours, a panel for comparison."""
 
 from __future__ import annotations
 
-import io
+import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from minifcn.files import atomic_write
+from minifcn.pictures.colours import VOID_COLOUR, check_sizes, colour, overlay
 
-VOID_COLOUR = (224, 224, 192)  # Pascal VOC's
+_Entry = tuple[str, tuple[int, ...]]  # a name and its colour
 _INK, _PAPER, _LINE = (32, 32, 32), (255, 255, 255), (150, 150, 150)
-
-
-def colour(label: np.ndarray, palette: np.ndarray, ignore_index: int = 255) -> np.ndarray:
-    """Give every class its colour.
-
-    Parameters
-    ----------
-    label : integer array (H, W)
-        Classes, or `ignore_index`.
-    palette : uint8 array (num_classes, 3)
-    ignore_index : int
-        Its pixels, and those of any class outside the palette, get `VOID_COLOUR`.
-
-    Returns
-    -------
-    uint8 array (H, W, 3)
-
-    Examples
-    --------
-    >>> colour(np.array([[0, 1, 255]]), np.array([[0, 0, 0], [128, 0, 0]])).tolist()
-    [[[0, 0, 0], [128, 0, 0], [224, 224, 192]]]
-    """
-    table = np.empty((256, 3), np.uint8)
-    table[:] = VOID_COLOUR
-    table[: len(palette)] = palette
-    table[ignore_index] = VOID_COLOUR
-    return table[label]
-
-
-def overlay(
-    image: np.ndarray, label: np.ndarray, palette: np.ndarray, alpha: float = 0.5, ignore_index: int = 255
-) -> np.ndarray:
-    """Lay the colours of the classes over an image.
-
-    Parameters
-    ----------
-    image : uint8 array (H, W, 3)
-    label : integer array (H, W)
-    palette : uint8 array (num_classes, 3)
-    alpha : float
-        0 shows the image, 1 the colours.
-
-    Returns
-    -------
-    uint8 array (H, W, 3)
-
-    Raises
-    ------
-    ValueError
-        If image and label differ in size.
-
-    Examples
-    --------
-    >>> grey = np.full((1, 2, 3), 100, np.uint8)
-    >>> overlay(grey, np.array([[0, 1]]), np.array([[0, 0, 0], [200, 0, 0]])).tolist()
-    [[[50, 50, 50], [150, 50, 50]]]
-    """
-    if image.shape[:2] != label.shape:
-        raise ValueError(
-            f"overlay: label has shape {label.shape}, but image is {image.shape}; "
-            f"resize the label to {image.shape[:2]} (nearest neighbour)"
-        )
-    colours = colour(label, palette, ignore_index)
-    return np.asarray(Image.blend(Image.fromarray(image), Image.fromarray(colours), alpha))
 
 
 def save_overlay(
@@ -109,8 +46,11 @@ def save_overlay(
     >>> np.asarray(Image.open(path)).shape[1]  # as wide as the image; the legend is below
     80
     """
-    present = [(name, tuple(rgb)) for i, (name, rgb) in enumerate(zip(class_names, palette, strict=True))
-               if np.any(label == i)]  # fmt: skip
+    classes, void = _entries(class_names, palette, ignore_index)
+    label = np.asarray(label)
+    occurs = [np.any(label == number) for number in range(len(classes))]
+    present = [entry for entry, occurring in zip(classes, occurs, strict=True) if occurring]
+    present += [entry for entry in void if np.any(label == ignore_index)]
     blended = Image.fromarray(overlay(image, label, palette, alpha, ignore_index))
     # The swatches are the full colours: those of the picture depend on what is below them.
     font_size = max(11, round(0.022 * max(blended.size)))
@@ -138,8 +78,18 @@ def save_label(path: str | os.PathLike, label: np.ndarray, palette: np.ndarray, 
     >>> np.asarray(Image.open(path)).tolist()
     [[0, 1, 255]]
     """
-    picture = Image.fromarray(label.astype(np.uint8))
-    picture.putpalette(colour(np.arange(256), palette, ignore_index).tobytes())
+    colour(label, palette, ignore_index)  # refuses what the palette does not have
+    if np.size(label) == 0 or np.ndim(label) != 2 or np.min(label) < 0 or np.max(label) > 255:
+        raise ValueError(
+            f"save_label: a file has one index of 0..255 a pixel, (H, W), but this label is {np.shape(label)} with "
+            f"ignore_index {ignore_index}; ignore 255 instead: np.where(label == {ignore_index}, 255, label)"
+        )
+    table = np.full((256, 3), VOID_COLOUR, np.uint8)
+    table[: len(palette)] = palette[:256]
+    if 0 <= ignore_index <= 255:
+        table[ignore_index] = VOID_COLOUR
+    picture = Image.fromarray(np.asarray(label).astype(np.uint8))
+    picture.putpalette(table.tobytes())
     _save_png(path, picture)
 
 
@@ -174,8 +124,10 @@ def save_panel(
     """
     cell, gap, font_size = 480, 12, 32
     width = 3 * cell + 4 * gap
-    entries = [(name, tuple(rgb)) for name, rgb in zip(class_names, palette, strict=True)] + [("void", VOID_COLOUR)]
-    strip = legend(entries, width, font_size)
+    for image, label, prediction in rows:
+        check_sizes("save_panel", image, label=label, prediction=prediction)
+    classes, void = _entries(class_names, palette, ignore_index)
+    strip = legend(classes + void, width, font_size)
     pictures = [
         [_to_width(image, cell, Image.Resampling.BILINEAR)]
         + [_to_width(colour(classes, palette, ignore_index), cell, Image.Resampling.NEAREST) for classes in both]
@@ -184,7 +136,7 @@ def save_panel(
     heading = round(1.8 * font_size)
     height = heading + sum(row[0].height + gap for row in pictures) + strip.height
     sheet = Image.new("RGB", (width, height), _PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(font_size)
+    draw, font = ImageDraw.Draw(sheet), _font(font_size)
     for column, title in enumerate(("image", "label", "prediction")):
         x = gap + column * (cell + gap) + cell // 2
         draw.text((x, heading // 2), title, _INK, font, anchor="mm")
@@ -216,7 +168,7 @@ def legend(entries: Sequence[tuple[str, tuple[int, ...]]], width: int, font_size
     >>> legend([("sky", (128, 128, 128)), ("road", (128, 64, 128))], width=200, font_size=12).width
     200
     """
-    font = ImageFont.load_default(font_size)
+    font = _font(font_size)
     swatch, margin = round(0.9 * font_size), round(0.6 * font_size)
     indent = swatch + round(0.45 * font_size)
     name_width = max((font.getlength(name) for name, _ in entries), default=0)
@@ -237,60 +189,25 @@ def legend(entries: Sequence[tuple[str, tuple[int, ...]]], width: int, font_size
     return picture
 
 
-def save_curves(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Save the curves of a training log: losses on the left, measures of the validation split on the right.
+def _entries(class_names: Sequence[str], palette: np.ndarray, ignore_index: int) -> tuple[list[_Entry], list[_Entry]]:
+    """The name of each class and the colour that `colour` gives it; and void, if that is no class."""
+    if len(class_names) != len(palette):
+        raise ValueError(
+            f"the palette has one colour for each class, but it has {len(palette)} and there are {len(class_names)} "
+            "class names"
+        )
+    colours = colour(np.arange(len(palette)), palette, ignore_index)
+    classes = [(name, tuple(rgb)) for name, rgb in zip(class_names, colours.tolist(), strict=True)]
+    return classes, [] if 0 <= ignore_index < len(palette) else [("void", VOID_COLOUR)]
 
-    Parameters
-    ----------
-    path : path of the PNG
-    rows : sequence of dict
-        Rows of log.csv, at least one.
 
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "curves.png")
-    >>> losses = {"train_loss": 1.0, "valid_loss": 1.1}
-    >>> measures = {"valid_acc": 0.5, "valid_acc_cls": 0.4, "valid_mean_iu": 0.3, "valid_fwavacc": 0.4}
-    >>> save_curves(path, [{"epoch": epoch, **losses, **measures} for epoch in (1, 2, 3)])
-    >>> np.asarray(Image.open(path)).shape[:2]
-    (690, 1350)
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+def _font(size: int) -> Any:
+    """Pillow's own font; before Pillow 10.1 that has one size, and Matplotlib's takes its place."""
+    if "size" in inspect.signature(ImageFont.load_default).parameters:
+        return ImageFont.load_default(size)
+    import matplotlib
 
-    # Okabe and Ito's colours, told apart with any colour vision; dashes tell them apart in grey.
-    left = {"train_loss": ("training", "#0072B2", "-"), "valid_loss": ("validation", "#D55E00", "--")}
-    right = {
-        "valid_acc": ("pixel accuracy", "#0072B2", "-"),
-        "valid_fwavacc": ("frequency-weighted IoU", "#009E73", "-."),
-        "valid_acc_cls": ("mean accuracy", "#E69F00", ":"),
-        "valid_mean_iu": ("mean IoU", "#D55E00", "--"),
-    }
-    figure = Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    epochs = [row["epoch"] for row in rows]
-    for axes, curves, label in zip(
-        figure.subplots(1, 2), (left, right), ("cross-entropy", "on the validation split"), strict=True
-    ):
-        for column, (name, rgb, dashes) in curves.items():
-            marker = "o" if len(rows) < 10 else None
-            axes.plot(epochs, [row[column] for row in rows], dashes, color=rgb, label=name, lw=2.2, marker=marker, ms=5)
-        axes.set_xlabel("epoch", fontsize=13)
-        axes.set_ylabel(label, fontsize=13)
-        axes.tick_params(labelsize=12)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-        # Below the axes, where no curve passes.
-        axes.legend(fontsize=11.5, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
-    figure.axes[0].set_ylim(bottom=0)
-    figure.axes[1].set_ylim(0, 1)
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png")
-    with atomic_write(path) as file:
-        file.write(memory.getvalue())
+    return ImageFont.truetype(os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
 
 
 def _to_width(array: np.ndarray, width: int, resampling: Image.Resampling) -> Image.Image:

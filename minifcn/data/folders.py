@@ -1,0 +1,120 @@
+"""Data sets whose images and labels are files in folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minifcn.data.dataset import Dataset, Sample, check_label, position
+from minifcn.data.images import read_index_label, read_stored_image
+from minifcn.errors import UserError
+
+_SUFFIXES = {".png", ".jpg", ".jpeg"}
+
+
+class FolderDataset(Dataset):
+    """A data set whose images and labels are files; every label is checked as it is read.
+
+    Parameters
+    ----------
+    pairs : sequence of (image path, label path)
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Path, Path]]):
+        self.pairs = list(pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        image_path, label_path = self.pairs[position(index, len(self))]
+        # A label has no EXIF orientation: its pixels go with the pixels of the image as they are stored.
+        image, orientation = read_stored_image(image_path)
+        label = self._read_label(label_path)
+        _check_fit(image, image_path, orientation, label, label_path)
+        check_label(label, self.num_classes, self.ignore_index, str(label_path))
+        return Sample(image, label, image_path.stem, self.ignore_index)
+
+    def _read_label(self, path: Path) -> np.ndarray:
+        return read_index_label(path)
+
+
+def _check_fit(image: np.ndarray, image_path: Path, orientation: int, label: np.ndarray, label_path: Path) -> None:
+    """Raise if the label is not of the image's size, or if it may be turned against it."""
+    height, width = image.shape[:2]
+    sideways = orientation >= 5  # height and width change places
+    if label.shape == (height, width):
+        # A label for the turned image would have another shape if turning gave the image another shape.
+        if orientation == 1 or (sideways and height != width):
+            return
+        raise UserError(
+            f"{image_path}: the image has EXIF orientation {orientation}, and {label_path} fits it turned or not; save "
+            "the image without the orientation, turned as its label is (PIL.ImageOps.exif_transpose turns it upright)"
+        )
+    found = (
+        f"{label_path}: a label has the size of its image, but it is {label.shape[1]} x {label.shape[0]} and "
+        f"{image_path} is {width} x {height} (width x height)"
+    )
+    if label.shape != (width, height):
+        raise UserError(f"{found}; scale the label with nearest neighbour")
+    if sideways:
+        raise UserError(
+            f"{found} as it is stored, before its EXIF orientation {orientation} turns it; save the image upright "
+            "(PIL.ImageOps.exif_transpose), as its label is"
+        )
+    raise UserError(f"{found}; the label is turned by 90 degrees, or its height and width have changed places")
+
+
+def check_folder(root: Path) -> None:
+    """Raise a UserError if the folder of a data set is missing."""
+    if not os.path.isdir(root):
+        found = "is a file" if os.path.exists(root) else "does not exist"
+        raise UserError(f"{root}: the folder of the data set {found}; give its path")
+
+
+def listing(folder: Path) -> list[Path]:
+    """Give what is in a folder in the order of the names."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder}: the folder cannot be read ({error.strerror}); allow reading it") from None
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Give the images of a folder in the order of their names."""
+    return [path for path in listing(folder) if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+
+
+def check_pairs(
+    pairs: Sequence[tuple[Path, Path]], split: str, source: Path, places: Sequence[str] | None = None
+) -> None:
+    """Raise a UserError if a split is empty, has a file twice, or files of it are missing.
+
+    `places` says where each pair is listed; it is the path of the image if there is no list.
+    """
+    if not pairs:
+        raise UserError(
+            f"{source}: the split {split!r} has no images; look whether the data set was unpacked completely"
+        )
+    places = places or [str(image) for image, _ in pairs]
+    for kind, paths in zip(("image", "label"), zip(*pairs, strict=True), strict=True):
+        missing = [number for number, path in enumerate(paths) if not os.path.isfile(path)]
+        if missing:
+            path, place = paths[missing[0]], places[missing[0]]
+            raise UserError(
+                f"{source}: {len(missing)} of {len(pairs)} {kind}s of the split {split!r} are missing, the first is "
+                f"{path} (for {place}); add the files or remove the others of the pair"
+            )
+        seen: dict[Path, str] = {}
+        for path, place in zip(paths, places, strict=True):
+            if path in seen:
+                raise UserError(f"{place}: it has the {kind} {path}, as {seen[path]} has; a split has each once")
+            seen[path] = place
+
+
+def unknown_split(split: str, splits: Iterable[str], source: str | Path) -> UserError:
+    """Make the error for a split that is not there, naming those that are."""
+    return UserError(f"{source}: there is no split {split!r}; there are: {', '.join(splits) or 'none'}")
