@@ -20,7 +20,7 @@ LEAKS = {
     "a mask that is written to": (
         pooling,
         "scatter_winner",
-        "target += y * (winner == k)",
+        "target += _of_winner(y, winner, k)",
         "target[winner == k] += y[winner == k]",
     ),
     "np.add.at": (
