@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minifcn.autograd import Tensor, as_tensors
+from minifcn.backend import array_module
 
 
 def expect(holds: bool, message: str) -> None:
@@ -37,3 +40,13 @@ def number(value: Any, name: str) -> float:
     """Give a setting as a float; refuse what is none."""
     expect(not isinstance(value, str) and hasattr(value, "__float__"), f"{name} must be a number, got {value!r}")
     return float(value)
+
+
+def array(values: Any) -> Any:
+    """Give the array of a Tensor, an array of NumPy or CuPy itself, and of all else what NumPy makes of it."""
+    values = values.data if isinstance(values, Tensor) else values
+    try:
+        array_module(values)
+    except TypeError:  # an array of another library
+        return np.asarray(values)
+    return values if hasattr(values, "dtype") else np.asarray(values)

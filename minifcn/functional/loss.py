@@ -11,7 +11,7 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute import cross_entropy
 from minifcn.functional.activation import softmax
-from minifcn.functional.check import expect, floating
+from minifcn.functional.check import array, expect, floating
 
 NAME = "softmax_cross_entropy"
 REDUCTIONS = ("mean", "sum", "none", "batch")
@@ -63,7 +63,7 @@ def softmax_cross_entropy(
     if scores.dtype == "float16":  # which cannot add the losses of many pixels
         wide = softmax_cross_entropy(scores.astype("float32"), labels, weight, ignore_index, reduction)
         return wide.astype(scores.dtype)
-    xp, labels = array_module(scores.data), _array(labels)
+    xp, labels = array_module(scores.data), array(labels)
     _check(scores, labels, ignore_index, reduction)
     weight = None if weight is None else _weights_of_classes(weight, scores)
     ignored = _equal(labels, operator.index(ignore_index))
@@ -122,11 +122,6 @@ def unless(x, *, mask):
     return array_module(x.data).where(mask, x.dtype.type(0), x.data), backward
 
 
-def _array(values: Any) -> Any:
-    values = values.data if isinstance(values, Tensor) else values
-    return values if hasattr(values, "dtype") else np.asarray(values)
-
-
 def _equal(labels: Any, number: int) -> Any:
     """Give labels == number; a number that the labels' type does not have wraps around on a GPU."""
     xp, limits = array_module(labels), np.iinfo(labels.dtype)
@@ -139,7 +134,7 @@ def _weights_of_classes(weight: Any, scores: Tensor) -> Any:
         not (isinstance(weight, Tensor) and weight.requires_grad),
         f"{NAME}: weight requires a gradient, but the loss is differentiated by the scores alone; pass weight.detach()",
     )
-    weight, classes = _array(weight), scores.shape[1]
+    weight, classes = array(weight), scores.shape[1]
     expect(
         weight.shape == (classes,) and weight.dtype.kind in "fiub",
         f"{NAME}: weight must have one number for each of the {classes} classes, "

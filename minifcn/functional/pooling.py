@@ -8,7 +8,7 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute import pooling
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.functional.check import expect, floating, real
+from minifcn.functional.check import array, expect, floating, real
 
 
 @operation
@@ -133,8 +133,7 @@ def max_unpool2d(
     x = real(x, "max_unpool2d: x")
     window = _window("max_unpool2d", x, kernel_size, stride, padding)
     size = _unpooled_size(x, window, output_size)
-    positions = indices.data if isinstance(indices, Tensor) else indices
-    positions = positions if hasattr(positions, "dtype") else array_module(x.data).asarray(positions)
+    positions = array(indices)
     expect(
         positions.shape == x.shape and positions.dtype.kind in "iu",
         f"max_unpool2d: indices must be integers of the shape of x {x.shape}, got {positions.dtype} {positions.shape}",
