@@ -227,6 +227,9 @@ def avg_pool2d(
     Tensor([[[[4.]]]])
     """
     x = floating(x, "avg_pool2d: x")
+    if x.dtype == "float16":  # whose largest number, 65504, a sum soon exceeds
+        wide = avg_pool2d(x.astype("float32"), kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return wide.astype(x.dtype)
     window = _window("avg_pool2d", x, kernel_size, stride, padding)
     size = _output_size("avg_pool2d", x, window, ceil_mode)
     margin = window.padding if count_include_pad else (0, 0)

@@ -155,6 +155,14 @@ class TestWholeNumbers:
         for n in range(1, 256):
             assert F.avg_pool2d(Tensor(np.full((1, 1, 7, 7), n, "uint8")), 7).item() == n
 
+    def test_the_average_in_half_precision_is_of_sums_that_it_does_not_have(self):
+        x = Tensor(np.full((1, 1, 4, 4), 60000, "float16"), requires_grad=True)
+        y = F.avg_pool2d(x, 4)
+        y.sum().backward()
+        assert y.dtype == x.grad.dtype == np.float16
+        assert y.item() == 60000
+        assert (x.grad.data == 1 / 16).all()
+
     @pytest.mark.parametrize("kind", WHOLE)
     def test_unpooling_keeps_the_type(self, kind):
         y = F.max_unpool2d(Tensor(np.ones((1, 1, 1, 1), kind)), [[[[3]]]], 2)
