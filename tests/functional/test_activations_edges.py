@@ -176,18 +176,18 @@ class TestWholeNumbers:
 
 
 @pytest.mark.parametrize(
-    ("name", "function"),
+    "function",
     [
-        ("relu", F.relu),
-        ("softmax", F.softmax),
-        ("log_softmax", F.log_softmax),
-        ("local_response_norm", lambda x: F.local_response_norm(x, 3)),
-        ("dropout", lambda x: F.dropout(x, rng=np.random.default_rng(0))),
+        F.relu,
+        F.softmax,
+        F.log_softmax,
+        lambda x: F.local_response_norm(x, 3),
+        lambda x: F.dropout(x, rng=np.random.default_rng(0)),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=["relu", "softmax", "log_softmax", "local_response_norm", "dropout"],
 )
-def test_complex_numbers_are_refused(name, function):
-    with pytest.raises(ValueError, match=f"{name}: x must hold real numbers, got complex128"):
+def test_complex_numbers_are_refused(function):
+    with pytest.raises((TypeError, ValueError), match=r"real numbers.*, got complex128"):
         function(Tensor(np.ones((1, 2, 1, 1), complex)))
 
 

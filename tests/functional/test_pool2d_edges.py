@@ -171,7 +171,7 @@ class TestWholeNumbers:
 
     @pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
     def test_complex_numbers_are_refused(self, pool):
-        with pytest.raises(ValueError, match=f"{pool.__name__}: x must hold real numbers, got complex128"):
+        with pytest.raises((TypeError, ValueError), match=r"real numbers.*, got complex128"):
             pool(Tensor(np.ones((1, 1, 2, 2), complex)), 2)
 
 
