@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.autograd import Tensor
+
 
 class ConfusionMatrix:
     """Counts n[i, j], the pixels of class i that were predicted as class j, over as many images as one likes.
@@ -37,10 +39,12 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255):
-        if num_classes < 1:
-            raise ValueError(f"ConfusionMatrix: num_classes must be at least 1, got {num_classes}")
-        self.num_classes, self.ignore_index = num_classes, ignore_index
-        self.matrix = np.zeros((num_classes, num_classes), np.int64)
+        for name, value, least in (("num_classes", num_classes, 1), ("ignore_index", ignore_index, None)):
+            if not hasattr(value, "__index__") or (least is not None and value < least):
+                at_least = "" if least is None else f" of at least {least}"
+                raise ValueError(f"ConfusionMatrix: {name} must be a whole number{at_least}, got {value!r}")
+        self.num_classes, self.ignore_index = int(num_classes), int(ignore_index)
+        self.matrix = np.zeros((self.num_classes, self.num_classes), np.int64)
 
     def update(self, labels: Any, predictions: Any) -> None:
         """Count the pixels of some images.
@@ -56,7 +60,7 @@ class ConfusionMatrix:
         TypeError
             If they are not integers, for example the scores instead of their argmax.
         """
-        labels, predictions = np.asarray(labels), np.asarray(predictions)
+        labels, predictions = _on_the_host(labels, "labels"), _on_the_host(predictions, "predictions")
         for name, array in (("labels", labels), ("predictions", predictions)):
             if array.dtype.kind not in "iu":
                 raise TypeError(
@@ -69,7 +73,7 @@ class ConfusionMatrix:
                 "they must agree, pixel by pixel"
             )
         counted = labels != self.ignore_index
-        pairs = {"labels": labels[counted].astype(np.int64), "predictions": predictions[counted].astype(np.int64)}
+        pairs = {"labels": labels[counted], "predictions": predictions[counted]}
         for name, classes in pairs.items():
             if classes.size and not 0 <= classes.min() <= classes.max() < self.num_classes:
                 worst = classes.max() if classes.max() >= self.num_classes else classes.min()
@@ -77,11 +81,13 @@ class ConfusionMatrix:
                     f"ConfusionMatrix: {name} contain {worst}, which is no class 0..{self.num_classes - 1} "
                     f"(the labels to ignore are {self.ignore_index})"
                 )
-        cells = pairs["labels"] * self.num_classes + pairs["predictions"]
+        cells = pairs["labels"].astype(np.int64) * self.num_classes + pairs["predictions"].astype(np.int64)
         self.matrix += np.bincount(cells, minlength=self.matrix.size).reshape(self.matrix.shape)
 
     def merge(self, other: ConfusionMatrix) -> None:
         """Add the counts of another matrix, for example of another process."""
+        if not isinstance(other, ConfusionMatrix):
+            raise TypeError(f"ConfusionMatrix: only another ConfusionMatrix can be merged, got {type(other).__name__}")
         if other.num_classes != self.num_classes:
             raise ValueError(f"ConfusionMatrix: cannot merge {other.num_classes} classes into {self.num_classes}")
         self.matrix += other.matrix
@@ -181,6 +187,13 @@ class ConfusionMatrix:
         if average == "weighted":
             return float(_ratio((np.nan_to_num(values) * self._truth).sum(), self._truth.sum()))
         raise ValueError(f'average must be "weighted", "macro" or None, got {average!r}')
+
+
+def _on_the_host(values: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values.data if isinstance(values, Tensor) else values)
+    except TypeError:  # an array on a GPU
+        raise TypeError(f"ConfusionMatrix: {name} must be on the host; pass minifcn.to_host({name})") from None
 
 
 def _ratio(a: Any, b: Any) -> np.ndarray:

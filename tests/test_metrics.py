@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from minifcn import Tensor
+from minifcn.backend import to_device
 from minifcn.metrics import ConfusionMatrix
 
 LABELS = np.array([0, 0, 0, 1, 1, 255, 2, 2])
@@ -147,6 +149,8 @@ def test_matrices_of_other_sizes_are_not_merged(confusion):
         pytest.param([0, 1], [0, 3], ValueError, "predictions contain 3", id="prediction-too-large"),
         pytest.param([0, 1], [0, 255], ValueError, "predictions contain 255", id="prediction-is-ignore-index"),
         pytest.param([0, 1], [0.0, 1.0], TypeError, "predictions are class indices", id="scores"),
+        pytest.param([True, False], [0, 1], TypeError, "labels are class indices, .* dtype is bool", id="booleans"),
+        pytest.param([2**63 + 7], [0], ValueError, "labels contain 9223372036854775815, which", id="beyond-int64"),
     ],
 )
 def test_wrong_input_is_named_and_counts_nothing(labels, predictions, error, message):
@@ -175,3 +179,55 @@ def test_the_table_is_aligned(confusion):
     ]
     assert len(set(map(len, lines))) == 1
     assert lines[2].endswith("0.3333")
+
+
+def test_lists_tensors_and_arrays_count_alike(confusion):
+    for convert in (np.ndarray.tolist, Tensor, lambda a: a.reshape(2, 1, 4)):
+        other = ConfusionMatrix(5)
+        other.update(convert(LABELS), convert(PREDICTIONS))
+        np.testing.assert_array_equal(other.matrix, confusion.matrix)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 4, 4), (2, 0, 4)], ids=str)
+def test_images_without_pixels_change_nothing(confusion, shape):
+    before = confusion.matrix.copy()
+    confusion.update(np.zeros(shape, "uint8"), np.zeros(shape, int))
+    np.testing.assert_array_equal(confusion.matrix, before)
+
+
+@pytest.mark.parametrize("ignore_index", [-1, 300, np.uint8(255), np.int64(-1)], ids=repr)
+def test_an_ignore_index_that_the_labels_cannot_have_ignores_nothing_else(ignore_index):
+    """Of -1 a uint8 would have 255, and of 300 44."""
+    labels = np.array([0, 44, 255 if ignore_index != 255 else 44], "uint8")
+    confusion = ConfusionMatrix(256, ignore_index)
+    confusion.update(labels, labels)
+    assert confusion.matrix.sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ((0,), "num_classes must be a whole number of at least 1, got 0"),
+        ((-3,), "num_classes must be a whole number of at least 1, got -3"),
+        (("3",), "num_classes must be a whole number of at least 1, got '3'"),
+        ((3.0,), r"num_classes must be a whole number of at least 1, got 3\.0"),
+        ((3, None), "ignore_index must be a whole number, got None"),
+        ((3, 255.0), r"ignore_index must be a whole number, got 255\.0"),
+    ],
+    ids=repr,
+)
+def test_settings_that_are_no_whole_numbers_are_refused(settings, message):
+    with pytest.raises(ValueError, match=f"ConfusionMatrix: {message}"):
+        ConfusionMatrix(*settings)
+
+
+def test_what_lies_on_a_gpu_is_refused(gpu):
+    labels = to_device(LABELS, gpu)
+    for arguments, name in (((labels, PREDICTIONS), "labels"), ((LABELS, Tensor(labels)), "predictions")):
+        with pytest.raises(TypeError, match=rf"{name} must be on the host; pass minifcn.to_host\({name}\)"):
+            ConfusionMatrix(5).update(*arguments)
+
+
+def test_what_is_no_confusion_matrix_is_not_merged(confusion):
+    with pytest.raises(TypeError, match="only another ConfusionMatrix can be merged, got ndarray"):
+        confusion.merge(confusion.matrix)

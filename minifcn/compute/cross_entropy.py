@@ -6,35 +6,46 @@ neighbouring numbers.
 
 from __future__ import annotations
 
+import numpy as np
+
 from minifcn.backend import array_module
-from minifcn.compute.elementwise import for_rows
+from minifcn.compute.elementwise import clear, for_rows
 
 
-def losses(scores, classes, weights):
-    """-w · log softmax(scores)[class] of each pixel: (N, C, ...), (N, ...), (N, ...) -> (N, ...)."""
-    xp, rows = array_module(scores), _rows(scores)
+def losses(scores, classes, weights, ignored):
+    """-w · log softmax(scores)[class] of each pixel: (N, C, ...), (N, ...), (N, ...) -> (N, ...); 0 where ignored."""
+    xp = array_module(scores)
+    if not scores.size:
+        return xp.zeros(weights.shape, scores.dtype)
+    rows = _rows(scores)
     result = xp.empty(weights.size, scores.dtype)
-    labels, w = classes.reshape(-1), weights.reshape(-1)
+    labels, w, ignored = classes.reshape(-1), weights.reshape(-1), ignored.reshape(-1)
 
+    @np.errstate(invalid="ignore")  # an ignored pixel may have any scores, inf and nan too
     def fill(part):
         shifted, exponentials = _exponentials(rows[part])
         chosen = shifted[labels[part], xp.arange(len(rows[part]))]
         result[part] = (xp.log(exponentials.sum(axis=0)) - chosen) * w[part]
+        clear(result[part], ignored[part])
 
     for_rows(fill, rows)
     return result.reshape(weights.shape)
 
 
-def gradient(scores, classes, weights):
-    """(softmax(scores) - onehot) · w, the derivative of the losses: an array (N, C, ...)."""
+def gradient(scores, classes, weights, ignored):
+    """(softmax(scores) - onehot) · w, the derivative of the losses: an array (N, C, ...); 0 where ignored."""
+    if not scores.size:
+        return array_module(scores).zeros_like(scores)
     xp, rows = array_module(scores), _rows(scores)
     result = xp.empty_like(rows, order="C")
-    labels, w = classes.reshape(-1), weights.reshape(-1)
+    labels, w, ignored = classes.reshape(-1), weights.reshape(-1), ignored.reshape(-1)
 
+    @np.errstate(invalid="ignore")
     def fill(part):
         _, difference = _exponentials(rows[part])
         difference *= w[part] / difference.sum(axis=0)
         difference[labels[part], xp.arange(len(rows[part]))] -= w[part]
+        clear(difference, ignored[part])
         result[part] = difference.T
 
     for_rows(fill, rows)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from minifcn.backend import array_module, device_of, fused
 from minifcn.compute.threads import cut, share
 
@@ -72,16 +74,39 @@ def positive_part(x):
     """max(x, 0)."""
     xp = array_module(x)
     y = xp.empty_like(x)
-    piecewise(lambda x, y: xp.maximum(x, 0, out=y), x, y)
+    piecewise(lambda x, y: xp.maximum(x, x.dtype.type(0), out=y), x, y)
     return y
 
 
 def where_positive(g, y):
-    """Give g where y > 0, and 0 elsewhere."""
-    xp = array_module(g)
-    result = xp.empty_like(g)
-    piecewise(lambda g, y, result: xp.multiply(g, y > 0, out=result), g, y, result)
+    """Give g where y > 0 or nan, and 0 elsewhere."""
+    result = array_module(g).empty_like(g)
+    piecewise(lambda g, y, result: unless(y <= 0, g, result), g, y, result)
     return result
+
+
+def unless(mask, x, result) -> None:
+    """Write x, and 0 where the mask holds, whatever x is there.
+
+    To multiply and look for 0 · inf takes a third of the time of choosing element by element.
+    """
+    with np.errstate(invalid="ignore"):
+        array_module(x).multiply(x, ~mask, out=result)
+    clear(result, mask)
+
+
+def clear(product, mask) -> None:
+    """Set to 0, where a mask holds, what is 0 times something, and so nan if that was inf or nan.
+
+    A GPU would have to wait for the answer whether there is any, so there it is always done.
+    """
+    if device_of(product) != "cpu" or has_nan(product):
+        array_module(product).copyto(product, 0, where=mask)
+
+
+def has_nan(x) -> bool:
+    """Whether any element is nan: the minimum is, then, and nan is the number that differs from itself."""
+    return x.size > 0 and bool((least := x.min()) != least)
 
 
 def for_rows(function: Callable[[slice], None], rows) -> None:

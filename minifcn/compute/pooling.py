@@ -5,7 +5,10 @@ All of it walks over the KH·KW entries of the kernel; entry k of every window a
 
 from __future__ import annotations
 
-from minifcn.backend import array_module
+import numpy as np
+
+from minifcn.backend import array_module, device_of, fused
+from minifcn.compute.elementwise import has_nan, piecewise, unless
 from minifcn.compute.im2col import empty_map, padded, windows
 from minifcn.compute.window import Pair, Window
 
@@ -39,36 +42,74 @@ def margins(size: Pair, window: Window, output_size: Pair) -> tuple[int, int, in
     return left, right, top, bottom
 
 
-def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
-    """Maximum of each window, and which kernel entry it was (uint8 where that suffices); ties go to the first."""
+def max_pool(x, window: Window, size: Pair, with_winner: bool = True, with_nan: bool | None = None):
+    """Maximum of each window, and which kernel entry it was (uint8 where that suffices); ties go to the first.
+
+    A window with nan has the value nan, and its winner is the last nan, as in PyTorch. To look for nan at every entry
+    takes time and is seldom needed: on the host it is done, by default, only if the maxima turn out to have one. A GPU
+    would have to wait for that answer.
+    """
     xp = array_module(x)
-    first, *others = entries(x, window, size, -float("inf"))
+    first, *others = entries(x, window, size, lowest(x.dtype))
     y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
     y[...] = first
     if not with_winner:
         for entry in others:
             xp.maximum(y, entry, out=y)
         return y, None
-    small = "uint8" if len(others) < 256 else "int32"
-    winner = xp.zeros_like(y, dtype=small)
+    winner = xp.zeros_like(y, dtype="uint8" if len(others) < 256 else "int32")
+    if any(window.padding):
+        winner[...] = first_pixels(xp, window, size)
+    look = device_of(x) != "cpu" if with_nan is None else with_nan
     for k, entry in enumerate(others, start=1):
-        larger = entry > y
-        xp.maximum(y, entry, out=y)
-        xp.maximum(winner, larger * winner.dtype.type(k), out=winner)  # k grows, so the last that won stays
+        _compete(y, winner, entry, winner.dtype.type(k), with_nan=look)
+    if not look and has_nan(y):
+        return max_pool(x, window, size, with_nan=True)
     return y, winner
+
+
+@fused
+def _compete(xp, y, winner, entry, k, *, with_nan):
+    wins = entry > y
+    if with_nan:
+        wins = wins | (entry != entry)  # nan, which is larger than nothing
+    xp.maximum(y, entry, out=y)
+    xp.maximum(winner, wins * k, out=winner)  # k grows, so the last that won stays
+
+
+def lowest(dtype):
+    """Give the number that no other is less than: the value of the padding."""
+    kind = np.dtype(dtype).kind
+    return -np.inf if kind == "f" else False if kind == "b" else np.iinfo(dtype).min
+
+
+def first_pixels(xp, window: Window, size: Pair):
+    """Which kernel entry (OH, OW) of each window is the first on the map: all before it lie in the padding."""
+    rows, columns = (
+        xp.maximum(-((xp.arange(o) * s - p) // d), 0)
+        for o, s, p, d in zip(size, window.stride, window.padding, window.dilation, strict=True)
+    )
+    return rows[:, None] * window.kernel[1] + columns
 
 
 def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
     x, targets = empty_entries(y, window, size)
     for k, target in enumerate(targets):
-        target += y * (winner == k)
+        target += _of_winner(y, winner, k)
     return x
 
 
 def gather_winner(x, winner, window: Window):
     """Read from every window the pixel that won: the adjoint of `scatter_winner`."""
-    return sum(entry * (winner == k) for k, entry in enumerate(entries(x, window, winner.shape[2:], 0)))
+    return sum(_of_winner(entry, winner, k) for k, entry in enumerate(entries(x, window, winner.shape[2:], 0)))
+
+
+def _of_winner(values, winner, k: int):
+    """Give the values of the windows that entry k won, and 0 for the others."""
+    result = array_module(values).empty_like(winner, dtype=values.dtype)
+    piecewise(lambda values, winner, result: unless(winner != k, values, result), values, winner, result)
+    return result
 
 
 def flat_indices(winner, window: Window, size: Pair):

@@ -7,19 +7,19 @@ import numpy as np
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, to_device
 from minifcn.compute import elementwise
-from minifcn.functional.check import expect
+from minifcn.functional.check import expect, floating, number, real
 
 
 @operation
 def relu(x):
-    """max(x, 0), elementwise; the gradient passes where x > 0, and at 0 it is 0.
+    """max(x, 0), elementwise; the gradient passes where x > 0, and at 0 it is 0. nan passes, and so does its gradient.
 
-    x : Tensor of any shape. Returns a Tensor of the same shape.
+    x : Tensor of any shape. Returns a Tensor of the same shape and type.
 
     >>> relu(Tensor([-1.0, 0.0, 2.0]))
     Tensor([0., 0., 2.])
     """
-    y = elementwise.positive_part(x.data)
+    y = elementwise.positive_part(real(x, "relu: x").data)
 
     def backward(gy):
         return (where_positive(gy, y=y),)
@@ -29,7 +29,7 @@ def relu(x):
 
 @operation
 def where_positive(g, *, y):
-    """g where y > 0, and 0 elsewhere."""
+    """g where y > 0 or nan, and 0 elsewhere."""
 
     def backward(gy):
         return (where_positive(gy, y=y),)
@@ -43,6 +43,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Gen
     Parameters
     ----------
     x : Tensor of any shape
+        While training, whole numbers become float64.
     p : float in [0, 1)
     training : bool
     rng : numpy.random.Generator
@@ -75,14 +76,20 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.G
             [2., 2.],
             [0., 0.]])
     """
+    expect(x.ndim >= 2, f"dropout2d: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
     return _dropout("dropout2d", x, p, training, rng, x.shape[:2] + (1,) * (x.ndim - 2))
 
 
 def _dropout(name, x, p, training, rng, shape):
+    p = number(p, f"{name}: p")
     expect(0 <= p < 1, f"{name}: p is the probability to drop, in [0, 1), got {p}")
     if not training or p == 0 or hasattr(x, "operate"):  # a geometry: nothing is drawn
         return x
-    expect(rng is not None, f"{name}: rng=None, but training needs random numbers; pass numpy.random.default_rng(seed)")
+    expect(
+        isinstance(rng, np.random.Generator),
+        f"{name}: rng={rng!r}, but training needs random numbers; pass numpy.random.default_rng(seed)",
+    )
+    x = floating(x, f"{name}: x")
     # Drawn channels-last, like the maps in memory.
     channels_last = (shape[0], *shape[2:], shape[1]) if len(shape) > 1 else shape
     kept = rng.random(channels_last, dtype=np.float32) >= p
@@ -105,11 +112,10 @@ def softmax(x, *, axis=1):
         return (y * (gy - (gy * y).sum(axis=axis, keepdims=True)),)
 
     xp = array_module(x.data)
-    y = _classes_first(x.data, axis)
-    y -= y.max(axis=0)
+    y, dtype = _shifted("softmax", x, axis)
     xp.exp(y, out=y)
     y /= y.sum(axis=0)
-    return xp.moveaxis(y, 0, axis), backward
+    return xp.moveaxis(y, 0, axis).astype(dtype, copy=False), backward
 
 
 @operation
@@ -126,15 +132,27 @@ def log_softmax(x, *, axis=1):
         return (gy - softmax(x, axis=axis) * gy.sum(axis=axis, keepdims=True),)
 
     xp = array_module(x.data)
-    y = _classes_first(x.data, axis)
-    y -= y.max(axis=0)
-    y -= xp.log(xp.exp(y).sum(axis=0))
-    return xp.moveaxis(y, 0, axis), backward
+    y, dtype = _shifted("log_softmax", x, axis)
+    if y.size:
+        y -= xp.log(xp.exp(y).sum(axis=0))
+    return xp.moveaxis(y, 0, axis).astype(dtype, copy=False), backward
 
 
-def _classes_first(x, axis):
-    """Copy x with an axis moved to the front, so that a sum over the classes adds whole maps: 5 times as fast."""
-    return array_module(x).moveaxis(x, axis, 0).copy()
+def _shifted(name, x, axis):
+    """Copy x minus its maximum along an axis, which moves to the front; and say which dtype the result is to have.
+
+    A sum over the classes then adds whole maps, which is 5 times as fast. Half precision is computed in float32: it
+    cannot add many small numbers.
+    """
+    expect(
+        hasattr(axis, "__index__") and -x.ndim <= axis < x.ndim,
+        f"{name}: axis {axis!r} is none of the {x.ndim} axes of x, whose shape is {x.shape}",
+    )
+    x = floating(x, f"{name}: x").data
+    y = array_module(x).moveaxis(x, axis, 0).astype("float32" if x.dtype == "float16" else x.dtype, order="C")
+    if y.size:
+        y -= y.max(axis=0)
+    return y, x.dtype
 
 
 def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
@@ -160,9 +178,14 @@ def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float =
     >>> local_response_norm(Tensor(np.ones((1, 3, 1, 1))), 3, alpha=3.0, beta=1.0).data.ravel()
     array([0.33333333, 0.25      , 0.33333333])
     """
-    expect(isinstance(size, int) and size >= 1, f"local_response_norm: size counts channels, at least 1, got {size!r}")
-    squares = neighbour_sum(x * x, before=size // 2, after=(size - 1) // 2)
-    return x * (squares * (alpha / size) + k) ** -beta
+    name = "local_response_norm"
+    expect(hasattr(size, "__index__") and size >= 1, f"{name}: size counts channels, at least 1, got {size!r}")
+    alpha, beta, k = (number(value, f"{name}: {what}") for value, what in ((alpha, "alpha"), (beta, "beta"), (k, "k")))
+    x = floating(x, f"{name}: x")
+    expect(x.ndim >= 2, f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
+    wide = x.astype("float64")  # squares of 1e30 and of 1e-30, which float32 does not have
+    squares = neighbour_sum(wide * wide, before=size // 2, after=(size - 1) // 2)
+    return (wide * (squares * (alpha / size) + k) ** -beta).astype(x.dtype)
 
 
 @operation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute import cross_entropy
 from minifcn.functional.activation import softmax
-from minifcn.functional.check import expect
+from minifcn.functional.check import array, expect, floating
 
+NAME = "softmax_cross_entropy"
 REDUCTIONS = ("mean", "sum", "none", "batch")
 
 
@@ -26,9 +28,10 @@ def softmax_cross_entropy(
     labels : integer array (N, H, W) or (N,), on the device of the scores
         Class of each pixel, 0..C-1, or `ignore_index`.
     weight : array (C,), optional
-        Weight w of each class; 1 unless given.
+        Weight w of each class, at least 0; 1 unless given.
     ignore_index : int
-        Label of the pixels that do not count ("void"): neither loss nor gradient.
+        Label of the pixels that do not count ("void"): they reach neither loss nor gradient, whatever their scores or
+        the weights are, inf and nan too. It may be the number of a class.
     reduction : "mean" | "sum" | "none" | "batch"
         Divide the sum by the sum of the weights of the pixels that count; do not divide; give the map of losses;
         divide by N ("batch" is Caffe's ``normalize: false``, which the reference nets were trained with).
@@ -41,7 +44,8 @@ def softmax_cross_entropy(
     Raises
     ------
     ValueError
-        If the shapes disagree, or a label on the host is neither a class nor `ignore_index`.
+        If the shapes disagree, or a label on the host is neither a class nor `ignore_index`, or a weight on the host
+        is negative, or is not finite although its class has pixels that count.
 
     Notes
     -----
@@ -55,82 +59,141 @@ def softmax_cross_entropy(
     >>> round(loss.item(), 4), round(float(np.log(21)), 4)
     (3.0445, 3.0445)
     """
-    labels = labels.data if isinstance(labels, Tensor) else labels
-    _check(scores, labels, weight, ignore_index, reduction)
-    xp = array_module(scores.data)
-    counted = labels != ignore_index
-    classes = xp.where(counted, labels, 0)  # an index of 255 would wrap around on a GPU
-    if weight is None:
-        weights = counted.astype(scores.dtype)
+    scores = floating(scores, f"{NAME}: scores")
+    if scores.dtype == "float16":  # which cannot add the losses of many pixels
+        wide = softmax_cross_entropy(scores.astype("float32"), labels, weight, ignore_index, reduction)
+        return wide.astype(scores.dtype)
+    xp, labels = array_module(scores.data), array(labels)
+    _check(scores, labels, ignore_index, reduction)
+    weight = None if weight is None else _weights_of_classes(weight, scores)
+    ignored = _equal(labels, operator.index(ignore_index))
+    classes = xp.where(ignored, 0, labels)  # an index of 255 would wrap around on a GPU
+    if weight is None or not len(weight):
+        weights = (~ignored).astype(scores.dtype)
     else:
-        weight = weight.data if isinstance(weight, Tensor) else xp.asarray(weight)
-        weights = weight.astype(scores.dtype)[classes] * counted
-    losses = pixel_losses(scores, classes=classes, weights=weights)
+        weights = xp.where(ignored, 0, weight[classes])
+        _check_weights(weight, weights, classes)
+    losses = pixel_losses(scores, classes=classes, weights=weights, ignored=ignored)
     if reduction == "none":
         return losses
     if reduction == "sum":
         return losses.sum()
     if reduction == "batch":
-        return losses.sum() * (1 / scores.shape[0])
+        return losses.sum() * (1 / max(1, scores.shape[0]))
     total = weights.sum()
     return losses.sum() / Tensor(xp.asarray(total + (total == 0)))  # where nothing counts, 0 / 1
 
 
 @operation
-def pixel_losses(scores, *, classes, weights):
-    """-w · log softmax(scores)[class] for each pixel."""
+def pixel_losses(scores, *, classes, weights, ignored):
+    """-w · log softmax(scores)[class] for each pixel; 0 where it is ignored."""
 
     def backward(gy):
-        return (loss_gradient(scores, gy, classes=classes, weights=weights),)
+        return (loss_gradient(scores, gy, classes=classes, weights=weights, ignored=ignored),)
 
-    return cross_entropy.losses(scores.data, classes, weights), backward
+    return cross_entropy.losses(scores.data, classes, weights, ignored), backward
 
 
 @operation
-def loss_gradient(scores, gy, *, classes, weights):
-    """(softmax(scores) - onehot) · w · gy: the derivative of a pixel's loss, times gy."""
+def loss_gradient(scores, gy, *, classes, weights, ignored):
+    """(softmax(scores) - onehot) · w · gy: the derivative of a pixel's loss, times gy; 0 where it is ignored."""
 
     def backward(g):
-        s = softmax(scores)
+        s = softmax(unless(scores, mask=ignored[:, None]))
+        g, h = unless(g, mask=ignored[:, None]), unless(gy, mask=ignored)
         mean = (g * s).sum(axis=1, keepdims=True)
         w = Tensor(weights[:, None])
         onehot = array_module(classes).arange(s.shape[1]).reshape(-1, *(1,) * (classes.ndim - 1)) == classes[:, None]
         return (
-            (g - mean) * s * w * gy.reshape(w.shape),
+            (g - mean) * s * w * h.reshape(w.shape),
             ((g * (s - Tensor(onehot.astype(s.dtype)))).sum(axis=1) * Tensor(weights)),
         )
 
-    return cross_entropy.gradient(scores.data, classes, weights * gy.data), backward
+    return cross_entropy.gradient(scores.data, classes, weights * unless(gy, mask=ignored).data, ignored), backward
 
 
-def _check(scores, labels, weight, ignore_index, reduction) -> None:
-    name = "softmax_cross_entropy"
-    expect(reduction in REDUCTIONS, f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+@operation
+def unless(x, *, mask):
+    """0 where a mask holds, whatever x is there, and x elsewhere; the mask broadcasts."""
+
+    def backward(gy):
+        return (unless(gy, mask=mask),)
+
+    return array_module(x.data).where(mask, x.dtype.type(0), x.data), backward
+
+
+def _equal(labels: Any, number: int) -> Any:
+    """Give labels == number; a number that the labels' type does not have wraps around on a GPU."""
+    xp, limits = array_module(labels), np.iinfo(labels.dtype)
+    return labels == number if limits.min <= number <= limits.max else xp.zeros(labels.shape, bool)
+
+
+def _weights_of_classes(weight: Any, scores: Tensor) -> Any:
+    """Give the weights in the dtype and on the device of the scores; refuse what cannot be weights."""
+    expect(
+        not (isinstance(weight, Tensor) and weight.requires_grad),
+        f"{NAME}: weight requires a gradient, but the loss is differentiated by the scores alone; pass weight.detach()",
+    )
+    weight, classes = array(weight), scores.shape[1]
+    expect(
+        weight.shape == (classes,) and weight.dtype.kind in "fiub",
+        f"{NAME}: weight must have one number for each of the {classes} classes, "
+        f"got {weight.dtype} of shape {weight.shape}",
+    )
+    if isinstance(weight, np.ndarray):  # on a device, to look would be to wait
+        for label in np.flatnonzero(weight < 0)[:1]:
+            raise ValueError(f"{NAME}: weight[{label}] is {weight[label]}, but a weight must be at least 0")
+    expect(
+        isinstance(weight, np.ndarray) or device_of(weight) == scores.device,
+        f"{NAME}: weight is on {device_of(weight)}, but scores on {scores.device}; pass minifcn.to_host(weight)",
+    )
+    return array_module(scores.data).asarray(weight).astype(scores.dtype)
+
+
+def _check_weights(weight: Any, weights: Any, classes: Any) -> None:
+    """Refuse a weight that is not finite if its class counts; on a device, to look would be to wait."""
+    if isinstance(weight, np.ndarray) and not np.isfinite(weight).all() and not np.isfinite(weights).all():
+        label = classes[~np.isfinite(weights)][0]
+        raise ValueError(
+            f"{NAME}: weight[{label}] is {weight[label]} in {weight.dtype}, but class {label} has pixels that count; "
+            "pass a finite weight"
+        )
+
+
+def _check(scores: Tensor, labels: Any, ignore_index: int, reduction: str) -> None:
+    expect(reduction in REDUCTIONS, f"{NAME}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+    expect(
+        hasattr(ignore_index, "__index__"),
+        f"{NAME}: ignore_index must be a whole number, got {ignore_index!r}; "
+        "if all pixels are to count, one that is no label, such as -1",
+    )
+    expect(
+        scores.ndim >= 2, f"{NAME}: scores must be maps (N, C, H, W), or (N, C) for whole images, got {scores.shape}"
+    )
     expect(
         labels.dtype.kind in "iu",
-        f"{name}: labels must be integers, got {labels.dtype}; pass class indices, not one-hot vectors or scores",
+        f"{NAME}: labels must be integers, got {labels.dtype}; pass class indices, not one-hot vectors or scores",
     )
     expect(
         device_of(labels) == scores.device,
-        f"{name}: labels are on {device_of(labels)}, but scores on {scores.device}; "
+        f"{NAME}: labels are on {device_of(labels)}, but scores on {scores.device}; "
         f"pass minifcn.to_device(labels, {scores.device!r})",
     )
     wanted = scores.shape[:1] + scores.shape[2:]
-    expect(
-        labels.shape == wanted,
-        f"{name}: labels have shape {labels.shape}, but scores {scores.shape} need {wanted}; "
-        "resize labels by nearest neighbour, never by interpolation",
-    )
+    if labels.shape != wanted:
+        onehot = labels.shape == scores.shape
+        fix = (
+            "for one-hot labels pass labels.argmax(axis=1)"
+            if onehot
+            else "resize labels by nearest neighbour, never by interpolation"
+        )
+        raise ValueError(f"{NAME}: labels have shape {labels.shape}, but scores {scores.shape} need {wanted}; {fix}")
     classes = scores.shape[1]
-    expect(
-        weight is None or tuple(weight.shape if hasattr(weight, "shape") else (len(weight),)) == (classes,),
-        f"{name}: weight must have one number for each of the {classes} classes",
-    )
     if isinstance(labels, np.ndarray):  # on a device the labels were checked before the upload
         wrong = (labels != ignore_index) & ((labels >= classes) | (labels < 0))
         if wrong.any():
             at = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise ValueError(
-                f"{name}: label {labels[at]} at {at} is neither a class 0..{classes - 1} nor ignore_index "
+                f"{NAME}: label {labels[at]} at {at} is neither a class 0..{classes - 1} nor ignore_index "
                 f"{ignore_index}; map it to a class or pass ignore_index={labels[at]}"
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from minifcn.autograd import Tensor, operation
-from minifcn.backend import array_module
+from minifcn.backend import array_module, device_of
 from minifcn.compute import pooling
-from minifcn.compute.window import Pair, Window
-from minifcn.functional.check import expect
+from minifcn.compute.window import Pair, Window, pair
+from minifcn.functional.check import array, expect, floating, real
 
 
 @operation
@@ -54,17 +56,24 @@ def max_pool2d(
     Parameters
     ----------
     x : Tensor (N, C, H, W)
+        Of any real numbers; whole ones stay what they are.
     kernel_size, stride, padding, dilation : int or (rows, columns)
-        The stride is the kernel size unless given. The padding counts as -inf.
+        The stride is the kernel size unless given. The padding is less than any number, -inf too.
     ceil_mode : bool
         Round the output size up, as Caffe's Pooling layer does (and the paper's nets need): the last window may hang
         over the edge, but one that would start in the padding is dropped.
     return_indices : bool
-        Give also the position of each maximum in the flattened plane H·W, int64; the first one of equal values.
+        Give also the position of each maximum in the flattened plane H·W, int64; the first one of equal values. If a
+        window has nan, its maximum is nan, at the last one.
 
     Returns
     -------
     Tensor (N, C, OH, OW), or a pair of them with the indices
+
+    Raises
+    ------
+    ValueError
+        If the kernel does not fit on the padded map, or a window sees no pixel of it.
 
     Examples
     --------
@@ -72,7 +81,9 @@ def max_pool2d(
     >>> y, indices
     (Tensor([[[[5., 7.]]]]), Tensor([[[[1, 5]]]]))
     """
-    window, size = _window("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
+    x = real(x, "max_pool2d: x")
+    window = _window("max_pool2d", x, kernel_size, stride, padding, dilation)
+    size = _output_size("max_pool2d", x, window, ceil_mode)
     y = window_maximum(x, window=window, size=size)
     if not return_indices:
         return y
@@ -90,17 +101,28 @@ def max_unpool2d(
 ) -> Tensor:
     """Put every value back where `max_pool2d` found it, and zeros elsewhere.
 
+    Where windows overlap, one pixel may have been the maximum of several: it gets the sum of their values. So
+    unpooling is the adjoint of reading the pixels at the indices, and each is the gradient of the other. (PyTorch keeps
+    one of the values, and does not say which.)
+
     Parameters
     ----------
     x, indices : Tensor (N, C, H, W)
-        Values, and their positions in the flattened plane of the result.
+        Values, and their positions in the flattened plane of the result, 0 to rows·columns - 1. That they are is
+        checked, for which a GPU has to be waited for.
     kernel_size, stride, padding : as given to `max_pool2d`
     output_size : (rows, columns), optional
-        Size before pooling, where several are possible.
+        Size before pooling, where several are possible: less than one stride from (H - 1) S - 2P + K, which is taken
+        unless given.
 
     Returns
     -------
     Tensor `(N, C, *output_size)`
+
+    Raises
+    ------
+    ValueError
+        If an index lies outside the plane, or pooling cannot have made maps of the size of x out of `output_size`.
 
     Examples
     --------
@@ -108,26 +130,39 @@ def max_unpool2d(
     Tensor([[[[0., 0.],
               [5., 0.]]]])
     """
-    window = Window.of(kernel_size, kernel_size if stride is None else stride, padding)
-    size = window.transposed_size(x.shape[2:]) if output_size is None else (int(output_size[0]), int(output_size[1]))
-    positions = indices.data if isinstance(indices, Tensor) else indices
+    x = real(x, "max_unpool2d: x")
+    window = _window("max_unpool2d", x, kernel_size, stride, padding)
+    size = _unpooled_size(x, window, output_size)
+    positions = array(indices)
     expect(
         positions.shape == x.shape and positions.dtype.kind in "iu",
         f"max_unpool2d: indices must be integers of the shape of x {x.shape}, got {positions.dtype} {positions.shape}",
     )
-    return put_in_plane(x, positions=positions, size=size)
+    expect(
+        device_of(positions) == x.device,
+        f"max_unpool2d: indices are on {device_of(positions)}, but x on {x.device}; "
+        f"pass minifcn.to_device(indices, {x.device!r})",
+    )
+    outside = (positions < 0) | (positions >= size[0] * size[1])
+    if outside.any():
+        raise ValueError(
+            f"max_unpool2d: index {positions[outside][0]} lies outside a plane of {size[0]}x{size[1]}, whose pixels "
+            f"are 0..{size[0] * size[1] - 1}; pass the indices of max_pool2d with the output_size that they came from"
+        )
+    return put_in_plane(x, positions=positions.astype("int64"), size=size)
 
 
 @operation
 def put_in_plane(x, *, positions, size):
-    """Zeros (N, C, *size) with every x written to its position in the plane."""
+    """Zeros (N, C, *size) with every x added at its position in the plane."""
 
     def backward(gy):
         return (take_from_plane(gy, positions=positions),)
 
     xp, (n, c) = array_module(x.data), x.shape[:2]
-    y = xp.zeros((n, c, size[0] * size[1]), x.dtype)
-    xp.put_along_axis(y, positions.reshape(n, c, -1), x.data.reshape(n, c, -1), 2)
+    y = xp.zeros((n * c, size[0] * size[1]), x.dtype)
+    plane, count = xp.arange(n * c)[:, None], x.shape[2] * x.shape[3]
+    xp.add.at(y, (plane, positions.reshape(n * c, count)), x.data.reshape(n * c, count))  # one position may come twice
     return y.reshape(n, c, *size), backward
 
 
@@ -139,7 +174,8 @@ def take_from_plane(x, *, positions):
         return (put_in_plane(gy, positions=positions, size=x.shape[2:]),)
 
     xp, (n, c) = array_module(x.data), x.shape[:2]
-    y = xp.take_along_axis(x.data.reshape(n, c, -1), positions.reshape(n, c, -1), 2)
+    planes = x.data.reshape(n, c, x.shape[2] * x.shape[3])
+    y = xp.take_along_axis(planes, positions.reshape(n, c, positions.shape[2] * positions.shape[3]), 2)
     return y.reshape(positions.shape), backward
 
 
@@ -176,6 +212,7 @@ def avg_pool2d(
     Parameters
     ----------
     x : Tensor (N, C, H, W)
+        Whole numbers and booleans are averaged in float64, as NumPy's mean does.
     kernel_size, stride, padding, ceil_mode : as in `max_pool2d`, but the padding counts as 0
     count_include_pad : bool
         Divide by the pixels of the padded map in the window; otherwise by those of the map itself.
@@ -189,7 +226,12 @@ def avg_pool2d(
     >>> avg_pool2d(Tensor([[[[1.0, 5.0], [3.0, 7.0]]]]), 2)
     Tensor([[[[4.]]]])
     """
-    window, size = _window("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
+    x = floating(x, "avg_pool2d: x")
+    if x.dtype == "float16":  # whose largest number, 65504, a sum soon exceeds
+        wide = avg_pool2d(x.astype("float32"), kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return wide.astype(x.dtype)
+    window = _window("avg_pool2d", x, kernel_size, stride, padding)
+    size = _output_size("avg_pool2d", x, window, ceil_mode)
     margin = window.padding if count_include_pad else (0, 0)
     counts = [
         [min(i * s - p + k, n + m) - max(i * s - p, -m) for i in range(o)]
@@ -199,15 +241,50 @@ def avg_pool2d(
     ]
     xp = array_module(x.data)
     rows, columns = (xp.asarray(count, dtype=x.dtype) for count in counts)
-    return window_sum(x, window=window, size=size) * Tensor(1 / (rows[:, None] * columns))
+    return window_sum(x, window=window, size=size) / Tensor(rows[:, None] * columns)
 
 
-def _window(name, x, kernel_size, stride, padding, dilation, ceil_mode) -> tuple[Window, Pair]:
+def _window(name, x, kernel_size, stride, padding, dilation=1) -> Window:
     expect(x.ndim == 4, f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
-    window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, dilation)
+    window = Window(
+        pair(kernel_size, f"{name}: kernel_size", 1),
+        pair(kernel_size if stride is None else stride, f"{name}: stride", 1),
+        pair(padding, f"{name}: padding"),
+        pair(dilation, f"{name}: dilation", 1),
+    )
     expect(
         all(2 * p <= k for p, k in zip(window.padding, window.kernel, strict=True)),
         f"{name}: padding {window.padding} must be at most half the kernel size {window.kernel}, "
         "or a window could lie in the padding alone",
     )
-    return window, window.output_size(x.shape[2:], ceil_mode)
+    return window
+
+
+def _output_size(name: str, x: Tensor, window: Window, ceil_mode: bool) -> Pair:
+    size = window.output_size(x.shape[2:], ceil_mode)
+    for n, o, s, p, d in zip(x.shape[2:], size, window.stride, window.padding, window.dilation, strict=True):
+        # A window that starts in the padding comes out of it in steps of d: on the map, or behind it already.
+        expect(
+            all((i * s - p) % d < n for i in range(min(o, -(-p // s)))),
+            f"{name}: a kernel of {window.kernel[0]}x{window.kernel[1]} with padding {window.padding} and dilation "
+            f"{window.dilation} has a window that sees no pixel of a map of {x.shape[2]}x{x.shape[3]}; use less "
+            "padding or dilation",
+        )
+    return size
+
+
+def _unpooled_size(x: Tensor, window: Window, output_size: Any) -> Pair:
+    """Size before pooling: the one meant among those of which windows make a map of the size of x."""
+    usual = tuple(
+        (n - 1) * s - 2 * p + k
+        for n, k, s, p in zip(x.shape[2:], window.kernel, window.stride, window.padding, strict=True)
+    )
+    least = tuple(max(1, u - s + 1) for u, s in zip(usual, window.stride, strict=True))
+    most = tuple(u + s - 1 for u, s in zip(usual, window.stride, strict=True))
+    size = usual if output_size is None else pair(output_size, "max_unpool2d: output_size")
+    expect(
+        min(x.shape[2:]) > 0 and all(a <= n <= b for a, n, b in zip(least, size, most, strict=True)),
+        f"max_unpool2d: a map of {x.shape[2]}x{x.shape[3]} is pooled from one of {least[0]}x{least[1]} to "
+        f"{most[0]}x{most[1]} pixels, got output_size {size}",
+    )
+    return size

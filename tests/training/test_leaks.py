@@ -20,7 +20,7 @@ LEAKS = {
     "a mask that is written to": (
         pooling,
         "scatter_winner",
-        "target += y * (winner == k)",
+        "target += _of_winner(y, winner, k)",
         "target[winner == k] += y[winner == k]",
     ),
     "np.add.at": (
@@ -30,7 +30,7 @@ LEAKS = {
         "np.add.at(difference, (labels[part], xp.arange(len(rows[part]))), -w[part])",
     ),
     "a list that is uploaded": (cross_entropy, "losses", "* w[part]", "* xp.asarray([1.0], w.dtype) * w[part]"),
-    "label 255 as an index": (F, "softmax_cross_entropy", "classes = xp.where(counted, labels, 0)", "classes = labels"),
+    "label 255 as an index": (F, "softmax_cross_entropy", "classes = xp.where(ignored, 0, labels)", "classes = labels"),
 }
 
 
