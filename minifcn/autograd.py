@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minifcn.backend import array_module, device_of, to_host
-from minifcn.compute.threads import one_blas_thread
+from minifcn.compute.threads import one_blas_thread, short_lock
 
 _numbers = itertools.count()
 _recording = ContextVar("recording", default=True)
+_adding = short_lock()  # backward passes of several threads add to the gradients of one model
 
 
 class Tensor:
@@ -87,7 +88,8 @@ class Tensor:
         with one_blas_thread():
             for tensor, g in backward_pass([self], [grad], create_graph):
                 if tensor._backward is None:
-                    tensor.grad = g if tensor.grad is None else tensor.grad + g
+                    with _adding:
+                        tensor.grad = g if tensor.grad is None else tensor.grad + g
 
     def detach(self) -> Tensor:
         """Give the same data without its history."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of, to_device
+from minifcn.compute.threads import product
 
 
 @operation
@@ -95,7 +96,7 @@ def matrix_product(a, b):
     def backward(gy):
         return sum_to(gy @ _transposed(b), a.shape), sum_to(_transposed(a) @ gy, b.shape)
 
-    return a.data @ b.data, backward
+    return product(a.data, b.data), backward
 
 
 def _transposed(x):
