@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minifcn.backend import alike, array_module, as_array, device_of, memory_of, repeats_elements, to_host
-from minifcn.compute.threads import one_blas_thread
+from minifcn.compute.threads import one_blas_thread, short_lock
 
 _numbers = itertools.count()
 _recording = ContextVar("recording", default=True)
+_adding = short_lock()  # backward passes of several threads add to the gradients of one model
 
 
 class Tensor:
@@ -117,7 +118,9 @@ class Tensor:
         with one_blas_thread():
             for tensor, g in backward_pass([self], [grad], create_graph):
                 if tensor._backward is None:
-                    tensor.grad = _of_its_own(g, taken) if tensor.grad is None else tensor.grad + g
+                    g = _of_its_own(g, taken)
+                    with _adding:
+                        tensor.grad = g if tensor.grad is None else tensor.grad + g
 
     def detach(self) -> Tensor:
         """Give the same data without its history."""

@@ -62,7 +62,9 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int, weigh
     Neighbouring outputs together between few channels. Strips for the rest.
     """
     name = _forced.get()
-    if name is None:
+    if 0 in (array.size, channels, outputs) or array.dtype not in ("float32", "float64"):
+        name = "im2col"  # nothing to cut into strips, or to round
+    elif name is None:
         if device_of(array) != "cpu":
             name = "strips"
         elif array.dtype != "float32":

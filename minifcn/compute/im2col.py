@@ -17,7 +17,8 @@ def empty_map(xp, n: int, channels: int, size: Pair, dtype):
 
 def pixels(x):
     """Read a map (N, C, H, W) as a matrix (N·H·W, C) with a row for each pixel; a view if x is channels-last."""
-    return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
+    n, c, h, w = x.shape
+    return x.transpose(0, 2, 3, 1).reshape(n * h * w, c)
 
 
 def maps(rows, n: int, size: Pair):
@@ -58,9 +59,9 @@ def im2col(x, window: Window):
            [3., 4., 6., 7.],
            [4., 5., 7., 8.]])
     """
-    (ph, pw), size = window.padding, window.output_size(x.shape[2:])
-    view = windows(padded(x, (pw, pw, ph, ph)), window, size)
-    return view.transpose(0, 4, 5, 2, 3, 1).reshape(x.shape[0] * size[0] * size[1], -1)
+    (ph, pw), (kh, kw), (oh, ow) = window.padding, window.kernel, window.output_size(x.shape[2:])
+    view = windows(padded(x, (pw, pw, ph, ph)), window, (oh, ow))
+    return view.transpose(0, 4, 5, 2, 3, 1).reshape(x.shape[0] * oh * ow, kh * kw * x.shape[1])
 
 
 def col2im(rows, window: Window, size: Pair):

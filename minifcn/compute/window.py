@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, SupportsIndex
 
 Pair = tuple[int, int]
 
+LARGEST = 2**31 - 1  # times the bytes of a row, it still is an address
 
-def pair(value: int | tuple[int, int], name: str, least: int = 0) -> Pair:
-    """Make (rows, columns) of one number or two, each at least `least`.
+
+def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int = 0) -> Pair:
+    """Make (rows, columns) of one whole number or two, each at least `least`; an array of them counts as a tuple.
 
     >>> pair(2, "stride")
     (2, 2)
     """
-    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(values) != 2 or not all(hasattr(v, "__index__") for v in values) or min(values) < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, or a pair of them, got {value!r}")
-    return int(values[0]), int(values[1])
+    several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
+    found = [_whole(v) for v in (value if several else (value, value))]  # type: ignore[union-attr]
+    if len(found) != 2 or not all(n is not None and least <= n <= LARGEST for n in found):
+        raise ValueError(
+            f"{name} must be a whole number of at least {least}, or a pair of them, got {value!r}"
+            + f"; the largest possible is {LARGEST}" * any(n is not None and n > LARGEST for n in found)
+        )
+    return found[0], found[1]  # type: ignore[return-value]
+
+
+def whole(value: SupportsIndex, name: str) -> int:
+    """Make an int of a whole number of any type.
+
+    >>> whole(3, "groups")
+    3
+    """
+    if (number := _whole(value)) is None:
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return number
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:  # 2.0 too: who computes a size that is not whole should decide how it rounds
+        return None
 
 
 @dataclass(frozen=True)
@@ -33,17 +59,18 @@ class Window:
     dilation: Pair = (1, 1)
 
     @classmethod
-    def of(cls, kernel_size, stride=1, padding=0, dilation=1) -> Window:
-        """Make a window of numbers or pairs, and refuse impossible ones.
+    def of(cls, kernel_size, stride=1, padding=0, dilation=1, *, caller: str = "") -> Window:
+        """Make a window of numbers or pairs, and refuse impossible ones by a message that names the caller.
 
         >>> Window.of(3, stride=2, padding=(1, 0))
         Window(kernel=(3, 3), stride=(2, 2), padding=(1, 0), dilation=(1, 1))
         """
+        prefix = f"{caller}: " if caller else ""
         return cls(
-            pair(kernel_size, "kernel_size", 1),
-            pair(stride, "stride", 1),
-            pair(padding, "padding"),
-            pair(dilation, "dilation", 1),
+            pair(kernel_size, f"{prefix}kernel_size", 1),
+            pair(stride, f"{prefix}stride", 1),
+            pair(padding, f"{prefix}padding"),
+            pair(dilation, f"{prefix}dilation", 1),
         )
 
     def output_size(self, size: Pair, ceil_mode: bool = False) -> Pair:

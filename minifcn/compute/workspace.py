@@ -14,11 +14,12 @@ import weakref
 
 import numpy as np
 
+from minifcn.compute.threads import short_lock
 from minifcn.errors import UserError
 
 DEFAULT_MB = 512
 _thread = threading.local()
-_lock = threading.Lock()
+_lock = short_lock()
 _all: weakref.WeakSet[_Buffers] = weakref.WeakSet()
 
 
@@ -92,3 +93,13 @@ def limit() -> int:
     if not text.isdecimal():
         raise UserError(f"MINIFCN_WORKSPACE_MB must be a whole number of megabytes, got {text!r}; 0 keeps nothing")
     return int(text) << 20
+
+
+def _after_fork() -> None:
+    """Start anew in a forked child, which has none of the parent's threads but the one that forked."""
+    global _all
+    _all = weakref.WeakSet(filter(None, [_thread.__dict__.get("buffers")]))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -142,16 +143,20 @@ class DataLoader:
         return self._load_ahead(number, batches) if self.prefetch else (self._load(number, batch) for batch in batches)
 
     def _load_ahead(self, epoch: int, batches: list[np.ndarray]) -> Generator[Batch, None, None]:
-        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minifcn-loader")
+        pool, process = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minifcn-loader"), os.getpid()
         submitted = (pool.submit(self._load, epoch, batch) for batch in batches)
         loading = deque(islice(submitted, self.prefetch))
         try:
-            while loading:
-                batch = loading.popleft().result()
+            for batch in batches:
+                if os.getpid() != process:  # a forked child, which has not got the thread
+                    yield self._load(epoch, batch)
+                    continue
+                loaded = loading.popleft().result()
                 loading.extend(islice(submitted, 1))  # keeps the thread busy while the consumer works
-                yield batch
+                yield loaded
         finally:
-            pool.shutdown(cancel_futures=True)
+            if os.getpid() == process:
+                pool.shutdown(cancel_futures=True)
 
     def _load(self, epoch: int, indices: np.ndarray) -> Batch:
         return self._stack([self._sample(epoch, index) for index in indices.tolist()])

@@ -13,6 +13,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module, to_device
+from minifcn.compute.threads import product
 
 
 @operation
@@ -143,7 +144,7 @@ def matrix_product(a, b):
             sum_to(_transposed(a) @ gy, b.shape) if b.requires_grad else None,
         )
 
-    return a.data @ b.data, backward
+    return product(a.data, b.data), backward
 
 
 def _transposed(x):

@@ -6,17 +6,22 @@ x, W and y are given, the derivative with respect to one of them is the operatio
 
 from __future__ import annotations
 
-from minifcn.autograd import Tensor, operation
+from dataclasses import replace
+
+import numpy as np
+
+from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.compute import algorithm
 from minifcn.compute.elementwise import Finish
 from minifcn.compute.im2col import pixels
 from minifcn.compute.threads import one_blas_thread
-from minifcn.compute.window import Pair, Window, pair
+from minifcn.compute.window import Pair, Window, pair, whole
 from minifcn.functional.activation import relu as positive_part
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
 from minifcn.functional.check import expect
+from minifcn.functional.shape import cut, surround
 
 
 @operation
@@ -63,7 +68,10 @@ def weight_gradient(x, y, *, window, groups=1):
 @operation
 def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
     """y = W A x + b, or max(y, 0): in one sweep, while the outputs are in the cache."""
-    y = algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu))
+    y, bias_learns = (
+        algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu)),
+        bias.requires_grad,
+    )
 
     def backward(gy):
         if relu:
@@ -72,7 +80,7 @@ def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
         return (
             transposed_convolution(gy, weight, window=window, size=size, groups=groups) if x.requires_grad else None,
             weight_gradient(x, gy, window=window, groups=groups) if weight.requires_grad else None,
-            sum_pixels(gy) if bias.requires_grad else None,
+            sum_pixels(gy) if bias_learns else None,
         )
 
     return y, backward
@@ -93,8 +101,10 @@ def add_bias(y, bias):
 def sum_pixels(x):
     """Sum over the batch and all pixels of each channel, as a product with ones: twice as fast as a sum."""
 
+    shape = x.shape
+
     def backward(gy):
-        return (broadcast_to(gy.reshape(1, -1, 1, 1), shape=x.shape),)
+        return (broadcast_to(gy.reshape(1, -1, 1, 1), shape=shape),)
 
     rows = pixels(x.data)
     with one_blas_thread():
@@ -134,12 +144,15 @@ def conv2d(
     Raises
     ------
     ValueError
-        If the shapes do not fit together, or the kernel does not fit on the padded map.
+        If the shapes do not fit together, or the kernel does not fit on the padded map. A batch may be empty; channels,
+        pixels and kernels may not.
 
     Notes
     -----
     As everywhere in deep learning the kernel is not flipped: strictly this is a correlation. Caffe's Convolution
     layer; the paper uses it with S = 1 everywhere (section 3).
+
+    Whole numbers are added up in 64 bits, as by NumPy's `sum`: those of a uint8 image do not wrap.
 
     Examples
     --------
@@ -149,8 +162,10 @@ def conv2d(
     >>> y.shape == (1, 8, (10 + 2 - 3) // 2 + 1, (12 - 5) // 2 + 1)
     True
     """
+    x, weight, bias = _operands("conv2d", x, weight, bias)
+    groups = whole(groups, "conv2d: groups")
     _check("conv2d", x, weight, bias, groups, transposed=False)
-    window = Window.of(weight.shape[2:], stride, padding, dilation)
+    window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
     if bias is not None:
         return finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
     y = convolution(x, weight, window=window, groups=groups)
@@ -212,8 +227,10 @@ def conv_transpose2d(
     Tensor([[[[10., 20.],
               [30., 40.]]]])
     """
+    x, weight, bias = _operands("conv_transpose2d", x, weight, bias)
+    groups = whole(groups, "conv_transpose2d: groups")
     _check("conv_transpose2d", x, weight, bias, groups, transposed=True)
-    window = Window.of(weight.shape[2:], stride, padding, dilation)
+    window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv_transpose2d")
     extra = pair(output_padding, "conv_transpose2d: output_padding")
     allowed = [max(s, d) for s, d in zip(window.stride, window.dilation, strict=True)]
     expect(
@@ -222,13 +239,39 @@ def conv_transpose2d(
         f"{window.dilation}; a larger one would add rows that no pixel reaches",
     )
     size = window.transposed_size(x.shape[2:], extra)
-    y = transposed_convolution(x, weight, window=window, size=size, groups=groups)
+    if any(e >= s for e, s in zip(extra, window.stride, strict=True)):
+        y = _cropped_less(x, weight, window, size, groups)
+    else:
+        y = transposed_convolution(x, weight, window=window, size=size, groups=groups)
     return y if bias is None else add_bias(y, bias)
+
+
+def _cropped_less(x: Tensor, weight: Tensor, window: Window, size: Pair, groups: int) -> Tensor:
+    """Transpose a convolution that would see further windows on the result: cut `size` out of all stamps."""
+    (top, left), every = window.padding, replace(window, padding=(0, 0))
+    whole_size = every.transposed_size(x.shape[2:])
+    y = transposed_convolution(x, weight, window=every, size=whole_size, groups=groups)
+    bottom, right = (s - w + p for s, w, p in zip(size, whole_size, window.padding, strict=True))
+    y = surround(y, margin=(0, max(0, right), 0, max(0, bottom)))  # beyond the last stamp
+    return cut(y, margin=(left, max(0, -right), top, max(0, -bottom)))
+
+
+def _operands(name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Give Tensors of one dtype; whole numbers in the dtype that NumPy sums them in, where a uint8 does not wrap."""
+    if hasattr(x, "operate"):  # a map without values, of whose geometry operations ask it
+        return x, weight, bias
+    tensors = as_tensors((x, weight) if bias is None else (x, weight, bias), name)
+    if all(tensor.dtype.kind in "biu" for tensor in tensors):
+        dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
+        tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
+    return tensors if bias is not None else (*tensors, None)  # type: ignore[return-value]
 
 
 def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool) -> None:
     expect(x.ndim == 4, f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
     expect(weight.ndim == 4, f"{name}: weight must have four axes, got shape {weight.shape}")
+    expect(min(x.shape[1:]) > 0, f"{name}: x needs at least one channel and one pixel, got shape {x.shape}")
+    expect(min(weight.shape) > 0, f"{name}: weight must not be empty, got shape {weight.shape}")
     expect(
         groups >= 1 and x.shape[1] % groups == 0 and weight.shape[0] % groups == 0,
         f"{name}: groups={groups} must divide the {x.shape[1]} channels of x and weight.shape[0] = {weight.shape[0]}",

@@ -31,9 +31,9 @@ def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     -----
     Chen, Xu, Zhang and Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost"; PyTorch's checkpoint.
 
-    The second run gives the bits of the first, so the gradients are the same bit for bit. Only where BLAS shares out
-    a product itself (im2col, which float64 uses) does the last bit depend on its threads: `Tensor.backward` holds it
-    to one, forward does not, unless both are run within `compute.threads.one_blas_thread`, as in training.
+    The second run gives the bits of the first, so the gradients are the same bit for bit. An operation of your own that
+    calls BLAS itself may differ in the last bit: `Tensor.backward` holds BLAS to one thread, forward does not, unless
+    both are run within `compute.threads.one_blas_thread`, as in training.
 
     Examples
     --------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minifcn.autograd import Tensor, operation
+from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.compute.im2col import padded
-from minifcn.compute.window import Pair
+from minifcn.compute.window import Pair, whole
 from minifcn.functional.check import expect
 
 
@@ -40,7 +40,9 @@ def crop(x: Tensor, offset: Pair, size: Pair) -> Tensor:
     Tensor([[[[2., 3.],
               [5., 6.]]]])
     """
-    (top, left), (height, width) = offset, size
+    expect(x.ndim == 4, f"crop: x must be a map (N, C, H, W), got shape {x.shape}")
+    top, left = _wholes(offset, 2, "crop: offset must be (top, left), two whole numbers")
+    height, width = _wholes(size, 2, "crop: size must be (height, width), two whole numbers")
     expect(
         0 <= top <= top + height <= x.shape[2] and 0 <= left <= left + width <= x.shape[3],
         f"crop: rows {top}:{top + height} and columns {left}:{left + width} do not lie on a map of "
@@ -68,11 +70,18 @@ def pad(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
     Tensor([[[[0., 7.],
               [0., 0.]]]])
     """
-    expect(
-        len(padding) == 4 and min(padding) >= 0,
-        f"pad: padding must be (left, right, top, bottom), each at least 0, got {padding!r}; to cut, use crop",
-    )
-    return surround(x, margin=tuple(padding))
+    expect(x.ndim == 4, f"pad: x must be a map (N, C, H, W), got shape {x.shape}")
+    rule = "pad: padding must be (left, right, top, bottom), each at least 0"
+    margin = _wholes(padding, 4, rule)
+    expect(min(margin) >= 0, f"{rule}, got {padding!r}; to cut, use crop")
+    return surround(x, margin=margin)
+
+
+def _wholes(values, count: int, rule: str) -> tuple[int, ...]:
+    """Make ints of `count` whole numbers of any type, in a tuple, list or array."""
+    found = tuple(values) if hasattr(values, "__len__") and not isinstance(values, str) else ()
+    expect(len(found) == count, f"{rule}, got {values!r}")
+    return tuple(whole(value, f"{rule}, got {values!r}: each") for value in found)
 
 
 @operation
@@ -102,8 +111,22 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
     >>> concatenate([Tensor([[1.0, 2.0]]), Tensor([[3.0]])])
     Tensor([[1., 2., 3.]])
     """
+    expect(not isinstance(tensors, Tensor), "concatenate: pass a list of tensors, as in concatenate([x, y])")
+    tensors, axis = list(tensors), whole(axis, "concatenate: axis")
     expect(len(tensors) > 0, "concatenate: there is nothing to join; pass at least one tensor")
+    if not any(hasattr(x, "operate") for x in tensors):
+        tensors = list(as_tensors(tensors, "concatenate"))
+    shapes = [x.shape for x in tensors]
+    ndim = len(shapes[0])
+    expect(
+        -ndim <= axis < ndim and len({_without(shape, axis % ndim) for shape in shapes}) == 1,
+        f"concatenate: the shapes {', '.join(map(str, shapes))} must agree but for axis {axis}, and have one",
+    )
     return join(*tensors, axis=axis)
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return (*shape[:axis], -1, *shape[axis + 1 :])
 
 
 @operation
@@ -141,10 +164,18 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0, 4.0], [5.0, 6.0]]), Tensor([0.0, 1.0]))
     Tensor([[11., 18.]])
     """
+    if not hasattr(x, "operate"):
+        x, weight, *rest = as_tensors((x, weight) if bias is None else (x, weight, bias), "linear")
+        bias = rest[0] if rest else None
     expect(
-        weight.ndim == 2 and x.shape[-1] == weight.shape[1],
+        weight.ndim == 2 and x.ndim > 0 and x.shape[-1] == weight.shape[1],
         f"linear: weight (O, I) has shape {weight.shape} and x has {x.shape[-1] if x.ndim else 0} features "
         f"(x.shape = {x.shape}); I must be that number",
+    )
+    expect(
+        bias is None or bias.shape == weight.shape[:1],
+        f"linear: bias must have one number for each of the {weight.shape[0]} outputs, "
+        f"got shape {None if bias is None else bias.shape}",
     )
     y = x @ weight.transpose()
     return y if bias is None else y + bias

@@ -164,7 +164,7 @@ class Trainer:
                 progress.advance(f"loss {self.mean_loss():.4f}" if progress.wants_text() else "")
                 self.save_if_due()
 
-    @one_blas_thread()  # backward holds it anyway; forward must round in the same way, as `recompute` runs it again
+    @one_blas_thread()  # as backward: what `recompute` runs again in it must round in the same way
     def step(self, batch: Batch) -> Any:
         """Take one gradient step; gives the loss as a float64 scalar of the device, without waiting for it."""
         images = Tensor(to_device(batch.images, self.device).astype(self.config.dtype, copy=False))

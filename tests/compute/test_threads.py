@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -111,7 +112,18 @@ def test_blas_has_one_thread_inside_and_its_own_number_afterwards():
         assert blas_threads() == {3}
 
 
-def test_several_callers_take_turns_and_leave_blas_as_it_was(use_threads):
+@pytest.mark.parametrize("width", [16, 1], ids=["many pixels", "few pixels"])
+def test_the_definition_has_the_same_bits_while_another_thread_holds_blas_to_one(width, rng, dtype):
+    case = Convolution(Window((3, 3)), (20, 2 + width), inputs=47, outputs=129)
+    arrays, results = case.arrays(rng, dtype), []
+    for count in (1, 2, 3):
+        with threadpool_limits(count, user_api="blas"), mf.algorithm("im2col"):
+            results.append(three_maps(case, *arrays))
+    for result in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(result, results[0], strict=True))
+
+
+def test_several_callers_at_once_leave_blas_as_it_was(use_threads):
     use_threads(2)
     before, seen = blas_threads(), []
 
@@ -160,6 +172,82 @@ def test_an_error_in_a_thread_reaches_the_caller(use_threads):
     use_threads(2)
     with pytest.raises(ZeroDivisionError):
         threads.share(lambda part: 1 / part, [1, 0], work=1)
+
+
+def test_an_error_is_raised_when_no_thread_is_at_work_any_more(use_threads):
+    use_threads(3)
+    begun, at_work = threading.Barrier(3, timeout=10), []
+
+    def work(part):
+        begun.wait()
+        if part == 1:
+            raise KeyError(part)
+        time.sleep(0.2)
+        at_work.append(part)
+
+    with pytest.raises(KeyError):
+        threads.share(work, [0, 1, 2], work=1)
+    assert sorted(at_work) == [0, 2]
+    assert threads.share(abs, [-1, -2], work=1) == [1, 2]  # and the next work is shared as ever
+
+
+def test_helpers_that_are_busy_elsewhere_are_not_waited_for(use_threads):
+    use_threads(2)
+    busy, release = threading.Event(), threading.Event()
+
+    def occupy():
+        busy.set()
+        release.wait(10)
+
+    helper = threads._pool().submit(occupy)
+    busy.wait()
+    assert threads.share(abs, [-1, -2], work=1) == [1, 2]
+    assert not helper.done()
+    release.set()
+
+
+@pytest.mark.parametrize("error", ["can't start new thread", "cannot schedule new futures after shutdown"])
+def test_where_the_system_has_no_more_threads_the_caller_does_all_parts(error, use_threads, monkeypatch):
+    use_threads(2)
+
+    def refuse(*_):
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    assert threads.share(abs, [-1, -2], work=1) == [1, 2]
+
+
+def test_the_last_of_several_holders_gives_blas_its_threads_back():
+    first, second = threading.Event(), threading.Event()
+    with threadpool_limits(3, user_api="blas"), ThreadPoolExecutor(2) as pool:
+
+        def hold(until):
+            with threads.one_blas_thread():
+                holding.wait()
+                until.wait(10)
+
+        holding = threading.Barrier(3, timeout=10)
+        holders = [pool.submit(hold, until) for until in (first, second)]
+        holding.wait()
+        first.set()
+        holders[0].result()
+        assert blas_threads() == {1}
+        second.set()
+        holders[1].result()
+        assert blas_threads() == {3}
+
+
+@pytest.mark.parametrize("shape", [(324, 427, 129), (47, 1391, 525), (2127, 59, 383), (1, 4096, 4096), (4096, 4096, 1)])
+def test_a_product_has_the_same_bits_however_many_threads_blas_may_use(shape, rng, dtype, use_threads):
+    use_threads(2)
+    rows, inner, columns = shape
+    a, b = rng.normal(size=(rows, inner)).astype(dtype), rng.normal(size=(columns, inner)).astype(dtype).T
+    found = []
+    for count in (1, 2, 3):
+        with threadpool_limits(count, user_api="blas"):
+            found.append(threads.product(a, b))
+    assert all(np.array_equal(other, found[0]) for other in found)
+    np.testing.assert_allclose(found[0], a @ b, rtol=0, atol=20 * np.finfo(dtype).eps * np.sqrt(inner) * 9)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", ""])

@@ -251,5 +251,5 @@ class TestErrors:
         )
 
     def test_mixed_precision(self):
-        with pytest.raises(TypeError, match="convolution: the operands are float64 and float32"):
+        with pytest.raises(TypeError, match="conv2d: the operands are float64 and float32"):
             F.conv2d(self.ones(1, 1, 3, 3), Tensor(np.ones((1, 1, 3, 3), "float32")))

@@ -29,13 +29,30 @@ class TestCrop:
         with pytest.raises(ValueError, match=r"crop: rows .* and columns .* do not lie on a map of 6x7; choose"):
             F.crop(Tensor(x), offset, size)
 
+    @pytest.mark.parametrize("pair", [np.array([1, 2]), [np.int64(1), np.uint8(2)]], ids=["array", "NumPy integers"])
+    def test_takes_whole_numbers_of_any_type(self, x, pair):
+        np.testing.assert_array_equal(F.crop(Tensor(x), pair, pair).data, x[:, :, 1:2, 2:4])
+
+    @pytest.mark.parametrize("pair", [(1, 2.0), (1, "2"), (1,), (1, 2, 3), 1, "12", None, (True, 1)], ids=str)
+    def test_anything_else_is_refused(self, x, pair):
+        with pytest.raises(ValueError, match=r"^crop: offset must be \(top, left\), two whole numbers, got"):
+            F.crop(Tensor(x), pair, (1, 1))
+        with pytest.raises(ValueError, match=r"^crop: size must be \(height, width\), two whole numbers, got"):
+            F.crop(Tensor(x), (1, 1), pair)
+
+    def test_something_that_is_no_map_is_refused(self):
+        with pytest.raises(ValueError, match=r"^crop: x must be a map \(N, C, H, W\), got shape \(3, 4\)"):
+            F.crop(Tensor(np.ones((3, 4))), (0, 0), (1, 1))
+
 
 class TestPad:
     def test_the_order_is_left_right_top_bottom(self, x, device):
         y = F.pad(Tensor(to_device(x, device)), (1, 2, 3, 0))
         np.testing.assert_array_equal(to_host(y.data), np.pad(x, ((0, 0), (0, 0), (3, 0), (1, 2))))
 
-    @pytest.mark.parametrize("padding", [(1, 2), (1, 1, 1, -1)], ids=str)
+    @pytest.mark.parametrize(
+        "padding", [(1, 2), (1, 1, 1, -1), (1, 1, 1, 1.0), (1, 1, 1, "1"), 1, "1111", None], ids=str
+    )
     def test_anything_else_is_refused(self, x, padding):
         with pytest.raises(
             ValueError, match=r"pad: padding must be \(left, right, top, bottom\), each at least 0, got"
@@ -73,6 +90,33 @@ class TestConcatenate:
     def test_joins_the_channels_unless_told_otherwise(self, x):
         assert F.concatenate([Tensor(x), Tensor(x[:, :1])]).shape == (2, 4, 6, 7)
 
+    @pytest.mark.parametrize("shape", [(2, 0, 3, 3), (0, 4, 3, 3)], ids=["no channels", "no images"])
+    def test_something_empty_is_joined_too(self, shape, rng):
+        full = (shape[0], 4, 3, 3)
+        leaves = [Tensor(rng.normal(size=s), requires_grad=True) for s in (shape, full)]
+        y = F.concatenate(leaves)
+        assert y.shape == (shape[0], shape[1] + 4, 3, 3)
+        assert [g.shape for g in grad(y.sum(), leaves)] == [shape, full]
+
+    @pytest.mark.parametrize("axis", [2, -3, 1.0, "channels"])
+    def test_an_axis_that_is_none_is_refused(self, axis):
+        with pytest.raises(ValueError, match=r"^concatenate: (axis must be a whole number|the shapes .* must agree)"):
+            F.concatenate([Tensor(np.ones((2, 3)))] * 2, axis)
+
+    def test_shapes_that_do_not_fit_are_refused(self):
+        with pytest.raises(
+            ValueError, match=r"^concatenate: the shapes \(1, 2, 3\), \(1, 2, 4\) must agree but for axis 1"
+        ):
+            F.concatenate([Tensor(np.ones((1, 2, 3))), Tensor(np.ones((1, 2, 4)))])
+
+    def test_two_number_types_are_refused_by_its_own_name(self):
+        with pytest.raises(TypeError, match=r"^concatenate: the operands are float64 and float32"):
+            F.concatenate([Tensor(np.ones((1, 2))), Tensor(np.ones((1, 2), "float32"))])
+
+    def test_one_tensor_alone_is_refused(self):
+        with pytest.raises(ValueError, match=r"^concatenate: pass a list of tensors"):
+            F.concatenate(Tensor(np.ones((2, 3))))
+
     def test_nothing_to_join_is_refused(self):
         with pytest.raises(ValueError, match="concatenate: there is nothing to join"):
             F.concatenate([])
@@ -101,3 +145,21 @@ class TestLinear:
             ValueError, match=r"weight \(O, I\) has shape \(4, 3\) and x has 2 features \(x.shape = \(5, 2\)\)"
         ):
             F.linear(Tensor(np.ones((5, 2))), Tensor(np.ones((4, 3))))
+
+    @pytest.mark.parametrize("sizes", [(0, 3, 4), (2, 0, 4), (2, 3, 0)], ids=["no rows", "no inputs", "no outputs"])
+    def test_sizes_with_a_zero(self, sizes, dtype):
+        """A sum of nothing is 0, so without inputs the bias is what is left."""
+        rows, inputs, outputs = sizes
+        shapes = [(rows, inputs), (outputs, inputs), (outputs,)]
+        leaves = [Tensor(np.ones(shape, dtype), requires_grad=True) for shape in shapes]
+        y = F.linear(*leaves)
+        np.testing.assert_array_equal(y.data, np.full((rows, outputs), 1 + inputs))
+        gradients = grad(y.sum(), leaves)
+        assert [(g.shape, g.dtype) for g in gradients] == [(shape, dtype) for shape in shapes]
+        np.testing.assert_array_equal(gradients[2].data, np.full(outputs, rows))
+
+    def test_a_bias_of_another_length_is_refused(self):
+        with pytest.raises(
+            ValueError, match=r"^linear: bias must have one number for each of the 4 outputs, got shape \(1,\)"
+        ):
+            F.linear(Tensor(np.ones((2, 3))), Tensor(np.ones((4, 3))), Tensor([1.0]))
