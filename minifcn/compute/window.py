@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 Pair = tuple[int, int]
 
@@ -15,9 +16,13 @@ def pair(value: int | tuple[int, int], name: str, least: int = 0) -> Pair:
     (2, 2)
     """
     values = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(values) != 2 or not all(hasattr(v, "__index__") for v in values) or min(values) < least:
+    if len(values) != 2 or not all(_is_whole(v) for v in values) or min(values) < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, or a pair of them, got {value!r}")
     return int(values[0]), int(values[1])
+
+
+def _is_whole(value) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
