@@ -47,13 +47,16 @@ class Optimizer:
                 f"{kind}: params must hold at least one parameter with requires_grad=True, "
                 f"and none twice; got {len(everything)}"
             )
+        self.learned = everything
         self.steps = [0] * len(everything)  # of each parameter: those in which it had a gradient
         self.state = [{name: array_module(p.data).zeros_like(p.data) for name in self.names} for p in everything]
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in place; if one cannot be changed, none is."""
-        kind, number = type(self).__name__, -1
-        due = []
+        kind, number, due = type(self).__name__, -1, []
+        held = [id(p) for group in self.param_groups for p in group["params"]]
+        if held != [id(p) for p in self.learned]:
+            raise ValueError(f"{kind}: param_groups hold other parameters than at first; make a new {kind} of them")
         for group in self.param_groups:
             settings = {key: value for key, value in group.items() if key != "params"}
             settings = _checked(kind, settings, known=settings)

@@ -86,6 +86,14 @@ class TestParameters:
         np.testing.assert_array_equal(first.data, START)
         assert optimizer.steps == [0, 0]
 
+    @pytest.mark.parametrize("change", [list.clear, lambda params: params.append(params[0]), list.reverse])
+    def test_in_the_groups_stay_the_same(self, w, change):
+        """The state belongs to them by their order."""
+        optimizer = optim.SGD([w, Tensor(START.copy(), requires_grad=True)], lr=0.1)
+        change(optimizer.param_groups[0]["params"])
+        with pytest.raises(ValueError, match=r"^SGD: param_groups hold other parameters than at first; make a new SGD"):
+            optimizer.step()
+
     def test_that_were_converted_behind_the_optimiser_are_refused(self):
         """Its state has their first precision, and would round every step to it."""
         layer = nn.Conv2d(1, 1, 1)

@@ -79,7 +79,7 @@ class FCN(VGG16):
     def features(self, x):
         """Turn images (N, 3, H, W) into the maps of pool3, pool4 and fc7, after a look at what was given."""
         if not isinstance(x, Geometry):
-            _expect_images(type(self).__name__, x)
+            _expect_images(type(self).__name__, x, self.score_fr.weight.dtype)
         return super().features(x)
 
     def add_layers(self) -> None:
@@ -182,7 +182,7 @@ class FCN8s(FCN):
         return self.crop("score", score, like=x)
 
 
-def _expect_images(kind: str, x) -> None:
+def _expect_images(kind: str, x, dtype) -> None:
     """Refuse what is no batch of normalised colour images, in words of images."""
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise TypeError(f"{kind}: x must be a Tensor of images (N, 3, H, W), got a {type(x).__name__}")
@@ -194,6 +194,11 @@ def _expect_images(kind: str, x) -> None:
         raise TypeError(
             f"{kind}: x must be normalised images in floating-point, got {x.dtype}; see data.Normalize, or convert "
             "them with x.astype('float32')"
+        )
+    if x.dtype != dtype:
+        raise TypeError(
+            f"{kind}: the operands are {x.dtype} and {dtype} (x and the weights); convert the images with "
+            f"x.astype('{dtype}'), or the network with .astype('{x.dtype}')"
         )
 
 

@@ -62,17 +62,32 @@ def flag(value: Any, name: str) -> bool:
     return bool(value)
 
 
-def generator(value: Any, name: str) -> np.random.Generator | None:
-    """Take a random generator, or None.
+def generator(value: Any, name: str, needed: bool = False) -> np.random.Generator | None:
+    """Take a random generator, or, where it is not needed, None.
 
     >>> generator(None, "rng") is None
     True
     """
-    if not isinstance(value, np.random.Generator | None):
+    if not isinstance(value, np.random.Generator) and (needed or value is not None):
         raise TypeError(
             f"{name} must be a numpy.random.Generator, such as numpy.random.default_rng(0), got {_shown(value)}"
         )
     return value
+
+
+def floating(value: Any, name: str) -> np.dtype:
+    """Take a floating-point dtype.
+
+    >>> floating("float64", "dtype")
+    dtype('float64')
+    """
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind != "f":
+        raise TypeError(f"{name} must be floating-point, such as 'float32' or 'float64', got {value!r}")
+    return dtype
 
 
 def _shown(value: Any) -> str:

@@ -37,18 +37,22 @@ class ModuleList(Module):
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end; gives the list itself. If one of them is no Module, none is added."""
-        modules, first = list(modules), len(self)
+        modules = list(modules)
+        first = 1 + max((int(name) for name in vars(self) if name.isdecimal()), default=-1)
         for i, module in enumerate(modules, start=first):
             _expect_module(type(self).__name__, i, module)
         for i, module in enumerate(modules, start=first):
             setattr(self, str(i), module)
         return self
 
-    def __len__(self) -> int:
-        return sum(name.isdecimal() for name in vars(self))
+    def _named(self) -> dict[str, Any]:  # Any: what a user's module has besides is for the user to know
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
 
-    def __iter__(self) -> Iterator[Any]:  # Any: what a user's module has besides is for the user to know
-        return (getattr(self, str(i)) for i in range(len(self)))
+    def __len__(self) -> int:
+        return len(self._named())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._named().values())
 
     def __getitem__(self, index: int | slice) -> Any:
         """Give one module; of a slice, a list or Sequential of the same modules."""
@@ -57,9 +61,9 @@ class ModuleList(Module):
         return kind().extend(found) if isinstance(index, slice) else found
 
     def __setitem__(self, index: int, module: Module) -> None:
-        number = range(len(self))[index]
-        _expect_module(type(self).__name__, number, module)
-        setattr(self, str(number), module)
+        name = list(self._named())[index]
+        _expect_module(type(self).__name__, name, module)
+        setattr(self, name, module)
 
     def forward(self, x: Any) -> Any:
         """Refuse: a list says nothing about what comes after what."""
@@ -84,7 +88,7 @@ class Sequential(ModuleList):
         return x
 
 
-def _expect_module(container: str, index: int, value: Any) -> None:
+def _expect_module(container: str, index: int | str, value: Any) -> None:
     if isinstance(value, Module):
         return
     if isinstance(value, type) and issubclass(value, Module):

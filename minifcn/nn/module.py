@@ -170,7 +170,7 @@ class Module:
             )
         parameters = dict(self.named_parameters())
         missing, unknown = [k for k in parameters if k not in state], [k for k in state if k not in parameters]
-        if strict and (missing or unknown):
+        if check.flag(strict, "load_state_dict: strict") and (missing or unknown):
             raise ValueError(
                 f"load_state_dict: missing {sorted(missing) or 'nothing'}, unknown "
                 f"{sorted(unknown, key=str) or 'nothing'}; "
@@ -201,11 +201,7 @@ class Module:
 
     def astype(self: Self, dtype: Any) -> Self:
         """Convert the parameters to another floating-point precision."""
-        if np.dtype(dtype).kind != "f":
-            raise TypeError(
-                f"{type(self).__name__}.astype: dtype must be floating-point, such as 'float32' or "
-                f"'float64', got {dtype!r}"
-            )
+        dtype = check.floating(dtype, f"{type(self).__name__}.astype: dtype")
         for parameter in self.parameters():
             parameter.data, parameter.grad = parameter.data.astype(dtype), None
         return self
@@ -274,11 +270,19 @@ def _inside(value: Any) -> Parameter | Module | None:
 
 def _readable(name: str, value: Any, target: Any) -> np.ndarray:
     """Take an array of a state as one of the parameter's shape and dtype, on the host; ValueError if it cannot be."""
-    array = to_host(value.data if isinstance(value, Tensor) else value)
+    value = value.data if isinstance(value, Tensor) else value
+    try:
+        array = to_host(value) if hasattr(getattr(value, "dtype", None), "kind") else np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"load_state_dict: {name} is no array in the state ({error})") from None
     if array.shape != target.shape:
         raise ValueError(
             f"load_state_dict: {name} has shape {array.shape} in the state, but {target.shape} here; "
             "build the network with the same classes, width and variant"
+        )
+    if not getattr(target.flags, "writeable", True):  # CuPy's arrays always are
+        raise ValueError(
+            f"load_state_dict: {name} holds a read-only array here; give it a copy: Parameter(array.copy())"
         )
     if array.dtype.kind not in "fiu":
         raise ValueError(f"load_state_dict: {name} must hold numbers, but is {array.dtype} in the state")

@@ -10,6 +10,7 @@ from PIL import Image
 import minifcn.functional as F
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import to_device, to_host
+from minifcn.compute.window import pair
 from minifcn.data import Batch
 from minifcn.metrics import ConfusionMatrix
 from minifcn.nn import Module, evaluating
@@ -55,6 +56,9 @@ def evaluate(
     >>> round(loss, 4)  # of a new network, whose scores are all 0: ln 3
     1.0986
     """
+    if not isinstance(batches, Iterable):
+        fix = "[batch]" if isinstance(batches, Batch) else "loader.epoch(0)"
+        raise TypeError(f"evaluate: batches must be an iterable of Batch, got a {type(batches).__name__}; pass {fix}")
     matrix = ConfusionMatrix(num_classes, ignore_index=ignore_index)
     losses = []
     with evaluating(model):
@@ -102,10 +106,15 @@ def predict(
     >>> predict(models.FCN32s(5, width=1 / 64), image, data.Normalize()).shape
     (32, 48)
     """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise ValueError(f"predict: image must be a uint8 array (H, W, 3), got {found}; data.read_image gives one")
     height, width = image.shape[:2]
     seen = Image.fromarray(image)
-    if size is not None and tuple(size) != (height, width):
-        seen = seen.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    if size is not None:
+        rows, columns = pair(size, "predict: size", 1)  # type: ignore[arg-type]
+        if (rows, columns) != (height, width):
+            seen = seen.resize((columns, rows), Image.Resampling.BILINEAR)
     batch = to_device(normalize(np.asarray(seen))[None].astype(dtype, copy=False), device)
     with evaluating(model), no_grad():
         scores = model(Tensor(batch)).data[0]

@@ -84,3 +84,8 @@ def test_images_that_are_not_normalised_are_refused(dtype):
 def test_what_is_no_tensor_is_refused(x):
     with pytest.raises(TypeError, match=r"^FCN32s: x must be a Tensor of images \(N, 3, H, W\), got a "):
         models.FCN32s(2, width=NARROW)(x)
+
+
+def test_images_of_another_precision_are_refused():
+    with pytest.raises(TypeError, match=r"^FCN8s: the operands are float64 and float32 \(x and the weights\); convert"):
+        models.FCN8s(2, width=NARROW)(Tensor(np.zeros((1, 3, 20, 20))))

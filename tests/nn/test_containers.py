@@ -51,6 +51,14 @@ class TestSequential:
         np.testing.assert_array_equal(net[2](net[:2](x)).data, net(x).data)
         assert net[:2][0] is net[0]
 
+    def test_runs_what_is_added_under_a_name_and_skips_what_was_taken_away(self, x):
+        net = nn.Sequential(nn.MaxPool2d(2), nn.ReLU())
+        net.last = nn.MaxPool2d(2)
+        setattr(net, "0", None)
+        net.append(nn.ReLU())
+        assert [name for name, _ in net.named_modules()] == ["", "1", "last", "2"]
+        assert net(x).shape == (2, 4, 3, 4)
+
     def test_twelve_layers_keep_their_order(self):
         net = nn.Sequential(*(nn.LocalResponseNorm(size) for size in range(1, 13)))
         assert [layer.size for layer in net] == list(range(1, 13))

@@ -125,6 +125,16 @@ class TestState:
         block.load_state_dict(dict(other.named_parameters()))
         np.testing.assert_array_equal(block.conv.weight.data, other.conv.weight.data)
 
+    def test_that_is_ragged_is_refused_by_name(self, block):
+        state = block.state_dict() | {"scale": [[1], [2, 3]]}
+        with pytest.raises(ValueError, match=r"^load_state_dict: scale is no array in the state"):
+            block.load_state_dict(state)
+
+    def test_does_not_go_into_a_read_only_array(self, block):
+        block.body[0].weight = Parameter(np.broadcast_to(np.ones(1, "float32"), (4, 3, 1, 1)))
+        message = "body.0.weight holds a read-only array here; give it a copy"
+        self.refused_without_a_change(block, lambda state: None, ValueError, message)
+
     @pytest.mark.parametrize("state", [[1], None, "weights.npz"], ids=["list", "none", "path"])
     def test_is_a_mapping(self, block, state):
         with pytest.raises(TypeError, match=r"load_state_dict: state must be a mapping of names to arrays"):

@@ -183,6 +183,44 @@ def test_the_last_of_many_classes_is_not_cut_to_a_byte(classes, dtype, size):
     assert (label == classes - 1).all()
 
 
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (HALVES / 255, r"float64 \(24, 40, 3\)"),
+        (HALVES[..., 0], r"uint8 \(24, 40\)"),
+        (HALVES.transpose(2, 0, 1), r"uint8 \(3, 24, 40\)"),
+        (np.zeros((24, 40, 4), np.uint8), r"uint8 \(24, 40, 4\)"),
+        (HALVES.tolist(), "a list"),
+        (Tensor(HALVES), "a Tensor"),
+    ],
+    ids=["floating", "grey", "channels first", "alpha", "list", "tensor"],
+)
+def test_predict_takes_an_image_as_it_is_read(image, found):
+    with pytest.raises(ValueError, match=rf"^predict: image must be a uint8 array \(H, W, 3\), got {found}; data.read"):
+        predict(Brightness(), image, normalize)
+
+
+@pytest.mark.parametrize("size", [(0, 3), (3,), "32x32", (3.5, 2), (2, 3, 4), 0], ids=str)
+def test_predict_refuses_an_impossible_size(size):
+    with pytest.raises(
+        ValueError, match=r"^predict: size must be a whole number of at least 1, or a pair of them, got"
+    ):
+        predict(Brightness(), HALVES, normalize, size=size)
+
+
+@pytest.mark.parametrize(
+    ("batches", "fix"),
+    [
+        (DataLoader(ALIKE, 2), r"a DataLoader; pass loader.epoch\(0\)"),
+        (next(DataLoader(ALIKE, 2).epoch(0)), r"a Batch; pass \[batch\]"),
+    ],
+    ids=["loader", "batch"],
+)
+def test_evaluate_takes_the_batches_of_an_epoch(batches, fix):
+    with pytest.raises(TypeError, match=f"^evaluate: batches must be an iterable of Batch, got {fix}"):
+        evaluate(Brightness(), batches, 3)
+
+
 def batch_of(image):
     """A batch of one image whose label is 0."""
     return Batch(normalize(image)[None], np.zeros((1, *image.shape[:2]), np.uint8), ("image",), (image.shape[:2],))
