@@ -11,7 +11,8 @@ from minifcn.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from minifcn.nn.module import IncompatibleKeys, Module, Parameter, evaluating
+from minifcn.nn.mode import evaluating
+from minifcn.nn.module import IncompatibleKeys, Module, Parameter
 
 __all__ = [
     "Conv2d",

@@ -16,7 +16,7 @@ def whole(value: Any, name: str, least: int = 1) -> int:
     3
     """
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, got {_shown(value)}")
+        raise TypeError(f"{name} must be a whole number, got {shown(value)}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
     return int(value)
@@ -29,7 +29,7 @@ def number(value: Any, name: str, least: float = -math.inf) -> float:
     0.5
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {_shown(value)}")
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
     if not float(value) >= least:  # so that nan is refused here
         rule = "a number" if least == -math.inf else f"at least {least}"
         raise ValueError(f"{name} must be {rule}, got {value}")
@@ -45,7 +45,7 @@ def probability(value: Any, name: str) -> float:
     0.0
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a probability in [0, 1), got {_shown(value)}")
+        raise TypeError(f"{name} must be a probability in [0, 1), got {shown(value)}")
     if not 0 <= float(value) < 1:
         raise ValueError(f"{name} must be a probability in [0, 1), got {value}")
     return float(value)
@@ -58,7 +58,7 @@ def flag(value: Any, name: str) -> bool:
     True
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {_shown(value)}")
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 
@@ -70,7 +70,7 @@ def generator(value: Any, name: str, needed: bool = False) -> np.random.Generato
     """
     if not isinstance(value, np.random.Generator) and (needed or value is not None):
         raise TypeError(
-            f"{name} must be a numpy.random.Generator, such as numpy.random.default_rng(0), got {_shown(value)}"
+            f"{name} must be a numpy.random.Generator, such as numpy.random.default_rng(0), got {shown(value)}"
         )
     return value
 
@@ -90,6 +90,12 @@ def floating(value: Any, name: str) -> np.dtype:
     return dtype
 
 
-def _shown(value: Any) -> str:
-    """What was found: a number or a text as it is, of anything else its type."""
-    return repr(value) if isinstance(value, numbers.Number | str | None) else f"a {type(value).__name__}"
+def shown(value: Any) -> str:
+    """Say what was found: a number or a text as it is, of anything else its type.
+
+    >>> shown("21"), shown([21]), shown(list)
+    ("'21'", 'a list', 'the class list')
+    """
+    if isinstance(value, numbers.Number | str | None):
+        return repr(value)
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

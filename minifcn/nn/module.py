@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
@@ -99,7 +98,7 @@ class Module:
             )
         if isinstance(old, Module) and not isinstance(value, Module | None):
             raise TypeError(
-                f"{where} is a Module, and what takes its place must be one too, got {_found(value)}; for "
+                f"{where} is a Module, and what takes its place must be one too, got {check.shown(value)}; for "
                 "a function, write a Module that calls it in forward()"
             )
         super().__setattr__(name, value)
@@ -166,7 +165,7 @@ class Module:
         if not isinstance(state, Mapping):
             raise TypeError(
                 f"load_state_dict: state must be a mapping of names to arrays, as state_dict() gives, got "
-                f"{_found(state)}"
+                f"{check.shown(state)}"
             )
         parameters = dict(self.named_parameters())
         missing, unknown = [k for k in parameters if k not in state], [k for k in state if k not in parameters]
@@ -205,37 +204,6 @@ class Module:
         for parameter in self.parameters():
             parameter.data, parameter.grad = parameter.data.astype(dtype), None
         return self
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[Module]:
-    """Put a model into evaluation mode for a while, and then every module back into the mode that it had.
-
-    Parameters
-    ----------
-    model : Module
-
-    Examples
-    --------
-    >>> from minifcn.nn import Dropout, Sequential
-    >>> net = Sequential(Dropout(0.5), Dropout(0.5).eval())
-    >>> with evaluating(net):
-    ...     [module.training for _, module in net.named_modules()]
-    [False, False, False]
-    >>> [module.training for _, module in net.named_modules()]
-    [True, True, False]
-    """
-    if not isinstance(model, Module):
-        raise TypeError(f"the model must be a Module, got {_found(model)}")
-    modes = [(module, module.training) for _, module in model.named_modules()]
-    if any(training for _, training in modes):  # else it may be in use by other threads
-        model.eval()
-    try:
-        yield model
-    finally:
-        for module, training in modes:
-            if module.training != training:
-                module.training = training
 
 
 def _refuse_hidden(module: Module) -> None:
@@ -294,7 +262,3 @@ def _readable(name: str, value: Any, target: Any) -> np.ndarray:
             f"convert the network with .astype('{array.dtype}') first"
         )
     return converted
-
-
-def _found(value: Any) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

@@ -1,5 +1,8 @@
 """Modules: names, states that go out and come back, and the switch between training and evaluation."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from cases import channels_last
@@ -212,6 +215,33 @@ class TestEvaluating:
         with nn.evaluating(mixed):
             with nn.evaluating(mixed):
                 pass
+            assert modes(mixed) == [False] * 5
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_lasts_until_the_last_of_several_threads_is_done(self, mixed):
+        """The first one leaves while the second is inside: dropout must not wake up under it."""
+        second_is_inside, first_has_left = threading.Event(), threading.Event()
+
+        def second():
+            with nn.evaluating(mixed):
+                second_is_inside.set()
+                assert first_has_left.wait(10)
+                return modes(mixed)
+
+        with ThreadPoolExecutor(1) as pool:
+            with nn.evaluating(mixed):
+                seen = pool.submit(second)
+                assert second_is_inside.wait(10)
+            first_has_left.set()
+            assert seen.result() == [False] * 5
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_that_cannot_begin_leaves_nothing_behind(self, mixed):
+        mixed.parts = [ReLU()]
+        with pytest.raises(TypeError, match=r"use nn.ModuleList"), nn.evaluating(mixed):
+            pass
+        del mixed.parts
+        with nn.evaluating(mixed):
             assert modes(mixed) == [False] * 5
         assert modes(mixed) == [True, True, True, False, True]
 

@@ -1,5 +1,6 @@
 """Predictions come back at the size of the photograph; void does not count."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import numpy as np
@@ -224,3 +225,18 @@ def test_evaluate_takes_the_batches_of_an_epoch(batches, fix):
 def batch_of(image):
     """A batch of one image whose label is 0."""
     return Batch(normalize(image)[None], np.zeros((1, *image.shape[:2]), np.uint8), ("image",), (image.shape[:2],))
+
+
+def test_predictions_in_several_threads_are_those_of_one():
+    """Of a model in training mode, as it is made: dropout stays off until the last thread is done."""
+    net = models.FCN8s(3, width=1 / 32, rng=np.random.default_rng(0))
+    for name, parameter in net.named_parameters():
+        if name.startswith("score"):
+            parameter.data[...] = np.random.default_rng(1).normal(size=parameter.shape)
+    images = [MIXED[i].image for i in range(len(MIXED))] * 3
+    expected = [predict(net, image, Normalize()) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda image: predict(net, image, Normalize()), images))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(module.training for _, module in net.named_modules())
