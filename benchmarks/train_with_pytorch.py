@@ -76,11 +76,13 @@ def evaluate(config, weights, loader):
     matrix = ConfusionMatrix(config.num_classes, ignore_index=config.ignore_index)
     losses = []
     for batch in loader.epoch(0):
-        with torch.no_grad():
-            scores = forward(config.model, weights, torch.from_numpy(batch.images), paper=config.variant == "paper")
-            labels = torch.from_numpy(batch.labels).long()
-            losses.append(F.cross_entropy(scores, labels, ignore_index=config.ignore_index).item())
-        matrix.update(batch.labels, scores.argmax(1).numpy())
+        for image, label in zip(batch.images[:, None], batch.labels[:, None], strict=True):
+            with torch.no_grad():
+                scores = forward(config.model, weights, torch.from_numpy(image), paper=config.variant == "paper")
+            matrix.update(label, scores.argmax(1).numpy())
+            if (label != config.ignore_index).any():
+                target = torch.from_numpy(label).long()
+                losses.append(F.cross_entropy(scores, target, ignore_index=config.ignore_index).item())
     return matrix, float(np.mean(losses))
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.autograd import Tensor
 from minifcn.backend import array_module, fused, to_host
 from minifcn.compute.elementwise import piecewise
+from minifcn.nn import check
 
 
 class Optimizer:
@@ -24,42 +26,60 @@ class Optimizer:
     names: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable, **settings: Any):
-        groups = list(params)
-        if not groups or not isinstance(groups[0], dict):
+        kind = type(self).__name__
+        groups = _listed(f"{kind}: params", params)
+        if not any(isinstance(group, dict) for group in groups):
             groups = [{"params": groups}]
         self.param_groups: list[dict[str, Any]] = []
-        for group in groups:
+        for i, group in enumerate(groups):
+            if not isinstance(group, dict) or "params" not in group:
+                raise TypeError(
+                    f'{kind}: group {i} must be a dict with "params", as all groups are, got '
+                    f"{'one without' if isinstance(group, dict) else f'a {type(group).__name__}'}"
+                )
             chosen = settings | {key: value for key, value in group.items() if key != "params"}
-            _check(type(self).__name__, chosen, known=settings)
-            learned = [p for p in group["params"] if p.requires_grad]
+            _checked(kind, chosen, known=settings)
+            learned = [p for p in _parameters(kind, group["params"]) if p.requires_grad]
             self.param_groups.append({"params": learned, **chosen})
         everything = [p for group in self.param_groups for p in group["params"]]
         if not everything or len({id(p) for p in everything}) < len(everything):
-            raise ValueError(f"{type(self).__name__}: params must hold at least one parameter with requires_grad=True, "
-                             f"and none twice; got {len(everything)}")  # fmt: skip
-        self.steps = 0
+            raise ValueError(
+                f"{kind}: params must hold at least one parameter with requires_grad=True, "
+                f"and none twice; got {len(everything)}"
+            )
+        self.learned = everything
+        self.steps = [0] * len(everything)  # of each parameter: those in which it had a gradient
         self.state = [{name: array_module(p.data).zeros_like(p.data) for name in self.names} for p in everything]
 
     def step(self) -> None:
-        """Change every parameter that has a gradient, in place."""
-        self.steps += 1
-        state = iter(self.state)
+        """Change every parameter that has a gradient, in place; if one cannot be changed, none is."""
+        kind, number, due = type(self).__name__, -1, []
+        held = [id(p) for group in self.param_groups for p in group["params"]]
+        if held != [id(p) for p in self.learned]:
+            raise ValueError(f"{kind}: param_groups hold other parameters than at first; make a new {kind} of them")
         for group in self.param_groups:
             settings = {key: value for key, value in group.items() if key != "params"}
+            settings = _checked(kind, settings, known=settings)
             for parameter in group["params"]:
-                arrays = next(state)
+                number += 1
                 if parameter.grad is not None:
-                    self._update_piecewise(parameter.data, parameter.grad.data, arrays, settings)
-                    parameter.changed()
+                    _expect_alike(f"{kind}: parameter {number}", parameter, self.state[number])
+                    due.append((number, parameter, settings))
+        for number, parameter, settings in due:
+            self.steps[number] += 1
+            self._update_piecewise(parameter.data, parameter.grad.data, number, settings)
+            parameter.changed()
 
-    def _update_piecewise(self, w, g, arrays, settings) -> None:
+    def _update_piecewise(self, w, g, number, settings) -> None:
+        arrays, t = self.state[number], self.steps[number]
+
         def update(w, g, *state):
-            self.update(w, g, **dict(zip(arrays, state, strict=True)), **settings)
+            self.update(w, g, t, **dict(zip(arrays, state, strict=True)), **settings)
 
         piecewise(update, w, g, *arrays.values())
 
-    def update(self, w, g, **state_and_settings) -> None:
-        """Change the parameter w, or a piece of it, with its gradient g."""
+    def update(self, w, g, t, **state_and_settings) -> None:
+        """Change the parameter w, or a piece of it, with its gradient g, in its step number t = 1, 2, ..."""
         raise TypeError(f"{type(self).__name__} has no update(); an Optimizer must define it")
 
     def zero_grad(self) -> None:
@@ -69,26 +89,50 @@ class Optimizer:
                 parameter.grad = None
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copy the state to NumPy arrays on the host: "steps", and "momentum.0", "momentum.1", ... in order."""
-        state = {"steps": np.array(self.steps)}
+        """Copy the state to NumPy arrays on the host: "steps", and "velocity.0", "velocity.1", ... in order.
+
+        "steps" is one number, or one for each parameter where they differ.
+        """
+        alike = len(set(self.steps)) == 1
+        state = {"steps": np.array(self.steps[0] if alike else self.steps)}
         for i, arrays in enumerate(self.state):
             state |= {f"{name}.{i}": np.array(to_host(array)) for name, array in arrays.items()}
         return state
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Copy back what `state_dict` gave; ValueError if it belongs to another optimiser or network."""
-        own = self.state_dict()
-        wrong = [
-            k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != np.shape(state[k])
-        ]
+        """Copy back what `state_dict` gave.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it belongs to another optimiser or network, or cannot be right; nothing is changed then.
+        """
+        kind = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict: state must be a mapping of names to arrays, as state_dict() gives, got "
+                f"a {type(state).__name__}"
+            )
+        own = {f"{name}.{i}": array for i, arrays in enumerate(self.state) for name, array in arrays.items()}
+        expected = {"steps": ()} | {name: array.shape for name, array in own.items()}
+        found = {name: np.shape(array) for name, array in state.items()}
+        if found.get("steps") == (len(self.steps),):  # one for each parameter
+            found["steps"] = ()
+        wrong = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
         if wrong:
-            raise ValueError(f"load_state_dict: {sorted(wrong)[0]} is not in both states with the same shape; "
-                             f"the state was saved by another optimiser than this {type(self).__name__}, or for "
-                             "another network")  # fmt: skip
-        self.steps = int(state["steps"])
-        for i, arrays in enumerate(self.state):
-            for name, array in arrays.items():
-                array[...] = array_module(array).asarray(state[f"{name}.{i}"], dtype=array.dtype)
+            raise ValueError(
+                f"load_state_dict: {min(wrong, key=str)} is not in both states with the same shape; the state was "
+                f"saved by another optimiser than this {kind}, or for another network"
+            )
+        read = {name: to_host(array) for name, array in state.items()}
+        for name, array in read.items():
+            if array.dtype.kind not in ("iu" if name == "steps" else "fiu"):
+                raise ValueError(f"load_state_dict: {name} must hold numbers, but is {array.dtype} in the state")
+        if (read["steps"] < 0).any():
+            raise ValueError(f"load_state_dict: steps must be at least 0, got {read['steps']}")
+        self.steps = np.broadcast_to(read["steps"], len(self.steps)).tolist()
+        for name, array in own.items():
+            array[...] = array_module(array).asarray(read[name], dtype=array.dtype)
 
 
 class SGD(Optimizer):
@@ -120,7 +164,7 @@ class SGD(Optimizer):
     def __init__(self, params: Iterable, lr: float, momentum: float = 0.0, weight_decay: float = 0.0):
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
-    def update(self, w, g, *, velocity, lr, momentum, weight_decay) -> None:  # type: ignore[override]
+    def update(self, w, g, t, *, velocity, lr, momentum, weight_decay) -> None:  # type: ignore[override]
         _sgd(w, g, velocity, lr, momentum=momentum, weight_decay=weight_decay)
 
 
@@ -149,6 +193,7 @@ class Adam(Optimizer):
 
     Notes
     -----
+    The step t is counted for each parameter: one that has no gradient in a step stays as it is and does not count it.
     Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
 
     Examples
@@ -174,8 +219,8 @@ class Adam(Optimizer):
     ):
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-    def update(self, w, g, *, m, v, lr, betas, eps, weight_decay) -> None:  # type: ignore[override]
-        (beta1, beta2), t = betas, self.steps
+    def update(self, w, g, t, *, m, v, lr, betas, eps, weight_decay) -> None:  # type: ignore[override]
+        beta1, beta2 = betas
         corrected_lr, correction = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
         _adam(w, g, m, v, corrected_lr, correction, betas=betas, eps=eps, weight_decay=weight_decay)
 
@@ -195,12 +240,61 @@ def _adam(xp, w, g, m, v, corrected_lr, correction, *, betas, eps, weight_decay)
     w -= corrected_lr * m / scale
 
 
-def _check(name: str, chosen: dict[str, Any], known: Mapping[str, Any]) -> None:
-    unknown = sorted(chosen.keys() - known.keys())
+def _listed(name: str, params: Any) -> list:
+    """Make a list of what was given as parameters, and refuse what only looks like one."""
+    if isinstance(params, Tensor):
+        raise TypeError(f"{name} is a single Tensor, whose rows are no parameters; pass a list: [w]")
+    if hasattr(params, "parameters"):
+        raise TypeError(f"{name} is a {type(params).__name__}; pass its parameters: model.parameters()")
+    if not isinstance(params, Iterable) or isinstance(params, Mapping | str | bytes):
+        raise TypeError(f"{name} must be a list of Parameters, or of groups (dicts), got a {type(params).__name__}")
+    return list(params)
+
+
+def _parameters(kind: str, params: Any) -> list[Tensor]:
+    listed = _listed(f"{kind}: params", params)
+    for i, parameter in enumerate(listed):
+        if not isinstance(parameter, Tensor):
+            fix = "; pass model.parameters(), not named_parameters()" if isinstance(parameter, tuple) else ""
+            raise TypeError(f"{kind}: parameter {i} is a {type(parameter).__name__}, not a Parameter or Tensor{fix}")
+        if parameter._backward is not None:
+            raise ValueError(
+                f"{kind}: parameter {i} was computed from other tensors, so that backward() leaves no "
+                "gradient in it; pass those, or w.detach() with requires_grad=True"
+            )
+        if not getattr(parameter.data.flags, "writeable", True):  # CuPy's arrays always are
+            raise ValueError(f"{kind}: parameter {i} holds a read-only array; give it a copy: Parameter(array.copy())")
+    return listed
+
+
+def _expect_alike(name: str, parameter: Tensor, state: Mapping[str, Any]) -> None:
+    """Refuse a gradient or a state that does not fit its parameter, which NumPy would broadcast or round."""
+    w, grad = parameter.data, parameter.grad
+    if not isinstance(grad, Tensor):
+        raise TypeError(f"{name} has a {type(grad).__name__} as grad; it must be a Tensor: w.grad = Tensor(array)")
+    if grad.shape != w.shape or (grad.dtype != w.dtype and grad.dtype.kind not in "iu"):
+        raise ValueError(f"{name} is {w.dtype} {w.shape}, but its gradient {grad.dtype} {grad.shape}; they must agree")
+    for array in state.values():
+        if (array.shape, array.dtype) != (w.shape, w.dtype) or type(array) is not type(w):
+            raise ValueError(
+                f"{name} was {array.dtype} {array.shape} when the optimiser was made, and is {w.dtype} "
+                f"{w.shape} now; make it after model.astype(...) and model.to(...)"
+            )
+
+
+def _checked(name: str, chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the settings of a group; numbers come back as Python's, which leave the precision of arrays alone."""
+    unknown = sorted(chosen.keys() - known.keys(), key=str)
     if unknown:
         raise ValueError(f"{name}: a parameter group has the unknown setting {unknown[0]!r}; known: {', '.join(known)}")
-    for key in ("lr", "momentum", "weight_decay", "eps"):
-        if not chosen.get(key, 0) >= 0:
-            raise ValueError(f"{name}: {key} must be at least 0, got {chosen[key]}")
-    if not all(0 <= beta < 1 for beta in chosen.get("betas", ())):
-        raise ValueError(f"{name}: betas must lie in [0, 1), got {chosen['betas']}")
+    checked = dict(chosen)
+    for key in {"lr", "momentum", "weight_decay", "eps"} & chosen.keys():
+        checked[key] = check.number(chosen[key], f"{name}: {key}", least=0)
+    if "betas" in chosen:
+        betas = chosen["betas"]
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"{name}: betas must be two numbers, got {betas!r}")
+        checked["betas"] = tuple(check.number(beta, f"{name}: betas") for beta in betas)
+        if not all(0 <= beta < 1 for beta in checked["betas"]):
+            raise ValueError(f"{name}: betas must lie in [0, 1), got {betas}")
+    return checked

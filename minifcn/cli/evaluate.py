@@ -29,7 +29,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--split", default="val", help="(default val)")
     parser.add_argument("--size", type=arguments.size, metavar="HxW", help="resize images (default: as trained)")
     parser.add_argument("--images", type=arguments.count, metavar="N", help="only the first N images")
-    parser.add_argument("--batch-size", type=arguments.count, metavar="N", help="(default: as trained)")
+    parser.add_argument(
+        "--batch-size",
+        type=arguments.count,
+        metavar="N",
+        help="images loaded at a time (default: as trained); each is scored alone, whatever it is",
+    )
     arguments.add_device(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)

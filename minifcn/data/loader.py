@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -22,10 +23,10 @@ _ORDER, _AUGMENTATION = 0, 1
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples stacked for a training step.
+    """Samples stacked for a step.
 
-    Images of different sizes are padded at the right and at the bottom: the normalised image with 0, the label with
-    the ignore index.
+    Images of different sizes, where they are let into one batch, are padded at the right and at the bottom: the
+    normalised image with 0, the label with the ignore index.
 
     Attributes
     ----------
@@ -71,6 +72,11 @@ class DataLoader:
         Of the order and the augmentation, 0 or more.
     drop_last : bool
         Leave out the last batch of an epoch if it is not full.
+    pad : bool
+        Let images of different sizes share a batch, the smaller ones padded, so that a training step always sees
+        `batch_size` images. Padding reaches no loss, but a network sees it: the scores near the right and the bottom
+        edge are other ones than those of the image alone, up to half a receptive field away. Without it, each size
+        that comes up among `batch_size` images makes a batch of its own, and every image is scored as if alone.
     prefetch : int
         How many batches a background thread loads ahead; 0 loads each when it is asked for.
 
@@ -92,6 +98,7 @@ class DataLoader:
         shuffle: bool = False,
         seed: int = 0,
         drop_last: bool = False,
+        pad: bool = False,
         prefetch: int = 2,
     ):
         _check_dataset(dataset)
@@ -102,6 +109,7 @@ class DataLoader:
         self.shuffle = shuffle
         self.seed = _whole("seed", seed, 0)
         self.drop_last = drop_last
+        self.pad = pad
         self.prefetch = _whole("prefetch", prefetch, 0)
 
         if not len(self):
@@ -111,7 +119,7 @@ class DataLoader:
             )
 
     def __len__(self) -> int:
-        """The number of batches in an epoch."""
+        """The number of batches in an epoch; without `pad`, there are more where sizes are mixed."""
         full, rest = divmod(len(self.dataset), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
@@ -123,7 +131,8 @@ class DataLoader:
         number : int
             The epoch, 0 or more.
         start : int
-            The first batch to load, 0..len(loader); the ones before it are skipped, not loaded.
+            The first batch to load, 0..len(loader); the ones before it are skipped, not loaded. Those of several
+            sizes count as the one that they would be with `pad`.
 
         Returns
         -------
@@ -140,9 +149,16 @@ class DataLoader:
         if self.shuffle:
             np.random.default_rng([_ORDER, self.seed, number]).shuffle(order)
         batches = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self))]
-        return self._load_ahead(number, batches) if self.prefetch else (self._load(number, batch) for batch in batches)
+        loaded = (self._load(number, batch) for batch in batches)
+        return self._each(self._load_ahead(number, batches) if self.prefetch else loaded)
 
-    def _load_ahead(self, epoch: int, batches: list[np.ndarray]) -> Generator[Batch, None, None]:
+    @staticmethod
+    def _each(loaded: Generator[list[Batch], None, None]) -> Generator[Batch, None, None]:
+        with closing(loaded):
+            for batches in loaded:
+                yield from batches
+
+    def _load_ahead(self, epoch: int, batches: list[np.ndarray]) -> Generator[list[Batch], None, None]:
         pool, process = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minifcn-loader"), os.getpid()
         submitted = (pool.submit(self._load, epoch, batch) for batch in batches)
         loading = deque(islice(submitted, self.prefetch))
@@ -158,8 +174,14 @@ class DataLoader:
             if os.getpid() == process:
                 pool.shutdown(cancel_futures=True)
 
-    def _load(self, epoch: int, indices: np.ndarray) -> Batch:
-        return self._stack([self._sample(epoch, index) for index in indices.tolist()])
+    def _load(self, epoch: int, indices: np.ndarray) -> list[Batch]:
+        samples = [self._sample(epoch, index) for index in indices.tolist()]
+        if self.pad:
+            return [self._stack(samples)]
+        by_size: dict[tuple[int, ...], list[Sample]] = {}
+        for sample in samples:
+            by_size.setdefault(sample.label.shape, []).append(sample)
+        return [self._stack(alike) for alike in by_size.values()]
 
     def _sample(self, epoch: int, index: int) -> Sample:
         sample = self.dataset[index]

@@ -11,7 +11,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import to_host
-from minifcn.nn import Conv2d, Module
+from minifcn.nn import Conv2d, Module, evaluating
 
 Row = Mapping[str, int | float]
 
@@ -136,13 +136,8 @@ def diagnose_network(model: Module, images: Tensor) -> list[str]:
     fc6 is dead on 64 of 64 channels
     fc7 is dead on 64 of 64 channels
     """
-    training = model.training
-    model.eval()
-    try:
-        with no_grad(), _watched(model) as outputs:
-            scores = to_host(model(images).data)
-    finally:
-        model.train(training)
+    with evaluating(model), no_grad(), _watched(model) as outputs:
+        scores = to_host(model(images).data)
     findings = [_dead(name, output) for name, output in outputs.items()]
     return [finding for finding in [*findings, _large(scores)] if finding]
 

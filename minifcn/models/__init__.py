@@ -18,8 +18,8 @@ def create(name: str, **options: Any) -> FCN:
     >>> type(create("fcn8s", num_classes=11, width=1 / 16)).__name__
     'FCN8s'
     """
-    if name not in NETWORKS:
-        close = difflib.get_close_matches(name, NETWORKS, 1)
+    if not isinstance(name, str) or name not in NETWORKS:
+        close = difflib.get_close_matches(str(name), NETWORKS, 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UserError(f"unknown model {name!r}: choose one of {', '.join(NETWORKS)}{hint}")
     return NETWORKS[name](**options)

@@ -10,6 +10,7 @@ from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.geometry import Geometry
 from minifcn.models.vgg16 import VGG16
+from minifcn.nn import check
 
 
 class FCN(VGG16):
@@ -53,13 +54,14 @@ class FCN(VGG16):
         rng: np.random.Generator | None = None,
         recompute: bool = False,
     ):
+        kind = type(self).__name__
         if variant not in ("aligned", "paper"):
-            raise ValueError(f'variant must be "aligned" or "paper", got {variant!r}')
+            raise ValueError(f'{kind}: variant must be "aligned" or "paper", got {variant!r}')
         if backbone != "vgg16":
-            raise ValueError(f'backbone must be "vgg16", got {backbone!r}')
-        if num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
-        self.paper, self.num_classes = variant == "paper", num_classes
+            raise ValueError(f'{kind}: backbone must be "vgg16", got {backbone!r}')
+        if fc6_kernel not in ((None, 7) if variant == "paper" else (None, 1, 7)):
+            raise ValueError(f"{kind}: fc6_kernel must be 7, or 1 in the aligned variant, got {fc6_kernel!r}")
+        self.paper, self.num_classes = variant == "paper", check.whole(num_classes, f"{kind}: num_classes")
         kernel = fc6_kernel or (7 if self.paper else 1)
         super().__init__(
             width,
@@ -67,13 +69,19 @@ class FCN(VGG16):
             fc6_kernel=kernel,
             fc6_padding=0 if self.paper else (kernel - 1) // 2,
             dropout=dropout,
-            rng=np.random.default_rng(0) if rng is None else rng,
+            rng=check.generator(rng, f"{kind}: rng") or np.random.default_rng(0),
             recompute=recompute,
         )
-        self.pool4_scale, self.pool3_scale = (0.01, 0.0001) if at_once else (1.0, 1.0)
+        self.pool4_scale, self.pool3_scale = (0.01, 0.0001) if check.flag(at_once, f"{kind}: at_once") else (1.0, 1.0)
         self.score_fr = self.scoring("fc7")
         self.add_layers()
         self.crop_offsets = crop_offsets(self)
+
+    def features(self, x):
+        """Turn images (N, 3, H, W) into the maps of pool3, pool4 and fc7, after a look at what was given."""
+        if not isinstance(x, Geometry):
+            _expect_images(type(self).__name__, x, self.score_fr.weight.dtype)
+        return super().features(x)
 
     def add_layers(self) -> None:
         """Make the layers between the scores of fc7 and the result."""
@@ -172,3 +180,41 @@ class FCN8s(FCN):
         score = self.fuse("score_pool3", self.score_pool3(pool3 * self.pool3_scale), score)
         score = self.upscore8(score)
         return self.crop("score", score, like=x)
+
+
+def _expect_images(kind: str, x, dtype) -> None:
+    """Refuse what is no batch of normalised colour images, in words of images."""
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise TypeError(f"{kind}: x must be a Tensor of images (N, 3, H, W), got a {type(x).__name__}")
+    if len(x.shape) != 4 or x.shape[1] != 3 or 0 in x.shape[2:]:
+        raise ValueError(
+            f"{kind}: x must be colour images (N, 3, H, W) of at least one pixel, got shape {x.shape}{_fix(x.shape)}"
+        )
+    if x.dtype.kind != "f":
+        raise TypeError(
+            f"{kind}: x must be normalised images in floating-point, got {x.dtype}; see data.Normalize, or convert "
+            "them with x.astype('float32')"
+        )
+    if x.dtype != dtype:
+        raise TypeError(
+            f"{kind}: the operands are {x.dtype} and {dtype} (x and the weights); convert the images with "
+            f"x.astype('{dtype}'), or the network with .astype('{x.dtype}')"
+        )
+
+
+def _fix(shape: tuple[int, ...]) -> str:
+    """Say how a shape becomes (N, 3, H, W), where that can be guessed."""
+    match shape:
+        case (3, _, _):
+            return "; for one image pass x[None]"
+        case (_, _, 3):
+            return "; for one image whose channels are last pass x.transpose(2, 0, 1)[None]"
+        case (_, 3, _, _):
+            return ""
+        case (_, _, _, 3):
+            return "; its channels are last: pass x.transpose(0, 3, 1, 2)"
+        case (_, 1, _, _):
+            return "; a grey image needs its channel three times"
+        case (_, 4, _, _):
+            return "; without the fourth channel it is x[:, :3]"
+    return ""

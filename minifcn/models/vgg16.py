@@ -9,6 +9,7 @@ import numpy as np
 import minifcn.functional as F
 from minifcn import nn
 from minifcn.autograd import Tensor
+from minifcn.nn import check
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, and 3x3 convolutions before each pool
 FC_CHANNELS = 4096
@@ -49,9 +50,13 @@ class VGG16(nn.Module):
         rng: np.random.Generator,
         recompute: bool = False,
     ):
-        if not width > 0:
-            raise ValueError(f"width must be above 0, got {width}; 1 is VGG16, 0.25 has a quarter of its channels")
-        self.recompute = recompute
+        kind = type(self).__name__
+        if not check.number(width, f"{kind}: width") > 0:
+            raise ValueError(
+                f"{kind}: width must be above 0, got {width}; 1 is VGG16, 0.25 has a quarter of its channels"
+            )
+        dropout = check.probability(dropout, f"{kind}: dropout")
+        self.recompute = check.flag(recompute, f"{kind}: recompute")
         self.dropout_rng = rng.spawn(1)[0]
         channels = 3
         for stage, (full, count) in enumerate(STAGES, start=1):

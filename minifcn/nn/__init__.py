@@ -1,6 +1,7 @@
 """Modules, layers and the first values of their weights."""
 
 from minifcn.nn import init
+from minifcn.nn.containers import ModuleList, Sequential
 from minifcn.nn.layers import (
     Conv2d,
     ConvTranspose2d,
@@ -9,20 +10,23 @@ from minifcn.nn.layers import (
     LocalResponseNorm,
     MaxPool2d,
     ReLU,
-    Sequential,
 )
-from minifcn.nn.module import Module, Parameter
+from minifcn.nn.mode import evaluating
+from minifcn.nn.module import IncompatibleKeys, Module, Parameter
 
 __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "Dropout",
     "Dropout2d",
+    "IncompatibleKeys",
     "LocalResponseNorm",
     "MaxPool2d",
     "Module",
+    "ModuleList",
     "Parameter",
     "ReLU",
     "Sequential",
+    "evaluating",
     "init",
 ]

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.compute.window import Pair, pair
+from minifcn.nn import check
+
 
 def he_normal(
     out_channels: int, in_channels: int, kernel_size: tuple[int, int], rng: np.random.Generator, dtype: Any = "float32"
@@ -18,6 +21,8 @@ def he_normal(
     >>> weight.shape, bool(abs(weight.std() - (2 / (32 * 9)) ** 0.5) < 1e-3)
     ((64, 32, 3, 3), True)
     """
+    kernel_size = _checked("he_normal", out_channels, in_channels, kernel_size, dtype)
+    check.generator(rng, "he_normal: rng", needed=True)
     fan_in = in_channels * kernel_size[0] * kernel_size[1]
     values = rng.standard_normal((out_channels, *kernel_size, in_channels), dtype=np.float32)
     values *= np.float32((2 / fan_in) ** 0.5)
@@ -32,6 +37,7 @@ def zeros(out_channels: int, in_channels: int, kernel_size: tuple[int, int], dty
     >>> zeros(21, 512, (1, 1)).shape
     (21, 512, 1, 1)
     """
+    kernel_size = _checked("zeros", out_channels, in_channels, kernel_size, dtype)
     return np.zeros((out_channels, *kernel_size, in_channels), dtype).transpose(0, 3, 1, 2)
 
 
@@ -52,6 +58,7 @@ def bilinear_kernel(kernel_size: int) -> np.ndarray:
     >>> float(bilinear_kernel(64).sum())  # stride squared
     1024.0
     """
+    kernel_size = check.whole(kernel_size, "bilinear_kernel: kernel_size")
     f = (kernel_size + 1) // 2
     centre = (kernel_size - 1) / 2 if kernel_size % 2 == 0 else f - 1
     tent = 1 - abs(np.arange(kernel_size) - centre) / f
@@ -85,6 +92,7 @@ def bilinear(in_channels: int, out_channels: int, kernel_size: int, dtype: Any =
     >>> weight[0, 0, 0], weight[0, 1, 0]
     (array([0.0625, 0.1875, 0.1875, 0.0625], dtype=float32), array([0., 0., 0., 0.], dtype=float32))
     """
+    _checked("bilinear", out_channels, in_channels, kernel_size, dtype)
     if in_channels != out_channels:
         raise ValueError(
             f"bilinear: in_channels ({in_channels}) and out_channels ({out_channels}) must be equal, because each "
@@ -94,3 +102,10 @@ def bilinear(in_channels: int, out_channels: int, kernel_size: int, dtype: Any =
     diagonal = np.arange(in_channels)
     weight[diagonal, diagonal] = bilinear_kernel(kernel_size)
     return weight
+
+
+def _checked(name: str, out_channels: Any, in_channels: Any, kernel_size: Any, dtype: Any) -> Pair:
+    check.whole(out_channels, f"{name}: out_channels")
+    check.whole(in_channels, f"{name}: in_channels")
+    check.floating(dtype, f"{name}: dtype")
+    return pair(kernel_size, f"{name}: kernel_size", 1)

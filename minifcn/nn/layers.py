@@ -8,8 +8,8 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn.autograd import Tensor
-from minifcn.compute.window import Pair, Window
-from minifcn.nn import init
+from minifcn.compute.window import Pair, Window, pair
+from minifcn.nn import check, init
 from minifcn.nn.module import Module, Parameter
 
 
@@ -46,10 +46,13 @@ class Conv2d(Module):
         relu: bool = False,
         rng: np.random.Generator | None = None,
     ):
-        self.window, self.groups, self.relu = Window.of(kernel_size, stride, padding, dilation), groups, relu
-        shape = out_channels, in_channels // groups, self.window.kernel
+        self.window = _window("Conv2d", kernel_size, stride, padding, dilation)
+        in_channels, out_channels, self.groups = _channels("Conv2d", in_channels, out_channels, groups)
+        self.relu = check.flag(relu, "Conv2d: relu")
+        shape = out_channels, in_channels // self.groups, self.window.kernel
+        rng = check.generator(rng, "Conv2d: rng")
         self.weight = Parameter(init.zeros(*shape) if rng is None else init.he_normal(*shape, rng))
-        self.bias = Parameter(np.zeros(out_channels, "float32")) if bias else None
+        self.bias = Parameter(np.zeros(out_channels, "float32")) if check.flag(bias, "Conv2d: bias") else None
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
@@ -91,20 +94,25 @@ class ConvTranspose2d(Module):
         fixed: bool = False,
         rng: np.random.Generator | None = None,
     ):
-        self.window, self.groups, self.output_padding = (
-            Window.of(kernel_size, stride, padding, dilation),
-            groups,
-            output_padding,
-        )
+        name = "ConvTranspose2d"
+        self.window = _window(name, kernel_size, stride, padding, dilation)
+        self.output_padding = _output_padding(name, output_padding, self.window)
+        in_channels, out_channels, self.groups = _channels(name, in_channels, out_channels, groups)
         kernel = self.window.kernel
+        rng = check.generator(rng, f"{name}: rng")
         if rng is not None:
-            weight = init.he_normal(in_channels, out_channels // groups, kernel, rng)
-        elif groups == 1 and kernel[0] == kernel[1]:
-            weight = init.bilinear(in_channels, out_channels, kernel[0])
+            weight = init.he_normal(in_channels, out_channels // self.groups, kernel, rng)
+        elif self.groups > 1 or kernel[0] != kernel[1]:
+            raise ValueError(f"{name}: only a square kernel with groups=1 can start bilinear; pass rng=")
+        elif in_channels != out_channels:
+            raise ValueError(
+                f"{name}: in_channels={in_channels} and out_channels={out_channels} must be equal to "
+                "start bilinear, where each channel is interpolated by itself; pass rng="
+            )
         else:
-            raise ValueError("ConvTranspose2d: only a square kernel with groups=1 can start bilinear; pass rng=")
-        self.weight = Parameter(weight, requires_grad=not fixed)
-        self.bias = Parameter(np.zeros(out_channels, "float32")) if bias else None
+            weight = init.bilinear(in_channels, out_channels, kernel[0])
+        self.weight = Parameter(weight, requires_grad=not check.flag(fixed, f"{name}: fixed"))
+        self.bias = Parameter(np.zeros(out_channels, "float32")) if check.flag(bias, f"{name}: bias") else None
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
@@ -128,8 +136,14 @@ class MaxPool2d(Module):
         dilation: int | Pair = 1,
         ceil_mode: bool = False,
     ):
-        self.window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, dilation)
-        self.ceil_mode = ceil_mode
+        stride = kernel_size if stride is None else stride
+        self.window = _window("MaxPool2d", kernel_size, stride, padding, dilation)
+        self.ceil_mode = check.flag(ceil_mode, "MaxPool2d: ceil_mode")
+        if any(2 * p > k for p, k in zip(self.window.padding, self.window.kernel, strict=True)):
+            raise ValueError(
+                f"MaxPool2d: padding {self.window.padding} must be at most half the kernel size "
+                f"{self.window.kernel}, or a window could lie in the padding alone"
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
@@ -170,7 +184,8 @@ class Dropout(Module):
     function = staticmethod(F.dropout)
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None):
-        self.p, self.rng = p, rng
+        name = type(self).__name__
+        self.p, self.rng = check.probability(p, f"{name}: p"), check.generator(rng, f"{name}: rng")
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(x, self.p, self.training, self.rng)
@@ -200,26 +215,40 @@ class LocalResponseNorm(Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        self.size = check.whole(size, "LocalResponseNorm: size")
+        self.alpha, self.beta, self.k = (
+            check.number(value, f"LocalResponseNorm: {name}")
+            for name, value in (("alpha", alpha), ("beta", beta), ("k", k))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
 
-class Sequential(Module):
-    """Modules one behind the other, named "0", "1", ...
+def _window(layer: str, *settings: Any) -> Window:
+    try:
+        return Window.of(*settings)
+    except ValueError as error:
+        raise ValueError(f"{layer}: {error}") from None
 
-    >>> net = Sequential(Conv2d(1, 2, 3), ReLU())
-    >>> [name for name, _ in net.named_parameters()]
-    ['0.weight', '0.bias']
-    """
 
-    def __init__(self, *modules: Module):
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+def _channels(layer: str, in_channels: Any, out_channels: Any, groups: Any) -> tuple[int, int, int]:
+    inputs = check.whole(in_channels, f"{layer}: in_channels")
+    outputs = check.whole(out_channels, f"{layer}: out_channels")
+    groups = check.whole(groups, f"{layer}: groups")
+    if inputs % groups or outputs % groups:
+        raise ValueError(
+            f"{layer}: groups={groups} must divide in_channels={inputs} and out_channels={outputs}, "
+            "because every group convolves channels of its own"
+        )
+    return inputs, outputs, groups
 
-    def forward(self, x: Any) -> Any:
-        for module in vars(self).values():
-            if isinstance(module, Module):
-                x = module(x)
-        return x
+
+def _output_padding(layer: str, output_padding: Any, window: Window) -> Pair:
+    extra = pair(output_padding, f"{layer}: output_padding")
+    if any(e >= max(s, d) for e, s, d in zip(extra, window.stride, window.dilation, strict=True)):
+        raise ValueError(
+            f"{layer}: output_padding {extra} must be less than stride {window.stride} or dilation "
+            f"{window.dilation}; a larger one would add rows that no pixel reaches"
+        )
+    return extra

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, to_device, to_host
+from minifcn.nn import check
 
 Self = TypeVar("Self", bound="Module")
 
@@ -23,7 +24,44 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True):
-        super().__init__(data, requires_grad)
+        if isinstance(data, Tensor):
+            raise TypeError("Parameter: data is a Tensor; pass its array: Parameter(tensor.data)")
+        if isinstance(data, np.generic):  # an optimiser writes into the array, and a NumPy scalar cannot be written to
+            data = np.array(data)
+        super().__init__(data, check.flag(requires_grad, "Parameter: requires_grad"))
+        if self.dtype.kind != "f":
+            raise TypeError(
+                f"Parameter: data must be floating-point to be learned, got {self.dtype}; "
+                "convert it first, for example with array.astype('float32')"
+            )
+
+    def _changed_in_place(self, other: Any) -> NoReturn:
+        raise TypeError(
+            "a Parameter is not changed by += or -=, which would put a new Tensor in its place that nothing learns: "
+            "change its array, as in weight.data -= 0.1, or write weight = weight - 0.1 for a Tensor beside it"
+        )
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __ipow__ = __imatmul__ = _changed_in_place
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` did not load.
+
+    Attributes
+    ----------
+    missing_keys : list of str
+        Parameters that the state does not have.
+    unexpected_keys : list of str
+        Names in the state that are no parameters of the module.
+
+    Examples
+    --------
+    >>> IncompatibleKeys([], ["fc8.weight"]).unexpected_keys
+    ['fc8.weight']
+    """
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Module:
@@ -45,6 +83,26 @@ class Module:
 
     training = True
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep an attribute; TypeError where a parameter or a module would vanish from the module without a word."""
+        where, old = f"{type(self).__name__}.{name}", vars(self).get(name)
+        if isinstance(value, Parameter | Module) and (hasattr(Module, name) or "." in name):
+            raise TypeError(
+                f"{where}: a {type(value).__name__} cannot have this name, which is that of a method of "
+                "Module or contains a dot; choose another"
+            )
+        if isinstance(old, Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{where} is a Parameter, and a {type(value).__name__} in its place would not be "
+                f"learned; change its values with {name}.data[...] = values, or assign nn.Parameter(values)"
+            )
+        if isinstance(old, Module) and not isinstance(value, Module | None):
+            raise TypeError(
+                f"{where} is a Module, and what takes its place must be one too, got {check.shown(value)}; for "
+                "a function, write a Module that calls it in forward()"
+            )
+        super().__setattr__(name, value)
+
     def forward(self, x: Any) -> Any:
         """Compute the output; every subclass has its own."""
         raise TypeError(f"{type(self).__name__} has no forward(); a Module must define it")
@@ -59,16 +117,22 @@ class Module:
         if id(self) in seen:
             return
         seen.add(id(self))
+        _refuse_hidden(self)
         yield prefix, self
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):
             if isinstance(value, Module):
                 yield from value.named_modules(f"{prefix}.{name}" if prefix else name, seen)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield (name, parameter) in the order in which they were made, as "conv1_1.weight"."""
+        """Yield (name, parameter) in the order in which they were made, as "conv1_1.weight".
+
+        A parameter that has two names, because layers share it, comes once, under its first.
+        """
+        seen = set()
         for prefix, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, Parameter):
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
                     yield f"{prefix}.{name}" if prefix else name, value
 
     def parameters(self) -> Iterator[Parameter]:
@@ -79,39 +143,48 @@ class Module:
         """Copy all parameters to NumPy arrays on the host, by name."""
         return {name: np.array(to_host(parameter.data)) for name, parameter in self.named_parameters()}
 
-    def load_state_dict(self, state: Mapping[str, np.ndarray], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, np.ndarray], strict: bool = True) -> IncompatibleKeys:
         """Copy arrays into the parameters of the same names.
 
         Parameters
         ----------
         state : mapping of name to array
         strict : bool
-            Refuse missing and unknown names; otherwise they are passed over.
+            Refuse missing and unknown names; otherwise they are passed over, and named in the result.
+
+        Returns
+        -------
+        IncompatibleKeys
+            `missing_keys` and `unexpected_keys`, two lists of names.
 
         Raises
         ------
-        ValueError
-            If names or shapes do not fit; nothing is changed then.
+        TypeError, ValueError
+            If names, shapes or types do not fit; nothing is changed then.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict: state must be a mapping of names to arrays, as state_dict() gives, got "
+                f"{check.shown(state)}"
+            )
         parameters = dict(self.named_parameters())
-        missing, unknown = sorted(parameters.keys() - state.keys()), sorted(state.keys() - parameters.keys())
-        if strict and (missing or unknown):
-            raise ValueError(f"load_state_dict: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}; "
-                             "build the network the state was saved from, or pass strict=False")  # fmt: skip
-        common = [name for name in parameters if name in state]
-        for name in common:
-            if parameters[name].shape != np.shape(state[name]):
-                raise ValueError(
-                    f"load_state_dict: {name} has shape {np.shape(state[name])} in the state, but "
-                    f"{parameters[name].shape} here; build the network with the same classes, width and variant"
-                )
-        for name in common:
+        missing, unknown = [k for k in parameters if k not in state], [k for k in state if k not in parameters]
+        if check.flag(strict, "load_state_dict: strict") and (missing or unknown):
+            raise ValueError(
+                f"load_state_dict: missing {sorted(missing) or 'nothing'}, unknown "
+                f"{sorted(unknown, key=str) or 'nothing'}; "
+                "build the network the state was saved from, or pass strict=False"
+            )
+        arrays = {name: _readable(name, state[name], p.data) for name, p in parameters.items() if name in state}
+        for name, array in arrays.items():
             data = parameters[name].data
-            data[...] = array_module(data).asarray(state[name], dtype=data.dtype)
+            data[...] = array_module(data).asarray(array)
             parameters[name].changed()
+        return IncompatibleKeys(missing, unknown)
 
     def train(self: Self, mode: bool = True) -> Self:
         """Switch dropout on, here and in all modules inside."""
+        mode = check.flag(mode, f"{type(self).__name__}.train: mode")
         for _, module in self.named_modules():
             module.training = mode
         return self
@@ -128,6 +201,65 @@ class Module:
 
     def astype(self: Self, dtype: Any) -> Self:
         """Convert the parameters to another floating-point precision."""
+        dtype = check.floating(dtype, f"{type(self).__name__}.astype: dtype")
         for parameter in self.parameters():
             parameter.data, parameter.grad = parameter.data.astype(dtype), None
         return self
+
+
+def _refuse_hidden(module: Module) -> None:
+    """Refuse parameters and modules where no name reaches them: they would be neither saved, moved nor learned."""
+    kind = type(module)
+    for base in kind.__mro__[: kind.__mro__.index(Module)]:
+        for name, value in vars(base).items():
+            if isinstance(value, Parameter | Module) and name not in vars(module):
+                raise TypeError(
+                    f"{kind.__name__}.{name} is a {type(value).__name__} of the class, which all of its "
+                    f"objects would share; make it in __init__: self.{name} = ..."
+                )
+    for name, value in vars(module).items():
+        if (hidden := _inside(value)) is not None:
+            fix = "nn.ModuleList" if isinstance(hidden, Module) else "an attribute for each"
+            raise TypeError(
+                f"{kind.__name__}.{name} is a {type(value).__name__} that holds a {type(hidden).__name__}, "
+                f"whose parameters are not found there; use {fix}"
+            )
+
+
+def _inside(value: Any) -> Parameter | Module | None:
+    """Give the first parameter or module inside a list, tuple, set or dict."""
+    if not isinstance(value, list | tuple | set | frozenset | dict):
+        return None
+    for item in value.values() if isinstance(value, dict) else value:
+        found = item if isinstance(item, Parameter | Module) else _inside(item)
+        if found is not None:
+            return found
+    return None
+
+
+def _readable(name: str, value: Any, target: Any) -> np.ndarray:
+    """Take an array of a state as one of the parameter's shape and dtype, on the host; ValueError if it cannot be."""
+    value = value.data if isinstance(value, Tensor) else value
+    try:
+        array = to_host(value) if hasattr(getattr(value, "dtype", None), "kind") else np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"load_state_dict: {name} is no array in the state ({error})") from None
+    if array.shape != target.shape:
+        raise ValueError(
+            f"load_state_dict: {name} has shape {array.shape} in the state, but {target.shape} here; "
+            "build the network with the same classes, width and variant"
+        )
+    if not getattr(target.flags, "writeable", True):  # CuPy's arrays always are
+        raise ValueError(
+            f"load_state_dict: {name} holds a read-only array here; give it a copy: Parameter(array.copy())"
+        )
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"load_state_dict: {name} must hold numbers, but is {array.dtype} in the state")
+    with np.errstate(over="ignore"):
+        converted = array.astype(target.dtype, copy=False)
+    if array.dtype.itemsize > converted.dtype.itemsize and np.isinf(converted).sum() > np.isinf(array).sum():
+        raise ValueError(
+            f"load_state_dict: {name} has numbers in {array.dtype} that {target.dtype} cannot hold; "
+            f"convert the network with .astype('{array.dtype}') first"
+        )
+    return converted

@@ -10,9 +10,10 @@ from PIL import Image
 import minifcn.functional as F
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import to_device, to_host
+from minifcn.compute.window import pair
 from minifcn.data import Batch
 from minifcn.metrics import ConfusionMatrix
-from minifcn.nn import Module
+from minifcn.nn import Module, evaluating
 
 
 def evaluate(
@@ -26,12 +27,16 @@ def evaluate(
 ) -> tuple[ConfusionMatrix, float]:
     """Hold the model's predictions against the labels.
 
+    Every image goes through the model alone and without padding. So neither its scores nor the loss depend on which
+    images share its batch: in float32 even the order in which a larger batch is added up would change the last digit.
+
     Parameters
     ----------
     model : Module
-        Images (N, 3, H, W) to scores (N, C, H, W), on `device`, of `dtype`.
+        Images (N, 3, H, W) to scores (N, C, H, W), on `device`, of `dtype`. It is put into evaluation mode for this,
+        and every module in it back into its own.
     batches : iterable of Batch
-        Such as `loader.epoch(0)`.
+        Such as `loader.epoch(0)`, padded or not.
     num_classes : int
     ignore_index : int
         Label of the pixels that do not count.
@@ -40,7 +45,7 @@ def evaluate(
     -------
     ConfusionMatrix
     float
-        Mean over the batches of the cross-entropy; nan if there is none.
+        Mean over the images of the cross-entropy of their pixels that count; nan if no image has one.
 
     Examples
     --------
@@ -51,20 +56,22 @@ def evaluate(
     >>> round(loss, 4)  # of a new network, whose scores are all 0: ln 3
     1.0986
     """
+    if not isinstance(batches, Iterable):
+        fix = "[batch]" if isinstance(batches, Batch) else "loader.epoch(0)"
+        raise TypeError(f"evaluate: batches must be an iterable of Batch, got a {type(batches).__name__}; pass {fix}")
     matrix = ConfusionMatrix(num_classes, ignore_index=ignore_index)
     losses = []
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for batch in batches:
-            images, labels = to_device(batch.images, device), to_device(batch.labels, device)
-            with no_grad():
-                scores = model(Tensor(images.astype(dtype, copy=False)))
-                loss = F.softmax_cross_entropy(scores, labels, ignore_index=ignore_index)
-            matrix.update(batch.labels, to_host(scores.data.argmax(axis=1)))
-            losses.append(loss.item())
-    finally:
-        model.train(was_training)
+            images = to_device(batch.images, device).astype(dtype, copy=False)
+            for image, label, (height, width) in zip(images, batch.labels, batch.sizes, strict=True):
+                label = label[None, :height, :width]
+                with no_grad():
+                    scores = model(Tensor(image[None, :, :height, :width]))
+                matrix.update(label, to_host(scores.data.argmax(axis=1)))
+                if (label != ignore_index).any():
+                    loss = F.softmax_cross_entropy(scores, to_device(label, device), ignore_index=ignore_index)
+                    losses.append(loss.item())
     return matrix, float(np.mean(losses)) if losses else float("nan")
 
 
@@ -90,7 +97,7 @@ def predict(
 
     Returns
     -------
-    uint8 array (H, W)
+    uint8 array (H, W), or uint16 for more than 256 classes
 
     Examples
     --------
@@ -99,20 +106,23 @@ def predict(
     >>> predict(models.FCN32s(5, width=1 / 64), image, data.Normalize()).shape
     (32, 48)
     """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise ValueError(f"predict: image must be a uint8 array (H, W, 3), got {found}; data.read_image gives one")
     height, width = image.shape[:2]
     seen = Image.fromarray(image)
-    if size is not None and tuple(size) != (height, width):
-        seen = seen.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    if size is not None:
+        rows, columns = pair(size, "predict: size", 1)
+        if (rows, columns) != (height, width):
+            seen = seen.resize((columns, rows), Image.Resampling.BILINEAR)
     batch = to_device(normalize(np.asarray(seen))[None].astype(dtype, copy=False), device)
-    was_training = model.training
-    model.eval()
-    with no_grad():
+    with evaluating(model), no_grad():
         scores = model(Tensor(batch)).data[0]
-    model.train(was_training)
+    index = np.min_scalar_type(len(scores) - 1)
     if scores.shape[1:] == (height, width):
-        return to_host(scores.argmax(axis=0)).astype(np.uint8)
+        return to_host(scores.argmax(axis=0)).astype(index)
     # Class by class: all scores of a large photograph at once would be gigabytes.
-    best, label = np.full((height, width), -np.inf, np.float32), np.zeros((height, width), np.uint8)
+    best, label = np.full((height, width), -np.inf, np.float32), np.zeros((height, width), index)
     for number, score in enumerate(to_host(scores)):
         plane = Image.fromarray(score.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
         better = np.asarray(plane) > best

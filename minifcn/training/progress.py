@@ -60,13 +60,13 @@ def unbreakable(stream: TextIO | None) -> TextIO | None:
 
 
 class Progress:
-    """Shows one pass over the batches.
+    """Shows one pass over batches or images.
 
     Parameters
     ----------
     title : str
     total, done : int
-        Batches of the pass, and how many of them are behind already.
+        How many there are in the pass, and how many of them are behind already.
     stream : text stream or None
         None shows nothing.
     """
@@ -96,22 +96,22 @@ class Progress:
             self._last_reading = now
         return due
 
-    def advance(self, text: str = "") -> None:
-        """Count one batch; a text replaces the one shown."""
-        self.done += 1
+    def advance(self, text: str = "", count: int = 1) -> None:
+        """Count what was done; a text replaces the one shown."""
+        self.done += count
         self._text = text or self._text
         if self._bar is not None:
             self._bar.set_postfix_str(self._text, refresh=False)
-            self._bar.update()
+            self._bar.update(count)
         elif self.stream is not None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            per_batch = (self._last_line - self._started) / (self.done - self._start)
-            left = tqdm.format_interval(per_batch * (self.total - self.done))
+            seconds_each = (self._last_line - self._started) / (self.done - self._start)
+            left = tqdm.format_interval(seconds_each * (self.total - self.done))
             print(f"{self.title}  {self.done}/{self.total}  {self._text}  {left} left", file=self.stream, flush=True)
 
 
 def show_progress(title: str, loader: DataLoader, stream: TextIO | None) -> Iterator[Batch]:
-    """Yield the batches of the loader's epoch 0 and show how far it has come.
+    """Yield the batches of the loader's epoch 0 and show how many images have come.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def show_progress(title: str, loader: DataLoader, stream: TextIO | None) -> Iter
     loader : DataLoader
     stream : text stream or None
     """
-    with closing(loader.epoch(0)) as batches, Progress(title, len(loader), 0, stream) as progress:
+    with closing(loader.epoch(0)) as batches, Progress(title, len(loader.dataset), 0, stream) as progress:
         for batch in batches:
             yield batch
-            progress.advance()
+            progress.advance(count=len(batch))

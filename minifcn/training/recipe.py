@@ -232,7 +232,10 @@ def open_split(name: str, split: str, images: int | None = None) -> Dataset:
 
 
 def train_loader(config: Config, dataset: Dataset) -> DataLoader:
-    """Build the loader of the training images: resized, scaled, mirrored and cropped as configured, shuffled."""
+    """Build the loader of the training images: resized, scaled, mirrored and cropped as configured, shuffled.
+
+    Images that are of different sizes after that are padded to the largest of their batch; see `data.DataLoader`.
+    """
     steps: list[Transform] = [valid_transform(config)]
     if config.scale:
         steps.append(transforms.RandomScale(*config.scale))
@@ -240,7 +243,7 @@ def train_loader(config: Config, dataset: Dataset) -> DataLoader:
         steps.append(transforms.RandomMirror())
     if config.crop:
         steps.append(transforms.RandomCrop(config.crop))
-    return _loader(config, dataset, steps, shuffle=True)
+    return _loader(config, dataset, steps, shuffle=True, pad=True)
 
 
 def valid_loader(config: Config, dataset: Dataset) -> DataLoader:
@@ -253,7 +256,7 @@ def valid_transform(config: Config) -> transforms.Compose:
     return transforms.Compose([transforms.Resize(config.size)] if config.size else [])
 
 
-def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: bool) -> DataLoader:
+def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: bool, pad: bool = False) -> DataLoader:
     return DataLoader(
         dataset,
         config.batch_size,
@@ -261,4 +264,5 @@ def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: b
         normalize=Normalize(config.mean, config.std),
         shuffle=shuffle,
         seed=config.seed,
+        pad=pad,
     )

@@ -158,11 +158,21 @@ class Trainer:
             Progress(title, len(self.train_loader), now.batch, self.stream) as progress,
         ):
             for batch in batches:
+                self._expect_whole(batch)
                 now.loss_sum = now.loss_sum + self.step(batch)  # on a GPU still to be computed
                 now.batch += 1
                 now.iteration += 1
                 progress.advance(f"loss {self.mean_loss():.4f}" if progress.wants_text() else "")
                 self.save_if_due()
+
+    def _expect_whole(self, batch: Batch) -> None:
+        """Refuse a batch that was cut by sizes: the position in an epoch counts whole ones."""
+        loader = self.train_loader
+        if len(batch) < min(loader.batch_size, len(loader.dataset) - self.position.batch * loader.batch_size):
+            raise UserError(
+                "Trainer: the images of a training batch have different sizes; make train_loader with pad=True, or "
+                "give them one size with data.Resize or data.RandomCrop"
+            )
 
     @one_blas_thread()  # as backward: what `recompute` runs again in it must round in the same way
     def step(self, batch: Batch) -> Any:

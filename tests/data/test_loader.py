@@ -66,13 +66,27 @@ class TestBatch:
         assert batch.images.transpose(0, 2, 3, 1).flags.c_contiguous
 
     def test_other_sizes_are_padded_at_the_right_and_at_the_bottom(self):
-        (batch,) = DataLoader(Sizes([(2, 5), (4, 3)]), 2).epoch(0)
+        (batch,) = DataLoader(Sizes([(2, 5), (4, 3)]), 2, pad=True).epoch(0)
         assert batch.images.shape == (2, 3, 4, 5)
         assert batch.sizes == ((2, 5), (4, 3))
         assert (batch.labels[0] == [[1] * 5, [1] * 5, [7] * 5, [7] * 5]).all()
         assert (batch.labels[1] == [[1, 1, 1, 7, 7]] * 4).all()
         assert (batch.images[1, :, :, 3:] == 0).all()
         assert (batch.images[1, :, :, :3] != 0).all()
+
+    @pytest.mark.parametrize("prefetch", [0, 1, 3])
+    def test_other_sizes_make_batches_of_their_own_unless_they_are_to_be_padded(self, prefetch):
+        dataset = Sizes([(2, 5), (4, 3), (2, 5), (4, 3), (2, 5), (2, 5), (1, 1)])
+        loader = DataLoader(dataset, 4, prefetch=prefetch)
+        found = [(batch.names, batch.images.shape[2:], set(batch.sizes)) for batch in loader.epoch(0)]
+        assert found == [
+            (("0", "2"), (2, 5), {(2, 5)}),
+            (("1", "3"), (4, 3), {(4, 3)}),
+            (("4", "5"), (2, 5), {(2, 5)}),
+            (("6",), (1, 1), {(1, 1)}),
+        ]
+        assert names(loader.epoch(0, start=1)) == ["4", "5", "6"]
+        assert len(loader) == 2
 
     def test_a_label_out_of_range_is_refused_on_the_host(self):
         loader = DataLoader(Sizes([(2, 2)], label=5), 1)

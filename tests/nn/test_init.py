@@ -109,3 +109,29 @@ class TestHeNormal:
 def test_weights_are_channels_last_in_memory(weight):
     assert weight.shape == (4, 3, 5, 6)
     assert weight.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda rng: init.bilinear_kernel(2.5), "bilinear_kernel: kernel_size must be a whole number, got 2.5"),
+        (lambda rng: init.bilinear_kernel(0), "bilinear_kernel: kernel_size must be at least 1, got 0"),
+        (lambda rng: init.bilinear(2, 2, 4.0), "bilinear: kernel_size must be a whole number of at least 1"),
+        (lambda rng: init.bilinear(2.0, 2, 4), "bilinear: in_channels must be a whole number, got 2.0"),
+        (lambda rng: init.bilinear(2, 2, 4, "int32"), "bilinear: dtype must be floating-point"),
+        (lambda rng: init.zeros(-1, 2, (3, 3)), "zeros: out_channels must be at least 1, got -1"),
+        (lambda rng: init.zeros(1, 2, (3, 3), "uint8"), "zeros: dtype must be floating-point"),
+        (lambda rng: init.he_normal(1, 0, (3, 3), rng), "he_normal: in_channels must be at least 1, got 0"),
+        (lambda rng: init.he_normal(1, 1, (3, 3), rng, int), "he_normal: dtype must be floating-point"),
+        (lambda rng: init.he_normal(1, 1, (3, 3), 0), "he_normal: rng must be a numpy.random.Generator"),
+        (lambda rng: init.he_normal(1, 1, (3, 3), None), "he_normal: rng must be a numpy.random.Generator"),
+    ],
+)
+def test_weights_that_cannot_be_made_are_refused(make, message, rng):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        make(rng)
+
+
+def test_one_number_is_a_square_kernel(rng):
+    assert init.he_normal(2, 3, 5, rng).shape == (2, 3, 5, 5)
+    assert init.zeros(2, 3, 5).shape == (2, 3, 5, 5)

@@ -1,5 +1,8 @@
 """Modules: names, states that go out and come back, and the switch between training and evaluation."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from cases import channels_last
@@ -77,9 +80,31 @@ class TestState:
         ids=["missing", "unknown", "another shape"],
     )  # fmt: skip
     def test_that_does_not_fit_is_refused_and_changes_nothing(self, block, change, message):
+        self.refused_without_a_change(block, change, ValueError, message)
+
+    @pytest.mark.parametrize(
+        ("array", "message"),
+        [
+            (np.full((4, 3, 1, 1), "1.0"), "must hold numbers, but is <U3 in the state"),
+            (np.full((4, 3, 1, 1), None), "must hold numbers, but is object in the state"),
+            (np.ones((4, 3, 1, 1), complex), "must hold numbers, but is complex128 in the state"),
+            (np.ones((4, 3, 1, 1), "datetime64[s]"), "must hold numbers, but is datetime64"),
+            (np.full((4, 3, 1, 1), 1e300), "has numbers in float64 that float32 cannot hold"),
+            (None, r"has shape \(\) in the state"),
+            (np.ones((4, 1, 1, 1)), r"has shape \(4, 1, 1, 1\) in the state"),
+        ],
+        ids=["text", "objects", "complex", "dates", "too large", "none", "would broadcast"],
+    )
+    def test_that_cannot_be_read_is_refused_and_changes_nothing(self, block, array, message):
+        """It is the last one of the parameters, so that the others would have been copied before it."""
+        change = {"body.0.weight": array}
+        self.refused_without_a_change(block, lambda state: state.update(change), ValueError, f"body.0.weight {message}")
+
+    @staticmethod
+    def refused_without_a_change(block, change, kind, message):
         before, state = block.state_dict(), {name: array + 1 for name, array in block.state_dict().items()}
         change(state)
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(kind, match=message):
             block.load_state_dict(state)
         for name, array in block.state_dict().items():
             np.testing.assert_array_equal(array, before[name], err_msg=name)
@@ -89,6 +114,42 @@ class TestState:
         block.load_state_dict({"conv.weight": np.ones((3, 2, 3, 3)), "unknown": np.zeros(1)}, strict=False)
         np.testing.assert_array_equal(block.conv.weight.data, 1)
         np.testing.assert_array_equal(block.conv.bias.data, bias)
+
+    def test_with_nan_inf_and_integers_can_be_read(self, block):
+        state = {name: np.full(array.shape, np.nan, "float32") for name, array in block.state_dict().items()}
+        state["scale"], state["conv.bias"] = np.array([7]), np.full(3, np.inf)
+        assert block.load_state_dict(state) == ([], [])
+        assert np.isnan(block.conv.weight.data).all()
+        assert np.isinf(block.conv.bias.data).all()
+        assert block.scale.item() == 7
+
+    def test_of_tensors_can_be_read(self, block):
+        other = Block(np.random.default_rng(1))
+        block.load_state_dict(dict(other.named_parameters()))
+        np.testing.assert_array_equal(block.conv.weight.data, other.conv.weight.data)
+
+    def test_that_is_ragged_is_refused_by_name(self, block):
+        state = block.state_dict() | {"scale": [[1], [2, 3]]}
+        with pytest.raises(ValueError, match=r"^load_state_dict: scale is no array in the state"):
+            block.load_state_dict(state)
+
+    def test_does_not_go_into_a_read_only_array(self, block):
+        block.body[0].weight = Parameter(np.broadcast_to(np.ones(1, "float32"), (4, 3, 1, 1)))
+        message = "body.0.weight holds a read-only array here; give it a copy"
+        self.refused_without_a_change(block, lambda state: None, ValueError, message)
+
+    @pytest.mark.parametrize("state", [[1], None, "weights.npz"], ids=["list", "none", "path"])
+    def test_is_a_mapping(self, block, state):
+        with pytest.raises(TypeError, match=r"load_state_dict: state must be a mapping of names to arrays"):
+            block.load_state_dict(state)
+
+    def test_says_what_was_missing_and_what_was_unexpected(self, block):
+        found = block.load_state_dict({"conv.weight": np.ones((3, 2, 3, 3)), "fc8": np.ones(1), 3: 4}, strict=False)
+        assert found.missing_keys == ["scale", "conv.bias", "body.0.weight"]
+        assert found.unexpected_keys == ["fc8", 3]
+
+    def test_says_that_nothing_was_missing(self, block):
+        assert block.load_state_dict(block.state_dict()) == nn.IncompatibleKeys([], [])
 
     def test_without_strict_shapes_must_fit_all_the_same(self, block):
         with pytest.raises(ValueError, match=r"conv.weight has shape"):
@@ -130,6 +191,79 @@ def test_a_module_with_two_names_counts_once():
     net = nn.Module()
     net.first = net.second = nn.Conv2d(1, 1, 1)
     assert [name for name, _ in net.named_parameters()] == ["first.weight", "first.bias"]
+
+
+class TestEvaluating:
+    @pytest.fixture
+    def mixed(self):
+        net = Sequential(Dropout(0.5), Sequential(Dropout(0.5).eval(), ReLU()))
+        assert modes(net) == [True, True, True, False, True]
+        return net
+
+    def test_switches_all_modules_and_gives_each_its_own_mode_back(self, mixed):
+        with nn.evaluating(mixed) as net:
+            assert net is mixed
+            assert modes(mixed) == [False] * 5
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_gives_them_back_after_an_exception(self, mixed):
+        with pytest.raises(KeyboardInterrupt), nn.evaluating(mixed):
+            raise KeyboardInterrupt
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_can_be_nested(self, mixed):
+        with nn.evaluating(mixed):
+            with nn.evaluating(mixed):
+                pass
+            assert modes(mixed) == [False] * 5
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_lasts_until_the_last_of_several_threads_is_done(self, mixed):
+        """The first one leaves while the second is inside: dropout must not wake up under it."""
+        second_is_inside, first_has_left = threading.Event(), threading.Event()
+
+        def second():
+            with nn.evaluating(mixed):
+                second_is_inside.set()
+                assert first_has_left.wait(10)
+                return modes(mixed)
+
+        with ThreadPoolExecutor(1) as pool:
+            with nn.evaluating(mixed):
+                seen = pool.submit(second)
+                assert second_is_inside.wait(10)
+            first_has_left.set()
+            assert seen.result() == [False] * 5
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_that_cannot_begin_leaves_nothing_behind(self, mixed):
+        mixed.parts = [ReLU()]
+        with pytest.raises(TypeError, match=r"use nn.ModuleList"), nn.evaluating(mixed):
+            pass
+        del mixed.parts
+        with nn.evaluating(mixed):
+            assert modes(mixed) == [False] * 5
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_takes_modules_only(self):
+        with pytest.raises(TypeError, match=r"the model must be a Module, got the class ReLU"), nn.evaluating(ReLU):
+            pass
+
+
+def modes(module):
+    return [part.training for _, part in module.named_modules()]
+
+
+@pytest.mark.parametrize("mode", ["no", None, 1], ids=str)
+def test_train_takes_a_switch(block, mode):
+    with pytest.raises(TypeError, match=r"^Block.train: mode must be True or False"):
+        block.train(mode)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "complex64", bool], ids=str)
+def test_astype_takes_floating_point_only(block, dtype):
+    with pytest.raises(TypeError, match=r"^Block.astype: dtype must be floating-point, such as 'float32' or 'float64'"):
+        block.astype(dtype)
 
 
 def test_a_module_without_forward_says_so():

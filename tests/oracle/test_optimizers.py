@@ -44,3 +44,28 @@ def test_twenty_steps_agree(name, settings, rng):
         reference.step()
     for found, expected in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(found.data, expected.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=str)
+def test_gradients_that_come_and_go_through_a_saved_state(name, settings, rng):
+    """60 random sets of parameters, scalars and empty ones too, of which some have a gradient in each step."""
+    settings = {"lr": 1e-3} | settings
+    for _ in range(60):
+        start = [rng.normal(size=rng.integers(0, 4, size=rng.integers(0, 3))) for _ in range(rng.integers(1, 5))]
+        ours = [Tensor(np.array(array), requires_grad=True) for array in start]
+        theirs = [torch.tensor(array, requires_grad=True) for array in start]
+        optimizer = getattr(optim, name)(ours, **settings)
+        reference = getattr(torch.optim, name)(theirs, **settings)
+        for step in range(12):
+            for w, v in zip(ours, theirs, strict=True):
+                gradient = rng.normal(size=w.shape) if rng.random() < 0.6 else None
+                w.grad = None if gradient is None else Tensor(np.asarray(gradient))
+                v.grad = None if gradient is None else torch.tensor(gradient)
+            optimizer.step()
+            reference.step()
+            if step == 6:
+                state = optimizer.state_dict()
+                optimizer = getattr(optim, name)(ours, **settings)
+                optimizer.load_state_dict(state)
+        for found, expected in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(found.data, expected.detach().numpy(), rtol=1e-9, atol=1e-12)

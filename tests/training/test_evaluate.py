@@ -1,11 +1,16 @@
 """Predictions come back at the size of the photograph; void does not count."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
-from minifcn import nn
+from minifcn import models, nn
 from minifcn.autograd import Tensor
-from minifcn.data import Batch
+from minifcn.data import Batch, DataLoader, Dataset, Normalize, Sample
+from minifcn.explain import diagnose_network
+from minifcn.metrics import ConfusionMatrix
 from minifcn.training import evaluate, predict
 
 
@@ -48,3 +53,190 @@ def test_evaluate_counts_every_pixel_that_is_not_void():
     np.testing.assert_array_equal(matrix.matrix, 2 * np.array([[20 * 20, 20, 0], [0, 19 * 20, 0], [0, 0, 0]]))
     # The 20 wrong pixels of 800 cost 255, the right ones nothing.
     assert loss == pytest.approx(20 * 254 / 800, rel=1e-2)
+
+
+class TestModes:
+    """Every module comes back in the mode it was in, whatever happens."""
+
+    class Failing(Brightness):
+        def __init__(self):
+            self.frozen, self.drop = nn.Dropout(0.5).eval(), nn.Dropout(0.5)
+
+        def forward(self, x):
+            assert not any(module.training for _, module in self.named_modules())
+            raise KeyboardInterrupt
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda model: predict(model, HALVES, normalize),
+            lambda model: evaluate(model, [batch_of(HALVES)], 3),
+            lambda model: diagnose_network(model, Tensor(normalize(HALVES)[None])),
+        ],
+        ids=["predict", "evaluate", "diagnose_network"],
+    )
+    @pytest.mark.parametrize("fails", [False, True], ids=["done", "failed"])
+    def test_stay_as_they_were(self, use, fails):
+        model = self.Failing()
+        model.relu = nn.ReLU().eval()
+        if not fails:
+            model.forward = lambda x: Brightness.forward(model, x)
+        before = [module.training for _, module in model.named_modules()]
+        assert set(before) == {False, True}
+        with pytest.raises(KeyboardInterrupt) if fails else nullcontext():
+            use(model)
+        assert [module.training for _, module in model.named_modules()] == before
+
+
+class Photos(Dataset):
+    """Noise in the given sizes, with noise as labels."""
+
+    class_names, palette = ("a", "b", "c"), np.eye(3, dtype=np.uint8) * 255
+
+    def __init__(self, *sizes):
+        self.sizes = sizes
+
+    def __len__(self):
+        return len(self.sizes)
+
+    def __getitem__(self, index):
+        rng, size = np.random.default_rng(index), self.sizes[index]
+        image, label = rng.integers(0, 256, (*size, 3), dtype=np.uint8), rng.integers(0, 3, size, dtype=np.uint8)
+        return Sample(image, label, str(index))
+
+
+MIXED = Photos((70, 90), (130, 150), (70, 90), (40, 150), (130, 150), (33, 31))
+ALIKE = Photos(*[(48, 64)] * 6)
+
+
+@pytest.fixture(scope="module", params=["aligned", "paper"])
+def noisy(request):
+    """A network whose every number counts: biases too, so that a map over padding is not zero."""
+    rng = np.random.default_rng(0)
+    net = models.FCN8s(3, width=1 / 32, variant=request.param)
+    for name, parameter in net.named_parameters():
+        if name.startswith("score") or name.endswith("bias"):
+            parameter.data[...] = rng.normal(size=parameter.shape) / 4
+    return net
+
+
+class TestAnImageIsScoredAsIfAlone:
+    @pytest.mark.parametrize("photos", [MIXED, ALIKE], ids=["mixed sizes", "one size"])
+    @pytest.mark.parametrize("pad", [False, True], ids=["", "padded"])
+    @pytest.mark.parametrize("batch_size", [2, 3, 6])
+    def test_whatever_shares_its_batch(self, noisy, photos, pad, batch_size):
+        expected, expected_loss = evaluate(noisy, DataLoader(photos, 1).epoch(0), 3)
+        matrix, loss = evaluate(noisy, DataLoader(photos, batch_size, pad=pad).epoch(0), 3)
+        np.testing.assert_array_equal(matrix.matrix, expected.matrix)
+        assert loss == pytest.approx(expected_loss, rel=1e-14)  # only the order of the images differs
+
+    def test_by_predict_as_well(self, noisy):
+        matrix, _ = evaluate(noisy, DataLoader(MIXED, 6, pad=True).epoch(0), 3)
+        alone = ConfusionMatrix(3)
+        for sample in (MIXED[i] for i in range(len(MIXED))):
+            alone.update(sample.label, predict(noisy, sample.image, Normalize()))
+        np.testing.assert_array_equal(matrix.matrix, alone.matrix)
+
+    def test_in_batches_of_one_size_that_a_network_is_given_directly(self, noisy):
+        with nn.evaluating(noisy):
+            for batch in DataLoader(MIXED, 6).epoch(0):
+                scores = noisy(Tensor(batch.images)).data
+                for i, name in enumerate(batch.names):
+                    alone = noisy(Tensor(Normalize()(MIXED[int(name)].image)[None])).data[0]
+                    np.testing.assert_allclose(scores[i], alone, rtol=0, atol=1e-5 * abs(alone).max())
+
+    def test_while_padding_would_change_scores(self, noisy):
+        (batch,) = DataLoader(MIXED, 6, pad=True).epoch(0)
+        with nn.evaluating(noisy):
+            padded = noisy(Tensor(batch.images)).data[0, :, :70, :90]
+            alone = noisy(Tensor(batch.images[:1, :, :70, :90])).data[0]
+        assert abs(padded - alone).max() > 1e-2 * abs(alone).max()
+
+    def test_the_loss_is_the_mean_over_the_images_that_have_a_label(self, noisy):
+        batch = next(DataLoader(ALIKE, 2).epoch(0))
+        losses = [
+            evaluate(noisy, [Batch(batch.images[i : i + 1], batch.labels[i : i + 1], ("",), ((48, 64),))], 3)[1]
+            for i in range(2)
+        ]
+        assert evaluate(noisy, [batch], 3)[1] == pytest.approx(np.mean(losses), rel=1e-14)
+        batch.labels[1] = 255
+        assert evaluate(noisy, [batch], 3)[1] == losses[0]
+        batch.labels[0] = 255
+        assert np.isnan(evaluate(noisy, [batch], 3)[1])
+
+    def test_sizes_that_do_not_belong_to_the_images_are_refused(self, noisy):
+        batch = next(DataLoader(ALIKE, 2).epoch(0))
+        with pytest.raises(ValueError, match="shorter"):
+            evaluate(noisy, [Batch(batch.images, batch.labels, batch.names, batch.sizes[:1])], 3)
+
+
+@pytest.mark.parametrize(("classes", "dtype"), [(255, "uint8"), (256, "uint8"), (257, "uint16"), (300, "uint16")])
+@pytest.mark.parametrize("size", [None, (3, 5)], ids=["", "resized"])
+def test_the_last_of_many_classes_is_not_cut_to_a_byte(classes, dtype, size):
+    class Last(nn.Module):
+        def forward(self, x):
+            scores = np.zeros((1, classes, *x.shape[2:]), "float32")
+            scores[:, -1] = 1
+            return Tensor(scores)
+
+    label = predict(Last(), HALVES, normalize, size=size)
+    assert label.dtype == dtype
+    assert (label == classes - 1).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (HALVES / 255, r"float64 \(24, 40, 3\)"),
+        (HALVES[..., 0], r"uint8 \(24, 40\)"),
+        (HALVES.transpose(2, 0, 1), r"uint8 \(3, 24, 40\)"),
+        (np.zeros((24, 40, 4), np.uint8), r"uint8 \(24, 40, 4\)"),
+        (HALVES.tolist(), "a list"),
+        (Tensor(HALVES), "a Tensor"),
+    ],
+    ids=["floating", "grey", "channels first", "alpha", "list", "tensor"],
+)
+def test_predict_takes_an_image_as_it_is_read(image, found):
+    with pytest.raises(ValueError, match=rf"^predict: image must be a uint8 array \(H, W, 3\), got {found}; data.read"):
+        predict(Brightness(), image, normalize)
+
+
+@pytest.mark.parametrize("size", [(0, 3), (3,), "32x32", (3.5, 2), (2, 3, 4), 0], ids=str)
+def test_predict_refuses_an_impossible_size(size):
+    with pytest.raises(
+        ValueError, match=r"^predict: size must be a whole number of at least 1, or a pair of them, got"
+    ):
+        predict(Brightness(), HALVES, normalize, size=size)
+
+
+@pytest.mark.parametrize(
+    ("batches", "fix"),
+    [
+        (DataLoader(ALIKE, 2), r"a DataLoader; pass loader.epoch\(0\)"),
+        (next(DataLoader(ALIKE, 2).epoch(0)), r"a Batch; pass \[batch\]"),
+    ],
+    ids=["loader", "batch"],
+)
+def test_evaluate_takes_the_batches_of_an_epoch(batches, fix):
+    with pytest.raises(TypeError, match=f"^evaluate: batches must be an iterable of Batch, got {fix}"):
+        evaluate(Brightness(), batches, 3)
+
+
+def batch_of(image):
+    """A batch of one image whose label is 0."""
+    return Batch(normalize(image)[None], np.zeros((1, *image.shape[:2]), np.uint8), ("image",), (image.shape[:2],))
+
+
+def test_predictions_in_several_threads_are_those_of_one():
+    """Of a model in training mode, as it is made: dropout stays off until the last thread is done."""
+    net = models.FCN8s(3, width=1 / 32, rng=np.random.default_rng(0))
+    for name, parameter in net.named_parameters():
+        if name.startswith("score"):
+            parameter.data[...] = np.random.default_rng(1).normal(size=parameter.shape)
+    images = [MIXED[i].image for i in range(len(MIXED))] * 3
+    expected = [predict(net, image, Normalize()) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda image: predict(net, image, Normalize()), images))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(module.training for _, module in net.named_modules())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minifcn import models
-from minifcn.data import Shapes
+from minifcn.data import DataLoader, Sample, Shapes
 from minifcn.errors import UserError
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import Config, Trainer, checkpoint, paper_groups, recipe
@@ -244,3 +244,27 @@ def test_leftovers_of_killed_runs_do_not_pile_up(tmp_path):
         (tmp_path / f".minifcn-{name}.tmp").write_bytes(b"half a checkpoint")
     make_trainer(tmp_path).fit()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.npz", "checkpoint.npz", "log.csv"]
+
+
+def test_images_of_mixed_sizes_are_trained_on_padded_or_not_at_all(tmp_path):
+    """Steps are counted by whole batches, so a resumed epoch would go on elsewhere if sizes cut them."""
+
+    class Mixed(Shapes):
+        def __getitem__(self, index):
+            sample, rows = super().__getitem__(index), 32 - 4 * index
+            return Sample(sample.image[:rows], sample.label[:rows], sample.name)
+
+    trainer = make_trainer(tmp_path, size=None)
+    padded, cut = (DataLoader(Mixed(4, size=(32, 32)), 2, pad=pad) for pad in (True, False))
+    trainer.train_loader = cut
+    with pytest.raises(UserError, match="training batch have different sizes; make train_loader with pad=True"):
+        trainer.train_epoch()
+    assert trainer.position.batch == 0
+    trainer.train_loader = padded
+    trainer.train_epoch()
+    assert trainer.position.batch == 2
+
+
+def test_training_loaders_pad_and_those_for_evaluation_do_not():
+    assert recipe.train_loader(CONFIG, SHAPES).pad
+    assert not recipe.valid_loader(CONFIG, SHAPES).pad

@@ -1,0 +1,104 @@
+"""Modules that hold other modules by number."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from minifcn.nn.module import Module
+
+
+class ModuleList(Module):
+    """Modules in a list whose parameters are found, named "0", "1", ...; in a Python list they would not be.
+
+    Parameters
+    ----------
+    modules : iterable of Module
+
+    Examples
+    --------
+    >>> from minifcn.nn import Conv2d
+    >>> layers = ModuleList(Conv2d(4, 4, 3, padding=1) for _ in range(2)).append(Conv2d(4, 1, 1))
+    >>> len(layers), layers[-1].weight.shape
+    (3, (1, 4, 1, 1))
+    >>> [name for name, _ in layers.named_parameters()][:3]
+    ['0.weight', '0.bias', '1.weight']
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()):
+        if not isinstance(modules, Iterable) or isinstance(modules, Module):
+            raise TypeError(f"{type(self).__name__}: modules must be a list of Modules, got a {type(modules).__name__}")
+        self.extend(modules)
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end; gives the list itself."""
+        return self.extend([module])
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add modules at the end; gives the list itself. If one of them is no Module, none is added."""
+        modules = list(modules)
+        first = 1 + max((int(name) for name in vars(self) if name.isdecimal()), default=-1)
+        for i, module in enumerate(modules, start=first):
+            _expect_module(type(self).__name__, i, module)
+        for i, module in enumerate(modules, start=first):
+            setattr(self, str(i), module)
+        return self
+
+    def _named(self) -> dict[str, Any]:  # Any: what a user's module has besides is for the user to know
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    def __len__(self) -> int:
+        return len(self._named())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._named().values())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """Give one module; of a slice, a list or Sequential of the same modules."""
+        found = list(self)[index]
+        kind = Sequential if isinstance(self, Sequential) else ModuleList
+        return kind().extend(found) if isinstance(index, slice) else found
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = list(self._named())[index]
+        _expect_module(type(self).__name__, name, module)
+        setattr(self, name, module)
+
+    def forward(self, x: Any) -> Any:
+        """Refuse: a list says nothing about what comes after what."""
+        raise TypeError(f"{type(self).__name__} has no forward(); call the modules inside it, or use nn.Sequential")
+
+
+class Sequential(ModuleList):
+    """Modules one behind the other, named "0", "1", ...
+
+    >>> from minifcn.nn import Conv2d, ReLU
+    >>> net = Sequential(Conv2d(1, 2, 3), ReLU())
+    >>> [name for name, _ in net.named_parameters()]
+    ['0.weight', '0.bias']
+    """
+
+    def __init__(self, *modules: Module):
+        super().__init__(modules)
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x
+
+
+def _expect_module(container: str, index: int | str, value: Any) -> None:
+    if isinstance(value, Module):
+        return
+    if isinstance(value, type) and issubclass(value, Module):
+        found, fix = f"the class {value.__name__}", f"make a module of it: {value.__name__}(...)"
+    elif isinstance(value, list | tuple | dict) or inspect.isgenerator(value):
+        found = f"a {type(value).__name__}"
+        fix = "make a ModuleList of it" if container == "ModuleList" else f"pass {container}(*modules)"
+    elif callable(value):
+        found = f"the function {getattr(value, '__name__', value)}"
+        fix = "use the layer of that name, such as nn.ReLU() for F.relu, or write a Module with it in forward()"
+    else:
+        found, fix = f"a {type(value).__name__}", "every part must be a Module"
+    raise TypeError(f"{container}: module {index} is {found}; {fix}")

@@ -1,0 +1,57 @@
+"""Evaluation for a while: dropout off, and afterwards every module as it was."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from minifcn.nn import check
+from minifcn.nn.module import Module
+
+_lock = threading.Lock()
+_modes: dict[int, list[tuple[Module, bool]]] = {}  # of the models that are being evaluated, what they come back to
+_users: dict[int, int] = {}  # and in how many `with` blocks
+if hasattr(os, "register_at_fork"):  # a child must not begin with the lock held by a thread that it does not have
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+@contextmanager
+def evaluating(model: Module) -> Iterator[Module]:
+    """Put a model into evaluation mode for a while, and then every module back into the mode that it had.
+
+    Several threads may do so with one model: it comes back when the last of them is done.
+
+    Parameters
+    ----------
+    model : Module
+
+    Examples
+    --------
+    >>> from minifcn.nn import Dropout, Sequential
+    >>> net = Sequential(Dropout(0.5), Dropout(0.5).eval())
+    >>> with evaluating(net):
+    ...     [module.training for _, module in net.named_modules()]
+    [False, False, False]
+    >>> [module.training for _, module in net.named_modules()]
+    [True, True, False]
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"the model must be a Module, got {check.shown(model)}")
+    key = id(model)
+    with _lock:
+        if key not in _modes:
+            modes = [(module, module.training) for _, module in model.named_modules()]
+            model.eval()
+            _modes[key] = modes
+        _users[key] = _users.get(key, 0) + 1
+    try:
+        yield model
+    finally:
+        with _lock:
+            _users[key] -= 1
+            if not _users[key]:
+                del _users[key]
+                for module, training in _modes.pop(key):
+                    module.training = training
