@@ -53,9 +53,9 @@ def gradcheck(
         Move every number of every input by itself; or each input as a whole, in 5 random directions, which takes the
         same time however large it is. A direction adds up the mistakes of all numbers, each times its size, max(1,
         abs(x)), and a random factor between 0.5 and 1.5 of either sign. So mistakes that are smaller than the
-        tolerance of the sum are missed, one number of a million that is off by a tenth, say; and so are mistakes that
-        cancel, in all 5 directions: with a probability of at most (t / e)⁵, where e is the largest mistake times its
-        size and t the tolerance of a direction. For e = 10·t that is 1 in 100,000.
+        tolerance of the sum are missed, one number of a million that is off by a thousandth, say; and so are mistakes
+        that cancel, in all 5 directions: with a probability of at most (t / e)⁵, where e is the largest mistake times
+        its size and t the tolerance of a direction. For e = 10·t that is 1 in 100,000.
     order : 1 | 2
         2 checks the gradient of the gradient as well.
     rng : numpy.random.Generator or int, optional
