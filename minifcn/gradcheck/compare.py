@@ -7,10 +7,9 @@ import numpy as np
 from minifcn.gradcheck.differences import Direction, Point
 from minifcn.gradcheck.guess import guess
 from minifcn.gradcheck.report import Entry, Kink, Row
-from minifcn.gradcheck.steps import Look, bent, look_again
+from minifcn.gradcheck.steps import TRUSTED, Look, bent, look_again
 
 _ENOUGH = 64  # wrong numbers of an input that get a second look
-_TRUSTED = 1e-3  # relative error up to which a difference is called a derivative
 _SPREAD = 1e4  # how much larger one output may be than another before the small one needs a larger weight
 COARSE = 1e-2  # rtol for weights that are large: rounding inside backward is multiplied by them
 
@@ -39,10 +38,14 @@ def check_input(
     for k in sorted(np.flatnonzero(suspicious).tolist(), key=lambda k: -excess[k]):
         if confirmed == _ENOUGH:
             break
-        looks[k] = look = look_again(point, i, moves[k], rtol, float(near_zero[k] + rounding[k]))
+        looks[k] = look = look_again(point, i, moves[k], rtol, atol, float(rounding[k]))
         numeric[k] = look.numeric
-        wrong[k], hidden[k] = _verdict(look, float(analytic[k]), rtol, float(near_zero[k] + rounding[k]),
+        absolute = atol * min(1.0, look.size) + rounding[k]
+        wrong[k], hidden[k] = _verdict(look, float(analytic[k]), rtol, float(absolute),
                                        max(atol * min(1.0, scale / reach[k]), 8 * rounding[k]))  # fmt: skip
+        # If its whole size moves the outputs so little, nothing could tell three digits of its derivative.
+        own = moves[k].smallest(point.pair.inputs[i]) * reach[k] or reach[k]
+        hidden[k] &= not abs(analytic[k]) * own <= point.rounding / TRUSTED
         confirmed += bool(wrong[k])
 
     scale = float(np.nanmax(abs(numeric), initial=0.0))
@@ -68,7 +71,7 @@ def _verdict(look: Look, analytic: float, rtol: float, absolute: float, coarse: 
         return False, True
     if not abs(analytic - look.numeric) <= rtol * abs(look.numeric) + absolute + 4 * look.error:
         return True, False
-    return False, look.error > max(_TRUSTED * size, absolute, coarse)
+    return False, look.error > max(TRUSTED * size, absolute, coarse)
 
 
 def _fill(

@@ -45,6 +45,10 @@ class Direction(NamedTuple):
         sizes = abs(x[self.index]) / self.reach if self.vector is None else (abs(x) / abs(self.vector))[x != 0]
         return float(np.min(sizes)) if np.size(sizes) else 0.0
 
+    def largest(self, x: np.ndarray) -> float:
+        """Largest number of x in units of its step, which is rounded as finely as that; 0 for a single one."""
+        return 0.0 if self.vector is None else float((abs(x) / abs(self.vector)).max(initial=0.0))
+
 
 class Slopes(NamedTuple):
     """One-sided derivatives; how much the single outputs contribute, without sign; what rounding amounts to.
@@ -87,6 +91,7 @@ class Point:
         Outputs that are changed are rounded; so are those that are `touched`.
         """
         sides, sizes, noises, choices = [], [], [], []
+        uneven = direction.largest(self.pair.inputs[i])
         for sign in (-1, 1):
             inputs = list(self.pair.inputs)
             inputs[i], h = direction.moved(inputs[i], sign * step)
@@ -109,9 +114,7 @@ class Point:
             choices.append(terms)
             sides.append(slope / h + 0.0)  # no -0
             sizes.append(size / abs(h))
-            if not square:  # where nothing changes, the change may have been too small to show
-                square = (self.rounding / _EPS / 16) ** 2
-            noises.append((_EPS * square**0.5 + (direction.vector is not None) * _EPS * size / step) / abs(h))
+            noises.append(_EPS * (square**0.5 + size * uneven / step) / abs(h))
         slopes = Slopes(sides[0], sides[1], max(sizes), max(noises))
         if touched is None:
             return slopes

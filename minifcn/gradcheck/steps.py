@@ -14,6 +14,7 @@ import numpy as np
 
 from minifcn.gradcheck.differences import Direction, Point, Slopes
 
+TRUSTED = 1e-3  # relative error up to which a difference is called a derivative
 BEND = 1e-4  # jump of a one-sided derivative, relative to its size, from which a second look is due
 _SHRINK = 4.0
 _STEPS = 10  # in a ladder: from its top to a 262144th of it
@@ -31,10 +32,11 @@ class Look(NamedTuple):
     right: float = np.nan
     low: float = np.nan
     high: float = np.nan
+    size: float = np.inf  # what the single outputs contribute, without sign
 
 
-def look_again(point: Point, i: int, move: Direction, rtol: float, absolute: float) -> Look:
-    """Find the derivative to within rtol·abs(d) + absolute, if any step allows it."""
+def look_again(point: Point, i: int, move: Direction, rtol: float, atol: float, rounding: float) -> Look:
+    """Find the derivative to within rtol·abs(d) + atol·min(1, its size) + rounding, if any step allows it."""
     alike, seen = False, list[tuple[float, Slopes]]()
     still = True  # whether f is the same for all steps but the largest
     best, best_top, finite = Look(np.nan, np.inf, "smooth"), 0.0, point.shortest > 0
@@ -43,7 +45,8 @@ def look_again(point: Point, i: int, move: Direction, rtol: float, absolute: flo
     for steps, may_be_kink in _ladders(point, i, move):
         ladder = [point.slopes(i, move, step, touched) for step in steps]
         finite |= any(np.isfinite(s.central) for s in ladder)
-        if may_be_kink and (corner := _corner(ladder)):
+        unsure = not best.error <= TRUSTED * abs(best.numeric)
+        if may_be_kink and unsure and (corner := _corner(ladder)):
             return corner
         known = [(step, s) for step, s in zip(steps, ladder, strict=True) if np.isfinite(s.central)]
         seen += known
@@ -55,7 +58,8 @@ def look_again(point: Point, i: int, move: Direction, rtol: float, absolute: flo
         agrees = np.isinf(best.error) or steps[0] < best_top or abs(found.numeric - best.numeric) <= 4 * best.error
         if found.error < best.error and agrees:
             best, best_top = found, steps[0]
-        if best.error <= 0.25 * (rtol * abs(best.numeric) + absolute) and any(s.left or s.right for _, s in seen):
+        tolerance = rtol * abs(best.numeric) + atol * min(1.0, best.size) + rounding
+        if best.error <= 0.25 * tolerance and any(s.left or s.right for _, s in seen):
             break
     if not finite:
         return best._replace(ground="edge")
@@ -97,7 +101,7 @@ def _corner(ladder: list[Slopes]) -> Look | None:
     end, growth = ladder[-_CORNER], jumps[1:] / np.maximum(jumps[:-1], 1e-300)
     last = jumps[-_CORNER:]
     if last.max() <= 1.2 * last.min():
-        return Look(end.central, 0.0, "kink", end.left, end.right, end.low, end.high)
+        return Look(end.central, 0.0, "kink", end.left, end.right, end.low, end.high, end.size)
     steep = jumps[0] > 0.1 * abs(ladder[0].central)  # not so where f(x) itself is rounded, which looks the same
     if steep and (growth[-2 * _CORNER + 1 :] >= 1.5).all():
         return Look(end.central, 0.0, "gap", end.left, end.right)
@@ -123,5 +127,5 @@ def _extrapolated(ladder: list[tuple[float, Slopes]], seen: list[tuple[float, Sl
             rounding = (abs(all_values - value[k]) * all_steps / step[k])[finer].max(initial=0.0)
             error = max(abs(value[k] - value[k - 1]), abs(value[k] - value[k + 1]), rounding) + 4 * noise[k]
             if smooth[k] and error < best.error:
-                best = Look(float(value[k]), float(error), "smooth")
+                best = Look(float(value[k]), float(error), "smooth", size=ladder[k + order][1].size)
     return best
