@@ -36,7 +36,7 @@ def gradcheck(
     the number down to its last digits, and extrapolated (Richardson). The spread of neighbouring steps tells how far
     their derivative can be trusted; where that is less than three digits, `ok` is False and the message says so. The
     gradient must be linear in the weights of the outputs, for both signs, large ones and small ones; and an output
-    that is tiny beside others is weighted up and compared a second time, to one percent.
+    that is tiny beside others is weighted up and compared a second time, to two percent.
 
     Parameters
     ----------

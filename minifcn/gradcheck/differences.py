@@ -80,6 +80,7 @@ class Point:
         self.here = [y.astype(np.float64) for y in outputs]  # booleans and unsigned integers cannot be subtracted
         self._squares = [(w * y) ** 2 for w, y in zip(weights, outputs, strict=True)]
         self.shortest = 0.0  # step
+        self.inner = 0.0  # what the numbers of an input, times their derivatives, amount to: it is rounded as well
         # How much each output changed, times its weight, when an input was moved by eps.
         self.reactions = [np.zeros(y.shape) for y in outputs]
         # The smallest change of <v, f> that shows beside the rounding of all outputs.
@@ -114,7 +115,7 @@ class Point:
             choices.append(terms)
             sides.append(slope / h + 0.0)  # no -0
             sizes.append(size / abs(h))
-            noises.append(_EPS * (square**0.5 + size * uneven / step) / abs(h))
+            noises.append(_EPS * (square**0.5 + self.inner + size * uneven / step) / abs(h))
         slopes = Slopes(sides[0], sides[1], max(sizes), max(noises))
         if touched is None:
             return slopes
