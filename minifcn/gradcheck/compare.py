@@ -48,10 +48,11 @@ def check_input(
         absolute = atol * min(1.0, look.size) + rounding[k]
         wrong[k], hidden[k] = _verdict(look, float(analytic[k]), rtol, float(absolute),
                                        max(atol * min(1.0, scale / reach[k]), 8 * rounding[k]))  # fmt: skip
-        if wrong[k] and point.shortest and look.numeric == 0:  # a tiny output that seems to stay may only be rounded
-            wrong[k], hidden[k] = False, True
         # If its whole size moves the outputs so little, nothing could tell three digits of its derivative.
-        hidden[k] &= not abs(analytic[k]) * own[k] <= 10 * lost / TRUSTED
+        small = bool(abs(analytic[k]) * own[k] <= 10 * lost / TRUSTED)
+        if wrong[k] and look.numeric == 0 and (small or point.shortest):  # what seems to stay may only be rounded
+            wrong[k], hidden[k] = False, True
+        hidden[k] &= not small
         confirmed += bool(wrong[k])
 
     scale = float(np.nanmax(abs(numeric), initial=0.0))
