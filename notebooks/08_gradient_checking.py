@@ -482,7 +482,7 @@ assert not only_kinks.ok
 #
 # 1. In 8.2, put `np.sin` at $x = 1$ in place of `np.exp`. Is the best step the same? And for $f(x) = \sin(100 x)$?
 #    Which of the two errors has changed?
-# 2. Why is the step in `mf.gradcheck` a multiple of $\max(1, |x|)$? Try `central(np.sqrt, 1e9, 1e-6)`.
+# 2. Why is the first step in `mf.gradcheck` a multiple of $\max(1, |x|)$? Try `central(np.sqrt, 1e9, 1e-6)`.
 # 3. Invent a `backward` for the softmax of 8.4 that is wrong, not zero, and passes with $v = 1$.
 # 4. `F.max_pool2d` has kinks as well. Where? Find an input of 4x4 for which `mf.gradcheck` reports one.
 # 5. A dropout layer draws a new mask in every call. What does a finite difference compute then? Look at what
@@ -490,6 +490,6 @@ assert not only_kinks.ok
 #
 # ## What to read next
 #
-# - `minifcn/gradcheck/differences.py`: the steps, the second look at kinks; `minifcn/gradcheck/guess.py`: how a cause
-#   is guessed from the numbers.
+# - `minifcn/gradcheck/differences.py`: the differences; `minifcn/gradcheck/steps.py`: the second look, with many steps
+#   that fit small numbers and tell kinks; `minifcn/gradcheck/guess.py`: how a cause is guessed from the numbers.
 # - `minifcn gradcheck` on the command line checks every operation of minifcn and whole networks.

@@ -22,7 +22,7 @@ def add_parser(commands: Any) -> None:
         "gradcheck",
         help="check every gradient against finite differences",
         description="Check the gradient of every operation, and of whole narrow networks, against central differences "
-        "in float64. Exit status 1 if one is wrong.",
+        "in float64. Exit status 1 if one is wrong, or cannot be verified.",
         epilog="Example: minifcn gradcheck conv2d softmax --order 2",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only what begins with NAME (default: all)")
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         seconds = time.perf_counter() - started
         worst = f"{report.worst_name} {report.worst.index}" if report.worst else "-"
         numbers = sum(row.checked for row in report.rows)
-        verdict = "ok" if report.ok else "WRONG"
+        verdict = "ok" if report.ok else "WRONG" if report.wrong or report.problem else "NOT VERIFIED"
         print(f"{name:<52}{numbers:>8}{report.max_error:>10.1e}{worst[:21]:>22}{seconds:>9.2f}  {verdict}", flush=True)
         if not report.ok:
             wrong += 1

@@ -1,4 +1,4 @@
-"""What a function does when an input is moved a little: derivatives by differences, and the kinks among them.
+"""What a function does when an input is moved a little: derivatives by differences.
 
 Let v be a random weight for every output. The gradient of <v, f(x)> that `backward` computes must be what f itself
 does: <v, f(x + h) - f(x - h)> / 2h. The weights are random because a plain sum of the outputs hides errors: that of a
@@ -12,63 +12,131 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minifcn.gradcheck.guess import guess
 from minifcn.gradcheck.pair import Pair
-from minifcn.gradcheck.report import Entry, Kink, Row
 
 DIRECTIONS = 5  # in directional mode, for each input
-_LARGEST = 64.0
-# Steps of a second look, in units of eps: larger ones against rounding, smaller ones against kinks and sharp bends.
-_FACTORS = (1.0, 1 / 64, 8.0, _LARGEST, 1 / 8, 1 / 512, 1 / 4096)
-_BEND = 1e-4  # jump of a one-sided derivative, relative to its size, from which a second look is due
-_ENOUGH = 64  # wrong numbers of an input that get a second look
+_EPS = float(np.finfo(np.float64).eps)
 
 
 class Direction(NamedTuple):
-    """Where an input is moved to: x + step·reach·vector."""
+    """Where an input is moved to: one number of it by step·reach, or all of them by step·vector."""
 
     index: Any
-    vector: np.ndarray
     reach: float
+    vector: np.ndarray | None = None
+
+    def moved(self, x: np.ndarray, step: float) -> tuple[np.ndarray, float]:
+        """Move x, and say how far it went: x + h is rounded, and h with it."""
+        if self.vector is not None:
+            moved = x + step * self.vector
+            return moved, step if (moved != x).any() else 0.0
+        moved = x.copy(order="K")
+        moved[self.index] += step * self.reach
+        return moved, float(moved[self.index]) - float(x[self.index])
+
+    def along(self, gradient: np.ndarray) -> float:
+        """Give the derivative in this direction that a gradient stands for."""
+        if self.vector is None:
+            return float(gradient[self.index])
+        return float((gradient * self.vector).sum())
+
+    def smallest(self, x: np.ndarray) -> float:
+        """Smallest step that moves a number of x other than 0 by its own size; 0 if there is none."""
+        sizes = abs(x[self.index]) / self.reach if self.vector is None else (abs(x) / abs(self.vector))[x != 0]
+        return float(np.min(sizes)) if np.size(sizes) else 0.0
+
+    def largest(self, x: np.ndarray) -> float:
+        """Largest number of x in units of its step, which is rounded as finely as that; 0 for a single one."""
+        return 0.0 if self.vector is None else float((abs(x) / abs(self.vector)).max(initial=0.0))
+
+
+class Slopes(NamedTuple):
+    """One-sided derivatives; how much the single outputs contribute, without sign; what rounding amounts to.
+
+    On a kink of several outputs each may choose a side of its own: from `low` to `high`.
+    """
+
+    left: float
+    right: float
+    size: float
+    noise: float
+    low: float = np.nan
+    high: float = np.nan
+
+    @property
+    def central(self) -> float:
+        return (self.left + self.right) / 2
+
+    @property
+    def jump(self) -> float:
+        return abs(self.right - self.left)
 
 
 class Point:
     """The function <v, f> around one point."""
 
-    def __init__(self, pair: Pair, outputs: list[np.ndarray], rng: np.random.Generator, eps: float):
-        self.pair, self.eps, self.here = pair, eps, outputs
-        # A whole-number output (the indices of a pool) has no derivative; its weight is 0.
-        self.weights = [nonzero(rng, y.shape) * (y.dtype.kind == "f") for y in outputs]
-        # Rounding of the outputs, as far as it can show in their weighted sum.
-        self.rounding = np.finfo(np.float64).eps * sum(
-            float(np.linalg.norm(w) * abs(y).max(initial=0.0)) for w, y in zip(self.weights, outputs, strict=True)
-        )
+    def __init__(self, pair: Pair, outputs: list[np.ndarray], weights: list[np.ndarray], eps: float):
+        self.pair, self.eps, self.weights = pair, eps, weights
+        self.here = [y.astype(np.float64) for y in outputs]  # booleans and unsigned integers cannot be subtracted
+        self._squares = [(w * y) ** 2 for w, y in zip(weights, outputs, strict=True)]
+        self.shortest = 0.0  # step
+        self.inner = 0.0  # what the numbers of an input, times their derivatives, amount to: it is rounded as well
+        # How much each output changed, times its weight, when an input was moved by eps.
+        self.reactions = [np.zeros(y.shape) for y in outputs]
+        # The smallest change of <v, f> that shows beside the rounding of all outputs.
+        self.rounding = 16 * _EPS * float(np.sqrt(sum(square.sum() for square in self._squares)))
 
-    def slopes(self, i: int, direction: Direction, factor: float = 1.0) -> tuple[float, float]:
-        """One-sided derivatives of <v, f> when input i is moved by factor·eps: to the left, to the right."""
-        sides = []
-        for h in (-factor * self.eps * direction.reach, factor * self.eps * direction.reach):
+    def slopes(self, i: int, direction: Direction, step: float, touched: list[np.ndarray] | None = None) -> Slopes:
+        """One-sided derivatives of <v, f> when input i is moved by the step, to the left and to the right.
+
+        Outputs that are changed are rounded; so are those that are `touched`.
+        """
+        sides, sizes, noises, choices = [], [], [], []
+        uneven = direction.largest(self.pair.inputs[i])
+        for sign in (-1, 1):
             inputs = list(self.pair.inputs)
-            inputs[i] = inputs[i] + h * direction.vector
-            # The differences first: where nothing has changed they are exactly 0.
-            terms = zip(self.weights, self.pair.outputs(inputs), self.here, strict=True)
+            inputs[i], h = direction.moved(inputs[i], sign * step)
+            if h == 0:  # x + h is x
+                return Slopes(np.nan, np.nan, np.nan, np.inf)
+            slope = size = square = 0.0
+            terms = []
             with np.errstate(all="ignore"):
-                sides.append(sum(float((w * (moved - y)).sum()) for w, moved, y in terms) / h + 0.0)  # no -0
-        return sides[0], sides[1]
+                for k, moved in enumerate(self.pair.outputs(inputs)):
+                    # The differences first: where nothing has changed they are exactly 0, and rounding is not at work.
+                    term = self.weights[k] * (moved - self.here[k])
+                    change = abs(term)
+                    terms.append(term if touched is None else term / h)
+                    slope += float(term.sum())
+                    size += float(change.sum())
+                    rounded = term != 0 if touched is None else (term != 0) | touched[k]
+                    square += float(self._squares[k][rounded].sum())
+                    if step == self.eps:
+                        np.fmax(self.reactions[k], change, out=self.reactions[k])
+            choices.append(terms)
+            sides.append(slope / h + 0.0)  # no -0
+            sizes.append(size / abs(h))
+            noises.append(_EPS * (square**0.5 + self.inner + size * uneven / step) / abs(h))
+        slopes = Slopes(sides[0], sides[1], max(sizes), max(noises))
+        if touched is None:
+            return slopes
+        pairs = list(zip(*choices, strict=True))
+        low, high = (float(sum(of(a, b).sum() for a, b in pairs)) for of in (np.minimum, np.maximum))
+        return slopes._replace(low=low, high=high)
 
-    def noise(self, reach: Any, factor: float = 1.0) -> Any:
-        """What rounding amounts to in such a derivative."""
-        return self.rounding / (factor * self.eps * reach)
+    def touched(self, i: int, direction: Direction, steps: tuple[float, ...]) -> list[np.ndarray]:
+        """Which outputs change with any of the steps."""
+        touched = [np.zeros(y.shape, bool) for y in self.here]
+        for step in (*steps, *(-step for step in steps)):
+            inputs = list(self.pair.inputs)
+            inputs[i], _ = direction.moved(inputs[i], step)
+            for mask, moved, y in zip(touched, self.pair.outputs(inputs), self.here, strict=True):
+                mask |= moved != y
+        return touched
 
 
-class Look(NamedTuple):
-    """A second look at one derivative."""
-
-    numeric: float
-    right: bool
-    ground: str  # "smooth", "kink" or "gap"
-    left: float
-    right_side: float
+def random_weights(outputs: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Draw a weight for every number; a whole-number output (the indices of a pool) has no derivative: 0."""
+    return [nonzero(rng, y.shape) * (y.dtype.kind == "f") for y in outputs]
 
 
 def nonzero(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -81,109 +149,15 @@ def directions(x: np.ndarray, mode: str, rng: np.random.Generator) -> Iterator[D
     size = np.maximum(1.0, abs(x))
     if mode == "full":
         for index in np.ndindex(x.shape):
-            vector = np.zeros(x.shape)
-            vector[index] = 1
-            yield Direction(index, vector, float(size[index]))
+            yield Direction(index, float(size[index]))
         return
     for k in range(DIRECTIONS):
-        yield Direction(f"direction {k}", nonzero(rng, x.shape) * size, 1.0)
+        yield Direction(f"direction {k}", 1.0, nonzero(rng, x.shape) * size)
 
 
 def numeric_gradient(point: Point, i: int) -> np.ndarray:
     """Differences for every number of input i."""
     x = point.pair.inputs[i]
-    slopes = [point.slopes(i, direction, 8.0) for direction in directions(x, "full", np.random.default_rng(0))]
-    return np.array([sum(pair) / 2 for pair in slopes]).reshape(x.shape)
-
-
-def check_input(
-    point: Point, i: int, position: int, gradient: np.ndarray, moves: list[Direction], rtol: float, atol: float
-) -> Row:
-    """Hold the gradient of input i, number `position` for the user, against differences along the moves."""
-    reach = np.array([move.reach for move in moves])
-    analytic = np.array([float((gradient * move.vector).sum()) for move in moves])
-    left, right = np.array([point.slopes(i, move) for move in moves]).reshape(-1, 2).T
-    numeric = (left + right) / 2
-    scale = float(np.nanmax(abs(numeric), initial=0.0))
-    size = np.where(np.isfinite(numeric), abs(numeric), abs(analytic))
-    tolerance = rtol * size + atol * min(1.0, scale) + 4 * point.noise(reach, _LARGEST)
-
-    with np.errstate(invalid="ignore"):  # NaN is suspicious
-        wrong = ~(abs(analytic - numeric) <= tolerance)
-        bent = abs(right - left) > _BEND * np.maximum(abs(left), abs(right)) + 10 * point.noise(reach)
-    excess = np.nan_to_num(abs(analytic - numeric) / np.maximum(tolerance, 1e-300), nan=np.inf)
-    worst_first = sorted(np.flatnonzero(wrong | bent).tolist(), key=lambda k: -excess[k])
-    looks: dict[int, Look] = {}
-    confirmed = 0
-    for k in worst_first:
-        if confirmed == _ENOUGH:
-            break
-        looks[k] = look = _look_again(point, i, moves[k], analytic[k], tolerance[k])
-        numeric[k], wrong[k] = look.numeric, not look.right
-        confirmed += not look.right
-
-    vacuous = bool(moves) and bool((np.maximum(abs(analytic), size) <= 100 * point.noise(reach, _LARGEST)).all())
-    row = Row(position, point.pair.names[i], point.pair.inputs[i].shape, scale, len(moves), vacuous)
-    _fill(row, moves, analytic, numeric, wrong, looks)
-    if row.wrong:
-        row.cause = _uneven_ground(np.flatnonzero(wrong).tolist(), looks) or guess(row.analytic, row.numeric, rtol)
-    return row
-
-
-def _fill(
-    row: Row,
-    moves: list[Direction],
-    analytic: np.ndarray,
-    numeric: np.ndarray,
-    wrong: np.ndarray,
-    looks: dict[int, Look],
-) -> None:
-    """Write down what was found."""
-
-    def entry(k: int) -> Entry:
-        return Entry(row.input, moves[k].index, float(analytic[k]), float(numeric[k]))
-
-    kinks = [k for k, look in sorted(looks.items()) if look.ground == "kink" and look.right]
-    gaps = [k for k, look in looks.items() if look.ground == "gap"]
-    row.kinks = [Kink(row.input, moves[k].index, float(analytic[k]), looks[k].left, looks[k].right_side) for k in kinks]
-    row.wrong = [entry(k) for k in np.flatnonzero(wrong).tolist()]
-    compared = wrong if wrong.any() else ~np.isin(np.arange(len(moves)), kinks)
-    if compared.any():
-        difference = np.nan_to_num(abs(analytic - numeric), nan=np.inf)
-        row.worst = entry(int(np.where(compared, difference, -1.0).argmax()))
-    shape = row.shape if all(isinstance(move.index, tuple) for move in moves) else (-1,)
-    analytic, numeric = analytic.copy(), numeric.copy()
-    analytic[kinks + gaps] = numeric[kinks + gaps] = np.nan  # says nothing about the cause
-    row.analytic, row.numeric = analytic.reshape(shape), numeric.reshape(shape)
-
-
-def _uneven_ground(wrong: list[int], looks: dict[int, Look]) -> str:
-    """Explain what no backward function can get right."""
-    if all(k in looks and looks[k].ground == "gap" for k in wrong):
-        return "the output itself jumps there, so there is no gradient: choose another point"
-    if all(k in looks and np.isnan(looks[k].numeric) for k in wrong):
-        return "the output is not finite right beside this point: choose one inside the domain of the function"
-    return ""
-
-
-def _look_again(point: Point, i: int, move: Direction, analytic: float, tolerance: float) -> Look:
-    """Tell a mistake from a kink, and from what a single step size cannot resolve.
-
-    The one-sided derivatives differ by a jump. When the step shrinks 64 times, the jump stays at a kink; on smooth
-    ground, however bent, it shrinks 64 times too, and beside a kink it vanishes; at a gap, where f itself jumps, it
-    grows 64 times.
-    """
-    sides = np.array([point.slopes(i, move, factor) for factor in _FACTORS])
-    central, jumps = sides.mean(axis=1), abs(sides[:, 1] - sides[:, 0])
-    coarse, fine, (left, right) = jumps[0], jumps[1], sides[1]
-    significant = fine > _BEND * max(abs(left), abs(right)) + 10 * point.noise(move.reach, _FACTORS[1])
-    if significant and fine > coarse / 16:
-        if fine >= 4 * coarse:
-            return Look(central[1], False, "gap", left, right)
-        fits = min(left, right) - tolerance <= analytic <= max(left, right) + tolerance
-        return Look(central[1], bool(fits), "kink", left, right)
-    sharp = np.array([point.noise(move.reach, factor) <= tolerance for factor in _FACTORS]) & np.isfinite(central)
-    difference = np.where(sharp, abs(central - analytic), np.inf)
-    if difference.min() <= tolerance:
-        return Look(central[difference.argmin()], True, "smooth", left, right)
-    return Look(float(np.median(central[sharp])) if sharp.any() else np.nan, False, "smooth", left, right)
+    moves = directions(x, "full", np.random.default_rng(0))
+    slopes = [point.slopes(i, direction, 8.0 * point.eps).central for direction in moves]
+    return np.array(slopes).reshape(x.shape)

@@ -25,16 +25,24 @@ class Pair:
         """Call forward."""
         output = self._call("forward", self.forward, self.names, inputs)
         self.several = isinstance(output, tuple | list)
-        return [np.asarray(y) for y in listed(output)]
+        return [checked_array(f"output {k}" if self.several else "the output", y) for k, y in enumerate(listed(output))]
 
     def reliable_outputs(self) -> list[np.ndarray]:
         """Call forward twice; the outputs must be finite, in double precision, and the same."""
         first, second = self.outputs(self.inputs), self.outputs(self.inputs)
+        if not any(y.dtype.kind == "f" for y in first):
+            found = ", ".join(sorted({str(y.dtype) for y in first})) or "nothing"
+            raise Problem(f"forward returns {found}, which has no derivative; return at least one array of float64")
+        if not any(y.size for y in first if y.dtype.kind == "f"):
+            raise Problem(f"nothing can be compared: the output is empty, of shape {first[0].shape}; choose inputs for "
+                          "which there is an output")  # fmt: skip
         for k, y in enumerate(first):
             _expect_finite(f"output {k}", y, "check where all is finite")
-            if y.dtype.kind == "f" and y.dtype != np.float64:
+            if y.dtype.kind == "f" and y.dtype.itemsize < 8:
                 raise Problem(f"output {k} has dtype {y.dtype}, but the inputs float64; some step of forward loses "
                               "precision, and differences would drown in rounding")  # fmt: skip
+        if len(first) != len(second):
+            raise Problem(f"forward is not deterministic: it returns {len(first)} outputs once and {len(second)} then")
         _expect_same("forward", [f"output {k}" for k in range(len(first))], first, second)
         return first
 
@@ -43,7 +51,7 @@ class Pair:
         names = [f"grad_output[{k}]" if self.several else "grad_output" for k in range(len(weights))]
         given = self._call("backward", self._backward, [*names, *self.names], [*weights, *self.inputs])
         count = len(self.inputs)
-        if isinstance(given, np.ndarray) and count == 1:
+        if isinstance(given, np.ndarray | np.number | float) and count == 1:
             given = (given,)
         if not isinstance(given, tuple | list) or len(given) != count:
             found = len(given) if isinstance(given, tuple | list) else f"a {type(given).__name__}"
@@ -53,7 +61,7 @@ class Pair:
         if any(g is None for g in given):
             missing = self.names[[g is None for g in given].index(True)]
             raise Problem(f"backward gives None for {missing}; return zeros if the output does not depend on it")
-        return [np.asarray(g) for g in given]
+        return [checked_array(f"the gradient of {name}", g) for name, g in zip(self.names, given, strict=True)]
 
     def reliable_gradients(self, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Call backward twice; the gradients must be finite, in double precision, and the same. Any shape passes."""
@@ -81,6 +89,23 @@ class Pair:
         return result
 
 
+def checked_array(name: str, value: Any) -> np.ndarray:
+    """Copy what a function returns: it may write into the same memory in its next call."""
+    if value is None:
+        raise Problem(f"{name} is None; does the function return what it computes?")
+    if isinstance(value, dict):
+        raise Problem(f"{name} is a dict; return its values, tuple(d.values())")
+    try:
+        array = np.array(value)
+    except ValueError:
+        array = np.array(value, object)
+    if array.dtype.kind == "c":
+        raise Problem(f"{name} is complex ({array.dtype}); return its real and its imaginary part as two outputs")
+    if array.dtype.kind not in "fiub":
+        raise Problem(f"{name} is a {type(value).__name__} of {array.dtype}, not of numbers; return arrays of float64")
+    return array
+
+
 def _expect_finite(name: str, values: np.ndarray, advice: str) -> None:
     if not np.isfinite(values).all():
         at = first_index(~np.isfinite(values))
@@ -93,7 +118,7 @@ def _expect_same(role: str, names: list[str], first: list[np.ndarray], second: l
         if a.shape != b.shape:
             raise Problem(f"{role} is not deterministic: of two calls with the same inputs, {name} has shape {a.shape} "
                           f"in one and {b.shape} in the other; {advice}")  # fmt: skip
-        difference = abs(a - b)
+        difference = abs(a * 1.0 - b * 1.0)  # booleans and unsigned integers cannot be subtracted
         if (difference > _SAME * abs(a).max(initial=0.0)).any():
             at = np.unravel_index(int(difference.argmax()), a.shape)
             raise Problem(f"{role} is not deterministic: called twice with the same inputs, {name} differs by "

@@ -40,18 +40,20 @@ class Row:
     shape: tuple[int, ...]
     scale: float  # the largest derivative
     checked: int
-    vacuous: bool  # whether both gradients are zero within rounding
-    worst: Entry | None = None  # None if every entry lies on a kink
+    vacuous: bool = False  # both gradients are zero within the rounding of the outputs
+    drowned: bool = False  # they are, but that rounding is so coarse that it could hide anything
+    worst: Entry | None = None  # None if no entry could be compared
     kinks: list[Kink] = field(default_factory=list)
     wrong: list[Entry] = field(default_factory=list)
+    unresolved: list[Entry] = field(default_factory=list)  # differences are too inexact to tell
     cause: str = ""
     analytic: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
     numeric: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
     def verified(self) -> bool:
-        """Whether something was compared where there is a derivative."""
-        return self.checked == 0 or len(self.kinks) < self.checked
+        """Whether all was compared where there is a derivative, and that is somewhere."""
+        return len(self.kinks) < self.checked and not self.unresolved and not self.drowned
 
     @property
     def error(self) -> float:
@@ -66,7 +68,8 @@ class GradcheckReport:
     Attributes
     ----------
     ok : bool
-        Every gradient is right, and of every input something was verified: not all of its entries lie on kinks.
+        Every gradient is right, and of every input something was verified: it is not empty, not all of its entries lie
+        on kinks, and finite differences are exact enough to tell, to three digits at least.
     max_error : float
         Largest difference, relative to the largest derivative of its input; NaN if nothing could be compared.
     worst : Entry or None
@@ -86,6 +89,17 @@ class GradcheckReport:
 
     def __post_init__(self):
         self.message = self.message or self._sentence()
+
+    def pass_over(self, kinks: list[Kink]) -> None:
+        """Count no entry where the function itself has a kink: its gradient jumps there, and has no derivative."""
+        places = {(kink.input, kink.index) for kink in kinks}
+        for row in self.rows:
+            jumps = [entry for entry in row.wrong if (entry.input, entry.index) in places]
+            if jumps:
+                row.kinks += [Kink(*entry[:3], np.nan, np.nan) for entry in jumps]
+                row.wrong = [entry for entry in row.wrong if entry not in jumps]
+                row.worst = max(row.wrong, key=lambda e: abs(e.analytic - e.numeric), default=None)
+                self.message = self._sentence()
 
     @property
     def problem(self) -> bool:
@@ -140,8 +154,7 @@ class GradcheckReport:
             return self._mistake(next(row for row in self.rows if row.wrong))
         for row in self.rows:
             if not row.verified:
-                return (f"nothing was verified of {row.name}: every entry lies on a kink ({_places([row])}); choose "
-                        "another point" + ", or mode='full'" * isinstance(row.kinks[0].index, str))  # fmt: skip
+                return _unverified(row)
         notes = ["all gradients are right"]
         if self.kinks:
             notes.append(f"kinks at {_places(self.rows)} are not counted")
@@ -157,7 +170,26 @@ class GradcheckReport:
         return f"{text}; {row.cause}" if row.cause else text
 
 
+def _unverified(row: Row) -> str:
+    text = f"nothing was verified of {row.name}: "
+    if not row.checked:
+        return f"{text}it is empty, of shape {row.shape}; choose a shape without a 0"
+    if len(row.kinks) == row.checked:
+        return (f"{text}every entry lies on a kink ({_places([row])}); choose another point"
+                + ", or mode='full'" * isinstance(row.kinks[0].index, str))  # fmt: skip
+    if row.drowned:
+        return (f"{text}the outputs are so large that rounding hides what it changes; take away the large part, or "
+                "return it as an output of its own")  # fmt: skip
+    worst = max(row.unresolved, key=lambda entry: abs(entry.analytic))
+    return (f"{len(row.unresolved)} of {row.checked} entries of {row.name} could not be verified, because differences "
+            f"of any step are inexact there: at {worst.index} backward gives {worst.analytic:.6g}, they about "
+            f"{worst.numeric:.3g}; choose another point, or a function that loses less to rounding")  # fmt: skip
+
+
 def _places(rows: list[Row]) -> str:
     kinks = [(row.name, kink) for row in rows for kink in row.kinks]
-    texts = [f"{name}, index {k.index} (slopes {k.left:.3g} and {k.right:.3g})" for name, k in kinks[:3]]
+    texts = [
+        f"{name}, index {k.index}" + f" (slopes {k.left:.3g} and {k.right:.3g})" * bool(np.isfinite(k.left))
+        for name, k in kinks[:3]
+    ]
     return "; ".join(texts) + (f" and {len(kinks) - 3} more" if len(kinks) > 3 else "")

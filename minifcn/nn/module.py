@@ -26,8 +26,6 @@ class Parameter(Tensor):
     def __init__(self, data: Any, requires_grad: bool = True):
         if isinstance(data, Tensor):
             raise TypeError("Parameter: data is a Tensor; pass its array: Parameter(tensor.data)")
-        if isinstance(data, np.generic):  # an optimiser writes into the array, and a NumPy scalar cannot be written to
-            data = np.array(data)
         super().__init__(data, check.flag(requires_grad, "Parameter: requires_grad"))
         if self.dtype.kind != "f":
             raise TypeError(

@@ -36,6 +36,14 @@ def test_a_wrong_gradient_is_shown_with_its_report_and_exit_status_1(monkeypatch
     assert "0.5 times the right one" in output
 
 
+def test_what_cannot_be_verified_is_not_called_wrong_but_exit_status_1(monkeypatch, capsys):
+    monkeypatch.setattr(operations, "CASES", [("x + 1e20", lambda x: x + 1e20, [(2, 3)])])
+    assert main(["gradcheck", "x"]) == 1
+    output = capsys.readouterr().out
+    assert "NOT VERIFIED" in output
+    assert "WRONG" not in output
+
+
 @pytest.mark.parametrize(("arguments", "words"), [(["nosuch"], "begins with nosuch"), (["--seed", "-1"], "--seed")])
 def test_mistakes(arguments, words, capsys):
     assert main(["gradcheck", *arguments]) == 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor, models
+from minifcn import Tensor, models, nn
 from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.metrics import ConfusionMatrix
 
@@ -71,10 +71,81 @@ class TestOneClass:
         measures = {"valid_acc": 0.99, "valid_acc_cls": 0.99, "valid_mean_iu": 0.98, "valid_fwavacc": 0.98}
         assert diagnose(log([0.1], [0.1], **measures), 11) == []
 
-    @pytest.mark.parametrize("value", [0.0, 1.0, math.nan])
-    def test_measures_at_their_ends_are_taken(self, value):
-        measures = dict.fromkeys(["valid_acc", "valid_acc_cls", "valid_mean_iu", "valid_fwavacc"], value)
+    def test_a_perfect_network_is_no_finding(self):
+        measures = dict.fromkeys(["valid_acc", "valid_acc_cls", "valid_mean_iu", "valid_fwavacc"], 1.0)
         assert diagnose(log([1.0], [1.0], **measures), 11) == []
+
+    def test_a_class_that_no_label_has(self):
+        matrix = ConfusionMatrix(3)
+        matrix.update(np.array([[0, 1], [1, 0]]), np.full((2, 2), 2))
+        measures = {
+            "valid_acc": matrix.pixel_accuracy,
+            "valid_acc_cls": matrix.mean_accuracy,
+            "valid_mean_iu": matrix.mean_iou,
+            "valid_fwavacc": matrix.frequency_weighted_iou,
+        }
+        (finding,) = diagnose(log([1.5, 1.5], [1.5, 1.5], **measures), 11)
+        assert finding.startswith("In epoch 2 not one validation pixel is right")
+
+
+class TestWithoutLabels:
+    def test_of_validation(self):
+        matrix = ConfusionMatrix(3)
+        matrix.update(np.full((2, 2), 255), np.zeros((2, 2), int))
+        measures = {
+            "valid_acc": matrix.pixel_accuracy,
+            "valid_acc_cls": matrix.mean_accuracy,
+            "valid_mean_iu": matrix.mean_iou,
+            "valid_fwavacc": matrix.frequency_weighted_iou,
+        }
+        for loss in (0.0, math.nan):
+            (finding,) = diagnose(log([1.0, 0.9], [loss, loss], **measures), 11)
+            assert finding.startswith("In epoch 1 the measures are nan: no pixel of the validation images has a label")
+
+    def test_of_training(self):
+        loss = F.softmax_cross_entropy(Tensor(np.ones((1, 3, 2, 2))), np.full((1, 2, 2), 255)).item()
+        (finding,) = diagnose(log([1.0, loss], [1.0, 1.0]), 11)
+        assert finding.startswith("In epoch 2 the training loss is exactly 0: no pixel of the training images")
+
+    def test_may_be_why_the_validation_loss_alone_is_nan(self):
+        (finding,) = diagnose(log([1.0], [math.nan]), 11)
+        assert finding.startswith("In epoch 1 the validation loss is nan")
+        assert "If no validation pixel has a label" in finding
+
+
+class TestDiverging:
+    @pytest.mark.parametrize(
+        ("train", "valid", "kind"),
+        [
+            ([2.0, 5.0, 50.0], [2.0, 5.0, 50.0], "training"),
+            ([0.01, 0.2], [0.01, 0.01], "training"),
+            ([1.0, 1.0, 1.0], [1.0, 9.0, 20.0], "validation"),
+        ],
+        ids=["worse than guessing", "twentyfold", "validation only"],
+    )
+    def test_a_loss_that_rises(self, train, valid, kind):
+        (finding,) = diagnose(log(train, valid), 11)
+        assert finding.startswith(f"From epoch 1 to {len(train)} the {kind} loss rose from")
+        assert "diverges" in finding
+
+    @pytest.mark.parametrize("train", [[2.0, 2.3], [0.1, 0.3], [9.0, 9.5], [50.0, 5.0, 2.0]], ids=str)
+    def test_this_is_none(self, train):
+        assert diagnose(log(train, [1.0] * len(train)), 11) == []
+
+
+class TestLearningRate:
+    def test_the_configured_one_is_named_not_what_a_schedule_has_left_of_it(self):
+        rows = log([2.398, 2.398], [2.398, 2.398], lr=2e-6)
+        (finding,) = diagnose(rows, 11, lr=0.01)
+        assert "raise the learning rate (0.01)" in finding
+        assert "2e-06" not in finding
+        (finding,) = diagnose(rows, 11)
+        assert "raise the configured learning rate (the log ends with 2e-06, after any schedule)" in finding
+
+    def test_without_it_a_tenth_is_that_of_the_largest_in_the_log(self):
+        rows = log([1.0, math.nan], [1.0, 1.0])
+        rows[1]["lr"] = 1e-5
+        assert "a tenth of the learning rate (0.01)" in diagnose(rows, 11)[0]
 
 
 class TestOverfitting:
@@ -85,8 +156,13 @@ class TestOverfitting:
 
     @pytest.mark.parametrize(
         ("train", "valid"),
-        [([2.0, 1.0, 0.9], [2.0, 1.00, 1.04]), ([2.0, 1.0, 1.6], [2.0, 1.0, 1.5])],
-        ids=["within the noise", "both rise"],
+        [
+            ([2.0, 1.0, 0.9], [2.0, 1.00, 1.04]),
+            ([2.0, 1.0, 1.6], [2.0, 1.0, 1.5]),
+            ([1.0, 0.5, 0.25, 0.12, 0.11], [1.0, 0.5, 0.25, 0.12, 0.2]),
+            ([1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.9, 0.51, 0.9]),
+        ],
+        ids=["within the noise", "both rise", "one odd epoch", "two odd epochs, no trend"],
     )
     def test_this_is_something_else(self, train, valid):
         assert diagnose(log(train, valid), 11) == []
@@ -137,3 +213,30 @@ class TestNetwork:
         assert network.training
         np.testing.assert_array_equal(network.eval()(images).data, before)
         assert "forward" not in vars(network.conv1_1)
+
+    def test_every_module_gets_back_its_own_mode(self, network, images):
+        network.train()
+        network.conv1_1.eval()  # a frozen layer
+        before = [(name, module.training) for name, module in network.named_modules()]
+        diagnose_network(network, images)
+        assert [(name, module.training) for name, module in network.named_modules()] == before
+        network.conv2_2.forward = lambda x: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            diagnose_network(network, images)
+        assert [(name, module.training) for name, module in network.named_modules()] == before
+        assert "forward" not in vars(network.conv1_1)
+        assert "forward" in vars(network.conv2_2)
+
+    @pytest.mark.parametrize("shared", [False, True])
+    def test_relus_that_are_layers_of_their_own(self, shared, rng):
+        first, last = nn.Conv2d(3, 4, 3, rng=rng), nn.Conv2d(4, 2, 1, rng=rng)
+        relu = nn.ReLU()
+        net = nn.Sequential(first, relu, last, relu if shared else nn.ReLU())
+        first.bias.data[...] = -1e6
+        last.bias.data[...] = 1.0
+        (finding,) = diagnose_network(net, Tensor(np.ones((1, 3, 8, 8), "float32")))
+        assert finding.startswith("0 is dead on 4 of 4 channels")
+
+    def test_no_images(self, network):
+        with pytest.raises(ValueError, match="images is empty"):
+            diagnose_network(network, Tensor(np.ones((0, 3, 8, 8), "float32")))
