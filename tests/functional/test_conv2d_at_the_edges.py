@@ -196,12 +196,13 @@ class TestSettings:
         "value",
         [-1, 1.0, 2.5, "1", None, True, np.True_, (1,), (1, 1, 1), (1, 1.0), (1, "1"), np.array([1.0, 2.0]), 2**31],
         ids=str,
-    )  # fmt: skip
-    @pytest.mark.parametrize("name", ["stride", "padding", "dilation", "output_padding"])
-    @both
+    )
+    @pytest.mark.parametrize(
+        ("function", "name"),
+        [(f, name) for f in (F.conv2d, F.conv_transpose2d) for name in ("stride", "padding", "dilation")]
+        + [(F.conv_transpose2d, "output_padding")],
+    )
     def test_anything_else_is_refused(self, function, name, value):
-        if name == "output_padding" and function is F.conv2d:
-            pytest.skip("conv2d has none")
         with pytest.raises(
             ValueError, match=rf"^{function.__name__}: {name} must be a whole number of at least \d, or"
         ):
