@@ -63,7 +63,7 @@ PLANTED = {
         "softmax_cross_entropy",
         lambda patch: patch.setattr(
             cross_entropy, "gradient",
-            lambda s, c, w, f=cross_entropy.gradient: f(s, c, (w != 0) * np.abs(w).max(initial=0)),
+            lambda s, c, w, i, f=cross_entropy.gradient: f(s, c, (w != 0) * np.abs(w).max(initial=0), i),
         ),
     ),
 }  # fmt: skip

@@ -104,7 +104,7 @@ def pools(draw, dilated=True):
     padding = tuple(draw(st.integers(0, k // 2)) for k in both(kernel))
     dilation = draw(pairs(1, 2)) if dilated else 1
     size = tuple(
-        max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 6))
+        max(d, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 6))  # from d pixels on, every window sees one
         for k, p, d in zip(both(kernel), padding, both(dilation), strict=True)
     )
     return {
