@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, SupportsIndex
 
 Pair = tuple[int, int]
@@ -57,6 +57,7 @@ class Window:
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
+    caller: str = field(default="", compare=False, repr=False)  # whose window it is, for messages
 
     @classmethod
     def of(cls, kernel_size, stride=1, padding=0, dilation=1, *, caller: str = "") -> Window:
@@ -71,6 +72,7 @@ class Window:
             pair(stride, f"{prefix}stride", 1),
             pair(padding, f"{prefix}padding"),
             pair(dilation, f"{prefix}dilation", 1),
+            caller,
         )
 
     def output_size(self, size: Pair, ceil_mode: bool = False) -> Pair:
@@ -92,8 +94,9 @@ class Window:
                 windows -= 1
             if windows < 1:
                 raise ValueError(
-                    f"a kernel of {self.kernel[0]}x{self.kernel[1]} with padding {self.padding} and dilation "
-                    f"{self.dilation} does not fit on a map of {size[0]}x{size[1]}; pad more or use a smaller kernel"
+                    f"{self._prefix}a kernel of {self.kernel[0]}x{self.kernel[1]} with padding {self.padding} and "
+                    f"dilation {self.dilation} does not fit on a map of {size[0]}x{size[1]}; pad more or use a smaller "
+                    "kernel"
                 )
             result.append(windows)
         return result[0], result[1]
@@ -110,8 +113,14 @@ class Window:
         for (n, k, s, p, d), extra in zip(self._axes(size), output_padding, strict=True):
             result.append((n - 1) * s - 2 * p + d * (k - 1) + 1 + extra)
         if min(result) < 1:
-            raise ValueError(f"padding {self.padding} crops the whole result of {size[0]}x{size[1]} away; use less")
+            raise ValueError(
+                f"{self._prefix}padding {self.padding} crops the whole result of {size[0]}x{size[1]} away; use less"
+            )
         return result[0], result[1]
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.caller}: " if self.caller else ""
 
     def along(self, axis: int) -> tuple[int, int, int, int]:
         """Give kernel size, stride, padding and dilation of the rows (0) or the columns (1)."""

@@ -352,6 +352,71 @@ def dropout(case):
     )  # fmt: skip
 
 
+@st.composite
+def any_settings(draw):
+    """Settings of all kinds, most of them impossible."""
+    numbers = st.integers(-1, 4)
+    setting = numbers | st.tuples(numbers, numbers)
+    return {
+        "name": draw(st.sampled_from(["conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d"])),
+        "x": tuple(draw(st.integers(0, 5)) for _ in range(4)),
+        "weight": tuple(draw(st.integers(0, 4)) for _ in range(4)),
+        "settings": {
+            key: draw(setting) for key in ("kernel_size", "stride", "padding", "dilation", "output_padding")
+        } | {"groups": draw(st.integers(-1, 3))},
+        "seed": draw(seeds), "algorithm": draw(algorithms),
+    }  # fmt: skip
+
+
+TAKEN = {
+    "conv2d": ("stride", "padding", "dilation", "groups"),
+    "conv_transpose2d": ("stride", "padding", "dilation", "groups", "output_padding"),
+    "max_pool2d": ("kernel_size", "stride", "padding", "dilation"),
+    "avg_pool2d": ("kernel_size", "stride", "padding"),
+}
+
+
+@kind(any_settings())
+def impossible_settings(case):
+    """Refused by a sentence that begins with the name of the function; or possible, and PyTorch's result."""
+    name, settings = case["name"], {key: case["settings"][key] for key in TAKEN[case["name"]]}
+    shapes = [case["x"], case["weight"]] if name.startswith("conv") else [case["x"]]
+    arrays = [values(case["seed"] + i, shape, "float64") for i, shape in enumerate(shapes)]
+    with forced(case["algorithm"]):
+        try:
+            getattr(F, name)(*map(mf.Tensor, arrays), **settings)
+        except ValueError as error:
+            assert str(error).startswith(f"{name}: ")  # noqa: PT017
+            return
+        assert_agree(
+            lambda *a: getattr(F, name)(*a, **settings), lambda *a: getattr(TF, name)(*a, **settings),
+            arrays, case["seed"],
+        )  # fmt: skip
+
+
+@kind(st.tuples(convolutions(), st.sampled_from(["bool", "uint8", "int16", "int64"]), st.booleans()))
+def whole_numbers(case):
+    """Maps of whole numbers, added up and compared exactly, whatever algorithm is forced."""
+    case, dtype, transposed = case
+    inputs, outputs = case["channels"]
+    groups = case["settings"]["groups"]
+    rng = np.random.default_rng(case["seed"])
+    x = rng.integers(0, 200, (case["batch"], inputs, *case["size"])).astype(dtype)
+    lengths = (inputs, outputs // groups) if transposed else (outputs, inputs // groups)
+    weight = rng.integers(0, 200, (*lengths, *case["kernel"])).astype(dtype)
+    name = "conv_transpose2d" if transposed else "conv2d"
+    with forced(case["algorithm"]):
+        try:
+            y = getattr(F, name)(mf.Tensor(x), mf.Tensor(weight), **case["settings"])
+        except ValueError as error:
+            assert transposed
+            assert str(error).startswith(f"{name}: ")  # noqa: PT017
+            return
+    z = getattr(TF, name)(torch.tensor(x.astype("float64")), torch.tensor(weight.astype("float64")), **case["settings"])
+    assert y.dtype.kind in "iu"
+    np.testing.assert_array_equal(y.data, z.numpy())
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_operation(name, fuzz):
     fuzz(*KINDS[name])
