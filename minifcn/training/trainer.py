@@ -108,9 +108,6 @@ class Trainer:
     def _check(self) -> None:
         if not self.checkpoint_every >= 0:
             raise UserError(f"Trainer: checkpoint_every must be seconds from 0 up, but is {self.checkpoint_every}")
-        for name, loader in (("train_loader", self.train_loader), ("valid_loader", self.valid_loader)):
-            if not len(loader):
-                raise UserError(f"Trainer: {name} has no batches; pass a data set with images")
         if self.model.num_classes != self.config.num_classes:
             raise UserError(
                 f"Trainer: model has {self.model.num_classes} classes, but config {self.config.num_classes} "

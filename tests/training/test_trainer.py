@@ -175,12 +175,9 @@ def other(**settings):
 MISFITS = {
     "a model of other classes": (lambda: other(class_names=("a",), palette=((0, 0, 0),)), "model has 1 classes"),
     "a model of another dtype": (lambda: other(dtype="float64"), "conv1_1.weight is float64, but config.dtype"),
-    "nothing to train on": (lambda: {"train_loader": recipe.train_loader(CONFIG, NOTHING)}, "train_loader has no"),
-    "nothing to validate": (lambda: {"valid_loader": recipe.valid_loader(CONFIG, NOTHING)}, "valid_loader has no"),
     "negative seconds": (lambda: {"checkpoint_every": -1}, "checkpoint_every must be seconds"),
     "seconds that are no number": (lambda: {"checkpoint_every": float("nan")}, "checkpoint_every must be seconds"),
 }
-NOTHING = recipe.FirstImages(SHAPES, 0)
 
 
 @pytest.mark.parametrize(("change", "message"), MISFITS.values(), ids=MISFITS)
