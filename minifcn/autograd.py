@@ -66,12 +66,16 @@ class Tensor:
 
     __slots__ = ("__weakref__", "_backward", "_data", "_inputs", "_number", "_seen", "_version", "grad", "operation",
                  "requires_grad")  # fmt: skip
+
     __array_ufunc__ = None  # so that `array * tensor` asks the Tensor instead of going through its elements
 
     def __init__(self, data: Any, requires_grad: bool = False):
         if isinstance(data, Tensor):
             raise TypeError("Tensor: data is a Tensor already; use it as it is, or pass tensor.data or tensor.detach()")
         self._data = as_array(data)
+        if requires_grad is not False and requires_grad is not True:
+            raise TypeError(f"Tensor: requires_grad must be True or False, got {requires_grad!r}; for a number type "
+                            "pass numpy.asarray(data, dtype)")  # fmt: skip
         if requires_grad and self._data.dtype.kind != "f":
             raise TypeError(f"Tensor: only floating-point data can require a gradient, got {self.data.dtype}; "
                             "convert it first, for example with array.astype('float32')")  # fmt: skip
@@ -281,7 +285,16 @@ def backward_pass(
             tensor._inputs, tensor._seen, tensor._backward = (), (), _released  # lets go of what forward kept
         for x, g in zip(inputs, contributions, strict=True):
             if x.requires_grad:
+                if not isinstance(g, Tensor) or g.shape != x.shape:
+                    raise ValueError(_misfit_message(tensor, x, g))
                 contribute(x, g)
+
+
+def _misfit_message(output: Tensor, x: Tensor, g: Any) -> str:
+    found = f"one of shape {g.shape}" if isinstance(g, Tensor) else f"a {type(g).__name__}"
+    return (
+        f"the backward of {output.operation} must give a Tensor of the shape of its input, {x.shape}, and gives {found}"
+    )
 
 
 def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:

@@ -103,9 +103,38 @@ def test_a_tensor_on_a_device_is_not_copied_to_the_host_unasked(device):
             np.asarray(x)
 
 
-def test_a_ufunc_of_numpy_is_refused_because_the_graph_would_not_know():
+def test_a_function_of_numpy_is_refused_because_the_graph_would_not_know():
     with pytest.raises(TypeError, match="does not support ufuncs"):
         np.exp(Tensor([1.0]))
+
+
+def test_an_array_is_not_changed_in_place_by_a_tensor():
+    x = np.ones(2)
+    with pytest.raises(TypeError, match="does not support ufuncs"):
+        x -= Tensor([1.0, 2.0])
+    assert x.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("sign", ["+=", "-=", "*=", "/=", "**=", "@="])
+def test_what_is_learned_is_not_replaced_in_place(sign):
+    w = Tensor(np.eye(2), requires_grad=True)
+    with pytest.raises(TypeError, match=r"change its array, as in x\.data"):
+        exec(f"w {sign} w", {"w": w})
+
+
+def test_a_result_may_be_added_to():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    total = w * 1
+    total += w
+    total *= 2
+    total.sum().backward()
+    assert w.grad.data.tolist() == [4, 4]
+
+
+@pytest.mark.parametrize("flag", ["float32", 1, None])
+def test_a_number_type_in_the_place_of_requires_grad_is_refused(flag):
+    with pytest.raises(TypeError, match="requires_grad must be True or False, got"):
+        Tensor([1.0], flag)
 
 
 def test_it_can_be_plotted():

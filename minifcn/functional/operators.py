@@ -103,6 +103,22 @@ def _as_numpy(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndar
     return np.array(x.data, dtype=dtype, copy=copy)
 
 
+def _in_place(name: str) -> Callable:
+    """Make `x += y` give a new Tensor, as numbers do, but never in the place of one that learns."""
+    function = getattr(operator, name)
+
+    def method(self, other):
+        if self.requires_grad and self._backward is None:
+            raise TypeError(f"x {_SIGNS[name]}= ...: it would put a new Tensor in the place of one that is learned; "
+                            f"change its array, as in x.data {_SIGNS[name]}= 0.1 * x.grad.data")  # fmt: skip
+        return function(self, other)
+
+    return method
+
+
+_SIGNS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matmul": "@"}
+
+
 def _refuse_assignment(x: Tensor, index: Any, value: Any) -> None:
     raise TypeError("x[...] = value: a Tensor cannot be changed through an index, because its graph would not know; "
                     "write x.data[...] = value, or make a new Tensor")  # fmt: skip
@@ -128,6 +144,7 @@ METHODS: dict[str, Any] = {
         for name in ["lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor"]
     },
     "__invert__": lambda self: Tensor(~self.data),
+    **{f"__i{name}__": _in_place(name) for name in _SIGNS},
     "__getitem__": getitem,
     "__setitem__": _refuse_assignment,
     "sum": _reduction(arithmetic.sum_over),
