@@ -61,11 +61,11 @@ class ConfusionMatrix:
             If they are not integers, for example the scores instead of their argmax.
         """
         labels, predictions = _on_the_host(labels, "labels"), _on_the_host(predictions, "predictions")
-        for name, array in (("labels", labels), ("predictions", predictions)):
+        fixes = "convert them with .astype('int64')", "of scores take scores.data.argmax(axis=1)"
+        for name, array, fix in zip(("labels", "predictions"), (labels, predictions), fixes, strict=True):
             if array.dtype.kind not in "iu":
                 raise TypeError(
-                    f"ConfusionMatrix: {name} are class indices, integers, but their dtype is {array.dtype}; "
-                    "take scores.argmax(axis=1)"
+                    f"ConfusionMatrix: {name} are class indices, integers, but their dtype is {array.dtype}; {fix}"
                 )
         if labels.shape != predictions.shape:
             raise ValueError(

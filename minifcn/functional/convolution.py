@@ -279,11 +279,13 @@ def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: in
     axis, share = (0, 1) if transposed else (1, groups)  # where the weight names its input channels
     expected, found = weight.shape[axis] * share, x.shape[1]
     fitting = tuple(found // share if a == axis else n for a, n in enumerate(weight.shape))
+    fix = f"pass {f'x[:, :{expected}] or ' * (expected < found)}a weight of shape {fitting}"
+    if x.shape[3] == expected:
+        fix = "if its channels are last, pass x.transpose(0, 3, 1, 2)"
     expect(
         expected == found,
         f"{name}: weight expects {expected} input channels (weight.shape[{axis}]{f' x {share} groups' * (share > 1)}), "
-        f"but x has {found} (x.shape = {x.shape}); "
-        f"pass {f'x[:, :{expected}] or ' * (expected < found)}a weight of shape {fitting}",
+        f"but x has {found} (x.shape = {x.shape}); {fix}",
     )
     outputs = weight.shape[1] * groups if transposed else weight.shape[0]
     expect(

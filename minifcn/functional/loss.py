@@ -172,7 +172,8 @@ def _check(scores: Tensor, labels: Any, ignore_index: int, reduction: str) -> No
     )
     expect(
         labels.dtype.kind in "iu",
-        f"{NAME}: labels must be integers, got {labels.dtype}; pass class indices, not one-hot vectors or scores",
+        f"{NAME}: labels must be integers, got {labels.dtype}; pass class indices, as integers with "
+        ".astype('int64'), not one-hot vectors or scores",
     )
     expect(
         device_of(labels) == scores.device,
@@ -181,12 +182,11 @@ def _check(scores: Tensor, labels: Any, ignore_index: int, reduction: str) -> No
     )
     wanted = scores.shape[:1] + scores.shape[2:]
     if labels.shape != wanted:
-        onehot = labels.shape == scores.shape
-        fix = (
-            "for one-hot labels pass labels.argmax(axis=1)"
-            if onehot
-            else "resize labels by nearest neighbour, never by interpolation"
-        )
+        fix = "pad, upsample or crop the scores, or resize labels by nearest neighbour, never by interpolation"
+        if labels.shape == scores.shape:
+            fix = "for one-hot labels pass labels.argmax(axis=1)"
+        elif labels.shape == (wanted[0], 1, *wanted[1:]):
+            fix = "pass labels[:, 0]"
         raise ValueError(f"{NAME}: labels have shape {labels.shape}, but scores {scores.shape} need {wanted}; {fix}")
     classes = scores.shape[1]
     if isinstance(labels, np.ndarray):  # on a device the labels were checked before the upload
@@ -195,5 +195,6 @@ def _check(scores: Tensor, labels: Any, ignore_index: int, reduction: str) -> No
             at = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise ValueError(
                 f"{NAME}: label {labels[at]} at {at} is neither a class 0..{classes - 1} nor ignore_index "
-                f"{ignore_index}; map it to a class or pass ignore_index={labels[at]}"
+                f"{ignore_index}; give the network as many classes as the labels have, map it to one of these, or, if "
+                f"such pixels are not to count, pass ignore_index={labels[at]}"
             )
