@@ -182,7 +182,7 @@ def _check(scores: Tensor, labels: Any, ignore_index: int, reduction: str) -> No
     )
     wanted = scores.shape[:1] + scores.shape[2:]
     if labels.shape != wanted:
-        fix = "pad, upsample or crop the scores, or resize labels by nearest neighbour, never by interpolation"
+        fix = "resize labels by nearest neighbour, never by interpolation, or pad, upsample or crop the scores"
         if labels.shape == scores.shape:
             fix = "for one-hot labels pass labels.argmax(axis=1)"
         elif labels.shape == (wanted[0], 1, *wanted[1:]):

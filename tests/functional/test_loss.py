@@ -157,10 +157,13 @@ class TestErrors:
         with pytest.raises(ValueError, match="labels must be integers, got float64; pass class indices"):
             F.softmax_cross_entropy(Tensor(scores), np.zeros((2, 3, 5)))
 
-    @pytest.mark.parametrize("shape", [(2, 5, 3), (3, 5), (2, 1, 3, 5), (1, 3, 5)])
-    def test_labels_of_another_size(self, scores, shape):
+    @pytest.mark.parametrize(
+        ("shape", "fix"),
+        [((2, 5, 3), "resize"), ((3, 5), "resize"), ((2, 1, 3, 5), r"pass labels\[:, 0\]"), ((1, 3, 5), "resize")],
+    )
+    def test_labels_of_another_size(self, scores, shape, fix):
         with pytest.raises(
-            ValueError, match=r"labels have shape .*, but scores \(2, 4, 3, 5\) need \(2, 3, 5\); resize"
+            ValueError, match=rf"labels have shape .*, but scores \(2, 4, 3, 5\) need \(2, 3, 5\); {fix}"
         ):
             F.softmax_cross_entropy(Tensor(scores), np.zeros(shape, int))
 
