@@ -67,9 +67,12 @@ def divide(a, b):
     """a / b, elementwise; shapes broadcast."""
 
     def backward(gy):
-        by_a = gy / b
-        # Not gy a / b²: a square leaves the range of float32 at 1e20.
-        return sum_to(by_a, a.shape), sum_to(-by_a * (a / b), b.shape) if b.requires_grad else None
+        # Not gy a / b²: a square leaves the range of float32 at 1e20. Nor (gy / b) (a / b): at a = 0 the first may
+        # be inf where the product is 0, in derivatives of this one.
+        return (
+            sum_to(gy / b, a.shape) if a.requires_grad else None,
+            sum_to(-(gy * (a / b)) / b, b.shape) if b.requires_grad else None,
+        )
 
     return a.data / b.data, backward
 
@@ -213,6 +216,8 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None, keepdims: bool = 
     >>> mean(Tensor([True, False, True, True]))
     Tensor(0.75)
     """
+    if x.dtype == "float16":  # which cannot add the values of many elements
+        return mean(x.astype("float32"), axis, keepdims).astype(x.dtype)
     count = math.prod(x.shape[a] for a in _axes(x.ndim, axis))
     total = sum_over(x if x.dtype.kind == "f" else x.astype("float64"), axis=axis, keepdims=keepdims)
     return total * (1 / count if count else math.nan)
