@@ -360,16 +360,22 @@ def _share_changes(output: Tensor, inputs: Sequence[Tensor]) -> None:
 
 
 def _holds(backward: Any, tensor: Tensor) -> bool:
-    """Whether a function may read the data of a tensor: `add` keeps only shapes; an object may keep anything."""
+    """Whether a function may read the data of a tensor: `add` keeps only shapes; a function may keep anything."""
+    seen: set[int] = set()
 
     def may_read(x: Any) -> bool:
-        if isinstance(x, list | tuple):
-            return any(map(may_read, x))
+        if isinstance(x, HARMLESS) or id(x) in seen:
+            return False
+        seen.add(id(x))
         if isinstance(x, Tensor):
             return x is tensor or x._changes is tensor._changes
         if is_array(x):
             return memory_of(x) == memory_of(tensor.data)
-        return not isinstance(x, HARMLESS)
+        if isinstance(x, dict):
+            x = list(x.values())
+        if isinstance(x, list | tuple | set | frozenset):
+            return any(map(may_read, x))
+        return callable(x) or not hasattr(x, "__dict__") or may_read(vars(x))
 
     if not isinstance(backward, FunctionType):
         return True
@@ -440,7 +446,14 @@ def grad(
     """
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for name, tensors in (("outputs", outputs), ("inputs", inputs)):
+        for x in tensors:
+            if not isinstance(x, Tensor):
+                raise TypeError(f"grad: {name} must be Tensors, got {_shown(x)}")
     weights = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
+    if len(weights) != len(outputs):
+        raise ValueError(f"grad: grad_outputs holds {len(weights)} things for {len(outputs)} outputs; pass a Tensor or "
+                         "array for each, [weights] for one output")  # fmt: skip
     wanted: dict[int, Tensor] = {x._number: None for x in inputs}  # type: ignore[misc]
     taken, since = {memory_of(w.data if isinstance(w, Tensor) else w) for w in weights}, next(_numbers)
     for tensor, g in backward_pass(outputs, weights, create_graph, wanted if stop_at_inputs else ()):

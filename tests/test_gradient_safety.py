@@ -315,6 +315,74 @@ def test_a_gradient_that_does_not_need_the_old_weights_is_given():
     np.testing.assert_array_equal(w.grad.data, [0, 0])
 
 
+LINEAR_IN_W = {
+    "times a constant": lambda w: w * 3,
+    "a constant times it": lambda w: Tensor([3.0, 3.0]) * w,
+    "by a constant": lambda w: w / (1 / 3),
+    "a matrix product with a constant": lambda w: w @ (3 * np.eye(2)),
+    "dropout": lambda w: F.dropout(w, 0.0, rng=np.random.default_rng(0)) * 3,
+    "the bias of a convolution": lambda w: F.conv2d(
+        Tensor(np.ones((3, 1, 1, 1))), Tensor(np.ones((2, 1, 1, 1)), True), w
+    ),
+}
+
+
+@pytest.mark.parametrize("function", LINEAR_IN_W.values(), ids=LINEAR_IN_W)
+def test_a_change_of_what_the_gradient_does_not_depend_on_is_no_mistake(function):
+    w = leaf()
+    y = function(w).sum()
+    w.data -= 0.1
+    y.backward()
+    np.testing.assert_allclose(w.grad.data, [3, 3])
+
+
+def test_an_object_that_holds_settings_is_no_reason_to_refuse():
+    class Settings:
+        def __init__(self):
+            self.slope, self.names, self.itself = 3.0, {"a": [1]}, self
+
+    @operation
+    def scaled(x):
+        settings = Settings()
+
+        def backward(gy):
+            return (gy * settings.slope,)
+
+        return 3.0 * x.data, backward
+
+    w = leaf()
+    y = scaled(w).sum()
+    w.data -= 0.1
+    y.backward()
+    np.testing.assert_array_equal(w.grad.data, [3, 3])
+
+
+def test_moving_a_network_to_where_it_is_changes_nothing():
+    layer = nn.Conv2d(1, 1, 1, rng=np.random.default_rng(0))
+    x = Tensor(np.ones((1, 1, 1, 1), "float32"), requires_grad=True)
+    y = layer(x).sum()
+    layer(x).sum().backward()
+    before = layer.weight.grad.item()
+    layer.to("cpu")
+    y.backward()
+    assert layer.weight.grad.item() == 2 * before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (lambda x: (x * 2, x.data), "grad: inputs must be Tensors, got a "),
+        (lambda x: ([x * 2, 3.0], x), "grad: outputs must be Tensors, got a float"),
+        (lambda x: (x * 2, x, [1, 2]), r"grad: grad_outputs holds 2 things for 1 outputs; .* \[weights\] for one"),
+        (lambda x: ([x * 2, x], x, [np.ones(2)]), "grad: grad_outputs holds 1 things for 2 outputs"),
+    ],
+    ids=["inputs", "outputs", "too many weights", "too few"],
+)
+def test_what_cannot_be_differentiated_is_refused(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        grad(*arguments(leaf()))
+
+
 def test_a_step_between_two_whole_passes_is_no_mistake():
     w = nn.Parameter(np.array([1.0, 2.0]))
     optimizer = optim.SGD([w], lr=0.25)
