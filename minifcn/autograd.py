@@ -13,18 +13,30 @@ import heapq
 import inspect
 import itertools
 import operator
+import sys
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from types import EllipsisType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minifcn.backend import alike, array_module, as_array, device_of, memory_of, repeats_elements, to_host
+from minifcn.backend import (
+    alike,
+    array_module,
+    as_array,
+    device_of,
+    is_array,
+    is_plain,
+    memory_of,
+    to_host,
+)
 from minifcn.compute.threads import one_blas_thread, short_lock
 
 _numbers = itertools.count()
 _recording = ContextVar("recording", default=True)
+HARMLESS = (int, float, str, bytes, type(None), EllipsisType, slice, range, np.generic, np.dtype, type, ModuleType)
 _adding = short_lock()  # backward passes of several threads add to the gradients of one model
 
 
@@ -64,7 +76,7 @@ class Tensor:
     Tensor([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_backward", "_data", "_inputs", "_number", "_seen", "_version", "grad", "operation",
+    __slots__ = ("__weakref__", "_backward", "_changes", "_data", "_inputs", "_number", "_seen", "grad", "operation",
                  "requires_grad")  # fmt: skip
 
     __array_ufunc__ = None  # so that `array * tensor` asks the Tensor instead of going through its elements
@@ -83,7 +95,7 @@ class Tensor:
         self.requires_grad = requires_grad
         self.operation = ""
         self._number = next(_numbers)  # larger than the numbers of the inputs
-        self._version = 0  # how often the data were changed
+        self._changes = [0]  # number of the last change of the data, in a list that all views of them share
         self._inputs: tuple[Tensor, ...] = ()
         self._seen: tuple[int, ...] = ()  # versions of the inputs that the value was computed from
         self._backward: Callable[[Tensor], tuple] | None = None  # None: a leaf
@@ -93,8 +105,12 @@ class Tensor:
     ndim = property(lambda self: self._data.ndim, doc="Number of axes.")
     device = property(lambda self: device_of(self._data), doc='Where the data lie: "cpu", "cuda:0", ...')
 
+    _version = property(lambda self: self._changes[0])
+
     def _set_data(self, data: Any) -> None:
-        self._data = as_array(data)
+        old, self._data = self._data, as_array(data)
+        if memory_of(old) != memory_of(self._data):
+            self._changes = [0]  # views of the old array keep what they had
         self.changed()
 
     data = property(operator.attrgetter("_data"), _set_data, doc="The array.")
@@ -103,9 +119,10 @@ class Tensor:
         """Say that the data were changed in place: a backward pass that needs the old ones is refused from now on.
 
         Optimisers and `Module.load_state_dict` do, and so does an assignment to `data`, ``x.data -= step`` included.
-        A change like ``x.data[0] = 1`` goes unseen without it.
+        What shares memory with it, as ``x.reshape(...)`` and ``x.detach()`` do, changes with it. A change like
+        ``x.data[0] = 1`` goes unseen without it.
         """
-        self._version += 1
+        self._changes[0] = next(_numbers)
 
     def backward(self, grad: Tensor | None = None, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to the `.grad` of every leaf that requires it.
@@ -118,17 +135,19 @@ class Tensor:
             Record the backward pass too, so that the gradients can be differentiated again. The graph is then kept;
             otherwise it is released as the pass goes, and a second call is an error.
         """
-        taken = {memory_of(grad.data if isinstance(grad, Tensor) else grad)}
+        taken, since = {memory_of(grad.data if isinstance(grad, Tensor) else grad)}, next(_numbers)
         with one_blas_thread():
             for tensor, g in backward_pass([self], [grad], create_graph):
                 if tensor._backward is None:
-                    g = _of_its_own(g, taken)
+                    g = _of_its_own(g, taken, since, create_graph)
                     with _adding:
                         tensor.grad = g if tensor.grad is None else tensor.grad + g
 
     def detach(self) -> Tensor:
         """Give the same data without its history."""
-        return Tensor(self.data)
+        tensor = Tensor(self.data)
+        tensor._changes = self._changes
+        return tensor
 
     def numpy(self) -> np.ndarray:
         """Give the data as a NumPy array on the host; it may share memory with the tensor."""
@@ -142,7 +161,9 @@ class Tensor:
         """Give a tensor of its own in the graph, with the same data and history."""
         copy = type(self).__new__(type(self))
         Tensor.__init__(copy, self.data, self.requires_grad)
-        copy.grad = self.grad
+        copy.grad, copy._changes = self.grad, self._changes
+        if hasattr(self, "__dict__"):  # of a subclass
+            vars(copy).update(vars(self))
         copy._inputs, copy._seen, copy._backward = self._inputs, self._seen, self._backward
         copy.operation = self.operation
         return copy
@@ -222,11 +243,16 @@ def operation(function: Callable) -> Callable[..., Tensor]:
             if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
                 return x.operate(function.__name__, inputs, settings)
         tensors = as_tensors(inputs, function.__name__)
-        data, backward = function(*tensors, **settings)
+        result = function(*tensors, **settings)
+        if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+            raise TypeError(f"{function.__name__}: an operation must return two things, its value (an array) and a "
+                            f"function backward, got {_shown(result)}")  # fmt: skip
+        data, backward = result
         output = Tensor(data)
+        _share_changes(output, tensors)
         if _recording.get() and any(t.requires_grad for t in tensors) and output.dtype.kind == "f":
             output.requires_grad, output._inputs, output._backward = True, tensors, backward
-            output._seen, output.operation = tuple(t._version for t in tensors), function.__name__
+            output._seen, output.operation = tuple(t._changes[0] for t in tensors), function.__name__
         return output
 
     return apply
@@ -273,14 +299,12 @@ def backward_pass(
         if tensor._backward is None or tensor._number in stop_at:
             continue
         for x, version in zip(tensor._inputs, tensor._seen, strict=True):
-            if x._version != version and _holds(tensor._backward, x):
+            if x._changes[0] != version and _holds(tensor._backward, x):
                 raise RuntimeError(_changed_message(tensor, x))
         with nullcontext() if create_graph else no_grad():
             contributions = tensor._backward(grad)
         inputs = tensor._inputs
-        if len(contributions) != len(inputs):
-            raise ValueError(f"the backward of {tensor.operation} gives {len(contributions)} gradients for "
-                             f"{len(inputs)} inputs; it must return a tuple with one for each")  # fmt: skip
+        _check_contributions(tensor, contributions)
         if not create_graph:
             tensor._inputs, tensor._seen, tensor._backward = (), (), _released  # lets go of what forward kept
         for x, g in zip(inputs, contributions, strict=True):
@@ -311,21 +335,65 @@ def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
     return grad
 
 
+def _check_contributions(tensor: Tensor, contributions: Any) -> None:
+    """Refuse what cannot be the gradients of an operation's inputs."""
+    inputs, name = tensor._inputs, "the backward of " + tensor.operation
+    if not isinstance(contributions, tuple | list):
+        raise TypeError(f"{name} gives {_shown(contributions)}; it must return a tuple of Tensors, one for each input")
+    if len(contributions) != len(inputs):
+        raise ValueError(f"{name} gives {len(contributions)} gradients for {len(inputs)} inputs; it must return a "
+                         "tuple with one for each")  # fmt: skip
+    for i, (x, g) in enumerate(zip(inputs, contributions, strict=True)):
+        if not x.requires_grad:
+            continue
+        if not isinstance(g, Tensor):
+            raise TypeError(f"{name} gives {_shown(g)} for input {i}, which requires a gradient; it must be a Tensor")
+        if g._data.shape != x._data.shape or g._data.dtype != x._data.dtype:
+            if x._version != tensor._seen[i]:
+                raise RuntimeError(_changed_message(tensor, x))
+            raise ValueError(f"{name} gives a gradient of {g.dtype} {g.shape} for input {i}, which is {x.dtype} "
+                             f"{x.shape}; they must agree")  # fmt: skip
+
+
+def _shown(x: Any) -> str:
+    return f"{len(x)} things" if isinstance(x, tuple) else f"a {type(x).__name__}"
+
+
 def _released(grad: Tensor) -> tuple:
     raise RuntimeError("backward: this graph was used already and its buffers were released; compute the output "
                        "again, or pass create_graph=True the first time")  # fmt: skip
 
 
+def _share_changes(output: Tensor, inputs: Sequence[Tensor]) -> None:
+    """Let an output that is a view of an input change with it."""
+    array = output._data
+    for x in inputs:
+        if x._data is array or (array.base is not None and memory_of(x._data) == memory_of(array)):
+            output._changes = x._changes
+
+
 def _holds(backward: Any, tensor: Tensor) -> bool:
-    """Whether a function keeps a tensor, and so may read its data: `add` keeps the shapes only."""
+    """Whether a function may read the data of a tensor: `add` keeps only shapes; a function may keep anything."""
+    seen: set[int] = set()
 
-    def keeps(x: Any) -> bool:
-        if isinstance(x, list | tuple):
-            return any(map(keeps, x))
-        same = x is tensor or (hasattr(x, "base") and memory_of(x) == memory_of(tensor.data))
-        return same or callable(x)  # a function may keep anything
+    def may_read(x: Any) -> bool:
+        if isinstance(x, HARMLESS) or id(x) in seen:
+            return False
+        seen.add(id(x))
+        if isinstance(x, Tensor):
+            return x is tensor or x._changes is tensor._changes
+        if is_array(x):
+            return memory_of(x) == memory_of(tensor.data)
+        if isinstance(x, dict):
+            x = list(x.values())
+        if isinstance(x, list | tuple | set | frozenset):
+            return any(map(may_read, x))
+        return callable(x) or not hasattr(x, "__dict__") or may_read(vars(x))
 
-    return any(keeps(cell.cell_contents) for cell in getattr(backward, "__closure__", None) or ())
+    if not isinstance(backward, FunctionType):
+        return True
+    kept = [cell.cell_contents for cell in backward.__closure__ or ()]
+    return any(map(may_read, [*kept, *(backward.__defaults__ or ()), *(backward.__kwdefaults__ or {}).values()]))
 
 
 def _changed_message(output: Tensor, x: Tensor) -> str:
@@ -336,12 +404,19 @@ def _changed_message(output: Tensor, x: Tensor) -> str:
     )
 
 
-def _of_its_own(g: Tensor, taken: set[int]) -> Tensor:
-    """Give a gradient that shares no memory with those `taken`, each of whose elements is one number in memory."""
-    if repeats_elements(g.data) or memory_of(g.data) in taken:  # as of x.sum(), and of a + b
-        g = g.astype(g.dtype)
-    taken.add(memory_of(g.data))
+def _of_its_own(g: Tensor, taken: set[int], since: int, create_graph: bool) -> Tensor:
+    """Give a gradient that shares no memory with those `taken`, nor with what is older or held elsewhere."""
+    if g._number < since or memory_of(g._data) in taken or _is_held_elsewhere(g) or not is_plain(g._data):
+        with nullcontext() if create_graph else no_grad():
+            g = g.astype(g.dtype)
+    taken.add(memory_of(g._data))
     return g
+
+
+def _is_held_elsewhere(g: Tensor) -> bool:
+    """Whether anything but a Tensor holds its array, as an operation that gives a constant of its own."""
+    base = getattr(g._data, "base", None)  # no more names here: each would be counted
+    return sys.getrefcount(g._data) > 2 or (base is not None and sys.getrefcount(base) > 3)
 
 
 def _restored(cls: type, data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
@@ -384,14 +459,28 @@ def grad(
     """
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for name, tensors in (("outputs", outputs), ("inputs", inputs)):
+        for x in tensors:
+            if not isinstance(x, Tensor):
+                raise TypeError(f"grad: {name} must be Tensors, got {_shown(x)}")
     weights = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
+    if len(weights) != len(outputs):
+        raise ValueError(f"grad: grad_outputs holds {len(weights)} things for {len(outputs)} outputs; pass a Tensor or "
+                         "array for each, [weights] for one output")  # fmt: skip
     wanted: dict[int, Tensor] = {x._number: None for x in inputs}  # type: ignore[misc]
-    taken = {memory_of(w.data if isinstance(w, Tensor) else w) for w in weights}
+    taken, since = {memory_of(w.data if isinstance(w, Tensor) else w) for w in weights}, next(_numbers)
     for tensor, g in backward_pass(outputs, weights, create_graph, wanted if stop_at_inputs else ()):
         if tensor._number in wanted:
-            wanted[tensor._number] = _of_its_own(g, taken)
-    zeros = (Tensor(array_module(x.data).zeros_like(x.data)) for x in inputs)
-    return [g if (g := wanted[x._number]) is not None else zero for x, zero in zip(inputs, zeros, strict=True)]
+            wanted[tensor._number] = _of_its_own(g, taken, since, create_graph)
+    gradients: list[Tensor] = []
+    given: set[int] = set()
+    for x in inputs:
+        g, twice = wanted[x._number], x._number in given
+        if g is None:
+            g = Tensor(array_module(x.data).zeros_like(x.data))
+        gradients.append(_of_its_own(g, taken, since, create_graph) if twice else g)
+        given.add(x._number)
+    return gradients
 
 
 def is_grad_enabled() -> bool:

@@ -37,6 +37,16 @@ def test_it_is_what_the_original_is(duplicate, x):
     np.testing.assert_array_equal(y.data, x.data)
 
 
+class Named(Tensor):
+    pass
+
+
+def test_what_a_subclass_holds_besides_is_copied_too(duplicate):
+    x = Named([1.0])
+    x.name = "input"
+    assert duplicate(x).name == "input"
+
+
 @pytest.mark.parametrize("way", ["deepcopy", "pickle"])
 def test_a_deep_copy_shares_neither_data_nor_gradient(way):
     x = Tensor(np.ones(2), requires_grad=True)

@@ -96,6 +96,17 @@ def test_the_mean_is_the_mean_of_the_values(dtype, axis):
     np.testing.assert_allclose(y.data, x.mean(axis=axis), rtol=1e-6)
 
 
+@pytest.mark.parametrize("size", [3, 100_000])
+@pytest.mark.parametrize("value", [1, 1000, 60_000])
+def test_the_mean_of_half_precision_is_not_that_of_an_overflown_sum(size, value):
+    x = Tensor(np.full((2, size), value, "float16"), requires_grad=True)
+    for y in (x.mean(), x.mean(axis=1), x.mean(axis=(0, 1), keepdims=True)):
+        assert y.dtype == "float16"
+        np.testing.assert_array_equal(y.data, np.full(y.shape, np.float16(value)))
+    x.mean(axis=1).backward([1, 1])
+    np.testing.assert_array_equal(x.grad.data, np.full(x.shape, np.float16(1 / size)))
+
+
 def test_the_mean_of_nothing_is_nan_and_its_gradient_empty():
     x = Tensor(np.zeros((0, 3)), requires_grad=True)
     y = x.mean()

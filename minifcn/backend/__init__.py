@@ -6,9 +6,9 @@ a CPU reference and a GPU run meet in one process. CuPy is imported only when a 
 
 from minifcn.backend.arrays import array_module, device_of, fused, to_device, to_host
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
-from minifcn.backend.memory import memory_of, repeats_elements
+from minifcn.backend.memory import is_plain, memory_of
 from minifcn.backend.problem import cuda_problem
-from minifcn.backend.promotion import alike, as_array
+from minifcn.backend.promotion import alike, as_array, is_array
 
 __all__ = [
     "alike",
@@ -19,8 +19,9 @@ __all__ = [
     "device_name",
     "device_of",
     "fused",
+    "is_array",
+    "is_plain",
     "memory_of",
-    "repeats_elements",
     "resolve_device",
     "to_device",
     "to_host",

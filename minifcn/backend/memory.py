@@ -13,16 +13,24 @@ def memory_of(array: Any) -> int:
     >>> memory_of(x[0]) == memory_of(x.T), memory_of(x.copy()) == memory_of(x)
     (True, False)
     """
-    while getattr(array, "base", None) is not None:
+    while hasattr(array, "strides") and array.base is not None:
         array = array.base
     return id(array)
 
 
-def repeats_elements(array: Any) -> bool:
-    """Whether several elements are the same number in memory, as `numpy.broadcast_to` makes them.
+def is_plain(array: Any) -> bool:
+    """Whether it can be changed, and each of its elements is a number of its own in memory.
 
     >>> import numpy as np
-    >>> repeats_elements(np.broadcast_to(1.0, (2, 3))), repeats_elements(np.zeros((2, 3)).T)
+    >>> is_plain(np.zeros((2, 3)).T), is_plain(np.broadcast_to(1.0, (2, 3)))
     (True, False)
     """
-    return any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+    if not getattr(array.flags, "writeable", True):  # CuPy's arrays always are
+        return False
+    end = array.itemsize  # of what the axes so far cover
+    for stride, size in sorted((abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True)):
+        if size > 1:
+            if stride < end:
+                return False
+            end += stride * (size - 1)
+    return True

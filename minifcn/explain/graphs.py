@@ -248,7 +248,7 @@ def _labels(tensors: list[Tensor], names: dict[str, Tensor]) -> list[str]:
 def _changed(tensors: list[Tensor]) -> set[int]:
     """Find tensors whose data are no longer those that were computed, or that others were computed from."""
     used = {x._number for t in tensors for x, version in zip(t._inputs, t._seen, strict=True) if x._version != version}
-    return used | {t._number for t in tensors if t._backward is not None and t._version > 0}
+    return used | {t._number for t in tensors if t._backward is not None and t._version > t._number}
 
 
 def _lay_out(nodes: list[Node]) -> None:

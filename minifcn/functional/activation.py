@@ -7,7 +7,7 @@ import numpy as np
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, to_device
 from minifcn.compute import elementwise
-from minifcn.functional.check import expect, floating, number, real
+from minifcn.functional.check import expect, floating, given, number, real
 
 
 @operation
@@ -62,6 +62,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Gen
     >>> dropout(Tensor(np.ones(6)), 0.5, rng=np.random.default_rng(0))
     Tensor([2., 2., 2., 0., 0., 0.])
     """
+    x = given(x, "dropout: x")
     return _dropout("dropout", x, p, training, rng, x.shape)
 
 
@@ -76,6 +77,7 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.G
             [2., 2.],
             [0., 0.]])
     """
+    x = given(x, "dropout2d: x")
     expect(x.ndim >= 2, f"dropout2d: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
     return _dropout("dropout2d", x, p, training, rng, x.shape[:2] + (1,) * (x.ndim - 2))
 

@@ -52,24 +52,32 @@ def negative(x):
 def multiply(a, b):
     """a * b, elementwise; shapes broadcast."""
 
+    shapes = a.shape, b.shape
+    factors = b if a.requires_grad else None, a if b.requires_grad else None  # what is not kept may change
+
     def backward(gy):
-        return _product_gradient(gy, b, a), _product_gradient(gy, a, b)
+        return tuple(
+            None if factor is None else sum_to(gy * factor, shape)
+            for factor, shape in zip(factors, shapes, strict=True)
+        )
 
     return a.data * b.data, backward
-
-
-def _product_gradient(gy, other, operand):
-    return sum_to(gy * other, operand.shape) if operand.requires_grad else None
 
 
 @operation
 def divide(a, b):
     """a / b, elementwise; shapes broadcast."""
 
+    shapes, a_learns = (a.shape, b.shape), a.requires_grad
+    numerator = a if b.requires_grad else None  # what is not kept may change
+
     def backward(gy):
-        by_a = gy / b
-        # Not gy a / b²: a square leaves the range of float32 at 1e20.
-        return sum_to(by_a, a.shape), sum_to(-by_a * (a / b), b.shape) if b.requires_grad else None
+        # Not gy a / b²: a square leaves the range of float32 at 1e20. Nor (gy / b) (a / b): at a = 0 the first may
+        # be inf where the product is 0, in derivatives of this one.
+        return (
+            sum_to(gy / b, shapes[0]) if a_learns else None,
+            sum_to(-(gy * (numerator / b)) / b, shapes[1]) if numerator is not None else None,
+        )
 
     return a.data / b.data, backward
 
@@ -138,10 +146,13 @@ def log(x):
 def matrix_product(a, b):
     """a @ b for matrices or stacks of matrices; stacks broadcast."""
 
+    shapes = a.shape, b.shape
+    left, right = a if b.requires_grad else None, b if a.requires_grad else None  # what is not kept may change
+
     def backward(gy):
         return (
-            sum_to(gy @ _transposed(b), a.shape) if a.requires_grad else None,
-            sum_to(_transposed(a) @ gy, b.shape) if b.requires_grad else None,
+            None if right is None else sum_to(gy @ _transposed(right), shapes[0]),
+            None if left is None else sum_to(_transposed(left) @ gy, shapes[1]),
         )
 
     return product(a.data, b.data), backward
@@ -213,6 +224,8 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None, keepdims: bool = 
     >>> mean(Tensor([True, False, True, True]))
     Tensor(0.75)
     """
+    if x.dtype == "float16":  # which cannot add the values of many elements
+        return mean(x.astype("float32"), axis, keepdims).astype(x.dtype)
     count = math.prod(x.shape[a] for a in _axes(x.ndim, axis))
     total = sum_over(x if x.dtype.kind == "f" else x.astype("float64"), axis=axis, keepdims=keepdims)
     return total * (1 / count if count else math.nan)

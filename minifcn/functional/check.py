@@ -16,6 +16,12 @@ def expect(holds: bool, message: str) -> None:
         raise ValueError(message)
 
 
+def given(x: Any, name: str) -> Tensor:
+    """Give x as a Tensor, also if it is an array or a list; a geometry (models/geometry.py) as it is."""
+    (x,) = as_tensors([x], name)
+    return x
+
+
 def real(x: Any, name: str) -> Tensor:
     """Give x as a Tensor of real numbers: floating-point, whole or boolean.
 

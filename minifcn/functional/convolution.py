@@ -261,7 +261,7 @@ def _operands(name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> tupl
     if hasattr(x, "operate"):  # a map without values, of whose geometry operations ask it
         return x, weight, bias
     tensors = as_tensors((x, weight) if bias is None else (x, weight, bias), name)
-    if all(tensor.dtype.kind in "biu" for tensor in tensors):
+    if any(tensor.dtype.kind in "biu" for tensor in tensors):  # all, but for numbers that made a bias of float64
         dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
         tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
     return tensors if bias is not None else (*tensors, None)  # type: ignore[return-value]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import Tensor, operation
-from minifcn.backend import array_module
+from minifcn.backend import array_module, is_array
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
@@ -28,10 +28,12 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 def _own_part(part: Any, xp: Any) -> Any:
     if isinstance(part, Tensor):
         part = part.data
-    if isinstance(part, list | tuple):
+    if is_array(part) or isinstance(part, np.generic):
+        return part.copy()
+    if hasattr(part, "__len__") and not isinstance(part, str | bytes):  # a list, or what else NumPy takes as one
         array = np.array(part)
         return xp.asarray(array if array.size else array.astype(np.intp))  # an empty list is float64 to NumPy
-    return part.copy() if hasattr(part, "shape") else part
+    return part
 
 
 @operation

@@ -8,7 +8,7 @@ from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.compute.im2col import padded
 from minifcn.compute.window import Pair, whole
-from minifcn.functional.check import expect
+from minifcn.functional.check import expect, given
 
 
 def crop(x: Tensor, offset: Pair, size: Pair) -> Tensor:
@@ -40,6 +40,7 @@ def crop(x: Tensor, offset: Pair, size: Pair) -> Tensor:
     Tensor([[[[2., 3.],
               [5., 6.]]]])
     """
+    x = given(x, "crop: x")
     expect(x.ndim == 4, f"crop: x must be a map (N, C, H, W), got shape {x.shape}")
     top, left = _wholes(offset, 2, "crop: offset must be (top, left), two whole numbers")
     height, width = _wholes(size, 2, "crop: size must be (height, width), two whole numbers")
@@ -70,6 +71,7 @@ def pad(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
     Tensor([[[[0., 7.],
               [0., 0.]]]])
     """
+    x = given(x, "pad: x")
     expect(x.ndim == 4, f"pad: x must be a map (N, C, H, W), got shape {x.shape}")
     rule = "pad: padding must be (left, right, top, bottom), each at least 0"
     margin = _wholes(padding, 4, rule)

@@ -194,7 +194,9 @@ class Module:
     def to(self: Self, device: str) -> Self:
         """Move the parameters to a device."""
         for parameter in self.parameters():
-            parameter.data, parameter.grad = to_device(parameter.data, device), None
+            moved = to_device(parameter.data, device)
+            if moved is not parameter.data:  # nothing changes where it is there already
+                parameter.data, parameter.grad = moved, None
         return self
 
     def astype(self: Self, dtype: Any) -> Self:

@@ -1,5 +1,8 @@
 """Operators and methods of a Tensor: NumPy's values, and gradients of the shapes that went in."""
 
+import array
+import collections
+
 import numpy as np
 import pytest
 import textbook
@@ -101,6 +104,26 @@ def test_an_index_array_that_is_changed_later_does_not_change_the_gradient(wrap)
     y = x[wrap(index)].sum()
     index[...] = 2
     y.backward()
+    np.testing.assert_array_equal(x.grad.data, expected)
+
+
+SEQUENCES = {
+    "array": array.array("i", [0, 0, 2]),
+    "deque": collections.deque([0, 0, 2]),
+    "UserList": collections.UserList([0, 0, 2]),
+    "memoryview": memoryview(np.array([0, 0, 2])),
+    "range": range(3),
+}
+
+
+@pytest.mark.parametrize("index", SEQUENCES.values(), ids=SEQUENCES)
+@pytest.mark.parametrize("wrap", [lambda i: i, lambda i: (slice(None), i)], ids=["alone", "behind a slice"])
+def test_any_sequence_that_numpy_takes_as_an_index_adds_what_it_repeats(index, wrap):
+    x, expected = Tensor(np.arange(9.0).reshape(3, 3), requires_grad=True), np.zeros((3, 3))
+    np.add.at(expected, wrap(np.array(index)), 1)
+    y = x[wrap(index)]
+    np.testing.assert_array_equal(y.data, x.data[wrap(np.array(index))])
+    y.sum().backward()
     np.testing.assert_array_equal(x.grad.data, expected)
 
 
@@ -211,6 +234,17 @@ def test_gradients_at_the_ends_of_the_range_of_float32(formula, a, b, gy, expect
     eval(formula, dict(zip("ab", leaves, strict=True))).backward(Tensor(np.array(gy, "float32")))
     for x, g in zip(leaves, expected, strict=True):
         np.testing.assert_allclose(x.grad.item(), g, rtol=1e-5, atol=1e-44)
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # of derivatives that nobody asked for
+@pytest.mark.parametrize(
+    ("a", "b", "expected"), [(0.0, 1e-30, 0.0), (1e-30, 1e-20, 2e30), (1e-38, 1e-20, 2e22), (1e30, 1e20, 2e-30)]
+)
+def test_the_second_derivative_of_a_quotient_at_the_ends_of_the_range_of_float32(a, b, expected):
+    a, b = (Tensor(np.array(v, "float32"), requires_grad=True) for v in (a, b))
+    (first,) = grad(a / b, b, create_graph=True)
+    (second,) = grad(first, b)
+    np.testing.assert_allclose(second.item(), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["exp", "log"])

@@ -84,6 +84,15 @@ class TestWholeNumbers:
         assert (y.data == textbook.convolve(x, weight, window, groups) + added).all()
         assert (z.data == textbook.convolve_transposed(x, weight, window, z.shape[2:], groups) + added).all()
 
+    @both
+    @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16"])
+    def test_do_not_wrap_beside_a_list_of_fractions(self, function, dtype):
+        x, weight = np.full((1, 1, 3, 3), 200).astype(dtype), np.full((1, 1, 2, 2), 200).astype(dtype)
+        y = function(x, weight, [0.5])
+        assert y.dtype == "float64"
+        exact = function(x.astype("float64"), weight.astype("float64"), np.array([0.5])).data
+        np.testing.assert_array_equal(y.data, exact)
+
     def test_beyond_those_that_float64_holds(self):
         x, weight = Tensor(np.full((1, 1, 3, 3), 2**53 + 1)), Tensor(np.ones((1, 1, 2, 2), int))
         np.testing.assert_array_equal(F.conv2d(x, weight).data, np.full((1, 1, 2, 2), 4 * (2**53 + 1)))

@@ -28,6 +28,18 @@ def test_every_operation_is_among_the_cases():
         assert any(case[0].startswith(name) for case in CASES), name
 
 
+FUNCTIONS = [case for case in CASES if case[0].startswith(tuple(F.__all__)) and " * " not in case[0]]
+
+
+@pytest.mark.parametrize(("function", "shapes"), [case[1:] for case in FUNCTIONS], ids=[case[0] for case in FUNCTIONS])
+@pytest.mark.parametrize("convert", [lambda a: a, lambda a: a.tolist()], ids=["arrays", "lists"])
+def test_arrays_and_lists_are_taken_as_tensors(function, shapes, convert, rng):
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    y = function(*map(convert, arrays))
+    assert isinstance(y, Tensor)
+    np.testing.assert_array_equal(y.data, function(*map(Tensor, arrays)).data)
+
+
 @every_operation
 def test_the_gradient_is_that_of_finite_differences(function, shapes, rng):
     arrays = [rng.normal(size=shape) for shape in shapes]

@@ -185,6 +185,37 @@ class TestCost:
         assert not y.requires_grad
 
 
+CHANGING = {
+    "dropout": lambda rng, held: lambda x: F.dropout(x, 0.5, True, rng),
+    "a fixed Tensor that it reads": lambda rng, held: lambda x: x * Tensor(held),
+    "its shape": lambda rng, held: lambda x: x[: int(held.item())],
+}
+
+
+@pytest.mark.parametrize("function", CHANGING.values(), ids=CHANGING)
+def test_a_function_that_gives_other_values_the_second_time_is_refused(function, x, rng):
+    held = np.array([1.0], "float32")
+    y = F.recompute(function(rng, held), x).sum()
+    held += 1
+    with pytest.raises(RuntimeError, match=r"^recompute: function gave other values when it ran again.*leave dropout"):
+        y.backward()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e-30, 1e30])
+@pytest.mark.parametrize("shape", [(), (0, 3), (1,), (20, 3, 20)], ids=str)
+def test_a_function_that_gives_the_same_values_is_not(value, shape):
+    x = Tensor(np.full(shape, value), requires_grad=True)
+    F.recompute(lambda x: x * 2, x).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, np.full(shape, 2.0))
+
+
+def test_last_bits_may_differ():
+    runs = iter([1.0, 1 + 2**-20])
+    x = Tensor(np.ones(3, "float32"), requires_grad=True)
+    F.recompute(lambda x: x * next(runs), x).sum().backward()
+    np.testing.assert_allclose(x.grad.data, np.ones(3), rtol=1e-5)
+
+
 def test_a_function_that_gives_no_tensor_is_refused(x):
     with pytest.raises(ValueError, match="recompute: function must give one Tensor, got tuple"):
         F.recompute(lambda x: F.max_pool2d(x, 2, return_indices=True), x)
