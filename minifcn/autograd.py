@@ -13,30 +13,19 @@ import heapq
 import inspect
 import itertools
 import operator
-import sys
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from types import EllipsisType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minifcn.backend import (
-    alike,
-    array_module,
-    as_array,
-    device_of,
-    is_array,
-    is_plain,
-    memory_of,
-    to_host,
-)
+from minifcn.backend import alike, array_module, as_array, device_of, memory_of, to_host
 from minifcn.compute.threads import one_blas_thread, short_lock
+from minifcn.guards import check_gradients, check_unchanged, share_changes, shares_memory, shown
 
 _numbers = itertools.count()
 _recording = ContextVar("recording", default=True)
-HARMLESS = (int, float, str, bytes, type(None), EllipsisType, slice, range, np.generic, np.dtype, type, ModuleType)
 _adding = short_lock()  # backward passes of several threads add to the gradients of one model
 
 
@@ -246,10 +235,10 @@ def operation(function: Callable) -> Callable[..., Tensor]:
         result = function(*tensors, **settings)
         if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
             raise TypeError(f"{function.__name__}: an operation must return two things, its value (an array) and a "
-                            f"function backward, got {_shown(result)}")  # fmt: skip
+                            f"function backward, got {shown(result)}")  # fmt: skip
         data, backward = result
         output = Tensor(data)
-        _share_changes(output, tensors)
+        share_changes(output, tensors)
         if _recording.get() and any(t.requires_grad for t in tensors) and output.dtype.kind == "f":
             output.requires_grad, output._inputs, output._backward = True, tensors, backward
             output._seen, output.operation = tuple(t._changes[0] for t in tensors), function.__name__
@@ -298,27 +287,16 @@ def backward_pass(
         yield tensor, grad
         if tensor._backward is None or tensor._number in stop_at:
             continue
-        for x, version in zip(tensor._inputs, tensor._seen, strict=True):
-            if x._changes[0] != version and _holds(tensor._backward, x):
-                raise RuntimeError(_changed_message(tensor, x))
+        check_unchanged(tensor)
         with nullcontext() if create_graph else no_grad():
             contributions = tensor._backward(grad)
         inputs = tensor._inputs
-        _check_contributions(tensor, contributions)
+        check_gradients(tensor, contributions)
         if not create_graph:
             tensor._inputs, tensor._seen, tensor._backward = (), (), _released  # lets go of what forward kept
         for x, g in zip(inputs, contributions, strict=True):
             if x.requires_grad:
-                if not isinstance(g, Tensor) or g.shape != x.shape:
-                    raise ValueError(_misfit_message(tensor, x, g))
                 contribute(x, g)
-
-
-def _misfit_message(output: Tensor, x: Tensor, g: Any) -> str:
-    found = f"one of shape {g.shape}" if isinstance(g, Tensor) else f"a {type(g).__name__}"
-    return (
-        f"the backward of {output.operation} must give a Tensor of the shape of its input, {x.shape}, and gives {found}"
-    )
 
 
 def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
@@ -335,88 +313,18 @@ def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
     return grad
 
 
-def _check_contributions(tensor: Tensor, contributions: Any) -> None:
-    """Refuse what cannot be the gradients of an operation's inputs."""
-    inputs, name = tensor._inputs, "the backward of " + tensor.operation
-    if not isinstance(contributions, tuple | list):
-        raise TypeError(f"{name} gives {_shown(contributions)}; it must return a tuple of Tensors, one for each input")
-    if len(contributions) != len(inputs):
-        raise ValueError(f"{name} gives {len(contributions)} gradients for {len(inputs)} inputs; it must return a "
-                         "tuple with one for each")  # fmt: skip
-    for i, (x, g) in enumerate(zip(inputs, contributions, strict=True)):
-        if not x.requires_grad:
-            continue
-        if not isinstance(g, Tensor):
-            raise TypeError(f"{name} gives {_shown(g)} for input {i}, which requires a gradient; it must be a Tensor")
-        if g._data.shape != x._data.shape or g._data.dtype != x._data.dtype:
-            if x._version != tensor._seen[i]:
-                raise RuntimeError(_changed_message(tensor, x))
-            raise ValueError(f"{name} gives a gradient of {g.dtype} {g.shape} for input {i}, which is {x.dtype} "
-                             f"{x.shape}; they must agree")  # fmt: skip
-
-
-def _shown(x: Any) -> str:
-    return f"{len(x)} things" if isinstance(x, tuple) else f"a {type(x).__name__}"
-
-
 def _released(grad: Tensor) -> tuple:
     raise RuntimeError("backward: this graph was used already and its buffers were released; compute the output "
                        "again, or pass create_graph=True the first time")  # fmt: skip
 
 
-def _share_changes(output: Tensor, inputs: Sequence[Tensor]) -> None:
-    """Let an output that is a view of an input change with it."""
-    array = output._data
-    for x in inputs:
-        if x._data is array or (array.base is not None and memory_of(x._data) == memory_of(array)):
-            output._changes = x._changes
-
-
-def _holds(backward: Any, tensor: Tensor) -> bool:
-    """Whether a function may read the data of a tensor: `add` keeps only shapes; a function may keep anything."""
-    seen: set[int] = set()
-
-    def may_read(x: Any) -> bool:
-        if isinstance(x, HARMLESS) or id(x) in seen:
-            return False
-        seen.add(id(x))
-        if isinstance(x, Tensor):
-            return x is tensor or x._changes is tensor._changes
-        if is_array(x):
-            return memory_of(x) == memory_of(tensor.data)
-        if isinstance(x, dict):
-            x = list(x.values())
-        if isinstance(x, list | tuple | set | frozenset):
-            return any(map(may_read, x))
-        return callable(x) or not hasattr(x, "__dict__") or may_read(vars(x))
-
-    if not isinstance(backward, FunctionType):
-        return True
-    kept = [cell.cell_contents for cell in backward.__closure__ or ()]
-    return any(map(may_read, [*kept, *(backward.__defaults__ or ()), *(backward.__kwdefaults__ or {}).values()]))
-
-
-def _changed_message(output: Tensor, x: Tensor) -> str:
-    return (
-        f"backward: the data of an input of {output.operation}, of shape {x.shape}, were changed after the forward "
-        "pass (by an optimiser, load_state_dict or an assignment to .data), so the gradient would not be that of the "
-        "output; call backward before the change, or compute the output again"
-    )
-
-
 def _of_its_own(g: Tensor, taken: set[int], since: int, create_graph: bool) -> Tensor:
-    """Give a gradient that shares no memory with those `taken`, nor with what is older or held elsewhere."""
-    if g._number < since or memory_of(g._data) in taken or _is_held_elsewhere(g) or not is_plain(g._data):
+    """Give a gradient that can be changed in place without changing anything else."""
+    if shares_memory(g, taken, since):
         with nullcontext() if create_graph else no_grad():
             g = g.astype(g.dtype)
     taken.add(memory_of(g._data))
     return g
-
-
-def _is_held_elsewhere(g: Tensor) -> bool:
-    """Whether anything but a Tensor holds its array, as an operation that gives a constant of its own."""
-    base = getattr(g._data, "base", None)  # no more names here: each would be counted
-    return sys.getrefcount(g._data) > 2 or (base is not None and sys.getrefcount(base) > 3)
 
 
 def _restored(cls: type, data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
@@ -462,7 +370,7 @@ def grad(
     for name, tensors in (("outputs", outputs), ("inputs", inputs)):
         for x in tensors:
             if not isinstance(x, Tensor):
-                raise TypeError(f"grad: {name} must be Tensors, got {_shown(x)}")
+                raise TypeError(f"grad: {name} must be Tensors, got {shown(x)}")
     weights = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
     if len(weights) != len(outputs):
         raise ValueError(f"grad: grad_outputs holds {len(weights)} things for {len(outputs)} outputs; pass a Tensor or "
