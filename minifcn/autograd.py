@@ -324,22 +324,25 @@ def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
 
 def _check_contributions(tensor: Tensor, contributions: Any) -> None:
     """Refuse what cannot be the gradients of an operation's inputs."""
-    inputs, name = tensor._inputs, "the backward of " + tensor.operation
+    inputs, name = tensor._inputs, tensor.operation
     if not isinstance(contributions, tuple | list):
-        raise TypeError(f"{name} gives {_shown(contributions)}; it must return a tuple of Tensors, one for each input")
+        raise TypeError(f"the backward of {name} gives {_shown(contributions)}; it must return a tuple of Tensors, one "
+                        "for each input")  # fmt: skip
     if len(contributions) != len(inputs):
-        raise ValueError(f"{name} gives {len(contributions)} gradients for {len(inputs)} inputs; it must return a "
-                         "tuple with one for each")  # fmt: skip
+        raise ValueError(f"the backward of {name} gives {len(contributions)} gradients for {len(inputs)} inputs; it "
+                         "must return a tuple with one for each")  # fmt: skip
     for i, (x, g) in enumerate(zip(inputs, contributions, strict=True)):
         if not x.requires_grad:
             continue
         if not isinstance(g, Tensor):
-            raise TypeError(f"{name} gives {_shown(g)} for input {i}, which requires a gradient; it must be a Tensor")
-        if g._data.shape != x._data.shape or g._data.dtype != x._data.dtype:
-            if x._version != tensor._seen[i]:
+            raise TypeError(f"the backward of {name} gives {_shown(g)} for input {i}, which requires a gradient; it "
+                            "must be a Tensor")  # fmt: skip
+        found, data = g._data, x._data
+        if found.shape != data.shape or found.dtype != data.dtype:
+            if x._changes[0] != tensor._seen[i]:
                 raise RuntimeError(_changed_message(tensor, x))
-            raise ValueError(f"{name} gives a gradient of {g.dtype} {g.shape} for input {i}, which is {x.dtype} "
-                             f"{x.shape}; they must agree")  # fmt: skip
+            raise ValueError(f"the backward of {name} gives a gradient of {g.dtype} {g.shape} for input {i}, which is "
+                             f"{x.dtype} {x.shape}; they must agree")  # fmt: skip
 
 
 def _shown(x: Any) -> str:
