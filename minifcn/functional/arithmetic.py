@@ -99,13 +99,14 @@ def power_of(x, exponent):
     """x ** n, elementwise, where both may be learned; shapes broadcast."""
 
     def backward(gy):
-        zero = x.data == 0
-        lower = exponent - Tensor(~(zero & (exponent.data == 0)))
-        logarithm = log(x + Tensor(zero & (exponent.data >= 0)))  # xⁿ log x goes to 0 with x
-        return (
-            sum_to(gy * exponent * power_of(x, lower), x.shape) if x.requires_grad else None,
-            sum_to(gy * power_of(x, exponent) * logarithm, exponent.shape) if exponent.requires_grad else None,
-        )
+        zero, by_x, by_exponent = x.data == 0, None, None
+        if x.requires_grad:
+            lower = exponent - Tensor(~(zero & (exponent.data == 0)))
+            by_x = sum_to(gy * exponent * power_of(x, lower), x.shape)
+        if exponent.requires_grad:
+            logarithm = log(x + Tensor(zero & (exponent.data >= 0)))  # xⁿ log x goes to 0 with x
+            by_exponent = sum_to(gy * power_of(x, exponent) * logarithm, exponent.shape)
+        return by_x, by_exponent
 
     return x.data**exponent.data, backward
 

@@ -205,6 +205,12 @@ def test_powers_with_a_learned_exponent(shapes, rng):
     assert_gradients(lambda a: 2**a + a ** [2.0], arrays[:1], rng)
 
 
+def test_powers_of_negative_numbers_take_no_logarithm_that_is_not_needed():
+    x = Tensor(np.array([-2.0, 3.0, -1.0]), requires_grad=True)
+    (x ** np.array([2, 3, 0])).sum().backward()  # a warning would be an error here
+    np.testing.assert_array_equal(x.grad.data, [-4, 27, 0])
+
+
 def test_the_gradient_of_a_power_of_zero_by_its_exponent_is_zero():
     n = Tensor(np.array([2.0, 1.0, 0.0]), requires_grad=True)
     (Tensor(np.zeros(3)) ** n).sum().backward()
