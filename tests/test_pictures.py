@@ -96,6 +96,14 @@ def test_pictures_of_odd_sizes_are_saved(tmp_path, size):
         assert picture.height > size[0]
 
 
+@pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])
+def test_the_legend_of_a_strip_is_small(tmp_path, size):
+    image, label = np.full((*size, 3), 100, np.uint8), np.ones(size, int)
+    pictures.save_overlay(tmp_path / "overlay.png", image, label, NAMES, PALETTE)
+    with Image.open(tmp_path / "overlay.png") as picture:
+        assert size[0] < picture.height < size[0] + 100
+
+
 def test_a_saved_label_holds_the_classes_and_shows_their_colours(tmp_path):
     pictures.save_label(tmp_path / "label.png", LABEL, PALETTE)
     with Image.open(tmp_path / "label.png") as picture:

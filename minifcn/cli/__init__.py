@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except UserError as error:
             return output.fail(str(error), 2)
         except MemoryError as error:
-            return output.fail(f"not enough memory ({error}); choose a smaller --batch-size, --size or --width", 2)
+            advice = "choose a smaller image, batch or network (--size, --longer-side, --batch-size, --width)"
+            return output.fail(f"not enough memory{f' ({error})' if str(error) else ''}; {advice}", 2)
         except KeyboardInterrupt as interrupt:
             signum = getattr(interrupt, "signum", signal.SIGINT)
             return output.fail(str(interrupt) or "interrupted", 128 + signum)

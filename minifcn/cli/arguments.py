@@ -113,6 +113,8 @@ def check_folder(option: str, folder: Path) -> None:
     """Refuse, before any work, a folder of results that cannot be made, or not be written to."""
     there = folder
     while not there.exists():
+        if there.is_symlink():
+            raise UserError(f"{option}: {there} is a link to what does not exist; remove it, or choose another name")
         there = there.parent
     if not there.is_dir():
         raise UserError(f"{option} must be a folder, but {there} is a file; choose another name")

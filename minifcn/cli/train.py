@@ -145,6 +145,8 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
         _prepare(args.out, config, keep=state is not None)
         with _finish_step_first(trainer), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # the trainer looks for inf and nan
+            if trainer.log.rows and trainer.position.batch == 0:
+                draw(trainer.log.rows)  # a kill may have come between the checkpoint of this epoch and its pictures
             trainer.fit()
         _report(args.out / "best.npz", config, model, valid_loader, device)
     return 1 if draw.failed else 0
@@ -185,9 +187,11 @@ def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
 def _refuse_other_run(folder: Path, overwrite: bool) -> None:
     found = [name for name in RESULTS if (folder / name).exists()]
     if found and not overwrite:
+        resumable = "checkpoint.npz" in found
+        resume = "continue it with --resume, " if resumable else "it has no checkpoint to continue from: "
         raise UserError(
             f"{folder} holds a run already ({', '.join(found)}); "
-            "continue it with --resume, replace it with --overwrite, or choose another --out"
+            f"{resume}replace it with --overwrite, or choose another --out"
         )
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.folders import FolderDataset, check_folder, check_pairs, image_files, listing, unknown_split
+from minifcn.data.folders import (
+    FolderDataset,
+    check_folder,
+    check_pairs,
+    image_files,
+    listing,
+    spelled,
+    unknown_split,
+)
 from minifcn.data.images import read_colour_label
 from minifcn.data.lists import read_class_rows
 from minifcn.errors import UserError
@@ -80,7 +88,7 @@ class CamVid(FolderDataset):
         if split not in splits:
             raise unknown_split(split, splits, root)
         labels = root / (split + folder_end)
-        pairs = [(image, labels / f"{image.stem}{file_end}.png") for image in image_files(root / split)]
+        pairs = [(image, spelled(labels / f"{image.stem}{file_end}.png")) for image in image_files(root / split)]
         check_pairs(pairs, split, root)
         super().__init__(pairs)
 

@@ -88,6 +88,12 @@ def image_files(folder: Path) -> list[Path]:
     return [path for path in listing(folder) if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
 
 
+def spelled(path: Path) -> Path:
+    """Give the path, or the one with its ending in capitals if only that is there: NAME.PNG, as some programs write."""
+    capitals = path.with_suffix(path.suffix.upper())
+    return path if os.path.isfile(path) or not os.path.isfile(capitals) else capitals
+
+
 def check_pairs(
     pairs: Sequence[tuple[Path, Path]], split: str, source: Path, places: Sequence[str] | None = None
 ) -> None:

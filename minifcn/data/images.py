@@ -10,9 +10,11 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from PIL import ExifTags, Image
 
+from minifcn.data.jpeg import check_scans
 from minifcn.errors import UserError
 
 MAX_MEGAPIXELS = 80
+MAX_SIDE = 65535  # pixels; a JPEG has no more
 # Only formats that Pillow decodes itself: some others start external programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 _TURNS = {
@@ -35,7 +37,8 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndar
     Parameters
     ----------
     path : str or path
-        A PNG, JPEG, BMP, GIF, PPM, TIFF or WebP file of at most `MAX_MEGAPIXELS` megapixels.
+        A PNG, JPEG, BMP, GIF, PPM, TIFF or WebP file of at most `MAX_MEGAPIXELS` megapixels, and `MAX_SIDE` pixels a
+        side.
     upright : bool
         Turn the image as its EXIF orientation says; without, its pixels are as they are stored.
 
@@ -230,9 +233,13 @@ def _decode(path: str | os.PathLike[str]) -> _File:
         width, height = opened.size
         if width * height > MAX_MEGAPIXELS * 1_000_000:
             raise UserError(f"{path}: the image is {width} x {height}, {too_large}")
+        if max(width, height) > MAX_SIDE:
+            raise UserError(f"{path}: the image is {width} x {height}, but a side has at most {MAX_SIDE}; cut it up")
         if width * height == 0:
             raise UserError(f"{path}: the image is {width} x {height}, it has no pixels; copy or download it again")
         kind, bits, image = str(opened.format), _bits(opened), cast(Image.Image, opened)
+        if kind in ("JPEG", "MPO"):
+            check_scans(path)
         if kind == "TIFF":  # Pillow turns it while it decodes; turned back, it is as stored
             orientation = _orientation(opened)
             opened.load()

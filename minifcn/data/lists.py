@@ -113,7 +113,7 @@ def read_class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
             if not any(fields):
                 continue
             if not header:
-                header = [field.lower() for field in fields]
+                header = _checked_header([field.lower() for field in fields])
                 continue
             yield rows.line_num, *_class_row(header, fields)
     except (csv.Error, ValueError) as error:
@@ -124,11 +124,16 @@ def read_class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
         ) from None
 
 
-def _class_row(header: list[str], fields: list[str]) -> tuple[str, tuple[int, ...]]:
-    """The name and colour of a row; a ValueError says what it lacks."""
+def _checked_header(header: list[str]) -> list[str]:
+    """The names of the columns; a ValueError says which is missing."""
     for column in ("name", "r", "g", "b"):
         if header.count(column) != 1:
             raise ValueError(f"the header has {header.count(column)} columns {column!r}: {','.join(header)[:80]}")
+    return header
+
+
+def _class_row(header: list[str], fields: list[str]) -> tuple[str, tuple[int, ...]]:
+    """The name and colour of a row; a ValueError says what it lacks."""
     if len(fields) < len(header) or any(fields[len(header) :]):
         raise ValueError(f"it has {len(fields)} fields, the header {len(header)}")
     name, *colour = (fields[header.index(column)] for column in ("name", "r", "g", "b"))

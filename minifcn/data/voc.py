@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.folders import FolderDataset, check_folder, check_pairs, listing, unknown_split
+from minifcn.data.folders import FolderDataset, check_folder, check_pairs, listing, spelled, unknown_split
 from minifcn.data.lists import read_voc_list
 from minifcn.errors import UserError
 
@@ -83,14 +83,15 @@ class VOCSegmentation(FolderDataset):
                 f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has"
             )
         splits = [path.stem for path in listing(lists) if path.suffix == ".txt" and os.path.isfile(path)]
+        splits = [name for name in splits if not name.startswith(".")]  # such as ._train of a Mac
         if split not in splits:
             raise unknown_split(split, splits, lists)
         pairs, places = [], []
         for line, name, stem, labels in read_voc_list(lists / f"{split}.txt"):
             images = folder / "JPEGImages"
-            if not os.path.isfile(images / f"{name}.jpg"):
+            if not os.path.isfile(spelled(images / f"{name}.jpg")):
                 name = stem
-            pairs.append((images / f"{name}.jpg", folder / labels / f"{name}.png"))
+            pairs.append((spelled(images / f"{name}.jpg"), spelled(folder / labels / f"{name}.png")))
             places.append(f"{lists / split}.txt: line {line}")
         check_pairs(pairs, split, folder, places)
         super().__init__(pairs)

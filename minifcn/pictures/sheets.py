@@ -53,7 +53,8 @@ def save_overlay(
     present += [entry for entry in void if np.any(label == ignore_index)]
     blended = Image.fromarray(overlay(image, label, palette, alpha, ignore_index))
     # The swatches are the full colours: those of the picture depend on what is below them.
-    font_size = max(11, round(0.022 * max(blended.size)))
+    # A strip of an image has a legend of its own scale: of one that fits its length, it would be a shred.
+    font_size = max(11, round(min(0.022 * max(blended.size), 0.1 * min(blended.size))))
     strip = legend(present, blended.width, font_size)
     sheet = Image.new("RGB", (blended.width, blended.height + strip.height), _PAPER)
     sheet.paste(blended, (0, 0))

@@ -62,9 +62,14 @@ class Position:
     @classmethod
     def from_dict(cls, values: Any) -> Position:
         """Check and take a position that was read from a file."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        if not isinstance(values, dict) or not set(values) <= set(names):
+            raise UserError(f"damaged (its position has {', '.join(names)}, but this one is {values})")
         position = cls(**values)
         if not all(type(n) is int and 0 <= n < 2**63 for n in (position.epoch, position.batch, position.iteration)):
             raise UserError(f"its position is {position}; epoch, batch and iteration are whole numbers from 0 up")
+        if not all(type(value) in (int, float) for value in (position.loss_sum, position.best_mean_iou)):
+            raise UserError(f"its position is {position}; the loss and the mean IoU are numbers")
         position.loss_sum, best = float(position.loss_sum), float(position.best_mean_iou)
         if not math.isfinite(position.loss_sum) or not (math.isnan(best) or -1 <= best <= 1):
             raise UserError(f"its position is {position}; the loss is finite, and a mean IoU at most 1")
@@ -151,8 +156,10 @@ def load(path: str | os.PathLike) -> Checkpoint:
         If the file is missing, damaged, holds pickled objects, or is not a checkpoint; the message names the file.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: there is no such file, but a folder; name a file in it, such as best.npz")
     if not path.is_file():
-        raise UserError(f"{path}: there is no such file")
+        raise UserError(f"{path}: {'is a device, not a file' if path.exists() else 'there is no such file'}")
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             return _read(archive, os.fstat(file.fileno()).st_size)

@@ -176,7 +176,8 @@ _RULES = {
     "epochs": (_count, "a whole number from 1 up"),
     "batch_size": (_count, "a whole number from 1 up"),
     "optimizer": (lambda v: v in ("adam", "sgd"), "adam or sgd"),
-    "lr": (lambda v: _number(v) and v > 0, "a number above 0, such as 0.001"),
+    # SGD doubles it for biases, and that is to be finite too.
+    "lr": (lambda v: _number(v) and 0 < v <= 1e300, "a number above 0 and at most 1e300, such as 0.001"),
     "momentum": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "weight_decay": (lambda v: _number(v) and v >= 0, "a number from 0 up, such as 0.0005"),
     "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
@@ -186,6 +187,7 @@ _RULES = {
     "class_names": (_names, "at most 255 names"),
     "palette": (_colours, "R, G, B colours of 0..255"),
     "ignore_index": (lambda v: _count(v, 0) and v <= 255, "a whole number of 0..255"),
-    "mean": (_channels, "three numbers"),
-    "std": (lambda v: _channels(v) and all(s > 0 for s in v), "three numbers above 0"),
+    # float32 holds them, and what the normalisation makes of a pixel.
+    "mean": (lambda v: _channels(v) and all(abs(m) <= 1e6 for m in v), "three numbers of -1e6..1e6"),
+    "std": (lambda v: _channels(v) and all(1e-6 <= s <= 1e6 for s in v), "three numbers of 1e-6..1e6"),
 }

@@ -297,6 +297,12 @@ class Trainer:
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(f"{path}: does not fit a {self.config.model} as it is configured ({error})") from error
         self.log = Log(self.log.path, log.read_epochs(self.log.path, state.position.epoch))
+        best = self.folder / "best.npz"
+        if state.position.epoch and not best.is_file():
+            raise UserError(
+                f"{best}: there is no such file, but the run has {state.position.epoch} epochs behind it; put it back, "
+                f"or copy {path} to its place"
+            )
         self.position = dataclasses.replace(state.position)
 
     def _finite_parameters(self) -> dict[str, np.ndarray]:

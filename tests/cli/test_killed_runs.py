@@ -60,6 +60,21 @@ def test_resume_after_a_kill_at_each_write_gives_the_same_log_and_networks(tmp_p
         assert set(os.listdir(folder)) == {"config.json", "log.csv", "checkpoint.npz", "best.npz"}
 
 
+def test_resume_draws_what_a_kill_after_the_last_checkpoint_left_undrawn(tmp_path, monkeypatch):
+    drawn = []
+
+    def draw(path, rows):
+        if len(rows) == small_runs.EPOCHS and not drawn[1:]:
+            drawn.append("killed")
+            raise KeyboardInterrupt
+        drawn.append(len(rows))
+
+    monkeypatch.setattr("minifcn.pictures.save_curves", draw)
+    assert small_runs.train(tmp_path / "out") == 130
+    assert small_runs.resume(tmp_path / "out") == 0
+    assert drawn == [1, "killed", small_runs.EPOCHS]
+
+
 def test_the_learning_rate_in_the_log_is_that_of_the_last_step_after_a_kill_before_validation(tmp_path, monkeypatch):
     class Killed(BaseException):
         pass

@@ -57,6 +57,10 @@ MISTAKES = {
     "unknown model": ([*TRAIN, "--model", "fcn8"], "fcn32s, fcn16s, fcn8s"),
     "unknown variant": ([*TRAIN, "--variant", "fast"], "--variant must be aligned or paper"),
     "unknown optimizer": ([*TRAIN, "--optimizer", "rmsprop"], "--optimizer must be adam or sgd"),
+    "a rate whose double is infinite": (
+        [*TRAIN, "--optimizer", "sgd", "--lr", "1e308"],
+        "--lr must be a number above 0",
+    ),
     "negative learning rate": ([*TRAIN, "--lr", "-0.1"], "--lr must be a number above 0"),
     "a word for a number": ([*TRAIN, "--lr", "fast"], "--lr"),
     "no epochs": ([*TRAIN, "--epochs", "0"], "--epochs must be a whole number from 1 up"),
@@ -69,6 +73,7 @@ MISTAKES = {
     "out is a file": ([*TRAIN, "--images", "2", "--out", "file"], "file"),
     "nothing to resume": ([*TRAIN, "--resume"], "out/checkpoint.npz: there is no such file"),
     "evaluate, no checkpoint": (["evaluate", "--checkpoint", "none.npz"], "none.npz: there is no such file"),
+    "evaluate, a folder": (["evaluate", "--checkpoint", "camvid"], "name a file in it, such as best.npz"),
     "evaluate, cut off": (["evaluate", "--checkpoint", "cut.npz"], "cut.npz: not a minifcn checkpoint, or damaged"),
     "evaluate, a pickle": (["evaluate", "--checkpoint", "pickle.npz"], "pickle.npz: not a minifcn checkpoint"),
     "evaluate, pickle inside": (["evaluate", "--checkpoint", "object.npz"], "object.npz: about.npy holds pickled"),
@@ -210,6 +215,12 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(workspace
     small_runs.assert_refused(TRAIN, "--out: there is no permission to write in .", workspace, capsys)
     arguments = ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o/a.png"]
     small_runs.assert_refused(arguments, "--out: there is no permission to write in .", workspace, capsys)
+
+
+def test_an_out_that_is_a_link_to_nothing_is_refused(workspace, capsys):
+    (workspace / "link").symlink_to("nowhere")
+    message = "--out: link is a link to what does not exist"
+    small_runs.assert_refused([*TRAIN, "--out", "link"], message, workspace, capsys)
 
 
 def test_cuda_without_a_gpu_says_why(workspace, capsys):

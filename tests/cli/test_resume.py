@@ -103,6 +103,23 @@ def test_a_log_that_lacks_epochs_is_refused(work, capsys):
     assert_refused(work, capsys, "log.csv: has no row for epoch 1", "--epochs", "3")
 
 
+@pytest.mark.parametrize("epochs", [[], ["--epochs", "3"]], ids=["finished", "going on"])
+def test_a_run_without_its_best_network_is_refused_before_it_goes_on(work, capsys, epochs):
+    os.remove(work / "run" / "best.npz")
+    message = f"or copy {work / 'run' / 'checkpoint.npz'} to its place"
+    assert_refused(work, capsys, message, *epochs)
+    shutil.copy(work / "run" / "checkpoint.npz", work / "run" / "best.npz")
+    assert small_runs.resume(work / "run", *epochs) == 0
+
+
+def test_a_folder_without_a_checkpoint_is_not_said_to_be_resumable(work, capsys):
+    for name in ("checkpoint.npz", "best.npz"):
+        os.remove(work / "run" / name)
+    arguments = ["train", *NETWORK, "--out", str(work / "run")]
+    message = "; it has no checkpoint to continue from: replace it with --overwrite, or choose another --out"
+    small_runs.assert_refused(arguments, message, work, capsys)
+
+
 def test_a_checkpoint_of_another_network_is_refused_by_its_path(work, capsys):
     assert main(["train", "--images", "1", "--size", "32x32", "--epochs", "1", *NETWORK, "--out", str(work / "b")]) == 0
     state = checkpoint.load(work / "run" / "checkpoint.npz")

@@ -90,6 +90,12 @@ class TestSegNetLayout:
         (segnet / "val" / "Thumbs.db").write_bytes(b"left by Windows")
         assert [sample.name for sample in CamVid(segnet, "val")] == ["c", "d"]
 
+    def test_endings_may_be_in_capitals(self, segnet):
+        for folder in ("train", "trainannot"):
+            (segnet / folder / "a.png").rename(segnet / folder / "a.PNG")
+        (segnet / "trainannot" / "b.png").rename(segnet / "trainannot" / "b.PNG")
+        assert [sample.name for sample in CamVid(segnet, "train")] == ["a", "b"]
+
     def test_unlabelled_is_allowed_and_12_is_not(self, segnet):
         label = LABEL.copy()
         label[0, 0], label[3, 2] = 11, 12
@@ -186,6 +192,10 @@ class TestKaggleLayout:
         assert sample.name == "a"
         np.testing.assert_array_equal(sample.label, LABEL)
 
+    def test_labels_may_end_in_capitals(self, kaggle):
+        (kaggle / "train_labels" / "a_L.png").rename(kaggle / "train_labels" / "a_L.PNG")
+        np.testing.assert_array_equal(CamVid(kaggle, "train")[0].label, LABEL)
+
     def test_void_is_ignored_and_keeps_its_index(self, kaggle):
         camvid = CamVid(kaggle, "train")
         assert camvid.class_names == ("Sky", "Void", "Road")
@@ -208,7 +218,7 @@ class TestKaggleLayout:
         [
             pytest.param(None, "class_dict.csv: no such file", id="missing"),
             pytest.param("", "2..255 classes, but this table has 0", id="empty"),
-            pytest.param("class,r,g,b\nSky,1,2,3\n", "line 2 does not read `name,r,g,b`", id="other-header"),
+            pytest.param("class,r,g,b\nSky,1,2,3\n", "line 1 does not read `name,r,g,b`", id="other-header"),
             pytest.param("name,r,g,b\n" + 200_000 * "x", "does not read `name,r,g,b`", id="endless-field"),
             pytest.param("name,r,g,b\nSky,1,2\n", "line 2 does not read", id="short-row"),
             pytest.param("name,r,g,b\nSky,1,2,x\n", "line 2 does not read", id="no-number"),
@@ -245,8 +255,17 @@ class TestVOC:
         assert [bytes(colour).hex() for colour in VOCSegmentation.palette] == colours.split()
         assert voc_palette(256)[255].tolist() == [224, 224, 192]
 
+    @pytest.mark.parametrize("line", ["2007_000032", "2007_000032.JPG", "2007_000032.jpg"])
+    def test_endings_may_be_in_capitals(self, voc, line):
+        for path in (*voc.rglob("*.jpg"), *voc.rglob("*.png")):
+            path.rename(path.with_suffix(path.suffix.upper()))
+        (voc / "VOC2012" / "ImageSets" / "Segmentation" / "train.txt").write_text(line)
+        assert VOCSegmentation(voc, 2012, "train")[0].name == "2007_000032"
+
     def test_an_unknown_split_lists_the_others(self, voc):
-        refused("there is no split 'val'; there are: train", lambda: VOCSegmentation(voc, 2012, "val"))
+        (voc / "VOC2012" / "ImageSets" / "Segmentation" / "._train.txt").write_bytes(b"left by macOS")
+        with pytest.raises(UserError, match=r"there is no split 'val'; there are: train$"):
+            VOCSegmentation(voc, 2012, "val")
 
     def test_another_year_lists_those_that_are_there(self, voc):
         refused("expected VOC2007/ImageSets/Segmentation/", lambda: VOCSegmentation(voc, 2007, "train"))

@@ -1,5 +1,6 @@
 """Reading image and label files: what is read, and what is refused with one clear line."""
 
+import io
 import os
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from minifcn.data import images
 from minifcn.data.images import read_colour_label, read_image, read_index_label
+from minifcn.data.jpeg import count_scans
 from minifcn.errors import UserError
 
 PALETTE = np.array([(0, 0, 0), (128, 0, 0), (0, 128, 192)], np.uint8)
@@ -152,6 +154,45 @@ def test_a_too_large_image_is_refused_before_it_is_decoded(tmp_path, monkeypatch
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("the image was decoded"))
     with pytest.raises(UserError, match=r"a\.png: the image is 1000 x 1001, more than 1 megapixels"):
         read_image(path)
+
+
+@pytest.mark.parametrize("size", [(1, 65536), (65536, 1)])
+def test_an_image_with_a_side_longer_than_a_jpeg_has_is_refused(tmp_path, size):
+    path = save(np.zeros((*size, 3)), tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png: the image is \d+ x \d+, but a side has at most 65535"):
+        read_image(path)
+
+
+def progressive(scans):
+    """A JPEG file with so many scans, each over the whole image."""
+    memory = io.BytesIO()
+    Image.new("L", (64, 64), 90).save(memory, "JPEG", progressive=True)
+    content = memory.getvalue()
+    last = content.rindex(b"\xff\xda")
+    return content[:last] + (scans - count_scans(content) + 1) * content[last:-2] + content[-2:]
+
+
+def test_a_jpeg_file_of_so_many_scans_that_it_takes_hours_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(progressive(100))
+    assert read_image(path).shape == (64, 64, 3)
+    path.write_bytes(progressive(101))
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("the image was decoded"))
+    with pytest.raises(UserError, match=r"a\.jpg: the JPEG file has 101 scans, more than 100"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+def test_only_the_scans_of_the_image_are_counted(photograph, options):
+    """Neither those of a small picture in its EXIF data, nor what a camera puts behind the image, such as a video."""
+    memory, marks = io.BytesIO(), 200 * b"\xff\xda"
+    Image.fromarray(photograph).save(memory, "JPEG", exif=b"Exif\0\0" + marks, comment=marks, **options)
+    assert count_scans(memory.getvalue() + marks) in ((6, 10) if "progressive" in options else (1,))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"\xff\xd8\xff\xda", b"\xff\xd8\xff\xda\0", bytes(300)])
+def test_scans_of_what_is_no_jpeg_file_are_counted_all_the_same(content):
+    assert count_scans(content) <= 1
 
 
 @pytest.mark.parametrize("limit", [5000, 500], ids=["warning", "error"])

@@ -30,6 +30,7 @@ from minifcn.training import Config
         ("lr", -0.1),
         ("lr", 0),
         ("lr", float("inf")),
+        ("lr", 1e308),
         ("momentum", 1),
         ("weight_decay", -1e-4),
         ("seed", -1),
@@ -37,6 +38,10 @@ from minifcn.training import Config
         ("recompute", 1),
         ("ignore_index", 256),
         ("std", (1.0, 0.0, 1.0)),
+        ("std", (1.0, 1e-300, 1.0)),
+        ("std", (1.0, 1e300, 1.0)),
+        ("mean", (0.0, 0.0, 1e39)),
+        ("mean", (0.0, 0.0, 10**400)),
         ("palette", ((0, 0, 256),)),
     ],
 )

@@ -177,6 +177,11 @@ ABOUTS = {
     "no random numbers": lambda about: {key: value for key, value in about.items() if key != "random"},
     "an epoch that is true": lambda about: about | {"position": about["position"] | {"epoch": True}},
     "a loss that is not finite": lambda about: about | {"position": about["position"] | {"loss_sum": float("inf")}},
+    "a loss that is a text": lambda about: about | {"position": about["position"] | {"loss_sum": "1"}},
+    "a position that is a list": lambda about: about | {"position": [1, 2, 3]},
+    "a position with a part too many": lambda about: about | {"position": about["position"] | {"extra": 1}},
+    "a mean that float32 cannot hold": lambda about: about | {"config": about["config"] | {"mean": [1e39, 0, 0]}},
+    "a deviation that float32 cannot hold": lambda about: about | {"config": about["config"] | {"std": [1e-50, 1, 1]}},
     "a mean IoU of 2": lambda about: about | {"position": about["position"] | {"best_mean_iou": 2}},
     "class names that are one text": lambda about: about | {"config": about["config"] | {"class_names": "ab"}},
     "a rate that is not finite": lambda about: about | {"config": about["config"] | {"lr": float("nan")}},
@@ -191,8 +196,10 @@ def test_a_description_that_lies_is_refused(tmp_path, content, change):
     about = change(about_of(content))
     text = about if isinstance(about, str) else json.dumps(about)
     path.write_bytes(zipped(members(content) | {"about.npy": npy(text)}))
-    with pytest.raises(UserError, match=str(path)):
+    with pytest.raises(UserError, match=str(path)) as error:
         checkpoint.load(path)
+    assert "__init__" not in str(error.value)
+    assert "argument" not in str(error.value)
 
 
 def mutated(content, parts, rng):
