@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
+from typing import Any
 
 from minifcn.backend import device_of
 from minifcn.compute import blocks, convolution, separable, strips, toeplitz, winograd
 from minifcn.compute.convolution import grouped
-from minifcn.compute.elementwise import Finish
+from minifcn.compute.elementwise import Finish, finite
 from minifcn.compute.window import Pair, Window
 
 ALGORITHMS = {
@@ -21,6 +22,7 @@ ALGORITHMS = {
     "toeplitz": toeplitz,
     "winograd": winograd,
 }
+REARRANGING = (blocks, separable, toeplitz, winograd)
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -84,22 +86,40 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int, weigh
 
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
     """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW); `finish` adds a bias, and perhaps a ReLU."""
-    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0] // groups, weight)
-    if finish and groups == 1 and room is not convolution:
-        return room.convolve(x, weight, window, finish)
-    y = grouped(room.convolve, groups)(x, weight, window)
-    if finish:
-        finish.whole(y)
-    return y
+
+    def by(room):
+        if finish and groups == 1 and room is not convolution:
+            return room.convolve(x, weight, window, finish)
+        y = grouped(room.convolve, groups)(x, weight, window)
+        if finish:
+            finish.whole(y)
+        return y
+
+    size = window.output_size(x.shape[2:])
+    return _each_where_it_is_seen(by, choose(x, window, size, weight.shape[1], weight.shape[0] // groups, weight))
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
     """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> `(N, C, *size)`."""
-    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups, weight)
-    return grouped(room.convolve_transposed, groups)(y, weight, window, size)
+    return _each_where_it_is_seen(
+        lambda room: grouped(room.convolve_transposed, groups)(y, weight, window, size),
+        choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups, weight),
+    )
 
 
 def convolve_weight(x, y, window: Window, groups: int = 1):
     """y (A x)ᵀ: (N, C, H, W), (N, O, OH, OW) -> (O, C/groups, KH, KW)."""
-    room = choose(x, window, y.shape[2:], x.shape[1] // groups, y.shape[1] // groups)
-    return grouped(room.convolve_weight, groups)(x, y, window)
+    return _each_where_it_is_seen(
+        lambda room: grouped(room.convolve_weight, groups)(x, y, window),
+        choose(x, window, y.shape[2:], x.shape[1] // groups, y.shape[1] // groups),
+    )
+
+
+def _each_where_it_is_seen(by: Callable[[ModuleType], Any], room: ModuleType) -> Any:
+    """Compute by an algorithm; if anything of the result is not finite, as the definition does, by strips.
+
+    Those that rearrange windows multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one
+    pixel that is nan would make a whole tile, or the whole map, nan. To look takes a hundredth of the time.
+    """
+    result = by(room)
+    return by(strips) if room in REARRANGING and not finite(result) else result

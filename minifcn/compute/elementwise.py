@@ -109,6 +109,12 @@ def has_nan(x) -> bool:
     return x.size > 0 and bool((least := x.min()) != least)
 
 
+def finite(x) -> bool:
+    """Whether all elements are finite, as their sum is, then. One that overflows counts as not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(array_module(x).isfinite(x.sum()))
+
+
 def for_rows(function: Callable[[slice], None], rows) -> None:
     """Call function(part) for slices that cut the first axis of `rows` into pieces; on a GPU, one for all of it."""
     count = -(-rows.size // PIECE) if device_of(rows) == "cpu" else 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import textbook
-from cases import random_convolutions, read_only
+from cases import NAMED_CONVOLUTIONS, random_convolutions, read_only
 
 import minifcn as mf
 import minifcn.functional as F
@@ -141,6 +141,45 @@ def test_another_byte_order(function, algorithm, rng):
     with mf.algorithm(algorithm):
         found = function(*(Tensor(a.astype(">f4")) for a in arrays)).data
     np.testing.assert_allclose(found, function(*map(Tensor, arrays)).data, rtol=0, atol=1e-4)
+
+
+class TestNumbersThatAreNotFinite:
+    """They reach what the definition says, whatever an algorithm multiplies by 0 on its way."""
+
+    @every_algorithm
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+    @pytest.mark.parametrize("case", NAMED_CONVOLUTIONS + random_convolutions(20, seed=61), ids=str)
+    @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inf - inf and 0 * inf
+    def test_reach_the_windows_that_see_them(self, case, value, algorithm, rng):
+        x, weight, y = (a.astype("float32") for a in case.arrays(rng, "float32"))
+        for a in (x, y):
+            a[tuple(rng.integers(0, n) for n in a.shape)] = value
+        leaves = [Tensor(a, requires_grad=True) for a in (x, weight)]
+
+        def three_maps(name):
+            with mf.algorithm(name):
+                result = F.conv2d(*leaves, **case.settings)
+                return [result.data, *(g.data for g in grad(result, leaves, Tensor(y)))]
+
+        for one, other in zip(three_maps(algorithm), three_maps("im2col"), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
+    @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+    def test_spoil_a_kernel_of_an_upsampled_map(self, value):
+        scores = np.ones((1, 2, 20, 20), "float32")
+        scores[0, 0, 9, 9] = value
+        y = F.conv_transpose2d(Tensor(scores), Tensor(mf.nn.init.bilinear(2, 2, 4)), stride=2).data
+        assert np.argwhere(~np.isfinite(y).all(axis=(0, 1))).tolist() == [
+            [i, j] for i in range(18, 22) for j in range(18, 22)
+        ]
+
+    def test_of_which_there_are_none_but_in_the_transforms_of_winograd(self):
+        """5 · 1e38 is more than float32 has; 1e38 · 1e-3 is not."""
+        x, weight = np.full((1, 1, 8, 8), 1e38, "float32"), np.full((1, 1, 3, 3), 1e-3, "float32")
+        with mf.algorithm("winograd"), np.errstate(all="ignore"):
+            y = F.conv2d(Tensor(x), Tensor(weight)).data
+        np.testing.assert_allclose(y, np.full((1, 1, 6, 6), 9e35), rtol=1e-5)
 
 
 class TestOutputPaddingBetweenStrideAndDilation:
