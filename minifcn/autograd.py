@@ -138,6 +138,8 @@ class Tensor:
         """Give a tensor of its own in the graph, with the same data and history."""
         copy = type(self).__new__(type(self))
         Tensor.__init__(copy, self.data, self.requires_grad)
+        for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
+            setattr(copy, name, value)
         copy.grad = self.grad
         copy._inputs, copy._seen, copy._backward = self._inputs, self._seen, self._backward
         copy.operation = self.operation
@@ -331,8 +333,9 @@ def _of_its_own(g: Tensor, taken: set[int]) -> Tensor:
     return g
 
 
-def _restored(cls: type, data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
-    tensor = cls(data, requires_grad)
+def _restored(cls: type[Tensor], data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
+    tensor = cls.__new__(cls)  # a subclass may be made of something else than data
+    Tensor.__init__(tensor, data, requires_grad)
     tensor.grad = grad
     return tensor
 
