@@ -327,8 +327,9 @@ def _of_its_own(g: Tensor, taken: set[int], since: int, create_graph: bool) -> T
     return g
 
 
-def _restored(cls: type, data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
-    tensor = cls(data, requires_grad)
+def _restored(cls: type[Tensor], data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
+    tensor = cls.__new__(cls)  # a subclass may be made of something else than data
+    Tensor.__init__(tensor, data, requires_grad)
     tensor.grad = grad
     return tensor
 

@@ -31,6 +31,8 @@ class Optimizer:
         if not any(isinstance(group, dict) for group in groups):
             groups = [{"params": groups}]
         self.param_groups: list[dict[str, Any]] = []
+        self.settings = tuple(settings)  # their names
+        self.fixed: list[Tensor] = []  # parameters that were left out, as they required no gradient
         for i, group in enumerate(groups):
             if not isinstance(group, dict) or "params" not in group:
                 raise TypeError(
@@ -39,8 +41,9 @@ class Optimizer:
                 )
             chosen = settings | {key: value for key, value in group.items() if key != "params"}
             _checked(kind, chosen, known=settings)
-            learned = [p for p in _parameters(kind, group["params"]) if p.requires_grad]
-            self.param_groups.append({"params": learned, **chosen})
+            given = _parameters(kind, group["params"])
+            self.fixed += [p for p in given if not p.requires_grad]
+            self.param_groups.append({"params": [p for p in given if p.requires_grad], **chosen})
         everything = [p for group in self.param_groups for p in group["params"]]
         if not everything or len({id(p) for p in everything}) < len(everything):
             raise ValueError(
@@ -57,9 +60,14 @@ class Optimizer:
         held = [id(p) for group in self.param_groups for p in group["params"]]
         if held != [id(p) for p in self.learned]:
             raise ValueError(f"{kind}: param_groups hold other parameters than at first; make a new {kind} of them")
+        if any(p.requires_grad and p.grad is not None for p in self.fixed):
+            raise ValueError(
+                f"{kind}: a parameter that was fixed (requires_grad=False) when the optimiser was made has a gradient "
+                f"now, and would not be learned; make a new {kind} after setting requires_grad"
+            )
         for group in self.param_groups:
             settings = {key: value for key, value in group.items() if key != "params"}
-            settings = _checked(kind, settings, known=settings)
+            settings = _checked(kind, settings, known=self.settings)
             for parameter in group["params"]:
                 number += 1
                 if parameter.grad is not None:
@@ -170,8 +178,11 @@ class SGD(Optimizer):
 
 @fused
 def _sgd(xp, w, g, velocity, lr, *, momentum, weight_decay):
-    velocity *= momentum
-    velocity += g
+    if momentum:
+        velocity *= momentum
+        velocity += g
+    else:  # 0 times an infinite velocity would be nan for ever
+        xp.multiply(g, 1, out=velocity)
     if weight_decay:
         velocity += weight_decay * w
     w -= lr * velocity
@@ -262,9 +273,13 @@ def _parameters(kind: str, params: Any) -> list[Tensor]:
                 f"{kind}: parameter {i} was computed from other tensors, so that backward() leaves no "
                 "gradient in it; pass those, or w.detach() with requires_grad=True"
             )
-        if not getattr(parameter.data.flags, "writeable", True):  # CuPy's arrays always are
-            raise ValueError(f"{kind}: parameter {i} holds a read-only array; give it a copy: Parameter(array.copy())")
+        _expect_writeable(f"{kind}: parameter {i}", parameter)
     return listed
+
+
+def _expect_writeable(name: str, parameter: Tensor) -> None:
+    if not getattr(parameter.data.flags, "writeable", True):  # CuPy's arrays always are
+        raise ValueError(f"{name} holds a read-only array; give it a copy: Parameter(array.copy())")
 
 
 def _expect_alike(name: str, parameter: Tensor, state: Mapping[str, Any]) -> None:
@@ -274,6 +289,7 @@ def _expect_alike(name: str, parameter: Tensor, state: Mapping[str, Any]) -> Non
         raise TypeError(f"{name} has a {type(grad).__name__} as grad; it must be a Tensor: w.grad = Tensor(array)")
     if grad.shape != w.shape or (grad.dtype != w.dtype and grad.dtype.kind not in "iu"):
         raise ValueError(f"{name} is {w.dtype} {w.shape}, but its gradient {grad.dtype} {grad.shape}; they must agree")
+    _expect_writeable(name, parameter)
     for array in state.values():
         if (array.shape, array.dtype) != (w.shape, w.dtype) or type(array) is not type(w):
             raise ValueError(
@@ -282,11 +298,13 @@ def _expect_alike(name: str, parameter: Tensor, state: Mapping[str, Any]) -> Non
             )
 
 
-def _checked(name: str, chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(name: str, chosen: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
     """Check the settings of a group; numbers come back as Python's, which leave the precision of arrays alone."""
-    unknown = sorted(chosen.keys() - known.keys(), key=str)
+    unknown = sorted(chosen.keys() - set(known), key=str)
     if unknown:
         raise ValueError(f"{name}: a parameter group has the unknown setting {unknown[0]!r}; known: {', '.join(known)}")
+    if missing := sorted(set(known) - chosen.keys()):
+        raise ValueError(f"{name}: a parameter group has lost its setting {missing[0]!r}")
     checked = dict(chosen)
     for key in {"lr", "momentum", "weight_decay", "eps"} & chosen.keys():
         checked[key] = check.number(chosen[key], f"{name}: {key}", least=0)

@@ -101,3 +101,16 @@ def test_a_tensor_that_went_to_another_process_gets_the_same_gradients(method):
     assert queue.get(timeout=60) == [[13, 19]] * 60
     process.join(60)
     assert process.exitcode == 0
+
+
+class Filled(nn.Parameter):
+    """A parameter that is made of something else than its data."""
+
+    def __init__(self, shape):
+        super().__init__(np.ones(shape))
+        self.name = "filled"
+
+
+def test_a_parameter_of_ones_own_kind_is_copied_with_what_it_has(duplicate):
+    copied = duplicate(Filled((2, 3)))
+    assert (type(copied), copied.shape, copied.requires_grad, copied.name) == (Filled, (2, 3), True, "filled")

@@ -163,3 +163,46 @@ class TestErrors:
                 optimizer.step()
             found.append(w.data)
         np.testing.assert_array_equal(*found)
+
+    @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda group, w: group.update(initial_lr=0.1), "a parameter group has the unknown setting 'initial_lr'"),
+            (lambda group, w: group.pop("lr"), "a parameter group has lost its setting 'lr'"),
+            (lambda group, w: w.data.setflags(write=False), "parameter 1 holds a read-only array; give it a copy"),
+            (lambda group, w: group.update(lr=10**400), "lr must be finite, got a number beyond the range of floats"),
+        ],
+        ids=["unknown setting", "lost setting", "read-only", "huge"],
+    )
+    def test_what_becomes_impossible_stops_the_step_before_anything_is_changed(self, w, kind, change, message):
+        other = Tensor(START.copy(), requires_grad=True)
+        optimizer = kind([w, other], lr=0.1)
+        loss(w + other).backward()
+        change(optimizer.param_groups[0], other)
+        with pytest.raises(ValueError, match=f"^{kind.__name__}: {message}"):
+            optimizer.step()
+        np.testing.assert_array_equal(w.data, START)
+        assert optimizer.steps == [0, 0]
+
+
+def test_a_parameter_that_is_freed_later_is_not_passed_over():
+    w, fixed = Tensor(START.copy(), requires_grad=True), Tensor(START.copy())
+    optimizer = optim.SGD([w, fixed], lr=0.1)
+    loss(w * fixed).backward()
+    optimizer.step()
+    fixed.requires_grad = True
+    optimizer.step()  # it has no gradient yet
+    loss(w * fixed).backward()
+    with pytest.raises(ValueError, match=r"^SGD: a parameter that was fixed .* make a new SGD after setting requires"):
+        optimizer.step()
+
+
+def test_without_momentum_nothing_of_a_bad_step_is_left():
+    w = Tensor(START.copy(), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    w.grad = Tensor(np.array([np.inf, np.nan, 1.0]))
+    optimizer.step()
+    w.data[...], w.grad = START, Tensor(np.ones(3))
+    optimizer.step()
+    np.testing.assert_array_equal(w.data, START - 0.1)

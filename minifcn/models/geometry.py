@@ -76,11 +76,11 @@ class Geometry:
         """Rows of the image that one pixel of this map sees: the most, where it depends on the pixel."""
         return self.field_sizes[0][1]
 
-    def through(self, module: Module) -> Geometry:
-        """Pass a layer, or a network: run its forward on this geometry."""
+    def through(self, module: Module, *inputs: Any, **settings: Any) -> Geometry:
+        """Pass a layer, or a network: run its forward on this geometry, which is one of the inputs."""
         self.trace.running.append(module)
         try:
-            output = module.forward(self)
+            output = module.forward(*inputs, **settings)
         except GeometryError:
             raise
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:

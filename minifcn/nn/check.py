@@ -30,12 +30,16 @@ def number(value: Any, name: str, least: float = -math.inf) -> float:
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {shown(value)}")
-    if not float(value) >= least:  # so that nan is refused here
+    try:
+        value = float(value)
+    except OverflowError:  # an int
+        raise ValueError(f"{name} must be finite, got a number beyond the range of floats") from None
+    if not value >= least:  # so that nan is refused here
         rule = "a number" if least == -math.inf else f"at least {least}"
         raise ValueError(f"{name} must be {rule}, got {value}")
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
-    return float(value)
+    return value
 
 
 def probability(value: Any, name: str) -> float:

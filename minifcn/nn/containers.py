@@ -65,7 +65,7 @@ class ModuleList(Module):
         _expect_module(type(self).__name__, name, module)
         setattr(self, name, module)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
         """Refuse: a list says nothing about what comes after what."""
         raise TypeError(f"{type(self).__name__} has no forward(); call the modules inside it, or use nn.Sequential")
 

@@ -11,7 +11,7 @@ from minifcn.nn import check
 from minifcn.nn.module import Module
 
 _lock = threading.Lock()
-_modes: dict[int, list[tuple[Module, bool]]] = {}  # of the models that are being evaluated, what they come back to
+_modes: dict[int, bool] = {}  # of the modules that are being evaluated, what they come back to
 _users: dict[int, int] = {}  # and in how many `with` blocks
 if hasattr(os, "register_at_fork"):  # a child must not begin with the lock held by a thread that it does not have
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
@@ -21,7 +21,8 @@ if hasattr(os, "register_at_fork"):  # a child must not begin with the lock held
 def evaluating(model: Module) -> Iterator[Module]:
     """Put a model into evaluation mode for a while, and then every module back into the mode that it had.
 
-    Several threads may do so with one model: it comes back when the last of them is done.
+    Several threads may do so with one model, or with models that share modules: each module comes back when the last
+    of them is done.
 
     Parameters
     ----------
@@ -39,19 +40,18 @@ def evaluating(model: Module) -> Iterator[Module]:
     """
     if not isinstance(model, Module):
         raise TypeError(f"the model must be a Module, got {check.shown(model)}")
-    key = id(model)
+    modules = [module for _, module in model.named_modules()]
     with _lock:
-        if key not in _modes:
-            modes = [(module, module.training) for _, module in model.named_modules()]
-            model.eval()
-            _modes[key] = modes
-        _users[key] = _users.get(key, 0) + 1
+        for module in modules:
+            _modes.setdefault(id(module), module.training)
+            _users[id(module)] = _users.get(id(module), 0) + 1
     try:
+        model.eval()
         yield model
     finally:
         with _lock:
-            _users[key] -= 1
-            if not _users[key]:
-                del _users[key]
-                for module, training in _modes.pop(key):
-                    module.training = training
+            for module in modules:
+                _users[id(module)] -= 1
+                if not _users[id(module)]:
+                    del _users[id(module)]
+                    module.training = _modes.pop(id(module))

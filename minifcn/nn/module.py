@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -101,13 +102,16 @@ class Module:
             )
         super().__setattr__(name, value)
 
-    def forward(self, x: Any) -> Any:
-        """Compute the output; every subclass has its own."""
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
+        """Compute the output; every subclass has its own, of as many inputs as it takes."""
         raise TypeError(f"{type(self).__name__} has no forward(); a Module must define it")
 
-    def __call__(self, x: Any) -> Any:
-        """Give forward(x); a geometry (models/geometry.py) in place of x notes which module's forward it passes."""
-        return x.through(self) if hasattr(x, "through") else self.forward(x)
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        """Give forward(...); a geometry (models/geometry.py) as an input notes which module's forward it passes."""
+        for x in inputs:
+            if hasattr(x, "through"):
+                return x.through(self, *inputs, **settings)
+        return self.forward(*inputs, **settings)
 
     def named_modules(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
         """Yield this module and all inside it with their dotted names; one that has two names has its first."""
@@ -183,8 +187,12 @@ class Module:
     def train(self: Self, mode: bool = True) -> Self:
         """Switch dropout on, here and in all modules inside."""
         mode = check.flag(mode, f"{type(self).__name__}.train: mode")
-        for _, module in self.named_modules():
+        modules = [module for _, module in self.named_modules()]
+        for module in modules:
             module.training = mode
+        for module in modules[1:]:
+            if type(module).train is not Module.train:  # it has a rule of its own, such as always to stay in evaluation
+                module.train(mode)
         return self
 
     def eval(self: Self) -> Self:
@@ -218,7 +226,8 @@ def _refuse_hidden(module: Module) -> None:
                     f"objects would share; make it in __init__: self.{name} = ..."
                 )
     for name, value in vars(module).items():
-        if (hidden := _inside(value)) is not None:
+        # A second look, past what is an attribute somewhere inside: rarely needed, and longer.
+        if _inside(value, set()) is not None and (hidden := _inside(value, _reached(module))) is not None:
             fix = "nn.ModuleList" if isinstance(hidden, Module) else "an attribute for each"
             raise TypeError(
                 f"{kind.__name__}.{name} is a {type(value).__name__} that holds a {type(hidden).__name__}, "
@@ -226,13 +235,33 @@ def _refuse_hidden(module: Module) -> None:
             )
 
 
-def _inside(value: Any) -> Parameter | Module | None:
-    """Give the first parameter or module inside a list, tuple, set or dict."""
-    if not isinstance(value, list | tuple | set | frozenset | dict):
+def _reached(module: Module) -> set[int]:
+    """Identities of the parameters and modules that are attributes, of this module or of one inside."""
+    reached, waiting = set[int](), [module]
+    while waiting:
+        for value in vars(waiting.pop()).values():
+            if isinstance(value, Parameter | Module) and id(value) not in reached:
+                reached.add(id(value))
+                if isinstance(value, Module):
+                    waiting.append(value)
+    return reached
+
+
+def _inside(value: Any, seen: set[int]) -> Parameter | Module | None:
+    """Give the first parameter or module inside a list, tuple, set or dict, but none whose identity is in `seen`."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif isinstance(value, np.ndarray):
+        value = value.flat if value.dtype == object else ()
+    elif not isinstance(value, list | tuple | set | frozenset | deque):
         return None
-    for item in value.values() if isinstance(value, dict) else value:
-        found = item if isinstance(item, Parameter | Module) else _inside(item)
-        if found is not None:
+    for item in value:
+        if id(item) in seen:
+            continue
+        if isinstance(item, Parameter | Module):
+            return item
+        seen.add(id(item))
+        if (found := _inside(item, seen)) is not None:
             return found
     return None
 
@@ -242,7 +271,7 @@ def _readable(name: str, value: Any, target: Any) -> np.ndarray:
     value = value.data if isinstance(value, Tensor) else value
     try:
         array = to_host(value) if hasattr(getattr(value, "dtype", None), "kind") else np.asarray(value)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of PyTorch that needs a gradient
         raise ValueError(f"load_state_dict: {name} is no array in the state ({error})") from None
     if array.shape != target.shape:
         raise ValueError(

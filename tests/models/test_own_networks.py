@@ -83,6 +83,19 @@ def test_functions_in_a_forward_have_the_size_that_they_have_when_it_runs(functi
     assert behind.receptive_field == field
 
 
+def test_modules_of_several_inputs():
+    class Fuse(nn.Module):
+        def __init__(self):
+            self.conv = nn.Conv2d(4, 4, 5, padding=2, rng=rng)
+
+        def forward(self, skip, x, scale):
+            return skip + self.conv(x) * scale
+
+    fuse = Fuse()
+    net = Calls(lambda x: fuse(x, x, scale=2.0))
+    assert rows(net, (9, 9))[-1].behind.receptive_field == 7
+
+
 def test_slices_cut_and_skip():
     net = Calls(lambda x: x[..., 3::2, 1:-2])
     row = rows(net, (13, 12))[-1]

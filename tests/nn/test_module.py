@@ -181,6 +181,28 @@ class TestSwitches:
         assert {parameter.device for parameter in block.to(device).parameters()} == {device}
 
 
+def test_a_module_inside_may_have_a_rule_of_its_own_for_its_mode():
+    class AlwaysEvaluated(Dropout):
+        def train(self, mode=True):
+            return super().train(False)
+
+    net = Sequential(Dropout(0.5), Sequential(AlwaysEvaluated(0.5), ReLU()))
+    assert modes(net.train()) == [True, True, True, False, True]
+    assert modes(net.eval()) == [False] * 5
+
+
+def test_a_forward_may_take_several_inputs_and_settings():
+    class Fuse(Module):
+        def __init__(self):
+            self.conv = Conv2d(3, 2, 1)
+
+        def forward(self, x, skip, scale=1.0, *, shift=0.0):
+            return self.conv(x) + skip * scale + shift
+
+    x, skip = (Tensor(np.ones((1, channels, 4, 5), "float32")) for channels in (3, 2))
+    np.testing.assert_array_equal(Fuse()(x, skip, 2.0, shift=0.5).data, 2.5 * skip.data)
+
+
 def test_a_fixed_parameter_gets_no_gradient(block):
     block(Tensor(np.ones((1, 2, 5, 5), "float32"))).sum().backward()
     assert block.scale.grad is None
@@ -235,6 +257,34 @@ class TestEvaluating:
             first_has_left.set()
             assert seen.result() == [False] * 5
         assert modes(mixed) == [True, True, True, False, True]
+
+    def test_lasts_for_a_module_that_two_models_share(self, mixed):
+        """The larger model comes back while a part of it is still evaluated by another thread."""
+        part_is_inside, whole_has_left = threading.Event(), threading.Event()
+
+        def part():
+            with nn.evaluating(mixed[1]):
+                part_is_inside.set()
+                assert whole_has_left.wait(10)
+                return modes(mixed)
+
+        with ThreadPoolExecutor(1) as pool:
+            with nn.evaluating(mixed):
+                seen = pool.submit(part)
+                assert part_is_inside.wait(10)
+            whole_has_left.set()
+            assert seen.result() == [True, True, False, False, False]
+        assert modes(mixed) == [True, True, True, False, True]
+
+    def test_gives_them_back_where_a_module_refuses_the_mode(self, mixed):
+        class Stubborn(Module):
+            def train(self, mode=True):
+                raise RuntimeError("no")
+
+        mixed[1].extra = Stubborn()
+        with pytest.raises(RuntimeError, match="no"), nn.evaluating(mixed):
+            pass
+        assert modes(mixed) == [True, True, True, False, True, True]
 
     def test_that_cannot_begin_leaves_nothing_behind(self, mixed):
         mixed.parts = [ReLU()]

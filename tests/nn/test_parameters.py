@@ -1,5 +1,7 @@
 """Parameters: shared ones count once, and none vanishes from a module without a word."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -109,8 +111,10 @@ class TestNothingVanishes:
             (lambda: [1, {"a": [ReLU()]}], "Net.parts is a list that holds a ReLU, .*; use nn.ModuleList"),
             (lambda: [Parameter([1.0])], "Net.parts is a list that holds a Parameter, .*; use an attribute for each"),
             (lambda: {Parameter([1.0])}, "Net.parts is a set that holds a Parameter, .*; use an attribute for each"),
+            (lambda: deque([ReLU()]), "Net.parts is a deque that holds a ReLU, .*; use nn.ModuleList"),
+            (lambda: np.array([ReLU()], object), "Net.parts is a ndarray that holds a ReLU, .*; use nn.ModuleList"),
         ],
-        ids=["list", "tuple", "dict", "nested", "list of parameters", "set of parameters"],
+        ids=["list", "tuple", "dict", "nested", "list of parameters", "set of parameters", "deque", "array"],
     )
     @pytest.mark.parametrize(
         "ask",
@@ -133,6 +137,20 @@ class TestNothingVanishes:
     def test_those_in_a_module_list_are_found(self, net):
         net.parts = nn.ModuleList([Conv2d(1, 1, 1), ReLU()])
         assert [name for name, _ in net.named_parameters()][-2:] == ["parts.0.weight", "parts.0.bias"]
+
+    def test_a_list_of_what_is_an_attribute_too_hides_nothing(self, net):
+        net.parts = Sequential(Conv2d(1, 1, 1))
+        names = [name for name, _ in net.named_parameters()]
+        net.in_order, net.decayed = [net.conv, net.parts[0], {"last": net.relu}], (net.conv.weight, net.scale)
+        assert [name for name, _ in net.named_parameters()] == names
+        net.in_order.append(Conv2d(1, 1, 1))
+        with pytest.raises(TypeError, match=r"Net.in_order is a list that holds a Conv2d, .*; use nn.ModuleList"):
+            list(net.parameters())
+
+    def test_a_list_that_holds_itself_is_looked_through_once(self, net):
+        net.parts = [1]
+        net.parts.append(net.parts)
+        assert len(list(net.parameters())) == 3
 
     def test_containers_of_other_things_are_the_users(self, net):
         net.sizes, net.names = [(1, 2), (3, 4)], {"a": ["b"], "c": np.zeros(3)}
