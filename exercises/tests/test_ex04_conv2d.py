@@ -12,6 +12,7 @@ PADDED_ONCE = "there is one row of zeros on each side where two were asked for: 
 STRIDE_OF_2 = "the windows begin two pixels apart where three were asked for: S may be any number"
 CHANGED = "an input has been changed; work on a copy of it"
 TRUNCATED = "x holds whole numbers here, and an array of its dtype does too: what becomes of 0.25 in it?"
+TRUNCATED_TOO = "the weight holds whole numbers here; what does an array of its dtype make of 0.5 and 1.5?"
 
 
 def test_each_weight_meets_the_pixel_under_it():
@@ -115,6 +116,9 @@ def test_a_random_image_is_convolved_as_by_minifcn():
     got = answer.conv2d(np.array([[[1, 2]]]), np.array([[[[0.25]]]]))
     call = "for x of whole numbers, conv2d([[[1, 2]]], [[[[0.25]]]])"
     check(call, got, [[[0.25, 0.5]]], mistakes={TRUNCATED: [[[0, 0]]]})
+    got = answer.conv2d(np.array([[[0.5, 1.5]]]), np.array([[[[1]]]]))
+    call = "for a weight of whole numbers, conv2d([[[0.5, 1.5]]], [[[[1]]]])"
+    check(call, got, [[[0.5, 1.5]]], mistakes={TRUNCATED_TOO: [[[0, 1]]]})
 
 
 def convolved(x, weight, bias, stride, padding):

@@ -17,6 +17,7 @@ LOGARITHM = "these are the probabilities; what does the name of the function pro
 CHANGED = "the scores that were passed have changed: does an operation such as -= write into the array of the caller?"
 CHANGED_TOO = "what was passed has changed: the gradient needs an array of its own, and the labels are the caller's"
 TRUNCATED = "scores of whole numbers have logarithms that are none: is something written into an array of their dtype?"
+TRUNCATED_TOO = "a probability of 1/4 has become 0: is the gradient written into an array of the dtype of the scores?"
 EQUAL = (
     "two scores that differ by 1 are taken to be equal: are they cut off, or rounded, as to the 7 digits of a float32?"
 )
@@ -126,6 +127,15 @@ def test_the_gradient_is_the_softmax_minus_one_at_the_label():
     }
     got = answer.softmax_cross_entropy_backward(np.log(p), labels, ignore_index=1)
     check(call, got, right / 3, mistakes=mistakes)
+
+
+def test_scores_of_whole_numbers_have_a_gradient_of_fractions():
+    scores = np.array([[[0]], [[0]], [[0]], [[0]]])
+    call = "for whole numbers, softmax_cross_entropy_backward([[[0]], [[0]], [[0]], [[0]]], [[1]])"
+    got = answer.softmax_cross_entropy_backward(scores, np.array([[1]]))
+    check(f"scores after {call}", scores, np.zeros((4, 1, 1)), mistakes={CHANGED_TOO: scores}, tolerance=0)
+    expected = np.array([0.25, -0.75, 0.25, 0.25]).reshape(4, 1, 1)
+    check(call, got, expected, mistakes={TRUNCATED_TOO: np.array([0.0, -1, 0, 0]).reshape(4, 1, 1)})
 
 
 def test_where_no_pixel_counts_loss_and_gradient_are_zero():

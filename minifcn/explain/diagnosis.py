@@ -140,7 +140,8 @@ def _diverging(rows: Sequence[Row], num_classes: int, lr: float | None) -> str:
     for name, kind in (("train_loss", "training"), ("valid_loss", "validation")):
         best = min(rows, key=lambda row: row[name])
         limit = max(WORSE * best[name], (1 + RISE) * math.log(num_classes))
-        if last[name] > 0 and last[name] >= min(limit, FAR_WORSE * best[name]) and last is not best:
+        far_worse = max(FAR_WORSE * best[name], NEAR * math.log(num_classes))  # a tiny loss may waver
+        if last[name] > 0 and last[name] >= min(limit, far_worse) and last is not best:
             return (
                 f"From epoch {best['epoch']} to {last['epoch']} the {kind} loss rose from {best[name]:.3f} to "
                 f"{last[name]:.3f}, so the training diverges: resume from epoch {best['epoch']} with a tenth of the "
@@ -193,6 +194,10 @@ def diagnose_network(model: Module, images: Tensor) -> list[str]:
     fc6 is dead on 64 of 64 channels
     fc7 is dead on 64 of 64 channels
     """
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"diagnose_network: images must be a Tensor, got a {type(images).__name__}; pass Tensor(images)"
+        )
     if not images.data.size:
         raise ValueError(f"diagnose_network: images is empty, of shape {images.shape}; pass at least one image")
     with evaluating(model), no_grad(), _watched(model) as outputs:
@@ -240,6 +245,8 @@ def _is_innermost(layer: Module) -> bool:
 
 
 def _dead(name: str, output: np.ndarray) -> str:
+    if output.ndim < 2:  # no channels
+        return ""
     others = tuple(axis for axis in range(output.ndim) if axis != 1)
     dead, channels = int((output <= 0).all(axis=others).sum()), output.shape[1]
     if dead < DEAD * channels or not output.size:

@@ -49,8 +49,9 @@ def check_input(
         wrong[k], hidden[k] = _verdict(look, float(analytic[k]), rtol, float(absolute),
                                        max(atol * min(1.0, scale / reach[k]), 8 * rounding[k]))  # fmt: skip
         # If its whole size moves the outputs so little, nothing could tell three digits of its derivative.
-        small = bool(abs(analytic[k]) * own[k] <= 10 * lost / TRUSTED)
-        if wrong[k] and look.numeric == 0 and (small or point.shortest):  # what seems to stay may only be rounded
+        small = bool(abs(analytic[k]) * max(own[k], point.eps * reach[k]) <= 10 * lost / TRUSTED)
+        rounded = bool(abs(analytic[k]) <= 4 * look.hides)
+        if wrong[k] and look.numeric == 0 and (small or rounded or point.shortest):  # what seems to stay may be rounded
             wrong[k], hidden[k] = False, True
         hidden[k] &= not small
         confirmed += bool(wrong[k])
@@ -63,7 +64,35 @@ def check_input(
     _fill(row, moves, analytic, numeric, wrong, hidden, looks)
     if row.wrong:
         row.cause = _uneven_ground(np.flatnonzero(wrong).tolist(), looks) or guess(row.analytic, row.numeric, rtol)
+    elif shared := _shared_wrongly(point, i, gradient, row.kinks, rtol, atol):
+        row.wrong, row.worst = [shared._replace(input=position)], shared._replace(input=position)
+        row.cause = "where equal numbers compete, one of them gets the gradient, or all of them get shares of it"
     return row
+
+
+def _shared_wrongly(
+    point: Point, i: int, gradient: np.ndarray, kinks: list[Kink], rtol: float, atol: float
+) -> Entry | None:
+    """Move equal numbers on kinks together: the largest of two has a kink in each, but none in both.
+
+    So the sum of what they get is determined, though not how they share it.
+    """
+    x = point.pair.inputs[i]
+    places = [kink.index for kink in kinks if isinstance(kink.index, tuple)]
+    for value in list(dict.fromkeys(float(x[place]) for place in places))[:_ENOUGH]:
+        equal = [place for place in places if x[place] == value]
+        vector = np.zeros(x.shape)
+        for place in equal:
+            vector[place] = max(1.0, abs(value))
+        move = Direction(f"the {len(equal)} numbers {value:.6g} together", 1.0, vector)
+        if len(equal) < 2 or bent(point.slopes(i, move, point.eps)):
+            continue
+        look, analytic = look_again(point, i, move, rtol, atol, point.rounding), move.along(gradient)
+        absolute = atol * min(1.0, look.size) + point.rounding
+        if look.ground == "smooth" and _verdict(look, analytic, rtol, absolute, absolute)[0]:
+            size = max(1.0, abs(value))
+            return Entry(i, move.index, analytic / size, look.numeric / size)
+    return None
 
 
 def _verdict(look: Look, analytic: float, rtol: float, absolute: float, coarse: float) -> tuple[bool, bool]:

@@ -15,11 +15,11 @@ import numpy as np
 from minifcn.gradcheck.pair import Pair
 
 DIRECTIONS = 5  # in directional mode, for each input
-_EPS = float(np.finfo(np.float64).eps)
+_EPS, _LARGEST = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).max)
 
 
 class Direction(NamedTuple):
-    """Where an input is moved to: one number of it by step·reach, or all of them by step·vector."""
+    """Where an input is moved to: one number of it by step·reach, or several by step·vector."""
 
     index: Any
     reach: float
@@ -42,12 +42,17 @@ class Direction(NamedTuple):
 
     def smallest(self, x: np.ndarray) -> float:
         """Smallest step that moves a number of x other than 0 by its own size; 0 if there is none."""
-        sizes = abs(x[self.index]) / self.reach if self.vector is None else (abs(x) / abs(self.vector))[x != 0]
-        return float(np.min(sizes)) if np.size(sizes) else 0.0
+        if self.vector is None:
+            return float(abs(x[self.index])) / self.reach
+        moved = (x != 0) & (self.vector != 0)
+        return float((abs(x[moved]) / abs(self.vector[moved])).min()) if moved.any() else 0.0
 
     def largest(self, x: np.ndarray) -> float:
         """Largest number of x in units of its step, which is rounded as finely as that; 0 for a single one."""
-        return 0.0 if self.vector is None else float((abs(x) / abs(self.vector)).max(initial=0.0))
+        if self.vector is None:
+            return 0.0
+        moved = self.vector != 0
+        return float((abs(x[moved]) / abs(self.vector[moved])).max(initial=0.0))
 
 
 class Slopes(NamedTuple):
@@ -78,13 +83,16 @@ class Point:
     def __init__(self, pair: Pair, outputs: list[np.ndarray], weights: list[np.ndarray], eps: float):
         self.pair, self.eps, self.weights = pair, eps, weights
         self.here = [y.astype(np.float64) for y in outputs]  # booleans and unsigned integers cannot be subtracted
-        self._squares = [(w * y) ** 2 for w, y in zip(weights, outputs, strict=True)]
+        with np.errstate(over="ignore"):
+            sizes = [np.minimum(abs(w * y), _LARGEST) for w, y in zip(weights, self.here, strict=True)]
+        self._largest = max((float(x.max(initial=0.0)) for x in sizes), default=0.0) or 1.0
+        self._squares = [(x / self._largest).ravel() ** 2 for x in sizes]  # so that 1e200 has one
         self.shortest = 0.0  # step
         self.inner = 0.0  # what the numbers of an input, times their derivatives, amount to: it is rounded as well
         # How much each output changed, times its weight, when an input was moved by eps.
         self.reactions = [np.zeros(y.shape) for y in outputs]
         # The smallest change of <v, f> that shows beside the rounding of all outputs.
-        self.rounding = 16 * _EPS * float(np.sqrt(sum(square.sum() for square in self._squares)))
+        self.rounding = 16 * _EPS * self._largest * float(np.sqrt(sum(square.sum() for square in self._squares)))
 
     def slopes(self, i: int, direction: Direction, step: float, touched: list[np.ndarray] | None = None) -> Slopes:
         """One-sided derivatives of <v, f> when input i is moved by the step, to the left and to the right.
@@ -105,17 +113,18 @@ class Point:
                     # The differences first: where nothing has changed they are exactly 0, and rounding is not at work.
                     term = self.weights[k] * (moved - self.here[k])
                     change = abs(term)
-                    terms.append(term if touched is None else term / h)
+                    if touched is not None:
+                        terms.append(term / h)
                     slope += float(term.sum())
                     size += float(change.sum())
                     rounded = term != 0 if touched is None else (term != 0) | touched[k]
-                    square += float(self._squares[k][rounded].sum())
+                    square += float(self._squares[k] @ rounded.ravel())
                     if step == self.eps:
                         np.fmax(self.reactions[k], change, out=self.reactions[k])
             choices.append(terms)
             sides.append(slope / h + 0.0)  # no -0
             sizes.append(size / abs(h))
-            noises.append(_EPS * (square**0.5 + self.inner + size * uneven / step) / abs(h))
+            noises.append(_EPS * (self._largest * square**0.5 + self.inner + size * uneven / step) / abs(h))
         slopes = Slopes(sides[0], sides[1], max(sizes), max(noises))
         if touched is None:
             return slopes

@@ -76,7 +76,8 @@ class GradcheckReport:
         (input, index, analytic, numeric) of that difference.
     kinks : list of Kink
         Entries where the function has no derivative (ReLU at 0, equal values in max-pooling): (input, index, analytic,
-        left, right). A gradient between the one-sided derivatives left and right is accepted there.
+        left, right). A gradient between the one-sided derivatives left and right is accepted there; of equal numbers
+        that compete, the sum must be right, however it is shared.
     message : str
         One sentence: what is wrong, where, and what it looks like.
     seed : int

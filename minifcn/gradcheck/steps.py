@@ -33,6 +33,7 @@ class Look(NamedTuple):
     low: float = np.nan
     high: float = np.nan
     size: float = np.inf  # what the single outputs contribute, without sign
+    hides: float = 0.0  # of a derivative of 0: the largest one that the steps in which outputs are rounded would hide
 
 
 def look_again(point: Point, i: int, move: Direction, rtol: float, atol: float, rounding: float) -> Look:
@@ -63,8 +64,17 @@ def look_again(point: Point, i: int, move: Direction, rtol: float, atol: float, 
             break
     if not finite:
         return best._replace(ground="edge")
+    if best.numeric == 0:
+        best = best._replace(hides=_hidden_by(seen))
     # Flat up to here, and a slope from afar: steps in f, as rounding makes them.
     return best._replace(error=np.inf) if still and alike and best.numeric == 0 else best
+
+
+def _hidden_by(seen: list[tuple[float, Slopes]]) -> float:
+    """Smallest change of f, over the largest step up to which it does not change at all."""
+    flat = max((step for step, s in seen if s.left == s.right == 0), default=0.0)
+    changes = [abs(side) * step for step, s in seen for side in (s.left, s.right) if side and step > flat]
+    return min(changes) / flat if changes and flat else 0.0
 
 
 def _ladders(point: Point, i: int, move: Direction) -> Iterator[tuple[list[float], bool]]:
@@ -116,7 +126,8 @@ def _extrapolated(ladder: list[tuple[float, Slopes]], seen: list[tuple[float, Sl
     step, value, noise, jump = np.array([(step, s.central, s.noise, s.jump) for step, s in ladder]).T
     smooth = np.array([not bent(s) for _, s in ladder])
     smooth[:-1] |= jump[1:] <= 0.5 * jump[:-1]
-    best = Look(float(np.median(value)), 4 * float(np.ptp(all_values) + noise.max()), "smooth")
+    spread = float(np.ptp(all_values)) if len(seen) > 2 else np.inf  # fewer steps agree by chance
+    best = Look(float(np.median(value)), 4 * (spread + float(noise.max())), "smooth")
     for order in range(3):
         if order:
             power = _SHRINK ** (2 * order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -62,12 +63,13 @@ def evaluate(
     matrix = ConfusionMatrix(num_classes, ignore_index=ignore_index)
     losses = []
     with evaluating(model):
-        for batch in batches:
+        for number, batch in enumerate(batches):
+            _expect_batch(number, batch)
             images = to_device(batch.images, device).astype(dtype, copy=False)
             for image, label, (height, width) in zip(images, batch.labels, batch.sizes, strict=True):
                 label = label[None, :height, :width]
                 with no_grad():
-                    scores = model(Tensor(image[None, :, :height, :width]))
+                    scores = _scores("evaluate", model, image[None, :, :height, :width])
                 matrix.update(label, to_host(scores.data.argmax(axis=1)))
                 if (label != ignore_index).any():
                     loss = F.softmax_cross_entropy(scores, to_device(label, device), ignore_index=ignore_index)
@@ -117,7 +119,7 @@ def predict(
             seen = seen.resize((columns, rows), Image.Resampling.BILINEAR)
     batch = to_device(normalize(np.asarray(seen))[None].astype(dtype, copy=False), device)
     with evaluating(model), no_grad():
-        scores = model(Tensor(batch)).data[0]
+        scores = _scores("predict", model, batch).data[0]
     index = np.min_scalar_type(len(scores) - 1)
     if scores.shape[1:] == (height, width):
         return to_host(scores.argmax(axis=0)).astype(index)
@@ -128,3 +130,26 @@ def predict(
         better = np.asarray(plane) > best
         label[better], best[better] = number, np.asarray(plane)[better]
     return label
+
+
+def _expect_batch(number: int, batch: Batch) -> None:
+    """Refuse what is no batch, or one whose parts do not belong together."""
+    name = f"evaluate: batch {number}"
+    if not isinstance(batch, Batch):
+        raise TypeError(f"{name} is a {type(batch).__name__}, not a Batch; data.DataLoader(...).epoch(0) gives them")
+    counts, (height, width) = (len(batch.images), len(batch.labels), len(batch.sizes)), batch.images.shape[2:]
+    if len(set(counts)) > 1:
+        raise ValueError(f"{name} has {counts[0]} images, {counts[1]} labels and {counts[2]} sizes; one is shorter")
+    for rows, columns in batch.sizes:
+        if not (0 <= rows <= height and 0 <= columns <= width):
+            raise ValueError(f"{name} has an image of size ({rows}, {columns}), but its images are {height}x{width}")
+
+
+def _scores(caller: str, model: Module, images: Any) -> Tensor:
+    scores = model(Tensor(images))
+    if not isinstance(scores, Tensor) or scores.ndim != 4 or len(scores.data) != len(images):
+        found = f"shape {scores.shape}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
+        raise TypeError(
+            f"{caller}: the model must turn images (N, 3, H, W) into a Tensor of scores (N, C, H, W), got {found}"
+        )
+    return scores

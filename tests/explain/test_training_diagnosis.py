@@ -128,7 +128,9 @@ class TestDiverging:
         assert finding.startswith(f"From epoch 1 to {len(train)} the {kind} loss rose from")
         assert "diverges" in finding
 
-    @pytest.mark.parametrize("train", [[2.0, 2.3], [0.1, 0.3], [9.0, 9.5], [50.0, 5.0, 2.0]], ids=str)
+    @pytest.mark.parametrize(
+        "train", [[2.0, 2.3], [0.1, 0.3], [9.0, 9.5], [50.0, 5.0, 2.0], [1e-3, 1e-9, 3e-8]], ids=str
+    )
     def test_this_is_none(self, train):
         assert diagnose(log(train, [1.0] * len(train)), 11) == []
 
@@ -240,3 +242,7 @@ class TestNetwork:
     def test_no_images(self, network):
         with pytest.raises(ValueError, match="images is empty"):
             diagnose_network(network, Tensor(np.ones((0, 3, 8, 8), "float32")))
+
+    def test_images_that_are_no_tensor(self, network, images):
+        with pytest.raises(TypeError, match=r"images must be a Tensor, got a ndarray; pass Tensor\(images\)"):
+            diagnose_network(network, images.data)

@@ -168,6 +168,25 @@ WRONG = [
         lambda g, x: np.repeat(g, 2) * (x == np.repeat(pool(x), 2)) * 1.5,
         at([1.0, 1.0, 3.0, 2.0, 0.0, 5.0]),
     ),
+    Case(
+        "every tie gets all of one winner",
+        pool,
+        lambda g, x: np.repeat(g, 2) * (x == np.repeat(pool(x), 2)),
+        at([1.0, 1.0, 3.0, 2.0, 0.0, 5.0]),
+    ),
+    Case(
+        "ties get nothing",
+        pool,
+        lambda g, x: np.repeat(g, 2) * (x > np.ravel(x.reshape(-1, 2)[:, ::-1])),
+        at([1.0, 1.0, 3.0, 2.0, 0.0, 5.0]),
+    ),
+    Case(
+        "relu on the wrong side of its kink, 1e-10 beside it",
+        lambda x: np.maximum(x, 0),
+        lambda g, x: g * (x > -1e-6),
+        at([-1e-10, 1.0, -1.0]),
+    ),
+    Case("masked numbers", lambda x: 3 * x, lambda g, x: np.ma.masked_greater(3 * g, 0), normal((6,))),
     Case("relu lets negatives pass", lambda x: np.maximum(x, 0), lambda g, x: g, normal((3, 4))),
     Case(
         "relu with a slope of 2 at 0",
@@ -255,6 +274,7 @@ RIGHT = [
     Case("sin(1e4 x) at 1", lambda x: np.sin(1e4 * x), lambda g, x: 1e4 * g * np.cos(1e4 * x), normal((4,))),
     Case("outputs of 1e-8", scaled_square(1e-8), lambda g, x: 2e-8 * x * g, normal((3,))),
     Case("outputs of 1e8", scaled_square(1e8), lambda g, x: 2e8 * x * g, normal((3,))),
+    Case("outputs of 1e300", lambda x: 1e300 * x * x, lambda g, x: 2e300 * x * g, at([0.3, -1.0, 2.0])),
     Case("inputs of 1e8", lambda x: (x / 1e8) ** 2, lambda g, x: 2e-16 * x * g, lambda rng: [1e8 * rng.normal(size=4)]),
     Case("scales from 1e-8 to 1e8 in one input", lambda x: x**3, lambda g, x: 3 * x**2 * g, at([1e-8, 1e-3, 1.0, 1e8])),
     Case("a sum of squares of 1e-4 and 1e4", lambda x: (x * x).sum(), lambda g, x: 2 * x * g, at([1e-4, 1.0, 1e4])),
@@ -276,6 +296,14 @@ RIGHT = [
         "a tie goes to the first",
         pool,
         lambda g, x: np.ravel([g * (x[::2] >= x[1::2]), g * (x[::2] < x[1::2])], "F"),
+        at([1.0, 1.0, 3.0, 2.0, 0.0, 5.0]),
+    ),
+    Case(
+        "a tie is split",
+        pool,
+        lambda g, x: (
+            np.repeat(g / (x.reshape(-1, 2) == pool(x)[:, None]).sum(axis=1), 2) * (x == np.repeat(pool(x), 2))
+        ),
         at([1.0, 1.0, 3.0, 2.0, 0.0, 5.0]),
     ),
     Case(

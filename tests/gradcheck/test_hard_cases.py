@@ -253,3 +253,31 @@ def test_every_operation_at_other_points(order, seed):
 def test_no_gradient_of_a_network_is_trivial(model, variant):
     report = check_network(model, variant, order=1, seed=0)
     assert report.message == "all gradients are right", report
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("forward", "slope", "x"),
+    [(np.log1p, lambda x: 1 / (1 + x), -1 + 1e-9), (np.arctanh, lambda x: 1 / ((1 - x) * (1 + x)), 1 - 1e-9)],
+    ids=["log1p", "arctanh"],
+)
+def test_a_direction_that_leaves_the_domain_for_all_but_few_steps(forward, slope, x, seed):
+    assert gradcheck_arrays(
+        forward, lambda g, x: g * slope(x), [np.array([x, 0.5])], mode="directional", rng=seed, raise_exception=False
+    ).ok
+
+
+def test_a_derivative_that_is_rounded_away_is_not_called_wrong():
+    """The loss is minus the logarithm of a probability just below 1, which moves by whole units of its last digit."""
+
+    def probabilities(x):
+        return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
+
+    report = gradcheck_arrays(
+        lambda x: -np.log(probabilities(x)[0]),
+        lambda g, x: g * (probabilities(x) - [1, 0, 0]),
+        [np.array([30.0, 0.0, 0.0])],
+        raise_exception=False,
+    )
+    assert not report.wrong
+    assert "could not be verified, because differences of any step are inexact there" in report.message

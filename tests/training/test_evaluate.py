@@ -240,3 +240,40 @@ def test_predictions_in_several_threads_are_those_of_one():
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert all(module.training for _, module in net.named_modules())
+
+
+class ScoresAsAnArray(Brightness):
+    def forward(self, x):
+        return super().forward(x).data
+
+
+class ScoresTwice(Brightness):
+    def forward(self, x):
+        return super().forward(x), x
+
+
+@pytest.mark.parametrize(
+    ("model", "found"), [(ScoresAsAnArray(), "a ndarray"), (ScoresTwice(), "a tuple")], ids=["array", "tuple"]
+)
+def test_what_is_no_map_of_scores_is_refused(model, found):
+    with pytest.raises(TypeError, match=f"^predict: the model must turn images .* into a Tensor .*, got {found}$"):
+        predict(model, HALVES, normalize)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: (b.images, b.labels), "batch 0 is a tuple, not a Batch; data.DataLoader"),
+        (lambda b: Batch(b.images, b.labels[:1], b.names, b.sizes), "batch 0 has 2 images, 1 labels and 2 sizes"),
+        (lambda b: Batch(b.images, b.labels, b.names, ((4, 6), (5, 6))), r"batch 0 has an image of size \(5, 6\), but"),
+        (
+            lambda b: Batch(b.images, b.labels, b.names, ((4, 6), (-1, 6))),
+            r"batch 0 has an image of size \(-1, 6\), but",
+        ),
+    ],
+    ids=["tuple", "a label is missing", "larger than its image", "negative"],
+)
+def test_batches_whose_parts_do_not_belong_together_are_refused(change, message):
+    batch = Batch(np.zeros((2, 3, 4, 6), "float32"), np.zeros((2, 4, 6), "uint8"), ("a", "b"), ((4, 6), (4, 6)))
+    with pytest.raises((TypeError, ValueError), match=f"^evaluate: {message}"):
+        evaluate(Brightness(), [change(batch)], 3)
