@@ -75,7 +75,8 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(temporary), temporary):
+        unnamed = temporary is None or getattr(error, "filename", None) in (None, str(temporary), temporary)
+        if isinstance(error, OSError) and unnamed:
             # A full disk names no file, and nobody knows the temporary one.
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         raise

@@ -104,6 +104,14 @@ def test_a_full_disk_names_the_file(tmp_path):
     assert (path.read_bytes(), os.listdir(tmp_path)) == (b"before", ["file"])
 
 
+@pytest.mark.parametrize("name", ["missing/a", "file/a"])
+def test_a_folder_that_is_none_names_the_file_and_not_the_temporary_one(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="directory") as error, atomic_write(tmp_path / name):
+        pass
+    assert error.value.filename == str(tmp_path / name)
+
+
 def test_a_name_as_long_as_a_file_system_takes_can_be_written(tmp_path):
     path = tmp_path / ("x" * 255)
     with atomic_write(path) as file:

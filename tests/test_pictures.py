@@ -104,6 +104,34 @@ def test_the_legend_of_a_strip_is_small(tmp_path, size):
         assert size[0] < picture.height < size[0] + 100
 
 
+@pytest.mark.parametrize("size", [(16384, 1), (1, 16384)])
+def test_a_panel_of_strips_is_no_larger_than_its_cells(tmp_path, size):
+    image, label = np.full((*size, 3), 100, np.uint8), np.ones(size, int)
+    pictures.save_panel(tmp_path / "panel.png", [(image, label, label)], NAMES, PALETTE)
+    with Image.open(tmp_path / "panel.png") as picture:
+        assert picture.width == 1488
+        assert picture.height < 4 * 480 + 200
+
+
+def test_a_panel_takes_rows_that_come_one_by_one(tmp_path):
+    image, label = np.full((48, 64, 3), 100, np.uint8), np.ones((48, 64), int)
+    rows = [(image, label, label)] * 2
+    pictures.save_panel(tmp_path / "list.png", rows, NAMES, PALETTE)
+    pictures.save_panel(tmp_path / "iterator.png", iter(rows), NAMES, PALETTE)
+    assert (tmp_path / "iterator.png").read_bytes() == (tmp_path / "list.png").read_bytes()
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3,), (2, 2, 2), ()])
+def test_a_label_of_another_shape_is_not_saved(tmp_path, shape):
+    with pytest.raises(ValueError, match=r"save_label: a label has at least one pixel and the shape \(H, W\), got"):
+        pictures.save_label(tmp_path / "label.png", np.zeros(shape, int), PALETTE)
+
+
+def test_a_class_beyond_255_is_not_saved_and_not_said_to_be_ignored(tmp_path):
+    with pytest.raises(ValueError, match=r"but this label has 299\.\.299; join some of the classes"):
+        pictures.save_label(tmp_path / "label.png", np.array([[299]]), np.zeros((300, 3), int))
+
+
 def test_a_saved_label_holds_the_classes_and_shows_their_colours(tmp_path):
     pictures.save_label(tmp_path / "label.png", LABEL, PALETTE)
     with Image.open(tmp_path / "label.png") as picture:

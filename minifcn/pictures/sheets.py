@@ -80,11 +80,14 @@ def save_label(path: str | os.PathLike, label: np.ndarray, palette: np.ndarray, 
     [[0, 1, 255]]
     """
     colour(label, palette, ignore_index)  # refuses what the palette does not have
-    if np.size(label) == 0 or np.ndim(label) != 2 or np.min(label) < 0 or np.max(label) > 255:
-        raise ValueError(
-            f"save_label: a file has one index of 0..255 a pixel, (H, W), but this label is {np.shape(label)} with "
-            f"ignore_index {ignore_index}; ignore 255 instead: np.where(label == {ignore_index}, 255, label)"
-        )
+    if np.size(label) == 0 or np.ndim(label) != 2:
+        raise ValueError(f"save_label: a label has at least one pixel and the shape (H, W), got {np.shape(label)}")
+    if np.min(label) < 0 or np.max(label) > 255:
+        fix = "join some of the classes"
+        if not 0 <= ignore_index <= 255:
+            fix = f"ignore 255 instead: np.where(label == {ignore_index}, 255, label)"
+        found = f"{np.min(label)}..{np.max(label)}"
+        raise ValueError(f"save_label: a file has one index of 0..255 a pixel, but this label has {found}; {fix}")
     table = np.full((256, 3), VOID_COLOUR, np.uint8)
     table[: len(palette)] = palette[:256]
     if 0 <= ignore_index <= 255:
@@ -123,6 +126,7 @@ def save_panel(
     >>> np.asarray(Image.open(path)).shape[1]  # three pictures of 480 pixels, and the gaps
     1488
     """
+    rows = list(rows)
     cell, gap, font_size = 480, 12, 32
     width = 3 * cell + 4 * gap
     for image, label, prediction in rows:
@@ -130,8 +134,8 @@ def save_panel(
     classes, void = _entries(class_names, palette, ignore_index)
     strip = legend(classes + void, width, font_size)
     pictures = [
-        [_to_width(image, cell, Image.Resampling.BILINEAR)]
-        + [_to_width(colour(classes, palette, ignore_index), cell, Image.Resampling.NEAREST) for classes in both]
+        [_to_cell(image, cell, Image.Resampling.BILINEAR)]
+        + [_to_cell(colour(classes, palette, ignore_index), cell, Image.Resampling.NEAREST) for classes in both]
         for image, *both in rows
     ]
     heading = round(1.8 * font_size)
@@ -211,9 +215,11 @@ def _font(size: int) -> Any:
     return ImageFont.truetype(os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
 
 
-def _to_width(array: np.ndarray, width: int, resampling: Image.Resampling) -> Image.Image:
+def _to_cell(array: np.ndarray, width: int, resampling: Image.Resampling) -> Image.Image:
+    """Scale to the width of a cell; a picture that would be higher than four of them, to that height."""
     picture = Image.fromarray(array)
-    return picture.resize((width, max(1, round(picture.height * width / picture.width))), resampling)
+    scale = min(width / picture.width, 4 * width / picture.height)
+    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), resampling)
 
 
 def _save_png(path: str | os.PathLike, picture: Image.Image) -> None:
