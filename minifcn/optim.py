@@ -7,7 +7,7 @@ has two: weights, and biases with twice the learning rate and no weight decay.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -73,6 +73,11 @@ class Optimizer:
                 if parameter.grad is not None:
                     _expect_alike(f"{kind}: parameter {number}", parameter, self.state[number])
                     due.append((number, parameter, settings))
+        if not due:
+            raise ValueError(
+                f"{kind}.step: no parameter has a gradient; the order is optimizer.zero_grad(), loss.backward(), "
+                "optimizer.step()"
+            )
         for number, parameter, settings in due:
             self.steps[number] += 1
             self._update_piecewise(parameter.data, parameter.grad.data, number, settings)
@@ -89,6 +94,14 @@ class Optimizer:
     def update(self, w, g, t, **state_and_settings) -> None:
         """Change the parameter w, or a piece of it, with its gradient g, in its step number t = 1, 2, ..."""
         raise TypeError(f"{type(self).__name__} has no update(); an Optimizer must define it")
+
+    def _no_lr(self, *value: float) -> NoReturn:
+        raise AttributeError(
+            f"{type(self).__name__} has no lr of its own, as each group has one: for group in optimizer.param_groups: "
+            "group['lr'] = 0.01"
+        )
+
+    lr = property(_no_lr, _no_lr)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -308,6 +321,8 @@ def _checked(name: str, chosen: dict[str, Any], known: Iterable[str]) -> dict[st
     checked = dict(chosen)
     for key in {"lr", "momentum", "weight_decay", "eps"} & chosen.keys():
         checked[key] = check.number(chosen[key], f"{name}: {key}", least=0)
+    if checked.get("momentum", 0) >= 1:
+        raise ValueError(f"{name}: momentum must lie in [0, 1), got {checked['momentum']}; from 1 on steps only grow")
     if "betas" in chosen:
         betas = chosen["betas"]
         if not isinstance(betas, tuple | list) or len(betas) != 2:

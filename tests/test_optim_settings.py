@@ -206,3 +206,23 @@ def test_without_momentum_nothing_of_a_bad_step_is_left():
     w.data[...], w.grad = START, Tensor(np.ones(3))
     optimizer.step()
     np.testing.assert_array_equal(w.data, START - 0.1)
+
+
+def test_a_step_without_any_gradient_is_refused_with_the_order_of_the_calls():
+    w = Tensor(np.ones(2), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    (w * w).sum().backward()
+    optimizer.zero_grad()
+    with pytest.raises(ValueError, match=r"^SGD\.step: no parameter has a gradient; .*loss\.backward\(\)"):
+        optimizer.step()
+
+
+def test_momentum_of_one_is_refused():
+    with pytest.raises(ValueError, match=r"momentum must lie in \[0, 1\), got 1\.0"):
+        optim.SGD([Tensor(np.ones(2), requires_grad=True)], lr=0.1, momentum=1)
+
+
+def test_a_learning_rate_of_the_optimizer_itself_is_refused():
+    optimizer = optim.SGD([Tensor(np.ones(2), requires_grad=True)], lr=0.1)
+    with pytest.raises(AttributeError, match=r"has no lr of its own.*group\['lr'\]"):
+        optimizer.lr = 0.01

@@ -106,6 +106,9 @@ class DataLoader:
         self.batch_size = _whole("batch_size", batch_size, 1)
         self.transform = None if transform is None else check_transform(transform, "DataLoader")
         self.normalize = normalize
+        for name, value in (("shuffle", shuffle), ("drop_last", drop_last), ("pad", pad)):
+            if not isinstance(value, bool | np.bool_):
+                raise ValueError(f"DataLoader: {name} is True or False, got {value!r}")
         self.shuffle = shuffle
         self.seed = _whole("seed", seed, 0)
         self.drop_last = drop_last
@@ -213,9 +216,11 @@ def _check_dataset(dataset: Any) -> None:
     """Raise if this is no data set, or one whose labels uint8 cannot hold."""
     missing = [name for name in ("__len__", "__getitem__", "num_classes", "ignore_index") if not hasattr(dataset, name)]
     if missing:
+        fix = "derive a class from Dataset"
+        if isinstance(dataset, Dataset):
+            fix = "give it the attribute class_names, such as ('background', 'cat'), and palette"
         raise ValueError(
-            f"DataLoader: dataset is a minifcn.data.Dataset, but {type(dataset).__name__} has no {missing[0]}; derive "
-            "a class from Dataset"
+            f"DataLoader: dataset is a minifcn.data.Dataset, but {type(dataset).__name__} has no {missing[0]}; {fix}"
         )
     if len(dataset) < 1:
         raise ValueError(

@@ -63,6 +63,21 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+def _some(names: list[str]) -> str:
+    """Show the first names of a list."""
+    shown = f"{sorted(names, key=str)[:3]}" if names else "nothing"
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def _way_out(parameters: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    if any(f"model/{name}" in state for name in parameters):
+        return (
+            "this is a checkpoint of a training: saved = training.checkpoint.load(path), and then "
+            "training.load_model(saved.config, saved.model) gives the network"
+        )
+    return "build the network the state was saved from, or pass strict=False"
+
+
 class Module:
     """Base class of layers and networks: write `forward`, and keep parameters and modules as attributes.
 
@@ -93,7 +108,8 @@ class Module:
         if isinstance(old, Parameter) and not isinstance(value, Parameter | None):
             raise TypeError(
                 f"{where} is a Parameter, and a {type(value).__name__} in its place would not be "
-                f"learned; change its values with {name}.data[...] = values, or assign nn.Parameter(values)"
+                f"learned; change its values with {name}.data[...] = values (an optimiser that was made already would "
+                "not know a new nn.Parameter)"
             )
         if isinstance(old, Module) and not isinstance(value, Module | None):
             raise TypeError(
@@ -173,9 +189,7 @@ class Module:
         missing, unknown = [k for k in parameters if k not in state], [k for k in state if k not in parameters]
         if check.flag(strict, "load_state_dict: strict") and (missing or unknown):
             raise ValueError(
-                f"load_state_dict: missing {sorted(missing) or 'nothing'}, unknown "
-                f"{sorted(unknown, key=str) or 'nothing'}; "
-                "build the network the state was saved from, or pass strict=False"
+                f"load_state_dict: missing {_some(missing)}, unknown {_some(unknown)}; {_way_out(parameters, state)}"
             )
         arrays = {name: _readable(name, state[name], p.data) for name, p in parameters.items() if name in state}
         for name, array in arrays.items():

@@ -323,3 +323,16 @@ def test_a_module_without_forward_says_so():
 
 def test_every_public_name_exists():
     assert all(hasattr(nn, name) for name in nn.__all__)
+
+
+def test_a_checkpoint_in_the_place_of_a_state_is_told_as_one():
+    layer = Conv2d(1, 1, 3, rng=np.random.default_rng(0))
+    state = {f"model/{name}": array for name, array in layer.state_dict().items()}
+    with pytest.raises(ValueError, match=r"checkpoint of a training: .*training\.checkpoint\.load\(path\)"):
+        layer.load_state_dict(state)
+
+
+def test_of_many_names_three_are_shown():
+    layer = Conv2d(1, 1, 3, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"unknown \['a0', 'a1', 'a2'\] and 6 more; build"):
+        layer.load_state_dict(layer.state_dict() | {f"a{i}": np.zeros(1) for i in range(9)})
