@@ -16,12 +16,12 @@ def repeated(x):
     return np.broadcast_to(x[:1], x.shape) if x.ndim and len(x) else x
 
 
-def values(seed, shape, dtype, layout="contiguous", special=False, ties=False):
-    """Draw numbers: normal ones, or a few whole ones that tie; with `special`, infinities and NaN among them."""
+def values(seed, shape, dtype, layout="contiguous", special=0.0, ties=False):
+    """Draw numbers: normal ones, or a few whole ones that tie; a share `special` of them infinities, NaN or so."""
     rng = np.random.default_rng(seed)
     x = rng.integers(-2, 3, shape).astype(dtype) if ties else rng.normal(size=shape).astype(dtype)
     if special:
-        x = np.where(rng.random(shape) < 0.3, rng.choice(SPECIAL, size=shape), x).astype(dtype)
+        x = np.where(rng.random(shape) < special, rng.choice(SPECIAL, size=shape), x).astype(dtype)
     return read_only(repeated(x) if layout == "repeated" else LAYOUTS[layout](x))
 
 

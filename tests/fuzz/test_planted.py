@@ -1,4 +1,4 @@
-"""The fuzzer finds faults: six, each put into minifcn on purpose, and the kind of case that has to notice."""
+"""The fuzzer finds faults: ten, each put into minifcn on purpose, and the kind of case that has to notice."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,10 @@ import test_random_graphs  # noqa: E402
 from running import run_cases  # noqa: E402
 from test_random_operations import KINDS  # noqa: E402
 
-from minifcn.compute import convolution, cross_entropy, pooling, winograd  # noqa: E402
+from minifcn.compute import algorithm, convolution, cross_entropy, pooling, winograd  # noqa: E402
+from minifcn.functional import convolution as convolution_operations  # noqa: E402
 from minifcn.functional import indexing  # noqa: E402
+from minifcn.functional import pooling as pooling_operations  # noqa: E402
 
 
 def last_row_lost(found):
@@ -37,7 +39,31 @@ def overwriting(x, *, index, shape):
     return y, None
 
 
+def overwriting_pixels(x, *, positions, size):
+    """Unpooling where one value replaces another one on the same pixel."""
+    (n, c), count = x.shape[:2], x.shape[2] * x.shape[3]
+    y = np.zeros((n * c, size[0] * size[1]), x.dtype)
+    y[np.arange(n * c)[:, None], positions.reshape(n * c, count)] = x.data.reshape(n * c, count)
+    return y.reshape(n, c, *size), lambda gy: (pooling_operations.take_from_plane(gy, positions=positions),)
+
+
 PLANTED = {
+    "a pixel that is nan spoils its tile": (
+        "conv2d like VGG's",
+        lambda patch: patch.setattr(algorithm, "finite", lambda y: True),
+    ),
+    "a gradient passes where the ReLU was 0": (
+        "conv2d",
+        lambda patch: patch.setattr(convolution_operations, "where_positive", lambda g, *, y: g),
+    ),
+    "unpooling overwrites": (
+        "max_unpool2d",
+        lambda patch: patch.setattr(pooling_operations, "put_in_plane", indexing.operation(overwriting_pixels)),
+    ),
+    "an ignored pixel that is nan counts": (
+        "softmax_cross_entropy",
+        lambda patch: patch.setattr(cross_entropy, "clear", lambda *a: None),
+    ),
     "winograd loses a row": (
         "conv2d",
         lambda patch: patch.setattr(

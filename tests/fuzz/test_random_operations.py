@@ -1,6 +1,7 @@
 """Every public operation beside PyTorch's, on random sizes (0 too), settings, layouts, dtypes and algorithms."""
 
 import contextlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from drawing import both, broadcasting, dtypes, indices, layouts, pairs, seeds, 
 
 import minifcn as mf  # noqa: E402
 import minifcn.functional as F  # noqa: E402
+from minifcn.compute import elementwise, separable, strips, threads, winograd  # noqa: E402
 from minifcn.compute.algorithm import ALGORITHMS  # noqa: E402
+from minifcn.nn.init import bilinear  # noqa: E402
 
 TF = torch.nn.functional
 algorithms = st.sampled_from([None, None, *ALGORITHMS])
@@ -34,32 +37,61 @@ def forced(algorithm):
     return mf.algorithm(algorithm) if algorithm else contextlib.nullcontext()
 
 
+@contextlib.contextmanager
+def in_pieces():
+    """Cut small maps too into strips, tiles and pieces, and share them out to threads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "WORTH_SHARING", 0)
+        patch.setattr(strips, "STRIP_BYTES", 500)
+        patch.setattr(separable, "STRIP_BYTES", 500)
+        patch.setattr(winograd, "TILES", 2)
+        patch.setattr(elementwise, "PIECE", 20)
+        yield
+
+
 @st.composite
-def convolutions(draw):
+def convolutions(draw, like=None):
     sizes, settings = draw(windows())
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
     channels = [groups * draw(st.sampled_from([1, 2, 3, 5])) for _ in range(2)]
     if draw(st.integers(0, 15)) == 0:  # enough channels for every algorithm to be chosen
         groups, channels = 1, [32, 33]
+    algorithm = draw(algorithms)
+    if like == "VGG's":
+        sizes = {"kernel": (3, 3), "size": tuple(n + 8 for n in sizes["size"])}
+        algorithm, settings = (
+            draw(st.sampled_from(["toeplitz", "winograd"])),
+            {"stride": 1, "padding": 1, "dilation": 1},
+        )
+    elif like == "upsampling":  # bilinear weights have an algorithm of their own
+        groups, channels, kernel = 1, [channels[0]] * 2, max(sizes["kernel"])
+        algorithm, settings["stride"] = draw(st.sampled_from([None, "separable"])), draw(pairs(2, 4))
+        room = max(both(settings["dilation"])) * kernel
+        sizes = {"kernel": (kernel, kernel), "size": tuple(n + room for n in sizes["size"])}
     return {
         "batch": draw(st.integers(0, 2)), "channels": channels, **sizes, "settings": settings | {"groups": groups},
         "bias": draw(st.booleans()), "layouts": draw(st.tuples(layouts, layouts)), "dtype": draw(dtypes),
-        "algorithm": draw(algorithms), "seed": draw(seeds), "second": draw(st.booleans()),
+        "algorithm": algorithm, "seed": draw(seeds), "second": draw(st.booleans()),
+        "relu": draw(st.booleans()), "special": draw(st.integers(0, 5)) == 0, "in pieces": draw(st.integers(0, 5)) == 0,
+        "like": like,
     }  # fmt: skip
 
 
 def _compare_convolution(case, ours, theirs, x_shape, weight_shape, outputs):
+    special = case["special"]  # few pixels: if all windows saw one, nothing would be left to compare
     arrays = [
-        values(case["seed"] + i, shape, case["dtype"], layout)
+        values(case["seed"] + i, shape, case["dtype"], layout, special=0.02 * (special and i == 0))
         for i, (shape, layout) in enumerate(zip((x_shape, weight_shape), case["layouts"], strict=True))
     ]
+    if case["like"] == "upsampling":
+        arrays[1] = bilinear(*weight_shape[:3]).astype(case["dtype"])
     if case["bias"]:
         arrays.append(values(case["seed"] + 2, (outputs,), case["dtype"]))
-    with forced(case["algorithm"]):
+    with forced(case["algorithm"]), in_pieces() if case["in pieces"] else contextlib.nullcontext():
         assert_agree(
             lambda *a: ours(*a, **case["settings"]),
             lambda *a: theirs(*a, **case["settings"]),
-            arrays, case["seed"], second=case["second"],
+            arrays, case["seed"], second=case["second"] and not special,
         )  # fmt: skip
 
 
@@ -68,12 +100,26 @@ def conv2d(case):
     inputs, outputs = case["channels"]
     weight_shape = (outputs, inputs // case["settings"]["groups"], *case["kernel"])
     x_shape = (case["batch"], inputs, *case["size"])
-    _compare_convolution(case, F.conv2d, TF.conv2d, x_shape, weight_shape, outputs)
+    if case["relu"] and not case["special"]:
+        _compare_convolution(
+            case,
+            partial(F.conv2d, relu=True),
+            lambda *a, **k: TF.relu(TF.conv2d(*a, **k)),
+            x_shape,
+            weight_shape,
+            outputs,
+        )
+    else:
+        _compare_convolution(case, F.conv2d, TF.conv2d, x_shape, weight_shape, outputs)
+
+
+KINDS["conv2d like VGG's"] = (convolutions("VGG's"), conv2d)
+KINDS["conv2d that leads back from an upsampling"] = (convolutions("upsampling"), conv2d)
 
 
 @st.composite
-def transposed_convolutions(draw):
-    case = draw(convolutions())
+def transposed_convolutions(draw, like=None):
+    case = draw(convolutions(like))
     stride, dilation = (both(case["settings"][name]) for name in ("stride", "dilation"))
     case["settings"]["output_padding"] = tuple(
         draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)
@@ -98,6 +144,9 @@ def conv_transpose2d(case):
     _compare_convolution(case, F.conv_transpose2d, TF.conv_transpose2d, x_shape, weight_shape, outputs)
 
 
+KINDS["conv_transpose2d that upsamples"] = (transposed_convolutions("upsampling"), conv_transpose2d)
+
+
 @st.composite
 def pools(draw, dilated=True):
     kernel = draw(pairs(1, 4))
@@ -118,7 +167,7 @@ def pools(draw, dilated=True):
 def _map(case):
     of = case.get("values")
     return values(
-        case["seed"], case["shape"], case["dtype"], case["layout"], special=of == "special", ties=of == "ties"
+        case["seed"], case["shape"], case["dtype"], case["layout"], special=0.3 * (of == "special"), ties=of == "ties"
     )
 
 
@@ -135,16 +184,14 @@ def max_pool2d(case):
 
 @kind(pools(dilated=False))
 def max_unpool2d(case):
-    """Where windows do not overlap, so that PyTorch, which overwrites, has one value for each place."""
-    kernel = case["kernel"]
-    if any(n < k for n, k in zip(case["shape"][2:], both(kernel), strict=True)):
-        return
+    """Beside adding up: where windows overlap, PyTorch keeps one of the values."""
+    (*planes, height, width), settings = case["shape"], [case[name] for name in ("kernel", "stride", "padding")]
     x = torch.tensor(np.array(values(case["seed"], case["shape"], "float64")))
-    y, indices = TF.max_pool2d(x, kernel, return_indices=True)
-    size = case["shape"][2:]
+    y, indices = TF.max_pool2d(x, *settings, return_indices=True)
     assert_agree(
-        lambda y: F.max_unpool2d(y, mf.Tensor(indices.numpy()), kernel, output_size=size),
-        lambda y: TF.max_unpool2d(y, indices, kernel, output_size=size),
+        lambda y: F.max_unpool2d(y, mf.Tensor(indices.numpy()), *settings, output_size=(height, width)),
+        lambda y: torch.zeros(*planes, height * width, dtype=y.dtype)
+        .scatter_add(2, indices.flatten(2), y.flatten(2)).reshape(case["shape"]),
         [y.numpy().astype(case["dtype"])], case["seed"], second=True,
     )  # fmt: skip
 
@@ -190,7 +237,10 @@ def softmax(case):
 
 @kind(
     st.tuples(
-        maps(), st.sampled_from(["mean", "sum", "none", "batch"]), st.sampled_from([255, 0, -1, 1]), st.booleans()
+        maps(special=True),
+        st.sampled_from(["mean", "sum", "none", "batch"]),
+        st.sampled_from([255, 0, -1, 1]),
+        st.booleans(),
     )
 )
 def softmax_cross_entropy(case):
@@ -204,17 +254,21 @@ def softmax_cross_entropy(case):
     if (reduction == "mean" and (not counted or (weighted and weight.sum() == 0))) or (reduction == "batch" and not n):
         return  # 0 here; PyTorch has no value for it
     their_weight = None if weight is None else torch.tensor(weight.astype("float64"))
+    special, ignored = case["values"] == "special", (labels == ignore)[:, None]
+    x = _map(case)
+    if special:  # only where it does not count, for PyTorch's gradient is nan there
+        x = np.where(ignored, x, values(case["seed"], x.shape, x.dtype))
 
     def theirs(x):
         loss = TF.cross_entropy(
-            x, torch.tensor(labels), their_weight, ignore_index=ignore,
+            x.masked_fill(torch.tensor(ignored), 0), torch.tensor(labels), their_weight, ignore_index=ignore,
             reduction="sum" if reduction == "batch" else reduction,
         )  # fmt: skip
         return loss / n if reduction == "batch" else loss
 
     assert_agree(
         lambda x: F.softmax_cross_entropy(x, labels, weight, ignore, reduction), theirs,
-        [_map(case) * np.dtype(case["dtype"]).type(min(case["scale"], 30))], case["seed"], second=case["scale"] == 1,
+        [x * x.dtype.type(min(case["scale"], 30))], case["seed"], second=case["scale"] == 1,
     )  # fmt: skip
 
 
@@ -384,9 +438,12 @@ def impossible_settings(case):
     arrays = [values(case["seed"] + i, shape, "float64") for i, shape in enumerate(shapes)]
     with forced(case["algorithm"]):
         try:
-            getattr(F, name)(*map(mf.Tensor, arrays), **settings)
+            y = getattr(F, name)(*map(mf.Tensor, arrays), **settings)
         except ValueError as error:
             assert str(error).startswith(f"{name}: ")  # noqa: PT017
+            return
+        if case["x"][1] == 0:  # which PyTorch does not pool
+            assert y.shape[:2] == case["x"][:2]
             return
         assert_agree(
             lambda *a: getattr(F, name)(*a, **settings), lambda *a: getattr(TF, name)(*a, **settings),
