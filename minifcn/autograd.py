@@ -240,13 +240,14 @@ def operation(function: Callable) -> Callable[..., Tensor]:
                 return x.operate(function.__name__, inputs, settings)
         tensors = as_tensors(inputs, function.__name__)
         result = function(*tensors, **settings)
-        if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+        recorded = _recording.get() and any(t.requires_grad for t in tensors)
+        if not (isinstance(result, tuple) and len(result) == 2 and (callable(result[1]) or not recorded)):
             raise TypeError(f"{function.__name__}: an operation must return two things, its value (an array) and a "
                             f"function backward, got {_shown(result)}")  # fmt: skip
         data, backward = result
         output = Tensor(data)
         _share_changes(output, tensors)
-        if _recording.get() and any(t.requires_grad for t in tensors) and output.dtype.kind == "f":
+        if recorded and output.dtype.kind == "f":
             output.requires_grad, output._inputs, output._backward = True, tensors, backward
             output._seen, output.operation = tuple(t._changes[0] for t in tensors), function.__name__
         return output
