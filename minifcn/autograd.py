@@ -22,7 +22,7 @@ import numpy as np
 
 from minifcn.backend import alike, array_module, as_array, device_of, memory_of, to_host
 from minifcn.compute.threads import one_blas_thread, short_lock
-from minifcn.guards import check_gradients, check_unchanged, share_changes, shares_memory, shown
+from minifcn.guards import check_gradients, check_unchanged, share_changes, shares_memory, shown, value_and_backward
 
 _numbers = itertools.count()
 _recording = ContextVar("recording", default=True)
@@ -232,14 +232,11 @@ def operation(function: Callable) -> Callable[..., Tensor]:
             if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
                 return x.operate(function.__name__, inputs, settings)
         tensors = as_tensors(inputs, function.__name__)
-        result = function(*tensors, **settings)
-        if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-            raise TypeError(f"{function.__name__}: an operation must return two things, its value (an array) and a "
-                            f"function backward, got {shown(result)}")  # fmt: skip
-        data, backward = result
+        recorded = _recording.get() and any(t.requires_grad for t in tensors)
+        data, backward = value_and_backward(function.__name__, function(*tensors, **settings), recorded)
         output = Tensor(data)
         share_changes(output, tensors)
-        if _recording.get() and any(t.requires_grad for t in tensors) and output.dtype.kind == "f":
+        if recorded and output.dtype.kind == "f":
             output.requires_grad, output._inputs, output._backward = True, tensors, backward
             output._seen, output.operation = tuple(t._changes[0] for t in tensors), function.__name__
         return output

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 HARMLESS = (int, float, str, bytes, type(None), EllipsisType, slice, range, np.generic, np.dtype, type, ModuleType)
 
 
+def value_and_backward(name: str, result: Any, recorded: bool) -> tuple[Any, Any]:
+    """Refuse a result of an operation that is not its value and, where it is recorded, a function backward."""
+    if not (isinstance(result, tuple) and len(result) == 2 and (callable(result[1]) or not recorded)):
+        raise TypeError(
+            f"{name}: an operation must return two things, its value (an array) and a function backward, got "
+            f"{shown(result)}"
+        )
+    return result
+
+
 def share_changes(output: Tensor, inputs: Sequence[Tensor]) -> None:
     """Let an output that is a view of an input change with it."""
     array = output._data
