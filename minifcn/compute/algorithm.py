@@ -11,7 +11,7 @@ from typing import Any
 from minifcn.backend import device_of
 from minifcn.compute import blocks, convolution, separable, strips, toeplitz, winograd
 from minifcn.compute.convolution import grouped
-from minifcn.compute.elementwise import Finish, finite
+from minifcn.compute.elementwise import Finish, finite, has_nan
 from minifcn.compute.window import Pair, Window
 
 ALGORITHMS = {
@@ -116,10 +116,12 @@ def convolve_weight(x, y, window: Window, groups: int = 1):
 
 
 def _each_where_it_is_seen(by: Callable[[ModuleType], Any], room: ModuleType) -> Any:
-    """Compute by an algorithm; if anything of the result is not finite, as the definition does, by strips.
+    """Compute by an algorithm; if the result has nan, as the definition does, by strips.
 
     Those that rearrange windows multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one
-    pixel that is nan would make a whole tile, or the whole map, nan. To look takes a hundredth of the time.
+    pixel that is nan would make a whole tile, or the whole map, nan. To look takes a hundredth of the time. Rows and
+    columns one after the other leave out products with inf too, those between different channels.
     """
     result = by(room)
-    return by(strips) if room in REARRANGING and not finite(result) else result
+    spoilt = room in REARRANGING and (has_nan(result) or (room is separable and not finite(result)))
+    return by(strips) if spoilt else result

@@ -110,7 +110,7 @@ def has_nan(x) -> bool:
 
 
 def finite(x) -> bool:
-    """Whether all elements are finite, as their sum is, then. One that overflows counts as not finite."""
+    """Whether all elements are finite, as their sum is, then; a sum that overflows says no, too."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(array_module(x).isfinite(x.sum()))
 
