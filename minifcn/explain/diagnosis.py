@@ -202,7 +202,8 @@ def diagnose_network(model: Module, images: Tensor) -> list[str]:
         raise ValueError(f"diagnose_network: images is empty, of shape {images.shape}; pass at least one image")
     with evaluating(model), no_grad(), _watched(model) as outputs:
         scores = to_host(model(images).data)
-    findings = [_dead(name, output) for name, output in outputs.items()]
+    layers = dict(model.named_modules())
+    findings = [_dead(name, output, layers[name]) for name, output in outputs.items()]
     return [finding for finding in [*findings, _large(scores)] if finding]
 
 
@@ -244,13 +245,19 @@ def _is_innermost(layer: Module) -> bool:
     return not any(isinstance(value, Module) for value in vars(layer).values())
 
 
-def _dead(name: str, output: np.ndarray) -> str:
+def _dead(name: str, output: np.ndarray, layer: Module) -> str:
     if output.ndim < 2:  # no channels
         return ""
     others = tuple(axis for axis in range(output.ndim) if axis != 1)
     dead, channels = int((output <= 0).all(axis=others).sum()), output.shape[1]
     if dead < DEAD * channels or not output.size:
         return ""
+    weight = vars(layer).get("weight")
+    if weight is not None and not to_host(weight.data).any():
+        return (
+            f"{name} has weights that are all 0, so neither it nor any layer before it learns: make it with "
+            "rng=numpy.random.default_rng(seed)."
+        )
     return (
         f"{name} is dead on {dead} of {channels} channels: they are 0 on every pixel of these images, so their weights "
         "learn nothing. Start again with a lower learning rate, and look for a layer before it that is dead as well."

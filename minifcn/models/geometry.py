@@ -46,6 +46,7 @@ class Geometry:
     moved : where the image's pixel u lies on this map, for rows and for columns
     endless, bounded : what each pixel sees of the image; see `reach`. Empty where nobody asked.
     aligned : whether maps that were fused into this one lay over each other; if not, `moved` holds for one of them
+    concatenated : whether channels may see different parts of the image, of which `endless` and `bounded` are the union
     """
 
     shape: tuple[int, int, int, int]
@@ -54,6 +55,7 @@ class Geometry:
     endless: Paths = ((Reach.endless(), Reach.endless()),)
     bounded: Paths = ()
     aligned: bool = True
+    concatenated: bool = False
 
     __array_ufunc__ = None  # so that `array + geometry` asks the geometry
     ndim, dtype, device, requires_grad = 4, np.dtype("float32"), "cpu", False
@@ -147,6 +149,8 @@ class Geometry:
         if len(slices) != 4 or not all(isinstance(i, slice) and (i.step or 1) > 0 for i in slices):
             raise self._refusal(f"x[{index}] is no map; what a pixel sees is known behind slices with a positive step")
         n, c, rows, columns = (range(*i.indices(size)) for i, size in zip(slices, self.shape, strict=True))
+        if self.concatenated and len(c) < self.shape[1]:
+            raise self._refusal("what some channels of concatenated maps see is not known; slice them before")
         window = Window((1, 1), (rows.step, columns.step), (-rows.start, -columns.start))
         return self._moved((len(n), len(c), len(rows), len(columns)), window)
 
@@ -204,7 +208,9 @@ class Geometry:
         fused = self._fused(inputs)
         if any(len(shape_of(x)) != 4 or shape_of(x)[2:] != self.shape[2:] for x in inputs):
             raise self._refusal(f"maps of shapes {', '.join(str(shape_of(x)) for x in inputs)} cannot be concatenated")
-        return replace(fused, shape=(self.shape[0], sum(x.shape[1] for x in inputs), *self.shape[2:]))
+        shape = (self.shape[0], sum(x.shape[1] for x in inputs), *self.shape[2:])
+        same = all((x.endless, x.bounded) == (self.endless, self.bounded) for x in inputs if isinstance(x, Geometry))
+        return replace(fused, shape=shape, concatenated=fused.concatenated or not same)
 
     def _fused(self, inputs: Sequence[Any]) -> Geometry:
         """See what any of the maps among the inputs sees; they have the same size and stride.
@@ -222,7 +228,8 @@ class Geometry:
                 raise self._refusal(f"maps to be fused are not aligned: {ours}, and {theirs}; crop one to the other")
             endless, bounded = joined(output.endless, x.endless), joined(output.bounded, x.bounded)
             aligned = output.aligned and x.aligned and output.moved == x.moved
-            output = replace(output, endless=endless, bounded=bounded, aligned=aligned)
+            kept_apart = output.concatenated or x.concatenated
+            output = replace(output, endless=endless, bounded=bounded, aligned=aligned, concatenated=kept_apart)
         return output
 
     def _windowed(self, name: str, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
@@ -236,7 +243,8 @@ class Geometry:
                 raise FirstLayer(weight.shape[0] if transposed else weight.shape[1] * groups)
             channels = weight.shape[1] * groups if transposed else weight.shape[0]
         size = settings.get("size") or window.output_size(self.shape[2:])
-        return self._moved((self.shape[0], channels, *size), window, transposed)
+        output = self._moved((self.shape[0], channels, *size), window, transposed)
+        return output if weight is None or groups > 1 else replace(output, concatenated=False)  # it mixes all channels
 
     def _moved(self, shape: tuple[int, int, int, int], window: Window, transposed: bool = False) -> Geometry:
         """Pass a window along both axes; one of a single pixel adds a border, or cuts it if the padding is negative."""
@@ -252,7 +260,7 @@ class Geometry:
 
         rows, columns = (CoordinateMap.of(window, transposed, a).compose(self.moved[a]) for a in (0, 1))
         paths = behind(self.endless), behind(self.bounded)
-        return Geometry(shape, self.trace, (rows, columns), *paths, self.aligned)
+        return Geometry(shape, self.trace, (rows, columns), *paths, self.aligned, self.concatenated)
 
     def _refusal(self, message: str) -> GeometryError:
         return GeometryError(f"{self.trace.place()}: {message}")

@@ -239,6 +239,11 @@ class TestNetwork:
         (finding,) = diagnose_network(net, Tensor(np.ones((1, 3, 8, 8), "float32")))
         assert finding.startswith("0 is dead on 4 of 4 channels")
 
+    def test_a_layer_made_without_random_numbers_is_told_as_that(self, images):
+        net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+        (finding,) = diagnose_network(net, images)
+        assert finding.startswith("0 has weights that are all 0, so neither it nor any layer before it learns: make it")
+
     def test_no_images(self, network):
         with pytest.raises(ValueError, match="images is empty"):
             diagnose_network(network, Tensor(np.ones((0, 3, 8, 8), "float32")))

@@ -1,9 +1,11 @@
 """One function in both libraries: values, dtypes, gradients and second gradients have to agree."""
 
 import numpy as np
-import torch
+import pytest
 
 from minifcn import Tensor, grad
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make fuzz` installs it")
 
 # Relative to 1 or the largest number of an array. float32 is compared with PyTorch in float64 on the same numbers, so
 # this is the error of minifcn alone; Winograd's is the largest.

@@ -147,6 +147,10 @@ REFUSED = {
     "a weight made of the image": (lambda x: F.conv2d(x, x), "the weight depends on the image"),
     "a kernel that does not fit": (lambda x: F.max_pool2d(x, 9), "does not fit on a map of 8x8"),
     "maps of another stride": (lambda x: x[:, :, ::2, ::2] + x[:, :, :4, :4], "not aligned: .* u/2, .* u;"),
+    "some channels of concatenated maps": (
+        lambda x: F.concatenate([x, F.max_pool2d(x, 3, 1, 1)])[:, :4],
+        "what some channels of concatenated maps see is not known",
+    ),
     "sizes that differ": (lambda x: F.concatenate([x, x[:, :, :4]]), "must agree but for axis 1"),
 }
 
