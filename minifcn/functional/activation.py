@@ -7,7 +7,7 @@ import numpy as np
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, to_device
 from minifcn.compute import elementwise
-from minifcn.functional.check import expect, floating, given, number, real
+from minifcn.functional.check import expect, floating, given, number
 
 
 @operation
@@ -19,7 +19,7 @@ def relu(x):
     >>> relu(Tensor([-1.0, 0.0, 2.0]))
     Tensor([0., 0., 2.])
     """
-    y = elementwise.positive_part(real(x, "relu: x").data)
+    y = elementwise.positive_part(x.data)
 
     def backward(gy):
         return (where_positive(gy, y=y),)

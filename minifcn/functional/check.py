@@ -17,18 +17,11 @@ def expect(holds: bool, message: str) -> None:
 
 
 def given(x: Any, name: str) -> Tensor:
-    """Give x as a Tensor, also if it is an array or a list; a geometry (models/geometry.py) as it is."""
-    (x,) = as_tensors([x], name)
-    return x
-
-
-def real(x: Any, name: str) -> Tensor:
-    """Give x as a Tensor of real numbers: floating-point, whole or boolean.
+    """Give x as a Tensor, also if it is an array or a list; a geometry (models/geometry.py) as it is.
 
     What only chooses among its numbers (`relu`, `max_pool2d`, `max_unpool2d`) keeps their type, whatever it is.
     """
     (x,) = as_tensors([x], name)
-    expect(x.dtype.kind in "fiub", f"{name} must hold real numbers, got {x.dtype}; convert it first")
     return x
 
 
@@ -38,7 +31,7 @@ def floating(x: Any, name: str) -> Tensor:
     So do all operations that divide or take exponentials: `avg_pool2d`, `softmax`, `log_softmax`,
     `softmax_cross_entropy`, `local_response_norm`, and `dropout` while it trains.
     """
-    x = real(x, name)
+    x = given(x, name)
     return x if x.dtype.kind == "f" else Tensor(x.data.astype("float64"))
 
 

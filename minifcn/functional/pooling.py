@@ -8,7 +8,7 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute import pooling
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.functional.check import array, expect, floating, real
+from minifcn.functional.check import array, expect, floating, given
 
 
 @operation
@@ -81,7 +81,7 @@ def max_pool2d(
     >>> y, indices
     (Tensor([[[[5., 7.]]]]), Tensor([[[[1, 5]]]]))
     """
-    x = real(x, "max_pool2d: x")
+    x = given(x, "max_pool2d: x")
     window = _window("max_pool2d", x, kernel_size, stride, padding, dilation)
     size = _output_size("max_pool2d", x, window, ceil_mode)
     y = window_maximum(x, window=window, size=size)
@@ -130,7 +130,7 @@ def max_unpool2d(
     Tensor([[[[0., 0.],
               [5., 0.]]]])
     """
-    x = real(x, "max_unpool2d: x")
+    x = given(x, "max_unpool2d: x")
     window = _window("max_unpool2d", x, kernel_size, stride, padding)
     size = _unpooled_size(x, window, output_size)
     positions = array(indices)
