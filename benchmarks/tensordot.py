@@ -16,7 +16,7 @@ import minifcn.functional as F
 from minifcn.autograd import Tensor, operation
 from minifcn.benchmark import contestants
 from minifcn.benchmark.work import WINDOW
-from minifcn.compute import threads
+from minifcn.compute.fast import threads
 from minifcn.compute.window import Window
 
 

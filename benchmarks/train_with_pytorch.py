@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from minifcn.data import open_split
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import recipe
 from minifcn.training.config import Config
@@ -92,8 +93,8 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="folder for log.csv")
     args = parser.parse_args()
     config = Config.from_dict(json.loads((args.run / "config.json").read_text()))
-    train = recipe.train_loader(config, recipe.open_split(config.data, "train", config.images))
-    valid = recipe.valid_loader(config, recipe.open_split(config.data, "val", config.images))
+    train = recipe.train_loader(config, open_split(config.data, "train", config.images))
+    valid = recipe.valid_loader(config, open_split(config.data, "val", config.images))
     model = recipe.build_model(config)
     weights = tensors(model.state_dict())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)

@@ -9,7 +9,7 @@ from minifcn import functional, models, nn, optim
 from minifcn.autograd import Tensor, grad, no_grad
 from minifcn.backend import array_module, cuda_problem, to_device, to_host
 from minifcn.compute.algorithm import algorithm
-from minifcn.compute.workspace import release_workspace
+from minifcn.compute.fast.workspace import release_workspace
 from minifcn.gradcheck import gradcheck, gradcheck_arrays
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Tensor
-
 
 class ConfusionMatrix:
     """Counts n[i, j], the pixels of class i that were predicted as class j, over as many images as one likes.
@@ -191,7 +189,7 @@ class ConfusionMatrix:
 
 def _on_the_host(values: Any, name: str) -> np.ndarray:
     try:
-        return np.asarray(values.data if isinstance(values, Tensor) else values)
+        return np.asarray(values.data if hasattr(values, "requires_grad") else values)  # a Tensor's data
     except TypeError:  # an array on a GPU
         raise TypeError(f"ConfusionMatrix: {name} must be on the host; pass minifcn.to_host({name})") from None
 

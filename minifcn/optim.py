@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from minifcn import check
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, fused, to_host
-from minifcn.compute.elementwise import piecewise
-from minifcn.nn import check
+from minifcn.compute.fast.elementwise import piecewise
 
 
 class Optimizer:

@@ -24,7 +24,7 @@ import numpy as np
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn.compute import winograd
+from minifcn.compute.fast import winograd
 
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 rng = np.random.default_rng(0)
@@ -412,7 +412,7 @@ _ = ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
 #
 # ## What to read next
 #
-# - `minifcn/compute/winograd.py`: the same, for batches, strips and threads.
+# - `minifcn/compute/fast/winograd.py`: the same, for batches, strips and threads.
 # - `choose` in `minifcn/compute/algorithm.py`: when it is used.
 # - `docs/winograd.md`: where the matrices come from, the gradients, larger tiles.
 # - Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308.

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from minifcn.compute.winograd import AT, BT, G
+from minifcn.compute.fast.winograd import AT, BT, G
 
 TILE, FREQUENCY = (0, 1), (1, 4)  # those that are followed, in MARK
 MARK, GREY = "#00A03C", "#6a6a6a"

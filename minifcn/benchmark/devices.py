@@ -15,9 +15,10 @@ from minifcn import models
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import array_module, cuda_problem, to_device, to_host, use_device, wait_for
 from minifcn.compute.algorithm import algorithm
-from minifcn.compute.threads import WORTH_SHARING, share
-from minifcn.models.summary import aligned, rows
+from minifcn.compute.fast.threads import WORTH_SHARING, share
+from minifcn.models.summary import rows
 from minifcn.nn import Conv2d, ConvTranspose2d
+from minifcn.text import aligned
 
 PRODUCT_ROWS = 1 << 13  # of a timed product, which takes as long as a part of a larger one
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from minifcn.benchmark.race import Result
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
-from minifcn.models.summary import aligned
+from minifcn.text import aligned
 
 OURS = "minifcn"
 TIMES = (

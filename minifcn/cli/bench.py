@@ -16,7 +16,7 @@ from minifcn.benchmark.work import GROUPS, select
 from minifcn.cli import arguments
 from minifcn.compute.algorithm import ALGORITHMS
 from minifcn.errors import UserError
-from minifcn.training.progress import Progress
+from minifcn.progress import Progress
 
 
 def add_parser(commands: Any) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from minifcn.backend import use_device
 from minifcn.cli import arguments, tables
+from minifcn.data import open_split
 from minifcn.errors import UserError
+from minifcn.progress import show_progress
 from minifcn.training import checkpoint, recipe
 from minifcn.training.evaluate import evaluate
-from minifcn.training.progress import show_progress
 
 
 def add_parser(commands: Any) -> None:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     state = checkpoint.load(args.checkpoint)
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
     config = dataclasses.replace(state.config, **{name: value for name, value in changes.items() if value is not None})
-    dataset = recipe.open_split(config.data, args.split, args.images)
+    dataset = open_split(config.data, args.split, args.images)
     if tuple(dataset.class_names) != config.class_names:
         raise UserError(
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {args.checkpoint} was trained on "
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     loader = recipe.valid_loader(config, dataset)
     matrix, loss = evaluate(
         model,
-        show_progress("evaluation", loader, sys.stderr),
+        show_progress("evaluation", loader.epoch(0), len(loader.dataset), sys.stderr),
         config.num_classes,
         ignore_index=dataset.ignore_index,
         device=device,

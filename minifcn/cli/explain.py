@@ -10,8 +10,8 @@ import numpy as np
 
 from minifcn.cli import arguments
 from minifcn.errors import UserError
-from minifcn.explain.scenes import SCENES
 from minifcn.explain.stepper import Stepper
+from minifcn.explain.stepper.scenes import SCENES
 
 
 def add_parser(commands: Any) -> None:

@@ -19,15 +19,15 @@ from minifcn import pictures
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
 from minifcn.cli.output import say
-from minifcn.data import DataLoader, Dataset
+from minifcn.data import DataLoader, Dataset, open_split
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.models import FCN
+from minifcn.progress import show_progress
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.config import Config, option
 from minifcn.training.evaluate import evaluate, predict
 from minifcn.training.log import Row
-from minifcn.training.progress import show_progress
 
 RESULTS = ("config.json", "log.csv", "curves.png", "predictions.png", "checkpoint.npz", "best.npz")
 _PANEL_ROWS = 4
@@ -113,8 +113,8 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    train_set = recipe.open_split(config.data, "train", config.images)
-    valid_set = recipe.open_split(config.data, "val", config.images)
+    train_set = open_split(config.data, "train", config.images)
+    valid_set = open_split(config.data, "val", config.images)
     config = _with_classes(config, train_set)
     model = recipe.build_model(config, device)
     optimizer = recipe.build_optimizer(config, model)
@@ -159,7 +159,7 @@ def _report(path: Path, config: Config, model: FCN, loader: DataLoader, device: 
     model.load_state_dict(best.model)
     matrix, _ = evaluate(
         model,
-        show_progress("best.npz", loader, sys.stderr),
+        show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr),
         config.num_classes,
         ignore_index=config.ignore_index,
         device=device,
@@ -246,7 +246,7 @@ class _Pictures:
     def draw_predictions(self, path: Path, rows: list[Row]) -> None:
         """Draw the predictions, of a model that is the best so far, for images spread over the split."""
         config, dataset = self.config, self.loader.dataset
-        transform, panel = recipe.valid_transform(config), []
+        transform, panel = recipe.resizing(config), []
         for index in np.linspace(0, len(dataset) - 1, min(_PANEL_ROWS, len(dataset))).astype(int).tolist():
             sample = transform(dataset[index], np.random.default_rng(0))
             prediction = predict(

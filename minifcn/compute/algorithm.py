@@ -9,9 +9,10 @@ from types import ModuleType
 from typing import Any
 
 from minifcn.backend import device_of
-from minifcn.compute import blocks, convolution, separable, strips, toeplitz, winograd
+from minifcn.compute import convolution
 from minifcn.compute.convolution import grouped
-from minifcn.compute.elementwise import Finish, finite, has_nan
+from minifcn.compute.fast import blocks, separable, strips, toeplitz, winograd
+from minifcn.compute.fast.elementwise import Finish, finite, has_nan
 from minifcn.compute.window import Pair, Window
 
 ALGORITHMS = {

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minifcn.backend import array_module
+from minifcn.compute.fast.threads import product
 from minifcn.compute.im2col import col2im, im2col, maps, pixels
-from minifcn.compute.threads import product
 from minifcn.compute.window import Pair, Window
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.backend import array_module, device_of, fused
-from minifcn.compute.elementwise import has_nan, piecewise, unless
+from minifcn.compute.fast.elementwise import has_nan, piecewise, unless
 from minifcn.compute.im2col import empty_map, padded, windows
 from minifcn.compute.window import Pair, Window
 

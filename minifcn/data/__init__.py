@@ -2,7 +2,7 @@
 
 from minifcn.data import transforms
 from minifcn.data.camvid import CamVid
-from minifcn.data.catalogue import open_dataset
+from minifcn.data.catalogue import open_dataset, open_split
 from minifcn.data.dataset import Dataset, Sample
 from minifcn.data.images import read_image
 from minifcn.data.loader import Batch, DataLoader
@@ -25,6 +25,7 @@ __all__ = [
     "Shapes",
     "VOCSegmentation",
     "open_dataset",
+    "open_split",
     "read_image",
     "transforms",
 ]

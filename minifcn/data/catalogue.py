@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minifcn.data.camvid import CamVid
-from minifcn.data.dataset import Dataset
+from minifcn.data.dataset import Dataset, FirstImages
 from minifcn.data.folders import unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
@@ -61,6 +61,24 @@ def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
         if option not in known:
             raise UserError(f"the data set {name} has no option {option!r}; it has: {', '.join(known) or 'none'}")
     return opener(os.path.expanduser(path), split, **options)
+
+
+def open_split(name: str, split: str, images: int | None = None) -> Dataset:
+    """Open one split of a data set, or only its first images.
+
+    Parameters
+    ----------
+    name : str
+        As in `open_dataset`.
+    split : str
+    images : int or None
+
+    Returns
+    -------
+    Dataset
+    """
+    dataset = open_dataset(name, split)
+    return dataset if images is None else FirstImages(dataset, images)
 
 
 def _open_shapes(

@@ -232,3 +232,19 @@ def _kind(value: Any) -> str:
 
 def _size(array: np.ndarray) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
+
+
+class FirstImages(Dataset):
+    """The first `count` images of a data set."""
+
+    def __init__(self, dataset: Dataset, count: int):
+        self.dataset, self.count = dataset, min(count, len(dataset))
+        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < self.count:
+            raise IndexError(f"FirstImages: index {index} is out of range for {self.count} images")
+        return self.dataset[index]

@@ -16,6 +16,10 @@ from minifcn.data.dataset import Sample
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 
+# Published values of ImageNet, R, G, B, of 0..255.
+IMAGENET_MEAN = (122.67892, 116.66877, 104.00699)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+
 
 class Normalize:
     """An image as network input: minus the mean, divided by the standard deviation, channel by channel.
@@ -34,8 +38,8 @@ class Normalize:
 
     def __init__(
         self,
-        mean: Sequence[float] = (122.67892, 116.66877, 104.00699),
-        std: Sequence[float] = (58.395, 57.12, 57.375),
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
     ):
         self.mean = np.array(mean, np.float32)
         self.std = np.array(std, np.float32)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from minifcn.compute.window import Pair
 from minifcn.models.coordinates import IDENTITY, CoordinateMap
 from minifcn.models.geometry import Trace, trace
-from minifcn.models.summary import aligned
 from minifcn.nn import Module
+from minifcn.text import aligned
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.compute.window import Pair, pair
-from minifcn.explain.drawing import new_figure
+from minifcn.explain.figure import new_figure
 from minifcn.models.geometry import trace
 from minifcn.models.reach import Paths, boxes
 from minifcn.models.summary import rows_of

@@ -17,7 +17,7 @@ from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.explain.check import image_shape, real
 from minifcn.explain.matrices import conv_matrix
-from minifcn.models.summary import aligned
+from minifcn.text import aligned
 
 
 def by_stamps(

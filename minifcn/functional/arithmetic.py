@@ -13,7 +13,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module, to_device
-from minifcn.compute.threads import product
+from minifcn.compute.fast.threads import product
 
 
 @operation

@@ -13,9 +13,9 @@ import numpy as np
 from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.compute import algorithm
-from minifcn.compute.elementwise import Finish
+from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.threads import one_blas_thread
 from minifcn.compute.im2col import pixels
-from minifcn.compute.threads import one_blas_thread
 from minifcn.compute.window import Pair, Window, pair, whole
 from minifcn.functional.activation import relu as positive_part
 from minifcn.functional.activation import where_positive

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 import minifcn.functional as F
-from minifcn import nn
+from minifcn import check, nn
 from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.geometry import Geometry
 from minifcn.models.vgg16 import VGG16
-from minifcn.nn import check
 
 
 class FCN(VGG16):

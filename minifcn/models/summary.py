@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from minifcn.compute.window import Pair
 from minifcn.models.geometry import Geometry, Trace, trace
 from minifcn.nn import ConvTranspose2d, Module
+from minifcn.text import aligned, in_bytes
 
 COLUMNS = ("layer", "output", "parameters", "multiply-adds", "memory", "stride", "field", "offset")
 
@@ -120,12 +121,6 @@ def of_both(rows_and_columns: Iterable[str], between: str) -> str:
     return between.join(dict.fromkeys(rows_and_columns))
 
 
-def aligned(cells: tuple[str, ...], widths: list[int]) -> str:
-    """Join cells to a line, the first one flush left and the others flush right."""
-    first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join([first.strip().ljust(widths[0]), *others])
-
-
 def count_parameters(model: Module) -> tuple[int, int]:
     """Count the numbers that are learned, and those that are fixed.
 
@@ -136,16 +131,3 @@ def count_parameters(model: Module) -> tuple[int, int]:
     parameters = list(model.parameters())
     learned = sum(p.data.size for p in parameters if p.requires_grad)
     return learned, sum(p.data.size for p in parameters) - learned
-
-
-def in_bytes(count: float) -> str:
-    """Write a number of bytes with its unit.
-
-    >>> in_bytes(24_576)
-    '24.0 KiB'
-    """
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.2f} GiB"

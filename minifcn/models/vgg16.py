@@ -7,9 +7,8 @@ import functools
 import numpy as np
 
 import minifcn.functional as F
-from minifcn import nn
+from minifcn import check, nn
 from minifcn.autograd import Tensor
-from minifcn.nn import check
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, and 3x3 convolutions before each pool
 FC_CHANNELS = 4096

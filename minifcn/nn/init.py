@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import check
 from minifcn.compute.window import Pair, pair
-from minifcn.nn import check
 
 
 def he_normal(

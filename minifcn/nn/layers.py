@@ -7,9 +7,10 @@ from typing import Any, cast
 import numpy as np
 
 import minifcn.functional as F
+from minifcn import check
 from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.nn import check, init
+from minifcn.nn import init
 from minifcn.nn.module import Module, Parameter
 
 

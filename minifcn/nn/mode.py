@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from minifcn.nn import check
+from minifcn import check
 from minifcn.nn.module import Module
 
 _lock = threading.Lock()

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
+from minifcn import check
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, to_device, to_host
-from minifcn.nn import check
 
 Self = TypeVar("Self", bound="Module")
 

@@ -7,11 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from minifcn.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from minifcn.errors import UserError
-
-# Published ImageNet values, R, G, B, of 0..255.
-IMAGENET_MEAN = (122.67892, 116.66877, 104.00699)
-IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import models
-from minifcn.data import DataLoader, Dataset, Normalize, Sample, open_dataset, transforms
+from minifcn.data import DataLoader, Dataset, Normalize, transforms
 from minifcn.data.transforms import Transform
 from minifcn.errors import UserError
 from minifcn.models import FCN
@@ -197,46 +197,12 @@ def build_optimizer(config: Config, model: Module) -> Optimizer:
     return Adam(learned, lr=config.lr, weight_decay=config.weight_decay)
 
 
-class FirstImages(Dataset):
-    """The first `count` images of a data set."""
-
-    def __init__(self, dataset: Dataset, count: int):
-        self.dataset, self.count = dataset, min(count, len(dataset))
-        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < self.count:
-            raise IndexError(f"FirstImages: index {index} is out of range for {self.count} images")
-        return self.dataset[index]
-
-
-def open_split(name: str, split: str, images: int | None = None) -> Dataset:
-    """Open one split of a data set, or only its first images.
-
-    Parameters
-    ----------
-    name : str
-        As in `data.open_dataset`.
-    split : str
-    images : int or None
-
-    Returns
-    -------
-    Dataset
-    """
-    dataset = open_dataset(name, split)
-    return dataset if images is None else FirstImages(dataset, images)
-
-
 def train_loader(config: Config, dataset: Dataset) -> DataLoader:
     """Build the loader of the training images: resized, scaled, mirrored and cropped as configured, shuffled.
 
     Images that are of different sizes after that are padded to the largest of their batch; see `data.DataLoader`.
     """
-    steps: list[Transform] = [valid_transform(config)]
+    steps: list[Transform] = [resizing(config)]
     if config.scale:
         steps.append(transforms.RandomScale(*config.scale))
     if config.mirror:
@@ -248,10 +214,10 @@ def train_loader(config: Config, dataset: Dataset) -> DataLoader:
 
 def valid_loader(config: Config, dataset: Dataset) -> DataLoader:
     """Build the loader of the images for evaluation: resized if so configured, and in their order."""
-    return _loader(config, dataset, [valid_transform(config)], shuffle=False)
+    return _loader(config, dataset, [resizing(config)], shuffle=False)
 
 
-def valid_transform(config: Config) -> transforms.Compose:
+def resizing(config: Config) -> transforms.Compose:
     """Give what happens to every image before the network sees it: it is resized, if so configured."""
     return transforms.Compose([transforms.Resize(config.size)] if config.size else [])
 

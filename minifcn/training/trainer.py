@@ -16,19 +16,19 @@ import numpy as np
 import minifcn.functional as F
 from minifcn.autograd import Tensor
 from minifcn.backend import to_device
-from minifcn.compute.threads import one_blas_thread
+from minifcn.compute.fast.threads import one_blas_thread
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import UserError
 from minifcn.files import lock_folder, remove_leftovers
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.optim import Optimizer
+from minifcn.progress import Progress, show_progress, unbreakable
 from minifcn.training import checkpoint, log
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
 from minifcn.training.evaluate import evaluate
 from minifcn.training.log import Log, Row
-from minifcn.training.progress import Progress, show_progress, unbreakable
 from minifcn.training.recipe import check_fits
 
 
@@ -196,7 +196,7 @@ class Trainer:
 
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
-        batches = show_progress("validation", self.valid_loader, self.stream)
+        batches = show_progress("validation", self.valid_loader.epoch(0), len(self.valid_loader.dataset), self.stream)
         return evaluate(
             self.model,
             self._stoppable(batches),

@@ -13,9 +13,9 @@ import small_runs
 
 from minifcn.cli import main
 from minifcn.cli.output import any_terminal
+from minifcn.progress import Progress
 from minifcn.training import checkpoint
 from minifcn.training.log import read
-from minifcn.training.progress import Progress
 
 SMALL = ["--data", "shapes", "--images", "2", "--size", "32x32", "--model", "fcn32s", "--width", "0.02"]
 TRAIN = ["train", *SMALL, "--epochs", "1", "--device", "cpu", "--out"]
@@ -105,7 +105,7 @@ def test_training_goes_on_when_nobody_watches_any_more(tmp_path, monkeypatch, te
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_bar_on_a_terminal_that_is_gone_is_no_error(monkeypatch, terminal):
-    monkeypatch.setattr("minifcn.training.progress._SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr("minifcn.progress._SECONDS_BETWEEN_LINES", 0)
     with Progress("title", 3, stream=Gone(terminal)) as progress:
         for _ in range(3):
             progress.advance("text")

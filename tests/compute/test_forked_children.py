@@ -15,7 +15,7 @@ import threadpoolctl
 import minifcn as mf
 import minifcn.functional as F
 from minifcn.autograd import operation
-from minifcn.compute import threads, workspace
+from minifcn.compute.fast import threads, workspace
 
 def blas_threads():
     return {b["num_threads"] for b in threadpoolctl.threadpool_info() if b["user_api"] == "blas"}

@@ -5,7 +5,8 @@ import pytest
 import textbook
 from cases import LAYOUTS, read_only
 
-from minifcn.compute import algorithm, separable, threads
+from minifcn.compute import algorithm
+from minifcn.compute.fast import separable, threads
 from minifcn.compute.window import Window
 from minifcn.nn.init import bilinear
 

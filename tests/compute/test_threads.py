@@ -13,7 +13,8 @@ from cases import Convolution
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import minifcn as mf
-from minifcn.compute import algorithm, strips, threads, winograd
+from minifcn.compute import algorithm
+from minifcn.compute.fast import strips, threads, winograd
 from minifcn.compute.window import Window
 from minifcn.errors import UserError
 

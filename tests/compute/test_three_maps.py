@@ -7,8 +7,9 @@ from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only
 
 import minifcn as mf
 from minifcn.backend import to_device, to_host
-from minifcn.compute import algorithm, strips, winograd
+from minifcn.compute import algorithm
 from minifcn.compute.algorithm import ALGORITHMS
+from minifcn.compute.fast import strips, winograd
 from minifcn.compute.window import Window
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}

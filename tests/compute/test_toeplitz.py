@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minifcn.compute import convolution, strips, toeplitz
+from minifcn.compute import convolution
+from minifcn.compute.fast import strips, toeplitz
 from minifcn.compute.window import Window
 
 VGG = Window((3, 3), padding=(1, 1))

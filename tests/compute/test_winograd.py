@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from minifcn.compute import convolution, winograd
+from minifcn.compute import convolution
 from minifcn.compute.algorithm import choose
+from minifcn.compute.fast import winograd
 from minifcn.compute.window import Window
 
 SIZES = [(1, 1), (3, 3), (4, 4), (5, 4), (7, 9), (12, 5), (17, 33)]  # multiples of the 4x4 blocks, and none

@@ -7,7 +7,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, explain
-from minifcn.explain.steps import conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
+from minifcn.explain.stepper.steps import conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
 
 SETTINGS = [
     {"stride": s, "padding": p} for s, p in itertools.product([1, 2, (3, 2)], [0, 1, (0, 1)])

@@ -9,7 +9,8 @@ import test_random_graphs  # noqa: E402
 from running import run_cases  # noqa: E402
 from test_random_operations import KINDS  # noqa: E402
 
-from minifcn.compute import algorithm, convolution, cross_entropy, pooling, winograd  # noqa: E402
+from minifcn.compute import algorithm, convolution, pooling  # noqa: E402
+from minifcn.compute.fast import cross_entropy, winograd  # noqa: E402
 from minifcn.functional import convolution as convolution_operations  # noqa: E402
 from minifcn.functional import indexing  # noqa: E402
 from minifcn.functional import pooling as pooling_operations  # noqa: E402

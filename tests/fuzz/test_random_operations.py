@@ -14,8 +14,8 @@ from drawing import both, broadcasting, dtypes, indices, layouts, pairs, seeds, 
 
 import minifcn as mf  # noqa: E402
 import minifcn.functional as F  # noqa: E402
-from minifcn.compute import elementwise, separable, strips, threads, winograd  # noqa: E402
 from minifcn.compute.algorithm import ALGORITHMS  # noqa: E402
+from minifcn.compute.fast import elementwise, separable, strips, threads, winograd  # noqa: E402
 from minifcn.nn.init import bilinear  # noqa: E402
 
 TF = torch.nn.functional

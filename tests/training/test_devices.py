@@ -7,8 +7,9 @@ import pytest
 import standin
 from training.test_trainer import CONFIG, SHAPES
 
-from minifcn.compute import strips
-from minifcn.training import Trainer, checkpoint, progress, recipe
+from minifcn import progress
+from minifcn.compute.fast import strips
+from minifcn.training import Trainer, checkpoint, recipe
 
 BATCH = ["images", "labels", "mask of fc6", "mask of fc7"]  # what a step needs from the host
 STEPS = 100

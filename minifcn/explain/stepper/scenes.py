@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from minifcn.compute.window import Pair, Window
-from minifcn.explain import steps
 from minifcn.explain.matrices import conv_matrix, im2col_matrix
 from minifcn.explain.shown import number, plane, telling_digits
-from minifcn.explain.steps import Step
+from minifcn.explain.stepper import steps
+from minifcn.explain.stepper.steps import Step
 
 LARGEST = 6000  # numbers in a table: what still can be read
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from minifcn.compute.window import Pair, pair
-from minifcn.explain.drawing import draw
-from minifcn.explain.scenes import SCENES, Grid, Scene
 from minifcn.explain.shown import number, plane
-from minifcn.explain.steps import Step
+from minifcn.explain.stepper.drawing import draw
+from minifcn.explain.stepper.scenes import SCENES, Grid, Scene
+from minifcn.explain.stepper.steps import Step
 from minifcn.files import atomic_write
 
 
@@ -178,7 +178,7 @@ class Stepper:
         return self.steps[n - 1].sentence if n else f"0 of {len(self.steps)} steps"
 
     def _fragment(self, name: str) -> str:
-        template = (files("minifcn.explain") / "stepper.html").read_text("utf-8")
+        template = (files("minifcn.explain.stepper") / "stepper.html").read_text("utf-8")
         data = json.dumps(self._data(), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
         return template.replace("@ID@", name).replace("@FALLBACK@", self._fallback()).replace("@DATA@", data)
 

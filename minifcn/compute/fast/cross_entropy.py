@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.backend import array_module
-from minifcn.compute.elementwise import clear, for_rows
+from minifcn.compute.fast.elementwise import clear, for_rows
 
 
 def losses(scores, classes, weights, ignored):

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 from minifcn.backend import array_module, device_of
 from minifcn.compute import convolution
-from minifcn.compute.elementwise import Finish
+from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.threads import cut, evenly, one_blas_thread, share
+from minifcn.compute.fast.workspace import buffer
 from minifcn.compute.im2col import empty_map, pixels, windows
-from minifcn.compute.threads import cut, evenly, one_blas_thread, share
 from minifcn.compute.window import Pair, Window
-from minifcn.compute.workspace import buffer
 
 Strip = tuple[slice, slice]  # images, rows
 

@@ -16,13 +16,13 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.backend import array_module
-from minifcn.compute import blocks
-from minifcn.compute.elementwise import ELEMENT_WORK, Finish
+from minifcn.compute.fast import blocks
+from minifcn.compute.fast.elementwise import ELEMENT_WORK, Finish
+from minifcn.compute.fast.strips import Strip, cut_maps
+from minifcn.compute.fast.threads import share
+from minifcn.compute.fast.workspace import buffer
 from minifcn.compute.im2col import empty_map
-from minifcn.compute.strips import Strip, cut_maps
-from minifcn.compute.threads import share
 from minifcn.compute.window import Pair, Window
-from minifcn.compute.workspace import buffer
 
 STRIP_BYTES = 4 << 20  # of X
 

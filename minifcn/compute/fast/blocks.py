@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from minifcn.backend import array_module
-from minifcn.compute import strips
-from minifcn.compute.elementwise import Finish
+from minifcn.compute.fast import strips
+from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.strips import Strip, gather
+from minifcn.compute.fast.threads import cut, evenly, share
+from minifcn.compute.fast.workspace import buffer
 from minifcn.compute.im2col import empty_map
-from minifcn.compute.strips import Strip, gather
-from minifcn.compute.threads import cut, evenly, share
 from minifcn.compute.window import Pair, Window
-from minifcn.compute.workspace import buffer
 
 
 def applies(window: Window) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from typing import TextIO
 
 from tqdm import tqdm
-
-from minifcn.data import Batch, DataLoader
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_READINGS = 1.0
@@ -110,16 +108,17 @@ class Progress:
             print(f"{self.title}  {self.done}/{self.total}  {self._text}  {left} left", file=self.stream, flush=True)
 
 
-def show_progress(title: str, loader: DataLoader, stream: TextIO | None) -> Iterator[Batch]:
-    """Yield the batches of the loader's epoch 0 and show how many images have come.
+def show_progress(title: str, batches: Generator, total: int, stream: TextIO | None) -> Iterator:
+    """Yield batches and show how many of `total` images have come.
 
     Parameters
     ----------
     title : str
-    loader : DataLoader
+    batches : generator of things with a length, such as `DataLoader.epoch`; it is closed at the end
+    total : int
     stream : text stream or None
     """
-    with closing(loader.epoch(0)) as batches, Progress(title, len(loader.dataset), 0, stream) as progress:
+    with closing(batches), Progress(title, total, 0, stream) as progress:
         for batch in batches:
             yield batch
             progress.advance(count=len(batch))

@@ -16,8 +16,8 @@ outputs of a convolution with stride t and t·O channels are, read as (..., W/t,
 from __future__ import annotations
 
 from minifcn.backend import array_module
-from minifcn.compute import strips
-from minifcn.compute.elementwise import Finish
+from minifcn.compute.fast import strips
+from minifcn.compute.fast.elementwise import Finish
 from minifcn.compute.window import Pair, Window
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minifcn.explain.scenes import Grid
+from minifcn.explain.figure import new_figure
+from minifcn.explain.stepper.scenes import Grid
 
 CELL = 0.36  # inches
 MATRIX_CELL = 0.22
@@ -18,32 +18,6 @@ GAP = 0.45
 LINE, INK, FAINT = "#999999", "#202020", "#777777"
 # Okabe and Ito's colours, told apart with any colour vision; the thick border tells them apart in grey.
 ACTIVE, TOUCHED = ("#f5d590", "#b06f00"), ("#cfe8f7", "#0072B2")
-
-
-def new_figure(**settings: Any) -> Any:
-    """Make a figure that a notebook shows; of matplotlib's own it prints only the size until pyplot is imported.
-
-    Parameters
-    ----------
-    **settings : those of matplotlib.figure.Figure
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(**settings)
-    FigureCanvasAgg(figure)
-
-    def as_png() -> bytes:
-        memory = io.BytesIO()
-        figure.savefig(memory, format="png")
-        return memory.getvalue()
-
-    figure._repr_png_ = as_png  # type: ignore[attr-defined]
-    return figure
 
 
 def draw(grids: Sequence[Grid], sentence: str) -> Any:

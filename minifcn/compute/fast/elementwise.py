@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import array_module, device_of, fused
-from minifcn.compute.threads import cut, share
+from minifcn.compute.fast.threads import cut, share
 
 PIECE = 1 << 15  # elements, 128 KiB of float32: three arrays fit a core's own cache
 ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its way from memory and back

@@ -23,13 +23,13 @@ import math
 import operator
 
 from minifcn.backend import array_module
-from minifcn.compute import strips
-from minifcn.compute.elementwise import Finish
+from minifcn.compute.fast import strips
+from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.strips import Strip, cut_maps, cut_strip, padded_rows
+from minifcn.compute.fast.threads import cut, evenly, share
+from minifcn.compute.fast.workspace import buffer
 from minifcn.compute.im2col import empty_map, windows
-from minifcn.compute.strips import Strip, cut_maps, cut_strip, padded_rows
-from minifcn.compute.threads import cut, evenly, share
 from minifcn.compute.window import Pair, Window
-from minifcn.compute.workspace import buffer
 
 BT = [
     [4, 0, -5, 0, 1, 0],
