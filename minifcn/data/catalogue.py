@@ -76,6 +76,11 @@ def open_split(name: str, split: str, images: int | None = None) -> Dataset:
     Returns
     -------
     Dataset
+
+    Examples
+    --------
+    >>> len(open_split("shapes", "val")), len(open_split("shapes", "val", images=3))
+    (100, 3)
     """
     dataset = open_dataset(name, split)
     return dataset if images is None else FirstImages(dataset, images)
