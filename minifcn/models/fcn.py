@@ -173,7 +173,7 @@ class FCN16s(FCN):
     (21, 32, 1, 1)
     """
 
-    skips: ClassVar = {"pool4": 16}
+    skips = {"pool4": 16}
 
     def add_layers(self):
         self.upscore2 = self.upsampling(2)
@@ -200,7 +200,7 @@ class FCN8s(FCN):
     (2, 21, 48, 64)
     """
 
-    skips: ClassVar = {"pool4": 16, "pool3": 8}
+    skips = {"pool4": 16, "pool3": 8}
 
     def add_layers(self):
         self.upscore2 = self.upsampling(2)

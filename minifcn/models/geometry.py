@@ -34,13 +34,18 @@ LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d)  # a row each in a table of layers
 class Geometry:
     """A map of features without its values.
 
-    Attributes
+    Parameters
     ----------
     shape : (N, C, H, W)
-    moved : where the image's pixel u lies on this map, for rows and for columns
-    endless, bounded : what each pixel sees of the image; see `reach`. Empty where nobody asked.
-    aligned : whether maps that were fused into this one lay over each other; if not, `moved` holds for one of them
-    concatenated : whether channels may see different parts of the image, of which `endless` and `bounded` are the union
+    trace : Trace
+    moved : pair of CoordinateMap
+        Where the image's pixel u lies on this map, for rows and for columns.
+    endless, bounded : paths
+        What each pixel sees of the image; see `reach`. Empty where nobody asked.
+    aligned : bool
+        Whether maps that were fused into this one lay over each other; if not, `moved` holds for one of them.
+    concatenated : bool
+        Whether channels may see different parts of the image, of which `endless` and `bounded` are the union.
     """
 
     shape: tuple[int, int, int, int]

@@ -83,7 +83,8 @@ class Trunk:
     def stages(self) -> Iterator[dict[str, Module]]:
         """Yield the layers of one stage after the other, by name, in the order in which an image passes them.
 
-        Of a stage without dropout a network with ``recompute=True`` keeps only the input.
+        Of a stage without dropout a network with ``recompute=True`` keeps only the input. Its gradients are the same,
+        bit for bit, unless a stage branches from a map that is scored too: then they are added up in another order.
         """
         raise TypeError(f"{type(self).__name__} has no stages(); a Trunk must define it")
 

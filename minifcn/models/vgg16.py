@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from minifcn.models.trunk import Trunk
 from minifcn.nn import Module
@@ -23,8 +22,8 @@ class VGG16(Trunk):
     (16, 16, 3, 3)
     """
 
-    scored: ClassVar = {"pool3": 8, "pool4": 16, "fc7": 32}
-    fc6_kernels: ClassVar = {"paper": (7,), "aligned": (1, 7)}
+    scored = {"pool3": 8, "pool4": 16, "fc7": 32}
+    fc6_kernels = {"paper": (7,), "aligned": (1, 7)}
 
     def stages(self) -> Iterator[dict[str, Module]]:
         """Yield the stages; sizes are those of the aligned variant, for an image of height H and width W."""

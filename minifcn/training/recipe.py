@@ -128,6 +128,18 @@ def check_fits(
         raise UserError(f"{name}: does not fit a {config.model} as it is configured ({misfit})")
 
 
+def check_model(config: Config, model: FCN) -> None:
+    """Refuse a network that is not of the configured classes and dtype."""
+    fix = "build the model with `build_model(config)`"
+    if model.num_classes != config.num_classes:
+        raise UserError(
+            f"Trainer: model has {model.num_classes} classes, but config {config.num_classes} (class_names); {fix}"
+        )
+    for name, parameter in model.named_parameters():
+        if parameter.dtype != config.dtype:
+            raise UserError(f"Trainer: {name} is {parameter.dtype}, but config.dtype is {config.dtype}; {fix}")
+
+
 def parameter_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """Give the shape of every parameter of the configured network, without the memory that it would take.
 
