@@ -277,3 +277,32 @@ def test_batches_whose_parts_do_not_belong_together_are_refused(change, message)
     batch = Batch(np.zeros((2, 3, 4, 6), "float32"), np.zeros((2, 4, 6), "uint8"), ("a", "b"), ((4, 6), (4, 6)))
     with pytest.raises((TypeError, ValueError), match=f"^evaluate: {message}"):
         evaluate(Brightness(), [change(batch)])
+
+
+def test_evaluate_counts_the_classes_and_takes_the_dtype_of_the_network(noisy):
+    expected, expected_loss = evaluate(noisy, DataLoader(ALIKE, 2).epoch(0))
+    wide = models.FCN8s(3, width=1 / 32, variant="paper" if noisy.paper else "aligned").astype("float64")
+    wide.load_state_dict(noisy.state_dict())
+    matrix, loss = evaluate(wide, DataLoader(ALIKE, 2).epoch(0))
+    assert matrix.matrix.shape == (3, 3)
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    assert abs(matrix.matrix - expected.matrix).sum() < 10  # near ties
+
+
+def test_evaluate_and_predict_find_the_device_of_the_network(gpu):
+    net = models.FCN32s(3, width=1 / 64).to(gpu)
+    _, loss = evaluate(net, DataLoader(ALIKE, 2).epoch(0))
+    assert loss == pytest.approx(np.log(3))
+    assert predict(net, HALVES, Normalize()).shape == HALVES.shape[:2]
+
+
+def test_evaluate_refuses_an_epoch_that_is_used_up():
+    epoch = DataLoader(ALIKE, 2).epoch(0)
+    list(epoch)
+    with pytest.raises(ValueError, match=r"^evaluate: batches holds no image; .* pass loader.epoch\(0\)"):
+        evaluate(Brightness(), epoch)
+
+
+def test_evaluate_does_not_take_a_number_of_classes_for_the_ignore_index():
+    with pytest.raises(TypeError, match="positional"):
+        evaluate(Brightness(), [batch_of(HALVES)], 3)
