@@ -16,13 +16,12 @@ import numpy as np
 
 from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.functional.arithmetic import matrix_product
 from minifcn.functional.convolution import add_bias, transposed_convolution
 from minifcn.functional.shape import join, surround
 from minifcn.models.coordinates import IDENTITY, CoordinateMap, at_both
 from minifcn.models.passing import MARGINS, OVER_CHANNELS, POINTWISE, WINDOWS
 from minifcn.models.reach import Paths, Reach, field_sizes, joined
-from minifcn.models.record import Crop, Functional, GeometryError, Trace
+from minifcn.models.record import Crop, GeometryError, Trace
 from minifcn.models.unknown import NO_VALUES, AnyChannels, FirstLayer, NoValues
 from minifcn.nn import Conv2d, ConvTranspose2d, MaxPool2d, Module
 
@@ -105,20 +104,14 @@ class Geometry:
         elif operation in MARGINS:
             sign, (n, c, height, width) = 1 if operation is surround else -1, self.shape
             left, right, top, bottom = (sign * side for side in settings["margin"])
-            output = self._moved(
-                (n, c, top + height + bottom, left + width + right), Window((1, 1), padding=(top, left))
-            )
+            shape = n, c, top + height + bottom, left + width + right
+            output = self._moved(shape, Window((1, 1), padding=(top, left)))
         else:
-            raise self._refusal(f"what a pixel sees behind the operation {operation.__name__!r} is not known")
-        self._list(output, operation, inputs)
+            raise self._unknown(operation.__name__)
+        if not any(isinstance(module, LAYERS) for module in self.trace.running):  # those are listed as the layer
+            called, transposed = (WINDOWS | MARGINS)[operation], operation is transposed_convolution
+            self.trace.note_call(called, transposed, inputs[1:2], self, output)
         return output
-
-    def _list(self, output: Geometry, operation: Operation, inputs: Sequence[Any]) -> None:
-        """Note an operation that a forward calls itself; a layer's own operations are listed as the layer."""
-        if not any(isinstance(module, LAYERS) for module in self.trace.running):
-            inside, called = self.trace.names.get(id(self.trace.running[-1]), ""), (WINDOWS | MARGINS)[operation]
-            layer = Functional(f"{inside}.{called}".lstrip("."), operation is transposed_convolution, inputs[1:2])
-            self.trace.layers.append((layer, self, output))
 
     def crop_to(self, like: Geometry, name: str) -> Geometry:
         """Cut this map to the size of another one, where both show the same part of the image."""
@@ -159,7 +152,7 @@ class Geometry:
     __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __add__
 
     def __matmul__(self, other: Any) -> Geometry:
-        return self.operate(matrix_product, (self, other), {})
+        raise self._unknown("matmul")
 
     __rmatmul__ = __matmul__
 
@@ -260,6 +253,9 @@ class Geometry:
         rows, columns = (CoordinateMap.of(window, transposed, a).compose(self.moved[a]) for a in (0, 1))
         paths = behind(self.endless), behind(self.bounded)
         return Geometry(shape, self.trace, (rows, columns), *paths, self.aligned, self.concatenated)
+
+    def _unknown(self, name: str) -> GeometryError:
+        return self._refusal(f"what a pixel sees behind the operation {name!r} is not known")
 
     def _refusal(self, message: str) -> GeometryError:
         return GeometryError(f"{self.trace.place()}: {message}")

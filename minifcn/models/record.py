@@ -82,6 +82,14 @@ class Trace:
         offsets = {crop.name: crop.larger.offset_to(crop.smaller) for crop in self.crops}
         return {name: top if top == left else (top, left) for name, (top, left) in offsets.items()}
 
+    def note_call(
+        self, called: str, transposed: bool, weights: Sequence[Any], before: Geometry, behind: Geometry
+    ) -> None:
+        """List an operation that a forward calls itself, under the names of its module and the function."""
+        inside = self.names.get(id(self.running[-1]), "")
+        layer = Functional(f"{inside}.{called}".lstrip("."), transposed, weights)
+        self.layers.append((layer, before, behind))
+
     def name_of(self, module: Module) -> str:
         """Give the dotted name of a module, or its class where it has none."""
         return module.name if isinstance(module, Functional) else self.names.get(id(module)) or type(module).__name__
