@@ -51,9 +51,8 @@ def layer(kind, x, weight, gy):
     def gradient(index):
         wanted = [i == index for i in range(3)]  # of x, weight and bias
         one = [1, 1]
-        return torch.ops.aten.convolution_backward(
-            gy, x, weight, None, one, one, one, False, [0, 0], 1, wanted
-        )[index]  # fmt: skip
+        gradients = torch.ops.aten.convolution_backward(gy, x, weight, None, one, one, one, False, [0, 0], 1, wanted)
+        return gradients[index]
 
     return {
         "forward map": lambda: F.conv2d(x, weight, padding=1),

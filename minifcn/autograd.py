@@ -230,7 +230,7 @@ def operation(function: Callable) -> Callable[..., Tensor]:
             inputs, settings = inputs[:count], dict(zip(names, inputs[count:], strict=False)) | settings
         for x in inputs:
             if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
-                return x.operate(function.__name__, inputs, settings)
+                return x.operate(apply, inputs, settings)
         tensors = as_tensors(inputs, function.__name__)
         recorded = _recording.get() and any(t.requires_grad for t in tensors)
         data, backward = value_and_backward(function.__name__, function(*tensors, **settings), recorded)

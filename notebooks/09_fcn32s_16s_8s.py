@@ -215,10 +215,13 @@ np.testing.assert_allclose(twice.sum(), once.sum(), rtol=1e-5)
 
 
 # %%
+VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, and 3x3 convolutions before each pool
+
+
 def learned_parameters(skips, classes, width=1.0):
     """Parameters of the trunk and of the score layers; `skips` are the maps with a score layer of their own."""
     channels, total, scored = 3, 0, {}
-    for stage, (full, convolutions) in enumerate(models.vgg16.STAGES, start=1):
+    for stage, (full, convolutions) in enumerate(VGG16, start=1):
         for _ in range(convolutions):
             total += 3 * 3 * channels * round(full * width) + round(full * width)
             channels = round(full * width)

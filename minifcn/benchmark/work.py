@@ -12,7 +12,7 @@ import numpy as np
 from minifcn import models
 from minifcn.compute.window import Window
 from minifcn.errors import UserError
-from minifcn.models.vgg16 import STAGES
+from minifcn.nn import Conv2d, init
 
 WINDOW = Window.of(3, padding=1)  # of every layer that is timed by itself
 SGD = {"lr": 1e-3, "momentum": 0.9}
@@ -63,7 +63,9 @@ class Work:
         (n, channels, height, width), kernel = self.shape, WINDOW.kernel
         if not self.is_network:
             return n * height * width * channels * self.outputs * kernel[0] * kernel[1]
-        layers = [row for row in models.summary.rows(self._model(), (height, width)) if row.multiply_adds]
+        with init.shapes_only():
+            model = self._model()
+        layers = [row for row in models.summary.rows(model, (height, width)) if row.multiply_adds]
         maps = list(layers)
         if self.kind == "step":  # neither the image nor a fixed weight needs a gradient
             maps += layers[1:] + [row for row in layers if models.summary.count_parameters(row.layer)[0]]
@@ -93,16 +95,15 @@ class Work:
 
 def vgg16_layers(side: int) -> Iterator[Work]:
     """List the three maps of VGG16's 3x3 convolutions for one image of side x side pixels."""
-    channels, size, pool = 3, (side, side), Window.of(2, stride=2)
-    for stage, (outputs, count) in enumerate(STAGES, start=1):
-        for i in range(1, count + 1):
+    with init.shapes_only():
+        model = models.FCN32s(backbone="vgg16")
+    for row in models.summary.rows(model, (side, side)):
+        if isinstance(row.layer, Conv2d) and row.layer.window == WINDOW:
             for short, kind in MAPS.items():
-                yield Work(f"conv{stage}_{i}-{short}-{side}", kind, (1, channels, *size), outputs)
-            channels = outputs
-        size = pool.output_size(size, ceil_mode=True)
+                yield Work(f"{row.name}-{short}-{side}", kind, row.before.shape, row.behind.shape[1])
 
 
-WORKS = (
+NETWORKS = (
     Work("fcn8s-forward-224", "forward", (1, 3, 224, 224), 21),
     Work("fcn8s-forward-500", "forward", (1, 3, 500, 500), 21),
     Work("fcn8s-paper-forward-500", "forward", (1, 3, 500, 500), 21, "paper"),
@@ -112,8 +113,6 @@ WORKS = (
     Work("batch8-step-360x480", "step", (8, 3, 360, 480), 21),
     Work("narrow-forward", "forward", (4, 3, 128, 128), 21, width=1 / 8),
     Work("narrow-step", "step", (4, 3, 128, 128), 21, width=1 / 8),
-    *vgg16_layers(224),
-    *vgg16_layers(500),
 )
 GROUPS = {
     "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
@@ -147,14 +146,16 @@ def select(names: Sequence[str]) -> list[Work]:
     >>> [work.name for work in select(["narrow", "conv1_?-forward-224"])]
     ['narrow-forward', 'narrow-step', 'conv1_1-forward-224', 'conv1_2-forward-224']
     """
-    chosen: dict[str, Work] = {}
+    works, chosen = (*NETWORKS, *vgg16_layers(224), *vgg16_layers(500)), dict[str, Work]()
     for name in names:
         patterns = GROUPS.get(name, (name,))
-        found = {work.name: work for pattern in patterns for work in WORKS if fnmatchcase(work.name, pattern)}
+        found = {work.name: work for pattern in patterns for work in works if fnmatchcase(work.name, pattern)}
         if not found:
-            close = difflib.get_close_matches(name, [*GROUPS, *(work.name for work in WORKS)], 1)
+            close = difflib.get_close_matches(name, [*GROUPS, *(work.name for work in works)], 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise UserError(f"unknown work {name!r}: give a group ({', '.join(GROUPS)}), a work such as "
-                            f"{WORKS[0].name}, or a pattern such as 'conv3_*-500'{hint}")  # fmt: skip
+            raise UserError(
+                f"unknown work {name!r}: give a group ({', '.join(GROUPS)}), a work such as {works[0].name}, or a "
+                f"pattern such as 'conv3_*-500'{hint}"
+            )
         chosen |= found
     return list(chosen.values())

@@ -55,14 +55,8 @@ def run(args: argparse.Namespace) -> None:
         )
     model = recipe.load_model(config, state.model, device, name=str(args.checkpoint))
     loader = recipe.valid_loader(config, dataset)
-    matrix, loss = evaluate(
-        model,
-        show_progress("evaluation", loader.epoch(0), len(loader.dataset), sys.stderr),
-        config.num_classes,
-        ignore_index=dataset.ignore_index,
-        device=device,
-        dtype=config.dtype,
-    )
+    batches = show_progress("evaluation", loader.epoch(0), len(loader.dataset), sys.stderr)
+    matrix, loss = evaluate(model, batches, ignore_index=dataset.ignore_index)
     if args.json:
         print(json.dumps({"images": len(dataset), "loss": loss} | tables.as_json(matrix, config.class_names), indent=2))
     else:

@@ -40,10 +40,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--alpha", type=arguments.fraction, default=0.5, help="strength of the colours (default 0.5)")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--size", type=arguments.size, metavar="HxW", help="what the network sees is resized to this")
-    size.add_argument("--longer-side", type=arguments.side, metavar="N", help="it is scaled so that this is its longer "
-                      "side")  # fmt: skip
-    size.add_argument("--full-size", action="store_true", help="the network sees the photograph as it is, however much "
-                      "memory that takes")  # fmt: skip
+    size.add_argument(
+        "--longer-side", type=arguments.side, metavar="N", help="it is scaled so that this is its longer side"
+    )
+    size.add_argument(
+        "--full-size",
+        action="store_true",
+        help="the network sees the photograph as it is, however much memory that takes",
+    )
     arguments.add_device(parser)
     parser.set_defaults(run=run)
 
@@ -63,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     for photo, overlay_path, label_path in zip(args.photos, overlays, labels, strict=True):
         image = read_image(photo)
         size = _seen(image.shape[:2], config, args)
-        label = predict(model, image, normalize, size=size, device=device, dtype=config.dtype)
+        label = predict(model, image, normalize, size=size)
         overlay_path.parent.mkdir(parents=True, exist_ok=True)
         pictures.save_overlay(overlay_path, image, label, config.class_names, palette, alpha=args.alpha)
         if label_path is not None:

@@ -22,7 +22,7 @@ from minifcn.cli.output import say
 from minifcn.data import DataLoader, Dataset, open_split
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
-from minifcn.models import FCN
+from minifcn.models import BACKBONES, FCN
 from minifcn.progress import show_progress
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.config import Config, option
@@ -57,6 +57,7 @@ def add_parser(commands: Any) -> None:
 
     group = parser.add_argument_group("network")
     group.add_argument("--model", metavar="NAME", help=f"fcn32s, fcn16s or fcn8s (default {new.model})")
+    group.add_argument("--backbone", metavar="NAME", help=f"{', '.join(BACKBONES)} (default {new.backbone})")
     group.add_argument("--variant", metavar="aligned|paper", help=f"(default {new.variant})")
     group.add_argument("--width", type=number, help=f"factor for all channels, 1 as in the paper (default {new.width})")
     group.add_argument("--dropout", type=number, metavar="P", help=f"(default {new.dropout})")
@@ -119,7 +120,7 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
     model = recipe.build_model(config, device)
     optimizer = recipe.build_optimizer(config, model)
     valid_loader = recipe.valid_loader(config, valid_set)
-    draw = _Pictures(args.out, config, model, valid_loader, device)
+    draw = _Pictures(args.out, config, model, valid_loader)
     trainer = Trainer(
         config,
         model,
@@ -127,7 +128,6 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
         recipe.train_loader(config, train_set),
         valid_loader,
         args.out,
-        device=device,
         checkpoint_every=args.checkpoint_every,
         stream=sys.stderr,
         after_epoch=draw,
@@ -148,23 +148,17 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
             if trainer.log.rows and trainer.position.batch == 0:
                 draw(trainer.log.rows)  # a kill may have come between the checkpoint of this epoch and its pictures
             trainer.fit()
-        _report(args.out / "best.npz", config, model, valid_loader, device)
+        _report(args.out / "best.npz", config, model, valid_loader)
     return 1 if draw.failed else 0
 
 
-def _report(path: Path, config: Config, model: FCN, loader: DataLoader, device: str) -> None:
+def _report(path: Path, config: Config, model: FCN, loader: DataLoader) -> None:
     """Print the measures of the best network."""
     best = checkpoint.load(path)
     recipe.check_fits(config, best.model, name=str(path))
     model.load_state_dict(best.model)
-    matrix, _ = evaluate(
-        model,
-        show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr),
-        config.num_classes,
-        ignore_index=config.ignore_index,
-        device=device,
-        dtype=config.dtype,
-    )
+    batches = show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr)
+    matrix, _ = evaluate(model, batches, ignore_index=config.ignore_index)
     print(f"{path}, after epoch {best.position.epoch + 1}, on {len(loader.dataset)} validation images")
     print(matrix)
 
@@ -205,8 +199,10 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
     )
     for name in ("class_names", "palette", "ignore_index"):
         if config.class_names and getattr(found, name) != getattr(config, name):
-            raise UserError(f"{config.data}: its {name} is {getattr(found, name)}, but the run has "
-                            f"{getattr(config, name)}; the data set has changed")  # fmt: skip
+            raise UserError(
+                f"{config.data}: its {name} is {getattr(found, name)}, but the run has {getattr(config, name)}; "
+                "the data set has changed"
+            )
     return found
 
 
@@ -222,8 +218,8 @@ def _prepare(folder: Path, config: Config, keep: bool) -> None:
 class _Pictures:
     """Draws curves.png and predictions.png after every epoch; a picture that fails costs no training."""
 
-    def __init__(self, folder: Path, config: Config, model: FCN, loader: DataLoader, device: str):
-        self.folder, self.config, self.model, self.loader, self.device = folder, config, model, loader, device
+    def __init__(self, folder: Path, config: Config, model: FCN, loader: DataLoader):
+        self.folder, self.config, self.model, self.loader = folder, config, model, loader
         self.failed: dict[str, str] = {}
 
     def __call__(self, rows: list[Row]) -> None:
@@ -249,10 +245,7 @@ class _Pictures:
         transform, panel = recipe.resizing(config), []
         for index in np.linspace(0, len(dataset) - 1, min(_PANEL_ROWS, len(dataset))).astype(int).tolist():
             sample = transform(dataset[index], np.random.default_rng(0))
-            prediction = predict(
-                self.model, sample.image, self.loader.normalize, device=self.device, dtype=config.dtype
-            )
-            panel.append((sample.image, sample.label, prediction))
+            panel.append((sample.image, sample.label, predict(self.model, sample.image, self.loader.normalize)))
         palette = np.array(config.palette, np.uint8)
         pictures.save_panel(path, panel, config.class_names, palette, config.ignore_index)
 

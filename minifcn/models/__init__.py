@@ -1,4 +1,4 @@
-"""The networks: FCN-32s, FCN-16s and FCN-8s on VGG16."""
+"""The networks: FCN-32s, FCN-16s and FCN-8s, each on a trunk such as VGG16."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 from minifcn.errors import UserError
 from minifcn.models import alignment, summary
+from minifcn.models.backbones import BACKBONES
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
+from minifcn.models.trunk import Trunk
 
 NETWORKS = {"fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s}
 
@@ -25,4 +27,15 @@ def create(name: str, **options: Any) -> FCN:
     return NETWORKS[name](**options)
 
 
-__all__ = ["FCN", "NETWORKS", "FCN8s", "FCN16s", "FCN32s", "alignment", "create", "summary"]
+__all__ = [
+    "BACKBONES",
+    "FCN",
+    "NETWORKS",
+    "FCN8s",
+    "FCN16s",
+    "FCN32s",
+    "Trunk",
+    "alignment",
+    "create",
+    "summary",
+]

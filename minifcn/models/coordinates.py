@@ -89,3 +89,8 @@ class CoordinateMap:
 
 
 IDENTITY = CoordinateMap()
+
+
+def at_both(moved: tuple[CoordinateMap, CoordinateMap]) -> str:
+    """Write where pixel u lies on a map, once if rows and columns agree."""
+    return ", ".join(dict.fromkeys(map(str, moved)))

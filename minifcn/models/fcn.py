@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 import numpy as np
 
 import minifcn.functional as F
 from minifcn import check, nn
 from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
+from minifcn.models.backbones import backbone_of
+from minifcn.models.expect import expect_fc6, expect_images, expect_maps
 from minifcn.models.geometry import Geometry
-from minifcn.models.vgg16 import VGG16
+from minifcn.models.trunk import Trunk
 
 
-class FCN(VGG16):
-    """What the three nets share: the trunk, the scores of fc7, transposed convolutions and crops.
+class FCN(nn.Module):
+    """What the three nets share: a trunk, the scores of its coarsest map, transposed convolutions and crops.
 
     Parameters
     ----------
     num_classes : int
         Number C of score maps.
-    backbone : "vgg16"
+    backbone : str or subclass of Trunk
+        Name of the trunk, one of `models.BACKBONES`, or a trunk of one's own.
     variant : "aligned" | "paper"
         "paper" is the reference implementation: padding 100, a 7x7 fc6, fixed bilinear upsampling without padding,
         crops. "aligned" has padding 1, a 1x1 fc6, and learned upsampling whose padding of half a stride keeps every
@@ -38,13 +45,21 @@ class FCN(VGG16):
     recompute : bool
         Train with less memory: of each stage of the trunk keep only the input, and compute the rest again in the
         backward pass. The gradients are the same, bit for bit.
+
+    Attributes
+    ----------
+    trunk : Trunk
+        Its layers are attributes of the network: ``net.conv3_2``.
+    crop_offsets : dict of str to int
     """
+
+    skips: ClassVar[dict[str, int]] = {}  # maps of the trunk that are scored besides the coarsest, and their strides
 
     def __init__(
         self,
         num_classes: int = 21,
         *,
-        backbone: str = "vgg16",
+        backbone: str | type[Trunk] = "vgg16",
         variant: str = "aligned",
         width: float = 1.0,
         dropout: float = 0.5,
@@ -56,34 +71,54 @@ class FCN(VGG16):
         kind = type(self).__name__
         if variant not in ("aligned", "paper"):
             raise ValueError(f'{kind}: variant must be "aligned" or "paper", got {variant!r}')
-        if backbone != "vgg16":
-            raise ValueError(f'{kind}: backbone must be "vgg16", got {backbone!r}')
-        if fc6_kernel not in ((None, 7) if variant == "paper" else (None, 1, 7)):
-            raise ValueError(f"{kind}: fc6_kernel must be 7, or 1 in the aligned variant, got {fc6_kernel!r}")
         self.paper, self.num_classes = variant == "paper", check.whole(num_classes, f"{kind}: num_classes")
-        kernel = fc6_kernel or (7 if self.paper else 1)
-        super().__init__(
-            width,
-            padding=100 if self.paper else 1,
-            fc6_kernel=kernel,
-            fc6_padding=0 if self.paper else (kernel - 1) // 2,
-            dropout=dropout,
-            rng=check.generator(rng, f"{kind}: rng") or np.random.default_rng(0),
-            recompute=recompute,
-        )
+        self.recompute = check.flag(recompute, f"{kind}: recompute")
         self.pool4_scale, self.pool3_scale = (0.01, 0.0001) if check.flag(at_once, f"{kind}: at_once") else (1.0, 1.0)
-        self.score_fr = self.scoring("fc7")
+        trunk = backbone_of(backbone, kind)
+        expect_maps(kind, self.skips, trunk)
+        expect_fc6(kind, fc6_kernel, variant, trunk.fc6_kernels)
+        if not check.number(width, f"{kind}: width") > 0:
+            raise ValueError(
+                f"{kind}: width must be above 0, got {width}; 1 is the published network, 0.25 has a quarter of its "
+                "channels"
+            )
+        dropout = check.probability(dropout, f"{kind}: dropout")
+        rng = check.generator(rng, f"{kind}: rng") or np.random.default_rng(0)
+        self.trunk = trunk(variant, width, dropout, fc6_kernel, rng)
+        for name, layer in self.trunk.build():
+            setattr(self, name, layer)
+        self.score_fr = self.scoring(self.trunk.coarsest)
         self.add_layers()
         self.crop_offsets = crop_offsets(self)
 
-    def features(self, x):
-        """Turn images (N, 3, H, W) into the maps of pool3, pool4 and fc7, after a look at what was given."""
+    @property
+    def channels(self) -> dict[str, int]:
+        """Channels of the maps that can be scored, by name."""
+        return self.trunk.channels
+
+    @property
+    def dropout_rng(self) -> np.random.Generator:
+        """The generator of the dropout masks."""
+        return self.trunk.dropout_rng
+
+    def features(self, x) -> tuple:
+        """Turn images (N, 3, H, W) into the maps of the trunk that can be scored, such as pool3, pool4 and fc7."""
+        return tuple(self.maps(x).values())
+
+    def maps(self, x) -> dict[str, Any]:
+        """Turn images (N, 3, H, W) into the maps of the trunk that can be scored, by name, the coarsest last."""
         if not isinstance(x, Geometry):
-            _expect_images(type(self).__name__, x, self.score_fr.weight.dtype)
-        return super().features(x)
+            expect_images(type(self).__name__, x, self.score_fr.weight.dtype)
+        maps: dict[str, Any] = {}
+        for names in self.trunk.layers:
+            stage = [getattr(self, name) for name in names]
+            again = self.recompute and not any(isinstance(layer, nn.Dropout) for layer in stage)
+            x = F.recompute(functools.partial(passed, stage), x) if again else passed(stage, x)
+            maps |= {name: x for name in names if name in self.trunk.scored}
+        return maps
 
     def add_layers(self) -> None:
-        """Make the layers between the scores of fc7 and the result."""
+        """Make the layers between the scores of the coarsest map and the result."""
 
     def scoring(self, name: str) -> nn.Conv2d:
         """Make a 1x1 convolution from a map of the trunk to scores, zero at first."""
@@ -109,7 +144,7 @@ class FCN(VGG16):
 
 
 class FCN32s(FCN):
-    """Scores of fc7, upsampled by 32 in one step.
+    """Scores of the coarsest map, fc7, upsampled by its stride, 32, in one step.
 
     Examples
     --------
@@ -120,12 +155,12 @@ class FCN32s(FCN):
     """
 
     def add_layers(self):
-        self.upscore = self.upsampling(32)
+        self.upscore = self.upsampling(self.trunk.scored[self.trunk.coarsest])
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        _, _, fc7 = self.features(x)
-        score = self.upscore(self.score_fr(fc7))
+        maps = self.maps(x)
+        score = self.upscore(self.score_fr(maps[self.trunk.coarsest]))
         return self.crop("score", score, like=x)
 
 
@@ -138,6 +173,8 @@ class FCN16s(FCN):
     (21, 32, 1, 1)
     """
 
+    skips = {"pool4": 16}
+
     def add_layers(self):
         self.upscore2 = self.upsampling(2)
         self.score_pool4 = self.scoring("pool4")
@@ -145,9 +182,9 @@ class FCN16s(FCN):
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        _, pool4, fc7 = self.features(x)
-        score = self.upscore2(self.score_fr(fc7))
-        score = self.fuse("score_pool4", self.score_pool4(pool4 * self.pool4_scale), score)
+        maps = self.maps(x)
+        score = self.upscore2(self.score_fr(maps[self.trunk.coarsest]))
+        score = self.fuse("score_pool4", self.score_pool4(maps["pool4"] * self.pool4_scale), score)
         score = self.upscore16(score)
         return self.crop("score", score, like=x)
 
@@ -163,6 +200,8 @@ class FCN8s(FCN):
     (2, 21, 48, 64)
     """
 
+    skips = {"pool4": 16, "pool3": 8}
+
     def add_layers(self):
         self.upscore2 = self.upsampling(2)
         self.score_pool4 = self.scoring("pool4")
@@ -172,48 +211,17 @@ class FCN8s(FCN):
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        pool3, pool4, fc7 = self.features(x)
-        score = self.upscore2(self.score_fr(fc7))
-        score = self.fuse("score_pool4", self.score_pool4(pool4 * self.pool4_scale), score)
+        maps = self.maps(x)
+        score = self.upscore2(self.score_fr(maps[self.trunk.coarsest]))
+        score = self.fuse("score_pool4", self.score_pool4(maps["pool4"] * self.pool4_scale), score)
         score = self.upscore_pool4(score)
-        score = self.fuse("score_pool3", self.score_pool3(pool3 * self.pool3_scale), score)
+        score = self.fuse("score_pool3", self.score_pool3(maps["pool3"] * self.pool3_scale), score)
         score = self.upscore8(score)
         return self.crop("score", score, like=x)
 
 
-def _expect_images(kind: str, x, dtype) -> None:
-    """Refuse what is no batch of normalised colour images, in words of images."""
-    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        raise TypeError(f"{kind}: x must be a Tensor of images (N, 3, H, W), got a {type(x).__name__}")
-    if len(x.shape) != 4 or x.shape[1] != 3 or 0 in x.shape[2:]:
-        raise ValueError(
-            f"{kind}: x must be colour images (N, 3, H, W) of at least one pixel, got shape {x.shape}{_fix(x.shape)}"
-        )
-    if x.dtype.kind != "f":
-        raise TypeError(
-            f"{kind}: x must be normalised images in floating-point, got {x.dtype}; see data.Normalize, or convert "
-            "them with x.astype('float32')"
-        )
-    if x.dtype != dtype:
-        raise TypeError(
-            f"{kind}: the operands are {x.dtype} and {dtype} (x and the weights); convert the images with "
-            f"x.astype('{dtype}'), or the network with .astype('{x.dtype}')"
-        )
-
-
-def _fix(shape: tuple[int, ...]) -> str:
-    """Say how a shape becomes (N, 3, H, W), where that can be guessed."""
-    match shape:
-        case (3, _, _):
-            return "; for one image pass x[None]"
-        case (_, _, 3):
-            return "; for one image whose channels are last pass x.transpose(2, 0, 1)[None]"
-        case (_, 3, _, _):
-            return ""
-        case (_, _, _, 3):
-            return "; its channels are last: pass x.transpose(0, 3, 1, 2)"
-        case (_, 1, _, _):
-            return "; a grey image needs its channel three times"
-        case (_, 4, _, _):
-            return "; without the fourth channel it is x[:, :3]"
-    return ""
+def passed(layers: Sequence[nn.Module], x):
+    """Pass one layer after the other."""
+    for layer in layers:
+        x = layer(x)
+    return x

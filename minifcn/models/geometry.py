@@ -8,31 +8,24 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.models.coordinates import IDENTITY, CoordinateMap
+from minifcn.functional.convolution import add_bias, transposed_convolution
+from minifcn.functional.shape import join, surround
+from minifcn.models.coordinates import IDENTITY, CoordinateMap, at_both
+from minifcn.models.passing import MARGINS, OVER_CHANNELS, POINTWISE, WINDOWS
 from minifcn.models.reach import Paths, Reach, field_sizes, joined
-from minifcn.models.record import Crop, Functional, GeometryError, Trace
+from minifcn.models.record import Crop, GeometryError, Trace
 from minifcn.models.unknown import NO_VALUES, AnyChannels, FirstLayer, NoValues
 from minifcn.nn import Conv2d, ConvTranspose2d, MaxPool2d, Module
 
-# Operations by the names of their functions in minifcn.functional, and what they are called there by users.
-ARITHMETIC = {"add", "subtract", "negative", "multiply", "divide", "power", "power_of"}
-POINTWISE = ARITHMETIC | {"exp", "log", "relu", "neighbour_sum"}
-WINDOWS = {
-    "convolution": "conv2d",
-    "finished_convolution": "conv2d",
-    "transposed_convolution": "conv_transpose2d",
-    "window_maximum": "max_pool2d",
-    "window_sum": "avg_pool2d",
-}
-MARGINS = {"surround": "pad", "cut": "crop"}
-
+Operation = Callable[..., Tensor]
 LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d)  # a row each in a table of layers
 
 
@@ -40,13 +33,18 @@ LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d)  # a row each in a table of layers
 class Geometry:
     """A map of features without its values.
 
-    Attributes
+    Parameters
     ----------
     shape : (N, C, H, W)
-    moved : where the image's pixel u lies on this map, for rows and for columns
-    endless, bounded : what each pixel sees of the image; see `reach`. Empty where nobody asked.
-    aligned : whether maps that were fused into this one lay over each other; if not, `moved` holds for one of them
-    concatenated : whether channels may see different parts of the image, of which `endless` and `bounded` are the union
+    trace : Trace
+    moved : pair of CoordinateMap
+        Where the image's pixel u lies on this map, for rows and for columns.
+    endless, bounded : paths
+        What each pixel sees of the image; see `reach`. Empty where nobody asked.
+    aligned : bool
+        Whether maps that were fused into this one lay over each other; if not, `moved` holds for one of them.
+    concatenated : bool
+        Whether channels may see different parts of the image, of which `endless` and `bounded` are the union.
     """
 
     shape: tuple[int, int, int, int]
@@ -93,33 +91,27 @@ class Geometry:
             self.trace.layers.append((module, self, output))
         return output
 
-    def operate(self, name: str, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
+    def operate(self, operation: Operation, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
         """Pass an operation of `minifcn.functional`; `autograd.operation` asks for it in place of the values."""
-        if name in POINTWISE:
+        if operation in POINTWISE:
             return self._pointwise(inputs)
-        if name == "add_bias" or (name in ("softmax", "log_softmax") and settings.get("axis", 1) in (1, -3)):
+        if operation is add_bias or (operation in OVER_CHANNELS and settings.get("axis", 1) in (1, -3)):
             return self  # each pixel for itself
-        if name == "join" and settings["axis"] in (1, -3):
+        if operation is join and settings["axis"] in (1, -3):
             return self._joined(inputs)
-        if name in WINDOWS:
-            output = self._windowed(name, inputs, settings)
-        elif name in MARGINS:
-            sign, (n, c, height, width) = 1 if name == "surround" else -1, self.shape
+        if operation in WINDOWS:
+            output = self._windowed(operation, inputs, settings)
+        elif operation in MARGINS:
+            sign, (n, c, height, width) = 1 if operation is surround else -1, self.shape
             left, right, top, bottom = (sign * side for side in settings["margin"])
-            output = self._moved(
-                (n, c, top + height + bottom, left + width + right), Window((1, 1), padding=(top, left))
-            )
+            shape = n, c, top + height + bottom, left + width + right
+            output = self._moved(shape, Window((1, 1), padding=(top, left)))
         else:
-            raise self._refusal(f"what a pixel sees behind the operation {name!r} is not known")
-        self._list(output, name, inputs)
+            raise self._unknown(operation.__name__)
+        if not any(isinstance(module, LAYERS) for module in self.trace.running):  # those are listed as the layer
+            called, transposed = (WINDOWS | MARGINS)[operation], operation is transposed_convolution
+            self.trace.note_call(called, transposed, inputs[1:2], self, output)
         return output
-
-    def _list(self, output: Geometry, name: str, inputs: Sequence[Any]) -> None:
-        """Note an operation that a forward calls itself; a layer's own operations are listed as the layer."""
-        if not any(isinstance(module, LAYERS) for module in self.trace.running):
-            inside, called = self.trace.names.get(id(self.trace.running[-1]), ""), WINDOWS.get(name) or MARGINS[name]
-            layer = Functional(f"{inside}.{called}".lstrip("."), name == "transposed_convolution", inputs[1:2])
-            self.trace.layers.append((layer, self, output))
 
     def crop_to(self, like: Geometry, name: str) -> Geometry:
         """Cut this map to the size of another one, where both show the same part of the image."""
@@ -160,7 +152,7 @@ class Geometry:
     __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __add__
 
     def __matmul__(self, other: Any) -> Geometry:
-        return self.operate("matmul", (self, other), {})
+        raise self._unknown("matmul")
 
     __rmatmul__ = __matmul__
 
@@ -193,21 +185,21 @@ class Geometry:
         """Pass an operation that takes the pixels at one place of all its inputs; numbers and vectors spread."""
         fused, (batch, channels) = self._fused(inputs), self.shape[:2]
         for x in inputs:
-            n, c, *size = (1,) * (4 - len(shape_of(x))) + shape_of(x)
+            n, c, *size = (1,) * (4 - len(np.shape(x))) + np.shape(x)
             if len(size) != 2 or any(b not in (1, a) for a, b in zip(self.shape[2:], size, strict=True)):
-                raise self._refusal(f"an operand of shape {shape_of(x)} does not lie on a map of {self.shape}")
+                raise self._refusal(f"an operand of shape {np.shape(x)} does not lie on a map of {self.shape}")
             if isinstance(channels, AnyChannels) and c > 1 and not isinstance(x, Geometry):
                 raise FirstLayer(c)
             if n not in (1, batch) or not (c in (1, channels) or channels == 1):
-                raise self._refusal(f"operands of shapes {self.shape} and {shape_of(x)} do not fit together")
+                raise self._refusal(f"operands of shapes {self.shape} and {np.shape(x)} do not fit together")
             channels = c if channels == 1 else channels
         return replace(fused, shape=(batch, channels, *self.shape[2:]))
 
     def _joined(self, inputs: Sequence[Any]) -> Geometry:
         """Pass the concatenation of channels."""
         fused = self._fused(inputs)
-        if any(len(shape_of(x)) != 4 or shape_of(x)[2:] != self.shape[2:] for x in inputs):
-            raise self._refusal(f"maps of shapes {', '.join(str(shape_of(x)) for x in inputs)} cannot be concatenated")
+        if any(len(np.shape(x)) != 4 or np.shape(x)[2:] != self.shape[2:] for x in inputs):
+            raise self._refusal(f"maps of shapes {', '.join(str(np.shape(x)) for x in inputs)} cannot be concatenated")
         shape = (self.shape[0], sum(x.shape[1] for x in inputs), *self.shape[2:])
         same = all((x.endless, x.bounded) == (self.endless, self.bounded) for x in inputs if isinstance(x, Geometry))
         return replace(fused, shape=shape, concatenated=fused.concatenated or not same)
@@ -232,12 +224,12 @@ class Geometry:
             output = replace(output, endless=endless, bounded=bounded, aligned=aligned, concatenated=kept_apart)
         return output
 
-    def _windowed(self, name: str, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
+    def _windowed(self, operation: Operation, inputs: Sequence[Any], settings: dict[str, Any]) -> Geometry:
         """Pass a convolution, a transposed one, or a pool."""
         weight, window, channels = (inputs[1] if len(inputs) > 1 else None), settings["window"], self.shape[1]
         if isinstance(weight, Geometry):
-            raise self._refusal(f"{WINDOWS[name]}: the weight depends on the image, and so does what a pixel sees")
-        transposed, groups = name == "transposed_convolution", settings.get("groups", 1)
+            raise self._refusal(f"{WINDOWS[operation]}: the weight depends on the image, and so does what a pixel sees")
+        transposed, groups = operation is transposed_convolution, settings.get("groups", 1)
         if weight is not None:
             if isinstance(channels, AnyChannels):
                 raise FirstLayer(weight.shape[0] if transposed else weight.shape[1] * groups)
@@ -261,6 +253,9 @@ class Geometry:
         rows, columns = (CoordinateMap.of(window, transposed, a).compose(self.moved[a]) for a in (0, 1))
         paths = behind(self.endless), behind(self.bounded)
         return Geometry(shape, self.trace, (rows, columns), *paths, self.aligned, self.concatenated)
+
+    def _unknown(self, name: str) -> GeometryError:
+        return self._refusal(f"what a pixel sees behind the operation {name!r} is not known")
 
     def _refusal(self, message: str) -> GeometryError:
         return GeometryError(f"{self.trace.place()}: {message}")
@@ -302,13 +297,3 @@ def trace(model: Module, size: Pair, channels: int | None = None, bounded: bool 
     paths = ((Reach.bounded(height), Reach.bounded(width)),) if bounded else ()
     model(Geometry((1, channels, height, width), seen, bounded=paths))
     return seen
-
-
-def at_both(moved: tuple[CoordinateMap, CoordinateMap]) -> str:
-    """Write where pixel u lies on a map, once if rows and columns agree."""
-    return ", ".join(dict.fromkeys(map(str, moved)))
-
-
-def shape_of(x: Any) -> tuple[int, ...]:
-    """Shape of a geometry, Tensor, array or number."""
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)

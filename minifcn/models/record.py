@@ -21,7 +21,14 @@ class GeometryError(ValueError):
 class Functional(Module):
     """An operation that a forward calls without a layer of its own, listed as the layer that it is.
 
-    name : that of the module whose forward it is, and the function's
+    Parameters
+    ----------
+    name : str
+        That of the module whose forward it is, and the function's.
+    transposed : bool
+        Whether it is a transposed convolution.
+    weights : sequence of Tensor or array
+        Its weight, if it has one.
     """
 
     def __init__(self, name: str, transposed: bool, weights: Sequence[Any]):
@@ -31,7 +38,17 @@ class Functional(Module):
 
 
 class Crop(NamedTuple):
-    """A map that was cut to lie over another one; `place` counts the layers before it."""
+    """A map that was cut to lie over another one.
+
+    Attributes
+    ----------
+    name : str
+        Of the score layer that is cropped.
+    place : int
+        How many layers come before it.
+    larger, smaller : Geometry
+        The map that is cut, and the one it then lies over.
+    """
 
     name: str
     place: int
@@ -41,18 +58,37 @@ class Crop(NamedTuple):
 
 @dataclass
 class Trace:
-    """What a run on geometry has seen, in order."""
+    """What a run on geometry has seen, in order.
 
-    names: dict[int, str] = field(default_factory=dict)  # of the modules, by id
-    layers: list[tuple[Module, Geometry, Geometry]] = field(default_factory=list)  # layer, its input, its output
+    Parameters
+    ----------
+    names : dict of int to str
+        Dotted names of the modules, by their `id`.
+    layers : list of (Module, Geometry, Geometry)
+        Each layer, its input and its output.
+    crops : list of Crop
+    running : list of Module
+        Modules whose forward is under way, the innermost last.
+    """
+
+    names: dict[int, str] = field(default_factory=dict)
+    layers: list[tuple[Module, Geometry, Geometry]] = field(default_factory=list)
     crops: list[Crop] = field(default_factory=list)
-    running: list[Module] = field(default_factory=list)  # modules whose forward is under way, the innermost last
+    running: list[Module] = field(default_factory=list)
 
     @property
     def crop_offsets(self) -> dict[str, int | Pair]:
         """Offset of every crop: (top, left), or one number where they are the same."""
         offsets = {crop.name: crop.larger.offset_to(crop.smaller) for crop in self.crops}
         return {name: top if top == left else (top, left) for name, (top, left) in offsets.items()}
+
+    def note_call(
+        self, called: str, transposed: bool, weights: Sequence[Any], before: Geometry, behind: Geometry
+    ) -> None:
+        """List an operation that a forward calls itself, under the names of its module and the function."""
+        inside = self.names.get(id(self.running[-1]), "")
+        layer = Functional(f"{inside}.{called}".lstrip("."), transposed, weights)
+        self.layers.append((layer, before, behind))
 
     def name_of(self, module: Module) -> str:
         """Give the dotted name of a module, or its class where it has none."""

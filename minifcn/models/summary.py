@@ -14,8 +14,17 @@ COLUMNS = ("layer", "output", "parameters", "multiply-adds", "memory", "stride",
 
 
 @dataclass(frozen=True)
-class Row:
-    """One layer: its name, and what it turns its input into."""
+class LayerRow:
+    """A layer in the table: its name, and what it turns its input into.
+
+    Parameters
+    ----------
+    name : str
+        Dotted, as in `Module.named_modules`.
+    layer : Module
+    before, behind : Geometry
+        Its input and its output.
+    """
 
     name: str
     layer: Module
@@ -55,7 +64,7 @@ class Row:
         )
 
 
-def rows(model: Module, size: Pair, channels: int | None = None) -> list[Row]:
+def rows(model: Module, size: Pair, channels: int | None = None) -> list[LayerRow]:
     """List every convolution, pool and transposed convolution that an image of (height, width) passes.
 
     Functions that a forward calls itself are listed too, under the names of its module and the function. The image has
@@ -65,9 +74,9 @@ def rows(model: Module, size: Pair, channels: int | None = None) -> list[Row]:
     return rows_of(trace(model, size, channels))
 
 
-def rows_of(seen: Trace) -> list[Row]:
+def rows_of(seen: Trace) -> list[LayerRow]:
     """List the layers of a run on geometry."""
-    return [Row(seen.name_of(layer), layer, before, behind) for layer, before, behind in seen.layers]
+    return [LayerRow(seen.name_of(layer), layer, before, behind) for layer, before, behind in seen.layers]
 
 
 def table(model: Module, size: Pair, channels: int | None = None) -> str:

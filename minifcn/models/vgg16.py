@@ -2,94 +2,67 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Iterator
 
-import numpy as np
-
-import minifcn.functional as F
-from minifcn import check, nn
-from minifcn.autograd import Tensor
-
-STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, and 3x3 convolutions before each pool
-FC_CHANNELS = 4096
+from minifcn.models.trunk import Trunk
+from minifcn.nn import Module
 
 
-class VGG16(nn.Module):
+class VGG16(Trunk):
     """VGG16 without its classifier: five stages of 3x3 convolutions and pools, then fc6 and fc7 as convolutions.
-
-    Parameters
-    ----------
-    width : float
-        Factor for all numbers of channels; 1 is VGG16.
-    padding : int
-        Padding of conv1_1; the paper's 100 makes the input of a 7x7 fc6 large enough for images of any size.
-    fc6_kernel, fc6_padding : int
-        7 and 0 in the paper; 1 and 0 in the aligned variant.
-    dropout : float
-        Probability after fc6 and fc7.
-    rng : numpy.random.Generator
-        Draws the weights, and later the dropout masks from a generator of its own, `dropout_rng`.
-    recompute : bool
-        Keep only the input of each stage for the backward pass, which computes the rest again; see
-        `functional.recompute`.
 
     Notes
     -----
-    Simonyan and Zisserman 2014, configuration D; FCN paper section 4.1. Pools round up, as Caffe's do: otherwise maps
-    of some sizes end before the image does.
+    Simonyan and Zisserman 2014, configuration D; FCN paper section 4.1.
+
+    Examples
+    --------
+    >>> from minifcn import models
+    >>> models.FCN8s(21, backbone="vgg16", width=1 / 16).conv3_2.weight.shape
+    (16, 16, 3, 3)
     """
 
-    def __init__(
-        self,
-        width: float,
-        padding: int,
-        fc6_kernel: int,
-        fc6_padding: int,
-        dropout: float,
-        rng: np.random.Generator,
-        recompute: bool = False,
-    ):
-        kind = type(self).__name__
-        if not check.number(width, f"{kind}: width") > 0:
-            raise ValueError(
-                f"{kind}: width must be above 0, got {width}; 1 is VGG16, 0.25 has a quarter of its channels"
-            )
-        dropout = check.probability(dropout, f"{kind}: dropout")
-        self.recompute = check.flag(recompute, f"{kind}: recompute")
-        self.dropout_rng = rng.spawn(1)[0]
-        channels = 3
-        for stage, (full, count) in enumerate(STAGES, start=1):
-            for i in range(1, count + 1):
-                pad = padding if (stage, i) == (1, 1) else 1
-                conv = nn.Conv2d(channels, channels := scaled(full, width), 3, padding=pad, relu=True, rng=rng)
-                setattr(self, f"conv{stage}_{i}", conv)
-            setattr(self, f"pool{stage}", nn.MaxPool2d(2, ceil_mode=True))
-        self.channels = {f"pool{stage}": scaled(full, width) for stage, (full, _) in enumerate(STAGES, start=1)}
-        self.channels["fc7"] = scaled(FC_CHANNELS, width)
-        self.fc6 = nn.Conv2d(channels, self.channels["fc7"], fc6_kernel, padding=fc6_padding, relu=True, rng=rng)
-        self.drop6 = nn.Dropout(dropout, rng=self.dropout_rng)
-        self.fc7 = nn.Conv2d(self.channels["fc7"], self.channels["fc7"], 1, relu=True, rng=rng)
-        self.drop7 = nn.Dropout(dropout, rng=self.dropout_rng)
+    scored = {"pool3": 8, "pool4": 16, "fc7": 32}
+    fc6_kernels = {"paper": (7,), "aligned": (1, 7)}
 
-    def features(self, x):
-        """Turn images (N, 3, H, W) into the maps of pool3, pool4 and fc7, at strides 8, 16 and 32."""
-        pools = []
-        for number in range(1, len(STAGES) + 1):
-            stage = functools.partial(self.stage, number)
-            x = F.recompute(stage, x) if self.recompute and isinstance(x, Tensor) else stage(x)
-            pools.append(x)
-        x = self.drop6(self.fc6(x))
-        x = self.drop7(self.fc7(x))
-        return pools[2], pools[3], x
-
-    def stage(self, number: int, x):
-        """Pass the convolutions and the pool of stage 1, 2, 3, 4 or 5."""
-        _, count = STAGES[number - 1]
-        for i in range(1, count + 1):
-            x = getattr(self, f"conv{number}_{i}")(x)
-        return getattr(self, f"pool{number}")(x)
-
-
-def scaled(channels: int, width: float) -> int:
-    """Number of channels at a width, at least 1."""
-    return max(1, round(channels * width))
+    def stages(self) -> Iterator[dict[str, Module]]:
+        """Yield the stages; sizes are those of the aligned variant, for an image of height H and width W."""
+        conv, pool, drop = self.conv, self.pool, self.drop
+        paper = self.variant == "paper"  # its padding makes the input of a 7x7 fc6 large enough for images of any size
+        # 3 x H x W
+        yield {
+            "conv1_1": conv(64, 3, padding=100 if paper else 1),
+            "conv1_2": conv(64, 3, padding=1),
+            "pool1": pool(2),
+        }  # 64 x H/2 x W/2
+        yield {
+            "conv2_1": conv(128, 3, padding=1),
+            "conv2_2": conv(128, 3, padding=1),
+            "pool2": pool(2),
+        }  # 128 x H/4 x W/4
+        yield {
+            "conv3_1": conv(256, 3, padding=1),
+            "conv3_2": conv(256, 3, padding=1),
+            "conv3_3": conv(256, 3, padding=1),
+            "pool3": pool(2),
+        }  # 256 x H/8 x W/8
+        yield {
+            "conv4_1": conv(512, 3, padding=1),
+            "conv4_2": conv(512, 3, padding=1),
+            "conv4_3": conv(512, 3, padding=1),
+            "pool4": pool(2),
+        }  # 512 x H/16 x W/16
+        yield {
+            "conv5_1": conv(512, 3, padding=1),
+            "conv5_2": conv(512, 3, padding=1),
+            "conv5_3": conv(512, 3, padding=1),
+            "pool5": pool(2),
+        }  # 512 x H/32 x W/32
+        yield {
+            "fc6": conv(4096, self.fc6_kernel, padding=0 if paper else self.fc6_kernel // 2),
+            "drop6": drop(),
+        }  # 4096 x H/32 x W/32
+        yield {
+            "fc7": conv(4096, 1),
+            "drop7": drop(),
+        }  # 4096 x H/32 x W/32

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from minifcn import check
 from minifcn.compute.window import Pair, pair
+
+_shapes_only = ContextVar("shapes_only", default=False)
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Weights made inside have a shape but no memory, so that a network of any size can be looked at.
+
+    All their numbers are one zero, which cannot be changed. The device "meta" of PyTorch is for the same.
+
+    Examples
+    --------
+    >>> with shapes_only():
+    ...     weight = zeros(4096, 4096, (7, 7))
+    >>> weight.shape, weight.strides
+    ((4096, 4096, 7, 7), (0, 0, 0, 0))
+    """
+    token = _shapes_only.set(True)
+    try:
+        yield
+    finally:
+        _shapes_only.reset(token)
 
 
 def he_normal(
@@ -23,6 +48,8 @@ def he_normal(
     """
     kernel_size = _checked("he_normal", out_channels, in_channels, kernel_size, dtype)
     check.generator(rng, "he_normal: rng", needed=True)
+    if _shapes_only.get():
+        return _one_zero(out_channels, in_channels, kernel_size, dtype)
     fan_in = in_channels * kernel_size[0] * kernel_size[1]
     values = rng.standard_normal((out_channels, *kernel_size, in_channels), dtype=np.float32)
     values *= np.float32((2 / fan_in) ** 0.5)
@@ -38,6 +65,8 @@ def zeros(out_channels: int, in_channels: int, kernel_size: tuple[int, int], dty
     (21, 512, 1, 1)
     """
     kernel_size = _checked("zeros", out_channels, in_channels, kernel_size, dtype)
+    if _shapes_only.get():
+        return _one_zero(out_channels, in_channels, kernel_size, dtype)
     return np.zeros((out_channels, *kernel_size, in_channels), dtype).transpose(0, 3, 1, 2)
 
 
@@ -99,9 +128,15 @@ def bilinear(in_channels: int, out_channels: int, kernel_size: int, dtype: Any =
             "channel is interpolated by itself; change the number of channels with a 1x1 convolution first"
         )
     weight = zeros(in_channels, out_channels, (kernel_size, kernel_size), dtype)
-    diagonal = np.arange(in_channels)
-    weight[diagonal, diagonal] = bilinear_kernel(kernel_size)
+    if not _shapes_only.get():
+        diagonal = np.arange(in_channels)
+        weight[diagonal, diagonal] = bilinear_kernel(kernel_size)
     return weight
+
+
+def _one_zero(first: int, second: int, kernel_size: Pair, dtype: Any) -> np.ndarray:
+    """Make a weight all of whose numbers are the same one in memory."""
+    return np.broadcast_to(np.zeros((), dtype), (first, second, *kernel_size))
 
 
 def _checked(name: str, out_channels: Any, in_channels: Any, kernel_size: Any, dtype: Any) -> Pair:

@@ -11,6 +11,7 @@ import numpy as np
 from minifcn import check
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, to_device, to_host
+from minifcn.nn.common import Common
 
 Self = TypeVar("Self", bound="Module")
 
@@ -96,6 +97,8 @@ class Module:
     """
 
     training = True
+    device = Common("cpu", 'Where the parameters lie: "cpu", "cuda:0", ...; "cpu" if there are none.')
+    dtype = Common(np.dtype("float32"), "Number type of the parameters; float32 if there are none.")
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep an attribute; TypeError where a parameter or a module would vanish from the module without a word."""

@@ -19,8 +19,8 @@ class Config:
     ----------
     data : str
         A data set as `data.open_dataset` takes it: "shapes", "camvid:PATH", "voc:PATH".
-    model, variant, width, dropout
-        As in `models.create`; dropout None is the model's own.
+    model, backbone, variant, width, dropout
+        As in `models.create`.
     size : (height, width) or None
         Every image is resized to it; None keeps the images as they are.
     crop : (height, width) or None
@@ -59,6 +59,7 @@ class Config:
 
     data: str = "shapes"
     model: str = "fcn8s"
+    backbone: str = "vgg16"
     variant: str = "aligned"
     width: float = 0.25
     dropout: float = 0.5
@@ -104,7 +105,7 @@ class Config:
         """Check and take settings that were read from a file; UserError if they are not those of a run."""
         names = {field.name for field in dataclasses.fields(cls)}
         if isinstance(settings, dict):
-            settings = {"recompute": False} | settings  # runs of before this setting
+            settings = {"recompute": False, "backbone": "vgg16"} | settings  # runs of before these settings
         if not isinstance(settings, dict) or set(settings) != names:
             found = sorted(set(settings) ^ names) if isinstance(settings, dict) else type(settings).__name__
             raise UserError(f"the configuration is not that of a minifcn run (differs in: {found})")
@@ -162,6 +163,7 @@ def _colours(value: Any) -> bool:
 _RULES = {
     "data": (lambda v: isinstance(v, str) and "\0" not in v, "the name of a data set, such as shapes or camvid:FOLDER"),
     "model": (lambda v: isinstance(v, str), "the name of a model, such as fcn8s"),
+    "backbone": (lambda v: isinstance(v, str), "the name of a trunk, such as vgg16"),
     "variant": (lambda v: v in ("aligned", "paper"), "aligned or paper"),
     "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
     "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),

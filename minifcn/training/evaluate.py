@@ -17,15 +17,25 @@ from minifcn.metrics import ConfusionMatrix
 from minifcn.nn import Module, evaluating
 
 
-def evaluate(
-    model: Module,
-    batches: Iterable[Batch],
-    num_classes: int,
-    *,
-    ignore_index: int = 255,
-    device: str = "cpu",
-    dtype: str = "float32",
-) -> tuple[ConfusionMatrix, float]:
+def network_input(images: Any, device: str, dtype: Any) -> Tensor:
+    """Make of normalised images what a network takes, on its device and of its dtype.
+
+    Parameters
+    ----------
+    images : array (N, 3, H, W)
+        As `data.Normalize` makes one of an image, and `data.DataLoader` a batch of them.
+    device, dtype
+        Those of the network: ``model.device``, ``model.dtype``.
+
+    Examples
+    --------
+    >>> network_input(np.zeros((1, 3, 2, 2), "float32"), "cpu", "float64").dtype
+    dtype('float64')
+    """
+    return Tensor(to_device(images, device).astype(dtype, copy=False))
+
+
+def evaluate(model: Module, batches: Iterable[Batch], *, ignore_index: int = 255) -> tuple[ConfusionMatrix, float]:
     """Hold the model's predictions against the labels.
 
     Every image goes through the model alone and without padding. So neither its scores nor the loss depend on which
@@ -34,11 +44,10 @@ def evaluate(
     Parameters
     ----------
     model : Module
-        Images (N, 3, H, W) to scores (N, C, H, W), on `device`, of `dtype`. It is put into evaluation mode for this,
-        and every module in it back into its own.
+        Images (N, 3, H, W) to scores (N, C, H, W) of C classes. It is put into evaluation mode for this, and every
+        module in it back into its own.
     batches : iterable of Batch
-        Such as `loader.epoch(0)`, padded or not.
-    num_classes : int
+        Such as `loader.epoch(0)`, padded or not; at least one.
     ignore_index : int
         Label of the pixels that do not count.
 
@@ -53,27 +62,31 @@ def evaluate(
     >>> from minifcn import data, models
     >>> pictures = data.Shapes(4, size=(32, 32), num_classes=3)
     >>> net = models.FCN32s(3, width=1 / 64)
-    >>> matrix, loss = evaluate(net, data.DataLoader(pictures, batch_size=2).epoch(0), num_classes=3)
+    >>> matrix, loss = evaluate(net, data.DataLoader(pictures, batch_size=2).epoch(0))
     >>> round(loss, 4)  # of a new network, whose scores are all 0: ln 3
     1.0986
     """
     if not isinstance(batches, Iterable):
         fix = "[batch]" if isinstance(batches, Batch) else "loader.epoch(0)"
         raise TypeError(f"evaluate: batches must be an iterable of Batch, got a {type(batches).__name__}; pass {fix}")
-    matrix = ConfusionMatrix(num_classes, ignore_index=ignore_index)
-    losses = []
+    matrix, losses = None, []
     with evaluating(model):
+        device, dtype = model.device, model.dtype
         for number, batch in enumerate(batches):
             _expect_batch(number, batch)
-            images = to_device(batch.images, device).astype(dtype, copy=False)
+            images = network_input(batch.images, device, dtype).data
             for image, label, (height, width) in zip(images, batch.labels, batch.sizes, strict=True):
                 label = label[None, :height, :width]
                 with no_grad():
-                    scores = _scores("evaluate", model, image[None, :, :height, :width])
+                    scores = _scores("evaluate", model, Tensor(image[None, :, :height, :width]))
+                if matrix is None:
+                    matrix = ConfusionMatrix(scores.shape[1], ignore_index=ignore_index)
                 matrix.update(label, to_host(scores.data.argmax(axis=1)))
                 if (label != ignore_index).any():
                     loss = F.softmax_cross_entropy(scores, to_device(label, device), ignore_index=ignore_index)
                     losses.append(loss.item())
+    if matrix is None:
+        raise ValueError("evaluate: batches holds no image; an epoch is made anew each time: pass loader.epoch(0)")
     return matrix, float(np.mean(losses)) if losses else float("nan")
 
 
@@ -83,15 +96,13 @@ def predict(
     normalize: Callable[[np.ndarray], np.ndarray],
     *,
     size: tuple[int, ...] | None = None,
-    device: str = "cpu",
-    dtype: str = "float32",
 ) -> np.ndarray:
     """Predict the class of every pixel of one image.
 
     Parameters
     ----------
     model : Module
-        On `device`, of `dtype`.
+        As in `evaluate`.
     image : uint8 array (H, W, 3)
     normalize : Normalize
     size : (height, width), optional
@@ -117,9 +128,9 @@ def predict(
         rows, columns = pair(size, "predict: size", 1)
         if (rows, columns) != (height, width):
             seen = seen.resize((columns, rows), Image.Resampling.BILINEAR)
-    batch = to_device(normalize(np.asarray(seen))[None].astype(dtype, copy=False), device)
     with evaluating(model), no_grad():
-        scores = _scores("predict", model, batch).data[0]
+        images = network_input(normalize(np.asarray(seen))[None], model.device, model.dtype)
+        scores = _scores("predict", model, images).data[0]
     index = np.min_scalar_type(len(scores) - 1)
     if scores.shape[1:] == (height, width):
         return to_host(scores.argmax(axis=0)).astype(index)
@@ -145,9 +156,9 @@ def _expect_batch(number: int, batch: Batch) -> None:
             raise ValueError(f"{name} has an image of size ({rows}, {columns}), but its images are {height}x{width}")
 
 
-def _scores(caller: str, model: Module, images: Any) -> Tensor:
-    scores = model(Tensor(images))
-    if not isinstance(scores, Tensor) or scores.ndim != 4 or len(scores.data) != len(images):
+def _scores(caller: str, model: Module, images: Tensor) -> Tensor:
+    scores = model(images)
+    if not isinstance(scores, Tensor) or scores.ndim != 4 or len(scores.data) != len(images.data):
         found = f"shape {scores.shape}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
         raise TypeError(
             f"{caller}: the model must turn images (N, 3, H, W) into a Tensor of scores (N, C, H, W), got {found}"

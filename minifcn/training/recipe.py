@@ -12,8 +12,7 @@ from minifcn.data import DataLoader, Dataset, Normalize, transforms
 from minifcn.data.transforms import Transform
 from minifcn.errors import UserError
 from minifcn.models import FCN
-from minifcn.models.vgg16 import FC_CHANNELS, STAGES, scaled
-from minifcn.nn import Module
+from minifcn.nn import Module, init
 from minifcn.optim import SGD, Adam, Optimizer
 from minifcn.training.config import Config
 
@@ -59,16 +58,20 @@ def build_model(config: Config, device: str = "cpu") -> FCN:
     >>> type(net).__name__, net.score_fr.weight.shape
     ('FCN32s', (2, 64, 1, 1))
     """
-    model = models.create(
+    return _new_model(config).astype(config.dtype).to(device)
+
+
+def _new_model(config: Config) -> FCN:
+    return models.create(
         config.model,
         num_classes=config.num_classes,
+        backbone=config.backbone,
         variant=config.variant,
         width=config.width,
         dropout=config.dropout,
         rng=np.random.default_rng(config.seed),
         recompute=config.recompute,
     )
-    return model.astype(config.dtype).to(device)
 
 
 def load_model(
@@ -125,8 +128,20 @@ def check_fits(
         raise UserError(f"{name}: does not fit a {config.model} as it is configured ({misfit})")
 
 
+def check_model(config: Config, model: FCN) -> None:
+    """Refuse a network that is not of the configured classes and dtype."""
+    fix = "build the model with `build_model(config)`"
+    if model.num_classes != config.num_classes:
+        raise UserError(
+            f"Trainer: model has {model.num_classes} classes, but config {config.num_classes} (class_names); {fix}"
+        )
+    for name, parameter in model.named_parameters():
+        if parameter.dtype != config.dtype:
+            raise UserError(f"Trainer: {name} is {parameter.dtype}, but config.dtype is {config.dtype}; {fix}")
+
+
 def parameter_shapes(config: Config) -> dict[str, tuple[int, ...]]:
-    """Give the shape of every parameter of the configured network, without building it at its size.
+    """Give the shape of every parameter of the configured network, without the memory that it would take.
 
     Examples
     --------
@@ -136,28 +151,8 @@ def parameter_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """
     if not config.num_classes:
         raise UserError("the configuration has no classes")
-    # With one channel everywhere it has the same layers and kernels.
-    small = models.create(config.model, num_classes=1, variant=config.variant, width=1e-9)
-    shapes: dict[str, tuple[int, ...]] = {}
-    before = 3
-    for name, parameter in small.named_parameters():
-        layer, _, part = name.partition(".")
-        inputs, outputs = before, _channels(layer, config)
-        if layer.startswith("score"):
-            inputs = _channels({"fr": "fc7"}.get(source := layer.removeprefix("score_"), source), config)
-        elif layer.startswith("upscore"):
-            inputs = outputs
-        elif part == "bias":
-            before = outputs
-        shapes[name] = (outputs,) if part == "bias" else (outputs, inputs, *parameter.shape[2:])
-    return shapes
-
-
-def _channels(layer: str, config: Config) -> int:
-    """Give the channels that a layer's output has."""
-    if layer.startswith(("conv", "pool")):
-        return scaled(STAGES[int(layer[4]) - 1][0], config.width)
-    return scaled(FC_CHANNELS, config.width) if layer.startswith("fc") else config.num_classes
+    with init.shapes_only():
+        return {name: parameter.shape for name, parameter in _new_model(config).named_parameters()}
 
 
 def _misfit(config: Config, state: Mapping[str, np.ndarray]) -> str:

@@ -14,7 +14,6 @@ from typing import Any, TextIO
 import numpy as np
 
 import minifcn.functional as F
-from minifcn.autograd import Tensor
 from minifcn.backend import to_device
 from minifcn.compute.fast.threads import one_blas_thread
 from minifcn.data import Batch, DataLoader
@@ -27,9 +26,9 @@ from minifcn.progress import Progress, show_progress, unbreakable
 from minifcn.training import checkpoint, log
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
-from minifcn.training.evaluate import evaluate
+from minifcn.training.evaluate import evaluate, network_input
 from minifcn.training.log import Log, Row
-from minifcn.training.recipe import check_fits
+from minifcn.training.recipe import check_fits, check_model
 
 
 class Trainer:
@@ -39,12 +38,11 @@ class Trainer:
     ----------
     config : Config
     model : FCN
-        On `device`, of the configuration's dtype.
+        Of the configuration's classes and dtype.
     optimizer : SGD or Adam
     train_loader, valid_loader : DataLoader
     folder : path of an existing folder
         While `fit` runs it holds the folder: a second run there is refused.
-    device : str
     checkpoint_every : float
         Seconds between checkpoints; besides, there is one after every epoch.
     stream : text stream or None
@@ -89,36 +87,22 @@ class Trainer:
         valid_loader: DataLoader,
         folder: str | os.PathLike,
         *,
-        device: str = "cpu",
         checkpoint_every: float = 300.0,
         stream: TextIO | None = None,
         after_epoch: Callable[[list[Row]], None] | None = None,
     ):
         self.config, self.model, self.optimizer = config, model, optimizer
         self.train_loader, self.valid_loader = train_loader, valid_loader
-        self.folder, self.device, self.stream = Path(folder), device, unbreakable(stream)
+        self.folder, self.device, self.stream = Path(folder), model.device, unbreakable(stream)
         self.checkpoint_every, self.after_epoch = checkpoint_every, after_epoch
         self.position = Position()
         self.first_lrs = [group["lr"] for group in optimizer.param_groups]
         self.log = Log(self.folder / "log.csv")
         self.stop_requested = False
         self._saved = time.monotonic()
-        self._check()
-
-    def _check(self) -> None:
-        if not self.checkpoint_every >= 0:
-            raise UserError(f"Trainer: checkpoint_every must be seconds from 0 up, but is {self.checkpoint_every}")
-        if self.model.num_classes != self.config.num_classes:
-            raise UserError(
-                f"Trainer: model has {self.model.num_classes} classes, but config {self.config.num_classes} "
-                "(class_names); build the model with `build_model(config)`"
-            )
-        for name, parameter in self.model.named_parameters():
-            if parameter.dtype != self.config.dtype:
-                raise UserError(
-                    f"Trainer: {name} is {parameter.dtype}, but config.dtype is {self.config.dtype}; "
-                    "build the model with `build_model(config)`"
-                )
+        if not checkpoint_every >= 0:
+            raise UserError(f"Trainer: checkpoint_every must be seconds from 0 up, but is {checkpoint_every}")
+        check_model(config, model)
 
     def fit(self) -> None:
         """Train until the configured number of epochs is complete.
@@ -174,7 +158,7 @@ class Trainer:
     @one_blas_thread()  # as backward: what `recompute` runs again in it must round in the same way
     def step(self, batch: Batch) -> Any:
         """Take one gradient step; gives the loss as a float64 scalar of the device, without waiting for it."""
-        images = Tensor(to_device(batch.images, self.device).astype(self.config.dtype, copy=False))
+        images = network_input(batch.images, self.device, self.config.dtype)
         labels = to_device(batch.labels, self.device)
         loss = F.softmax_cross_entropy(self.model(images), labels, ignore_index=self.config.ignore_index)
         self.optimizer.zero_grad()
@@ -197,18 +181,11 @@ class Trainer:
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
         batches = show_progress("validation", self.valid_loader.epoch(0), len(self.valid_loader.dataset), self.stream)
-        return evaluate(
-            self.model,
-            self._stoppable(batches),
-            self.config.num_classes,
-            ignore_index=self.config.ignore_index,
-            device=self.device,
-            dtype=self.config.dtype,
-        )
+        return evaluate(self.model, self._stoppable(batches), ignore_index=self.config.ignore_index)
 
     def finish_epoch(self, matrix: ConfusionMatrix, valid_loss: float, seconds: float) -> None:
         """Write the epoch's row, keep the model if it is the best so far, and move on to the next epoch."""
-        now, parameters = self.position, self._finite_parameters()
+        now, parameters = self.position, self._finite(self.model.state_dict())
         if not math.isfinite(valid_loss):
             raise self._diverged(f"the loss on the validation split became {valid_loss}")
         row: Row = {
@@ -251,17 +228,9 @@ class Trainer:
     def save(self) -> None:
         """Write checkpoint.npz; UserError, and nothing written, if a loss or a parameter is not finite."""
         self.mean_loss()
-        optimizer = self.optimizer.state_dict()
-        for name, array in optimizer.items():
-            if not np.isfinite(array).all():
-                raise self._diverged(f"{name} of the optimizer is no longer finite")
-        state = Checkpoint(
-            self.config,
-            self._finite_parameters(),
-            optimizer,
-            self.position,
-            dict(self.model.dropout_rng.bit_generator.state),
-        )
+        optimizer = self._finite(self.optimizer.state_dict(), " of the optimizer")
+        model, random = self._finite(self.model.state_dict()), dict(self.model.dropout_rng.bit_generator.state)
+        state = Checkpoint(self.config, model, optimizer, self.position, random)
         checkpoint.save(self.folder / "checkpoint.npz", state)
         self._saved = time.monotonic()
 
@@ -305,11 +274,10 @@ class Trainer:
             )
         self.position = dataclasses.replace(state.position)
 
-    def _finite_parameters(self) -> dict[str, np.ndarray]:
-        state = self.model.state_dict()
+    def _finite(self, state: dict[str, np.ndarray], of: str = "") -> dict[str, np.ndarray]:
         for name, array in state.items():
             if not np.isfinite(array).all():
-                raise self._diverged(f"{name} is no longer finite")
+                raise self._diverged(f"{name}{of} is no longer finite")
         return state
 
     def _diverged(self, what: str) -> UserError:

@@ -41,15 +41,32 @@ def without_memory(monkeypatch):
     monkeypatch.setattr(nn.init, "he_normal", first_weight)
 
 
+LEARNED = {  # by the paper's nets, for so many classes
+    21: {"fcn32s": 134_346_581, "fcn16s": 134_357_354, "fcn8s": 134_362_751},
+    11: {"fcn32s": 134_305_611, "fcn16s": 134_311_254, "fcn8s": 134_314_081},
+    60: {"fcn32s": 134_506_364, "fcn16s": 134_537_144, "fcn8s": 134_552_564},
+}
+CONVOLUTIONS = (
+    *("conv1_1", "conv1_2"),
+    *("conv2_1", "conv2_2"),
+    *("conv3_1", "conv3_2", "conv3_3"),
+    *("conv4_1", "conv4_2", "conv4_3"),
+    *("conv5_1", "conv5_2", "conv5_3"),
+    *("fc6", "fc7"),
+)
+BEHIND = {  # the trunk
+    "fcn32s": "score_fr.weight score_fr.bias upscore.weight",
+    "fcn16s": "score_fr.weight score_fr.bias upscore2.weight score_pool4.weight score_pool4.bias upscore16.weight",
+    "fcn8s": "score_fr.weight score_fr.bias upscore2.weight score_pool4.weight score_pool4.bias upscore_pool4.weight "
+    "score_pool3.weight score_pool3.bias upscore8.weight",
+}
+
+
 class TestParameters:
     @pytest.mark.parametrize(
         ("name", "classes", "learned"),
-        [
-            ("fcn32s", 21, 134_346_581), ("fcn16s", 21, 134_357_354), ("fcn8s", 21, 134_362_751),
-            ("fcn32s", 11, 134_305_611), ("fcn16s", 11, 134_311_254), ("fcn8s", 11, 134_314_081),
-            ("fcn32s", 60, 134_506_364), ("fcn16s", 60, 134_537_144), ("fcn8s", 60, 134_552_564),
-        ],
-    )  # fmt: skip
+        [(name, classes, learned) for classes, nets in LEARNED.items() for name, learned in nets.items()],
+    )
     def test_the_papers_nets_learn_134_million(self, name, classes, learned, without_memory):
         assert count_parameters(models.create(name, num_classes=classes, variant="paper"))[0] == learned
 
@@ -64,21 +81,10 @@ class TestParameters:
         learned, fixed = count_parameters(models.FCN8s(21))
         assert (learned, fixed) == (134_362_751 - 48 * 512 * 4096 + 2 * 7_056 + 112_896, 0)
 
-    @pytest.mark.parametrize(
-        ("name", "scores"),
-        [
-            ("fcn32s", ["score_fr.weight", "score_fr.bias", "upscore.weight"]),
-            ("fcn16s", ["score_fr.weight", "score_fr.bias", "upscore2.weight", "score_pool4.weight",
-                        "score_pool4.bias", "upscore16.weight"]),
-            ("fcn8s", ["score_fr.weight", "score_fr.bias", "upscore2.weight", "score_pool4.weight", "score_pool4.bias",
-                       "upscore_pool4.weight", "score_pool3.weight", "score_pool3.bias", "upscore8.weight"]),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("name", "scores"), BEHIND.items())
     def test_have_caffes_names_in_caffes_order(self, name, scores):
-        layers = [f"conv{stage}_{i}" for stage, count in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3))
-                  for i in range(1, count + 1)] + ["fc6", "fc7"]  # fmt: skip
-        trunk = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
-        assert [name for name, _ in narrow(name).named_parameters()] == trunk + scores
+        trunk = [f"{layer}.{kind}" for layer in CONVOLUTIONS for kind in ("weight", "bias")]
+        assert [name for name, _ in narrow(name).named_parameters()] == trunk + scores.split()
 
     def test_channels_are_vgg16s(self, without_memory):
         model = models.FCN8s(21, variant="paper")
@@ -261,9 +267,8 @@ class TestOptions:
         assert model.eval()(images(rng, 33, 41)).shape == (1, 2, 33, 41)
 
     def test_create_makes_each_network_by_name(self):
-        assert [type(narrow(name)) for name in ("fcn32s", "fcn16s", "fcn8s")] == [
-            models.FCN32s, models.FCN16s, models.FCN8s,
-        ]  # fmt: skip
+        made = [type(narrow(name)) for name in ("fcn32s", "fcn16s", "fcn8s")]
+        assert made == [models.FCN32s, models.FCN16s, models.FCN8s]
 
     def test_an_unknown_name_suggests_a_known_one(self):
         with pytest.raises(

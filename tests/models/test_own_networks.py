@@ -20,6 +20,12 @@ def swish(x):
     return x.data / (1 + np.exp(-x.data)), lambda gy: (gy,)
 
 
+@operation
+def relu(x):
+    """An operation of one's own that has the name of another one, and moves every pixel."""
+    return x.data[..., ::-1], lambda gy: (gy[..., ::-1],)
+
+
 class Calls(nn.Module):
     """A network whose forward is a function, between two convolutions."""
 
@@ -130,6 +136,7 @@ def test_neither_number_type_nor_device_of_the_weights_matters(dtype, device):
 
 REFUSED = {
     "an operation that is not known": (swish, r"the operation 'swish' is not known"),
+    "an operation with the name of one that is known": (relu, r"the operation 'relu' is not known"),
     "softmax over the rows": (lambda x: F.softmax(x, 2), r"the operation 'softmax' is not known"),
     "matrices": (lambda x: F.linear(x, Tensor(np.ones((5, 8), "float32"))), r"the operation '\w+' is not known"),
     "values": (lambda x: Tensor(np.maximum(x.data, 0)), "the values of a map are asked for"),

@@ -136,6 +136,13 @@ def test_a_checkpoint_of_before_recompute_was_a_setting_is_read(path):
     assert checkpoint.load(path).config == CONFIG
 
 
+def test_a_checkpoint_of_before_backbones_had_names_is_that_of_a_vgg16(path):
+    config = CONFIG.to_dict()
+    del config["backbone"]
+    about_with(config=config)(path)
+    assert checkpoint.load(path).config.backbone == "vgg16"
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize(("damage", "message"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_bad_file_is_refused_with_its_path_and_the_reason(path, damage, message, monkeypatch):

@@ -19,7 +19,7 @@ def make_trainer(folder, device, **settings):
     config = dataclasses.replace(CONFIG, **settings)
     model = recipe.build_model(config, device)
     loaders = recipe.train_loader(config, SHAPES), recipe.valid_loader(config, SHAPES)
-    return Trainer(config, model, recipe.build_optimizer(config, model), *loaders, folder, device=device)
+    return Trainer(config, model, recipe.build_optimizer(config, model), *loaders, folder)
 
 
 def learned(folder, device, steps=STEPS, **settings):

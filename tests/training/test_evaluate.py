@@ -49,7 +49,7 @@ def test_evaluate_counts_every_pixel_that_is_not_void():
     label[:4] = 255
     label[4] = 0
     batch = Batch(normalize(HALVES)[None], label[None], ("halves",), ((24, 40),))
-    matrix, loss = evaluate(Brightness(), [batch, batch], 3)
+    matrix, loss = evaluate(Brightness(), [batch, batch])
     np.testing.assert_array_equal(matrix.matrix, 2 * np.array([[20 * 20, 20, 0], [0, 19 * 20, 0], [0, 0, 0]]))
     # The 20 wrong pixels of 800 cost 255, the right ones nothing.
     assert loss == pytest.approx(20 * 254 / 800, rel=1e-2)
@@ -70,7 +70,7 @@ class TestModes:
         "use",
         [
             lambda model: predict(model, HALVES, normalize),
-            lambda model: evaluate(model, [batch_of(HALVES)], 3),
+            lambda model: evaluate(model, [batch_of(HALVES)]),
             lambda model: diagnose_network(model, Tensor(normalize(HALVES)[None])),
         ],
         ids=["predict", "evaluate", "diagnose_network"],
@@ -125,13 +125,13 @@ class TestAnImageIsScoredAsIfAlone:
     @pytest.mark.parametrize("pad", [False, True], ids=["", "padded"])
     @pytest.mark.parametrize("batch_size", [2, 3, 6])
     def test_whatever_shares_its_batch(self, noisy, photos, pad, batch_size):
-        expected, expected_loss = evaluate(noisy, DataLoader(photos, 1).epoch(0), 3)
-        matrix, loss = evaluate(noisy, DataLoader(photos, batch_size, pad=pad).epoch(0), 3)
+        expected, expected_loss = evaluate(noisy, DataLoader(photos, 1).epoch(0))
+        matrix, loss = evaluate(noisy, DataLoader(photos, batch_size, pad=pad).epoch(0))
         np.testing.assert_array_equal(matrix.matrix, expected.matrix)
         assert loss == pytest.approx(expected_loss, rel=1e-14)  # only the order of the images differs
 
     def test_by_predict_as_well(self, noisy):
-        matrix, _ = evaluate(noisy, DataLoader(MIXED, 6, pad=True).epoch(0), 3)
+        matrix, _ = evaluate(noisy, DataLoader(MIXED, 6, pad=True).epoch(0))
         alone = ConfusionMatrix(3)
         for sample in (MIXED[i] for i in range(len(MIXED))):
             alone.update(sample.label, predict(noisy, sample.image, Normalize()))
@@ -155,19 +155,19 @@ class TestAnImageIsScoredAsIfAlone:
     def test_the_loss_is_the_mean_over_the_images_that_have_a_label(self, noisy):
         batch = next(DataLoader(ALIKE, 2).epoch(0))
         losses = [
-            evaluate(noisy, [Batch(batch.images[i : i + 1], batch.labels[i : i + 1], ("",), ((48, 64),))], 3)[1]
+            evaluate(noisy, [Batch(batch.images[i : i + 1], batch.labels[i : i + 1], ("",), ((48, 64),))])[1]
             for i in range(2)
         ]
-        assert evaluate(noisy, [batch], 3)[1] == pytest.approx(np.mean(losses), rel=1e-14)
+        assert evaluate(noisy, [batch])[1] == pytest.approx(np.mean(losses), rel=1e-14)
         batch.labels[1] = 255
-        assert evaluate(noisy, [batch], 3)[1] == losses[0]
+        assert evaluate(noisy, [batch])[1] == losses[0]
         batch.labels[0] = 255
-        assert np.isnan(evaluate(noisy, [batch], 3)[1])
+        assert np.isnan(evaluate(noisy, [batch])[1])
 
     def test_sizes_that_do_not_belong_to_the_images_are_refused(self, noisy):
         batch = next(DataLoader(ALIKE, 2).epoch(0))
         with pytest.raises(ValueError, match="shorter"):
-            evaluate(noisy, [Batch(batch.images, batch.labels, batch.names, batch.sizes[:1])], 3)
+            evaluate(noisy, [Batch(batch.images, batch.labels, batch.names, batch.sizes[:1])])
 
 
 @pytest.mark.parametrize(("classes", "dtype"), [(255, "uint8"), (256, "uint8"), (257, "uint16"), (300, "uint16")])
@@ -219,7 +219,7 @@ def test_predict_refuses_an_impossible_size(size):
 )
 def test_evaluate_takes_the_batches_of_an_epoch(batches, fix):
     with pytest.raises(TypeError, match=f"^evaluate: batches must be an iterable of Batch, got {fix}"):
-        evaluate(Brightness(), batches, 3)
+        evaluate(Brightness(), batches)
 
 
 def batch_of(image):
@@ -276,4 +276,33 @@ def test_what_is_no_map_of_scores_is_refused(model, found):
 def test_batches_whose_parts_do_not_belong_together_are_refused(change, message):
     batch = Batch(np.zeros((2, 3, 4, 6), "float32"), np.zeros((2, 4, 6), "uint8"), ("a", "b"), ((4, 6), (4, 6)))
     with pytest.raises((TypeError, ValueError), match=f"^evaluate: {message}"):
-        evaluate(Brightness(), [change(batch)], 3)
+        evaluate(Brightness(), [change(batch)])
+
+
+def test_evaluate_counts_the_classes_and_takes_the_dtype_of_the_network(noisy):
+    expected, expected_loss = evaluate(noisy, DataLoader(ALIKE, 2).epoch(0))
+    wide = models.FCN8s(3, width=1 / 32, variant="paper" if noisy.paper else "aligned").astype("float64")
+    wide.load_state_dict(noisy.state_dict())
+    matrix, loss = evaluate(wide, DataLoader(ALIKE, 2).epoch(0))
+    assert matrix.matrix.shape == (3, 3)
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    assert abs(matrix.matrix - expected.matrix).sum() < 10  # near ties
+
+
+def test_evaluate_and_predict_find_the_device_of_the_network(gpu):
+    net = models.FCN32s(3, width=1 / 64).to(gpu)
+    _, loss = evaluate(net, DataLoader(ALIKE, 2).epoch(0))
+    assert loss == pytest.approx(np.log(3))
+    assert predict(net, HALVES, Normalize()).shape == HALVES.shape[:2]
+
+
+def test_evaluate_refuses_an_epoch_that_is_used_up():
+    epoch = DataLoader(ALIKE, 2).epoch(0)
+    list(epoch)
+    with pytest.raises(ValueError, match=r"^evaluate: batches holds no image; .* pass loader.epoch\(0\)"):
+        evaluate(Brightness(), epoch)
+
+
+def test_evaluate_does_not_take_a_number_of_classes_for_the_ignore_index():
+    with pytest.raises(TypeError, match="positional"):
+        evaluate(Brightness(), [batch_of(HALVES)], 3)

@@ -1,0 +1,71 @@
+"""What a network refuses: settings and images that cannot be right, in its own name and in words of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minifcn.errors import UserError
+from minifcn.models.trunk import Trunk
+
+
+def expect_maps(kind: str, skips: dict[str, int], trunk: type[Trunk]) -> None:
+    """Refuse a trunk without the maps that a network fuses."""
+    offered = trunk.scored
+    if not offered:
+        raise UserError(f"{kind}: the backbone {trunk.__name__} says of no map that it can be scored; see Trunk.scored")
+    if skips and (skips.items() - offered.items() or offered[next(reversed(offered))] != 32):
+        needed, found = (
+            ", ".join(f"{name} of stride {stride}" for name, stride in maps.items()) for maps in (skips, offered)
+        )
+        raise UserError(
+            f"{kind}: needs maps {needed} and a coarsest one of stride 32, but the backbone {trunk.__name__} has "
+            f"{found}; FCN32s takes any"
+        )
+
+
+def expect_fc6(kind: str, asked: Any, variant: str, kernels: dict[str, tuple[int, ...]]) -> None:
+    """Refuse a kernel size that fc6 cannot have."""
+    if asked is None or asked in kernels.get(variant, ()):
+        return
+    in_all = set.intersection(*map(set, kernels.values())) if kernels else set()
+    rest = [f"{size} in the {name} variant" for name, sizes in kernels.items() for size in sizes if size not in in_all]
+    rule = ", or ".join([*map(str, in_all), *rest]) or "left out, as the backbone has no fc6"
+    raise ValueError(f"{kind}: fc6_kernel must be {rule}, got {asked!r}")
+
+
+def expect_images(kind: str, x, dtype) -> None:
+    """Refuse what is no batch of normalised colour images, in words of images."""
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise TypeError(f"{kind}: x must be a Tensor of images (N, 3, H, W), got a {type(x).__name__}")
+    if len(x.shape) != 4 or x.shape[1] != 3 or 0 in x.shape[2:]:
+        raise ValueError(
+            f"{kind}: x must be colour images (N, 3, H, W) of at least one pixel, got shape {x.shape}{_fix(x.shape)}"
+        )
+    if x.dtype.kind != "f":
+        raise TypeError(
+            f"{kind}: x must be normalised images in floating-point, got {x.dtype}; see data.Normalize, or convert "
+            "them with x.astype('float32')"
+        )
+    if x.dtype != dtype:
+        raise TypeError(
+            f"{kind}: the operands are {x.dtype} and {dtype} (x and the weights); convert the images with "
+            f"x.astype('{dtype}'), or the network with .astype('{x.dtype}')"
+        )
+
+
+def _fix(shape: tuple[int, ...]) -> str:
+    """Say how a shape becomes (N, 3, H, W), where that can be guessed."""
+    match shape:
+        case (3, _, _):
+            return "; for one image pass x[None]"
+        case (_, _, 3):
+            return "; for one image whose channels are last pass x.transpose(2, 0, 1)[None]"
+        case (_, 3, _, _):
+            return ""
+        case (_, _, _, 3):
+            return "; its channels are last: pass x.transpose(0, 3, 1, 2)"
+        case (_, 1, _, _):
+            return "; a grey image needs its channel three times"
+        case (_, 4, _, _):
+            return "; without the fourth channel it is x[:, :3]"
+    return ""
