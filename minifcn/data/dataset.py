@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import kind
 from minifcn.errors import UserError
 
 
@@ -117,7 +118,7 @@ def position(index: Any, length: int) -> int:
     4
     """
     try:
-        place = operator.index(index)
+        place = operator.index(index)  # True too, as in a list
     except TypeError:
         raise TypeError(
             f"a data set gives one sample for one whole number, got {index!r}; write "
@@ -209,7 +210,7 @@ def _check_image(image: Any, source: str) -> None:
             fix = "put the channels last: image.transpose(1, 2, 0)"
         elif image.dtype.kind == "f":
             fix = "of values 0..1 make (255 * image).round().astype(np.uint8)"
-    raise UserError(f"{source}: an image is a uint8 array (H, W, 3), but this one is {_kind(image)}; {fix}")
+    raise UserError(f"{source}: an image is a uint8 array (H, W, 3), but this one is {kind(image)}; {fix}")
 
 
 def _check_map(label: Any, source: str) -> None:
@@ -222,12 +223,7 @@ def _check_map(label: Any, source: str) -> None:
         fix = "take its only channel: label[..., 0]"
     elif array and label.ndim == 2 and label.dtype.kind in "bf":
         fix = "make whole numbers of its values: label.astype(np.uint8)"
-    raise UserError(f"{source}: a label is an integer array (H, W), but this one is {_kind(label)}; {fix}")
-
-
-def _kind(value: Any) -> str:
-    plain = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
-    return f"{value.dtype} {value.shape}" if plain else f"a {type(value).__name__}"
+    raise UserError(f"{source}: a label is an integer array (H, W), but this one is {kind(label)}; {fix}")
 
 
 def _size(array: np.ndarray) -> str:

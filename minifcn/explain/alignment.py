@@ -12,7 +12,7 @@ from minifcn.compute.window import Pair
 from minifcn.models.coordinates import IDENTITY, CoordinateMap
 from minifcn.models.geometry import Trace, trace
 from minifcn.nn import Module
-from minifcn.text import aligned
+from minifcn.text import in_columns
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,11 @@ class AlignmentTable:
     def __str__(self) -> str:
         moving = [row for row in self.rows if isinstance(row, Crop) or row.step != IDENTITY]
         lines = [("layer", "moves u to, or cuts", "image's pixel u is at"), *(row.cells() for row in moving)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         still = len(self.rows) - len(moving)
         last = f"{still} more layers move nothing."
         if self.other_axis:
             last += " Rows (axis=0) and columns (axis=1) move differently; this is one of them."
-        return "\n".join([*(aligned(line, widths) for line in lines), last])
+        return f"{in_columns(lines)}\n{last}"
 
 
 def alignment_table(model: Module, size: Pair = (224, 224), axis: int = 0) -> AlignmentTable:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import whole_argument
 from minifcn.compute.window import Pair, pair
-from minifcn.explain.check import whole
 
 
 def hat(distance: Any) -> np.ndarray:
@@ -93,7 +93,7 @@ def bilinear_steps(kernel_size: int) -> BilinearSteps:
     profile hat(distance) = 0.25 0.75 0.75 0.25
     kernel = profile x profile, sum 4
     """
-    kernel_size = whole(kernel_size, "kernel_size", 1)
+    kernel_size = whole_argument(kernel_size, "kernel_size", 1)
     half_width = (kernel_size + 1) // 2
     centre = (kernel_size - 1) / 2
     distances = (np.arange(kernel_size) - centre) / half_width
@@ -123,11 +123,8 @@ def partition_of_unity(kernel_size: int, stride: int, padding: int, size: int | 
     >>> f"{(ones < 1).mean():.1%} of the pixels"
     '26.5% of the pixels'
     """
-    profile, stride, padding = (
-        bilinear_steps(kernel_size).profile,
-        whole(stride, "stride", 1),
-        whole(padding, "padding"),
-    )
+    profile = bilinear_steps(kernel_size).profile
+    stride, padding = whole_argument(stride, "stride", 1), whole_argument(padding, "padding", 0)
     rows, columns = (sum_of_stamps(profile, stride, padding, pixels) for pixels in pair(size, "size", 1))
     return np.outer(rows, columns)
 

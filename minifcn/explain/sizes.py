@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minifcn.check import whole_argument
 from minifcn.compute.window import Pair, pair
 from minifcn.explain.bilinear import bilinear_steps, sum_of_stamps
-from minifcn.explain.check import whole
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,10 @@ def solve_sizes(
     kernel 4, stride 2, padding 1, output_padding 0: (5 - 1)·2 - 2·1 + 4 + 0 = 10
     kernel 6, stride 2, padding 2, output_padding 0: (5 - 1)·2 - 2·2 + 6 + 0 = 10
     """
-    input_size, output_size = whole(input_size, "input_size", 1), whole(output_size, "output_size", 1)
-    largest_kernel, largest_stride = (
-        whole(largest_kernel, "largest_kernel", 1),
-        whole(largest_stride, "largest_stride", 1),
-    )
+    input_size = whole_argument(input_size, "input_size", 1)
+    output_size = whole_argument(output_size, "output_size", 1)
+    largest_kernel = whole_argument(largest_kernel, "largest_kernel", 1)
+    largest_stride = whole_argument(largest_stride, "largest_stride", 1)
     found = []
     for stride in range(1, largest_stride + 1):
         for kernel_size in range(1, largest_kernel + 1):
@@ -109,8 +108,9 @@ def shared_output(output_size: int, kernel_size: int, stride: int, padding: int)
     kernel 5, stride 3, padding 2, output_padding 1: (6 - 1)·3 - 2·2 + 5 + 1 = 17
     kernel 5, stride 3, padding 2, output_padding 2: (6 - 1)·3 - 2·2 + 5 + 2 = 18
     """
-    output_size, padding = whole(output_size, "output_size", 1), whole(padding, "padding")
-    kernel_size, stride = whole(kernel_size, "kernel_size", 1), whole(stride, "stride", 1)
+    output_size = whole_argument(output_size, "output_size", 1)
+    kernel_size = whole_argument(kernel_size, "kernel_size", 1)
+    stride, padding = whole_argument(stride, "stride", 1), whole_argument(padding, "padding", 0)
     sizes = [TransposedSize(output_size, kernel_size, stride, padding, extra) for extra in range(stride)]
     return [size for size in sizes if size.output_size >= 1]
 
@@ -261,8 +261,8 @@ def coverage(kernel_size: int, stride: int, padding: int, size: int | Pair) -> C
     bilinear kernel: its stamps add up to 1 inside; to less on 26.5% of the pixels, down to 0.266
     """
     rows, columns = pair(size, "size", 1)
-    kernel_size, stride = whole(kernel_size, "kernel_size", 1), whole(stride, "stride", 1)
-    padding = whole(padding, "padding")
+    kernel_size = whole_argument(kernel_size, "kernel_size", 1)
+    stride, padding = whole_argument(stride, "stride", 1), whole_argument(padding, "padding", 0)
     ones, bilinear = np.ones(kernel_size), bilinear_steps(kernel_size).profile
     return Coverage(
         kernel_size,

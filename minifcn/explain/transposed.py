@@ -17,7 +17,7 @@ from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.explain.check import image_shape, real
 from minifcn.explain.matrices import conv_matrix
-from minifcn.text import aligned
+from minifcn.text import in_columns
 
 
 def by_stamps(
@@ -137,8 +137,7 @@ class Comparison:
         lines = [("", "multiplications", "difference")]
         for name, count in self.multiplications.items():
             lines.append((name, f"{count:,}", f"{self.differences[name]:.1e}"))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(aligned(line, widths) for line in lines)
+        return in_columns(lines)
 
 
 def compare_implementations(
