@@ -33,8 +33,9 @@ def run(args: argparse.Namespace) -> int:
             print(report)
         started = time.perf_counter()
     if not found:
-        raise UserError(f"there is nothing to check that begins with {' or '.join(args.names)}; leave the name out to "
-                        "see all")  # fmt: skip
+        raise UserError(
+            f"there is nothing to check that begins with {' or '.join(args.names)}; leave the name out to see all"
+        )
     return 1 if wrong else 0
 
 
