@@ -26,7 +26,12 @@ PRODUCT_ROWS = 1 << 13  # of a timed product, which takes as long as a part of a
 class DeviceTimes:
     """Seconds that one device took, and its scores, on the host.
 
-    upload : for the image; forward : for all layers; products : for matrix products of the layers' sizes alone
+    Parameters
+    ----------
+    device : str
+    upload, forward, products : float
+        Seconds for the image, for all layers, and for matrix products of the layers' sizes alone.
+    scores : float32 array (1, C, H, W)
     """
 
     device: str
@@ -38,7 +43,15 @@ class DeviceTimes:
 
 @dataclass(frozen=True)
 class DeviceComparison:
-    """What `compare_devices` has found; str() is a table."""
+    """What `compare_devices` has found; str() is a table.
+
+    Parameters
+    ----------
+    times : list of DeviceTimes
+        The first device is the one that the scores of the others are compared with.
+    remark : str
+        Why there is no GPU among them, or "".
+    """
 
     times: list[DeviceTimes]
     remark: str = ""

@@ -30,9 +30,14 @@ MEMORY = "Peak memory of the process in MiB: on top of what its imports took, an
 class Measurements:
     """All numbers of a run.
 
-    machine : as `machine.describe` gives it
-    sgemm : GFLOP/s, as `machine.sgemm_peak` gives it
-    results : of all works, one race after the other
+    Parameters
+    ----------
+    machine : dict of str
+        As `machine.describe` gives it.
+    sgemm : float
+        GFLOP/s, as `machine.sgemm_peak` gives it.
+    results : list of Result
+        Of all works, one race after the other.
     """
 
     machine: dict[str, str]

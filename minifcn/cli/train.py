@@ -27,7 +27,7 @@ from minifcn.progress import show_progress
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.config import Config, option
 from minifcn.training.evaluate import evaluate, predict
-from minifcn.training.log import Row
+from minifcn.training.log import Epoch
 
 RESULTS = ("config.json", "log.csv", "curves.png", "predictions.png", "checkpoint.npz", "best.npz")
 _PANEL_ROWS = 4
@@ -145,8 +145,10 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
     )
     for name in ("class_names", "palette", "ignore_index"):
         if config.class_names and getattr(found, name) != getattr(config, name):
-            raise UserError(f"{config.data}: its {name} is {getattr(found, name)}, but the run has "
-                            f"{getattr(config, name)}; the data set has changed")  # fmt: skip
+            raise UserError(
+                f"{config.data}: its {name} is {getattr(found, name)}, but the run has {getattr(config, name)}; the "
+                "data set has changed"
+            )
     return found
 
 
@@ -166,7 +168,7 @@ class _Pictures:
         self.folder, self.config, self.model, self.loader, self.device = folder, config, model, loader, device
         self.failed: dict[str, str] = {}
 
-    def __call__(self, rows: list[Row]) -> None:
+    def __call__(self, rows: list[Epoch]) -> None:
         best = not rows[-1]["valid_mean_iu"] < max(row["valid_mean_iu"] for row in rows)
         for name, draw in (("curves.png", self.draw_curves), ("predictions.png", self.draw_predictions))[: 1 + best]:
             try:
@@ -179,11 +181,11 @@ class _Pictures:
             else:
                 self.failed.pop(name, None)
 
-    def draw_curves(self, path: Path, rows: list[Row]) -> None:
+    def draw_curves(self, path: Path, rows: list[Epoch]) -> None:
         """Draw the log."""
         pictures.save_curves(path, rows)
 
-    def draw_predictions(self, path: Path, rows: list[Row]) -> None:
+    def draw_predictions(self, path: Path, rows: list[Epoch]) -> None:
         """Draw the predictions, of a model that is the best so far, for images spread over the split."""
         config, dataset = self.config, self.loader.dataset
         transform, panel = recipe.resizing(config), []

@@ -17,7 +17,7 @@ from minifcn.errors import UserError
 class Sample:
     """One image and its label.
 
-    Attributes
+    Parameters
     ----------
     image : uint8 array (H, W, 3), RGB
     label : integer array (H, W)

@@ -28,7 +28,7 @@ class Batch:
     Images of different sizes, where they are let into one batch, are padded at the right and at the bottom: the
     normalised image with 0, the label with the ignore index.
 
-    Attributes
+    Parameters
     ----------
     images : float32 array (N, 3, H, W), channels-last in memory
     labels : uint8 array (N, H, W)

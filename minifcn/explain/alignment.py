@@ -19,9 +19,16 @@ from minifcn.text import in_columns
 class Moved:
     """A layer that moves pixels.
 
-    step : from the layer's input to its output
-    total : from the image to the layer's output
-    aligned : whether the pixel u is at one place; not behind the sum of maps that lie beside each other
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    step : CoordinateMap
+        From the layer's input to its output.
+    total : CoordinateMap
+        From the image to the layer's output.
+    aligned : bool
+        Whether the pixel u is at one place; it is not behind the sum of maps that lie beside each other.
     """
 
     name: str
@@ -38,7 +45,12 @@ class Moved:
 class Crop:
     """A map that is cut so that it lies over another one.
 
-    larger, smaller : from the image to the map that is cut, and to the one that it has to fit
+    Parameters
+    ----------
+    name : str
+        Of the layer whose scores are cut, or "score" for the last crop, to the size of the image.
+    larger, smaller : CoordinateMap
+        From the image to the map that is cut, and to the one that it has to fit.
     """
 
     name: str
@@ -61,8 +73,12 @@ class Crop:
 class AlignmentTable:
     """How the crop offsets of a network come about.
 
-    rows : layers and crops, in the order in which an image passes them; of the axis that was asked for
-    other_axis : whether the other axis has another table
+    Parameters
+    ----------
+    rows : tuple of Moved and Crop
+        In the order in which an image passes them, along the axis that was asked for.
+    other_axis : bool
+        Whether the other axis has another table.
     """
 
     rows: tuple[Moved | Crop, ...]

@@ -41,13 +41,18 @@ def hat(distance: Any) -> np.ndarray:
 class BilinearSteps:
     """How a bilinear kernel comes about.
 
-    Attributes
+    Parameters
     ----------
-    half_width : pixels of the result from the centre of a hat to its end, which is the stride
-    centre : place of the pixel in its stamp; halfway between two places if the kernel size is even
-    distances : (K,), from the centre to each place, in units of half_width
-    profile : (K,), the hat at these distances
-    kernel : (K, K), the profile over the rows times the profile over the columns
+    half_width : int
+        Pixels of the result from the centre of a hat to its end, which is the stride.
+    centre : float
+        Place of the pixel in its stamp; halfway between two places if the kernel size is even.
+    distances : array (K,)
+        From the centre to each place, in units of `half_width`.
+    profile : array (K,)
+        The hat at these distances.
+    kernel : array (K, K)
+        The profile over the rows times the profile over the columns.
     """
 
     half_width: int

@@ -24,8 +24,10 @@ def plane(value: Any, name: str) -> np.ndarray:
             f"{name} must hold finite real numbers, got a masked array; fill it with .filled(0), for example"
         )
     if array.ndim < 2 or any(n != 1 for n in array.shape[:-2]):
-        raise ValueError(f"{name} must be one channel of one image, of shape (H, W), got {array.shape}; "
-                         "pass one plane of it, as in x[0, 0]")  # fmt: skip
+        raise ValueError(
+            f"{name} must be one channel of one image, of shape (H, W), got {array.shape}; pass one plane of it, as in "
+            "x[0, 0]"
+        )
     if array.dtype.kind not in "biuf" or not np.isfinite(array).all() or not array.size:
         raise ValueError(f"{name} must hold finite real numbers, got {array.dtype} of shape {array.shape}")
     if array.dtype.kind in "iu" and max(int(array.max()), -int(array.min())) > 2**53:

@@ -19,6 +19,12 @@ from minifcn.explain.bilinear import bilinear_steps, sum_of_stamps
 class TransposedSize:
     """One axis of a transposed convolution: its settings, and what they make of a size.
 
+    Parameters
+    ----------
+    input_size, kernel_size, stride, padding, output_padding : int
+
+    Examples
+    --------
     >>> print(TransposedSize(5, kernel_size=4, stride=2, padding=1))
     kernel 4, stride 2, padding 1, output_padding 0: (5 - 1)·2 - 2·1 + 4 + 0 = 10
     """
@@ -119,9 +125,14 @@ def shared_output(output_size: int, kernel_size: int, stride: int, padding: int)
 class Line:
     """Stamps along one axis; a map is covered by its rows' stamps times its columns'.
 
-    actual : (n,), sum of the stamps on each pixel of the result
-    endless : (n,), the same if the map went on beyond both ends
-    phases : (S,), every sum that there is on an endless map: beyond S pixels they repeat themselves
+    Parameters
+    ----------
+    actual : array (n,)
+        Sum of the stamps on each pixel of the result.
+    endless : array (n,)
+        The same if the map went on beyond both ends.
+    phases : array (S,)
+        Every sum that there is on an endless map: beyond S pixels they repeat themselves.
     """
 
     actual: np.ndarray
@@ -141,14 +152,23 @@ class Line:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How the stamps of a transposed convolution cover its result; see `coverage`."""
+    """How the stamps of a transposed convolution cover its result; see `coverage`.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding : int
+    size : (rows, columns)
+        Of the map that is upsampled.
+    ones, bilinear : (Line, Line)
+        Stamps of a kernel of ones, and of the bilinear kernel: along the rows and along the columns.
+    """
 
     kernel_size: int
     stride: int
     padding: int
     size: Pair
-    ones: tuple[Line, Line]  # stamps of a kernel of ones: rows, columns
-    bilinear: tuple[Line, Line]  # of the bilinear kernel
+    ones: tuple[Line, Line]
+    bilinear: tuple[Line, Line]
 
     @property
     def stamps(self) -> np.ndarray:

@@ -124,10 +124,12 @@ def by_matrix(
 class Comparison:
     """The implementations side by side.
 
-    Attributes
+    Parameters
     ----------
-    multiplications : of each implementation, by name
-    differences : largest absolute difference of each to F.conv_transpose2d
+    multiplications : dict of int
+        Of each implementation, by name.
+    differences : dict of float
+        The largest absolute difference of each to F.conv_transpose2d.
     """
 
     multiplications: dict[str, int]
@@ -188,10 +190,12 @@ def compare_implementations(
 class AdjointTest:
     """<C x, y> and <x, Cᵀ y> for some x and y.
 
-    Attributes
+    Parameters
     ----------
-    left, right : the two inner products
-    residual : their difference, as a share of the largest that <C x, y> could be, `|C x| |y|`
+    left, right : float
+        The two inner products.
+    residual : float
+        Their difference, as a share of the largest that <C x, y> could be, `|C x| |y|`.
     """
 
     left: float

@@ -28,7 +28,7 @@ from minifcn.training import checkpoint, log
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
 from minifcn.training.evaluate import evaluate
-from minifcn.training.log import Log, Row
+from minifcn.training.log import Epoch, Log
 from minifcn.training.recipe import check_fits
 
 
@@ -92,7 +92,7 @@ class Trainer:
         device: str = "cpu",
         checkpoint_every: float = 300.0,
         stream: TextIO | None = None,
-        after_epoch: Callable[[list[Row]], None] | None = None,
+        after_epoch: Callable[[list[Epoch]], None] | None = None,
     ):
         self.config, self.model, self.optimizer = config, model, optimizer
         self.train_loader, self.valid_loader = train_loader, valid_loader
@@ -211,7 +211,7 @@ class Trainer:
         now, parameters = self.position, self._finite_parameters()
         if not math.isfinite(valid_loss):
             raise self._diverged(f"the loss on the validation split became {valid_loss}")
-        row: Row = {
+        row: Epoch = {
             "epoch": now.epoch + 1,
             "iteration": now.iteration,
             "train_loss": self.mean_loss(),
