@@ -50,10 +50,8 @@ def layer(kind, x, weight, gy):
 
     def gradient(index):
         wanted = [i == index for i in range(3)]  # of x, weight and bias
-        one = [1, 1]
-        return torch.ops.aten.convolution_backward(
-            gy, x, weight, None, one, one, one, False, [0, 0], 1, wanted
-        )[index]  # fmt: skip
+        backward, one = torch.ops.aten.convolution_backward, [1, 1]
+        return backward(gy, x, weight, None, one, one, one, False, [0, 0], 1, wanted)[index]
 
     return {
         "forward map": lambda: F.conv2d(x, weight, padding=1),

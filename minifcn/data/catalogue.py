@@ -72,10 +72,16 @@ def open_split(name: str, split: str, images: int | None = None) -> Dataset:
         As in `open_dataset`.
     split : str
     images : int or None
+        How many; None: all.
 
     Returns
     -------
     Dataset
+
+    Examples
+    --------
+    >>> len(open_split("shapes", "val")), len(open_split("shapes", "val", images=3))
+    (100, 3)
     """
     dataset = open_dataset(name, split)
     return dataset if images is None else FirstImages(dataset, images)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import to_host
 from minifcn.nn import Conv2d, Module, ReLU, evaluating
 
-Epoch = Mapping[str, int | float]  # a row of log.csv
+if TYPE_CHECKING:
+    from minifcn.training.log import Epoch
 
 NEAR = 0.02  # share by which numbers may differ that are said to be the same
 RISE = 0.05  # of the validation loss, from where it is no longer noise
