@@ -1,7 +1,9 @@
 """The house is kept in order: short files, one format, one name for one thing, every field explained."""
 
 import ast
+import configparser
 import dataclasses
+import fnmatch
 import importlib
 import inspect
 import itertools
@@ -48,6 +50,16 @@ def test_the_machinery_stays_small():
 def test_no_line_is_kept_from_the_formatter():
     mark = re.compile("# fmt" + ": (skip|off)")
     assert [str(path.relative_to(ROOT)) for path in SOURCES + PROGRAMS if mark.search(path.read_text("utf-8"))] == []
+
+
+def test_a_wheel_has_what_is_no_python():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    for path in (ROOT / "minifcn").rglob("*"):
+        if path.is_file() and path.suffix not in (".py", ".pyc"):
+            package = ".".join(path.parent.relative_to(ROOT).parts)
+            patterns = setup["options.package_data"].get(package, "").split(", ")
+            assert any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns), path
 
 
 def functions(tree, prefix):

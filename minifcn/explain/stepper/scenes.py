@@ -12,8 +12,9 @@ import numpy as np
 
 from minifcn.compute.window import Pair, Window
 from minifcn.explain.matrices import conv_matrix, im2col_matrix
-from minifcn.explain.shown import number, plane, telling_digits
+from minifcn.explain.shown import number, telling_digits
 from minifcn.explain.stepper import steps
+from minifcn.explain.stepper.plane import plane
 from minifcn.explain.stepper.steps import Step
 
 LARGEST = 6000  # numbers in a table: what still can be read

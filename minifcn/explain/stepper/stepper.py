@@ -14,8 +14,9 @@ import numpy as np
 
 from minifcn.check import as_whole
 from minifcn.compute.window import Pair, pair
-from minifcn.explain.shown import number, plane
+from minifcn.explain.shown import number
 from minifcn.explain.stepper.drawing import draw
+from minifcn.explain.stepper.plane import plane
 from minifcn.explain.stepper.scenes import SCENES, Grid, Scene
 from minifcn.explain.stepper.steps import Step
 from minifcn.files import atomic_write

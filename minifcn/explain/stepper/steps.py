@@ -14,7 +14,8 @@ import numpy as np
 
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.explain.matrices import conv_matrix
-from minifcn.explain.shown import check_products, number, plane, telling_digits
+from minifcn.explain.shown import number, telling_digits
+from minifcn.explain.stepper.plane import check_products, plane
 
 
 @dataclass(frozen=True, eq=False)
