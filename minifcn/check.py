@@ -1,4 +1,4 @@
-"""What may be given as a setting or an argument: each rule once, and one way to say what was found.
+"""What may be given as a setting or an argument, for any room: each rule once, and one way to say what was found.
 
 A setting of a layer, a network or an optimiser is checked when the thing is made: TypeError if it is of the wrong kind,
 ValueError if its value breaks the rule. An argument of a function is refused by a ValueError that says the whole rule.

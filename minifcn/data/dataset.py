@@ -97,6 +97,34 @@ class Dataset(ABC):
     def __getitem__(self, index: int) -> Sample: ...
 
 
+class FirstImages(Dataset):
+    """The first images of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    count : int
+        How many; all, if there are fewer.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> few = FirstImages(Shapes(10), 3)
+    >>> len(few), few[-1].name == Shapes(10)[2].name
+    (3, True)
+    """
+
+    def __init__(self, dataset: Dataset, count: int):
+        self.dataset, self.count = dataset, min(count, len(dataset))
+        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.dataset[position(index, self.count)]
+
+
 def position(index: Any, length: int) -> int:
     """Give the place 0..length-1 of a sample, whose index may count from the end as in a list.
 
@@ -228,19 +256,3 @@ def _check_map(label: Any, source: str) -> None:
 
 def _size(array: np.ndarray) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
-
-
-class FirstImages(Dataset):
-    """The first `count` images of a data set."""
-
-    def __init__(self, dataset: Dataset, count: int):
-        self.dataset, self.count = dataset, min(count, len(dataset))
-        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < self.count:
-            raise IndexError(f"FirstImages: index {index} is out of range for {self.count} images")
-        return self.dataset[index]
