@@ -51,9 +51,8 @@ def check_input(
         # If its whole size moves the outputs so little, nothing could tell three digits of its derivative.
         small = bool(abs(analytic[k]) * max(own[k], around.eps * reach[k]) <= 10 * lost / TRUSTED)
         rounded = bool(abs(analytic[k]) <= 4 * look.hides)
-        if (
-            wrong[k] and look.numeric == 0 and (small or rounded or around.shortest)
-        ):  # what seems to stay may be rounded
+        stays = look.numeric == 0 and bool(small or rounded or around.shortest)  # or so it seems, as it is rounded
+        if wrong[k] and stays:
             wrong[k], hidden[k] = False, True
         hidden[k] &= not small
         confirmed += bool(wrong[k])
