@@ -54,11 +54,7 @@ class Step:
 
 
 def transposed_conv_steps(
-    x: Any,
-    weight: Any,
-    stride: int | Pair = 1,
-    padding: int | Pair = 0,
-    output_padding: int | Pair = 0,
+    x: Any, weight: Any, stride: int | Pair = 1, padding: int | Pair = 0, output_padding: int | Pair = 0
 ) -> tuple[Step, ...]:
     """Convolve transposed, one stamp at a time.
 
@@ -98,15 +94,14 @@ def transposed_conv_steps(
     uncropped = np.zeros(uncropped_size(x.shape, window, size))
     steps = []
     for n, (position, rows, columns) in enumerate(_places(x.shape, window)):
-        stamp = x[position] * weight
-        uncropped = uncropped.copy()
+        value = float(x[position])
+        stamp, uncropped = value * weight, uncropped.copy()
         uncropped[rows.start + ph : rows.stop + ph, columns.start + pw : columns.stop + pw] += stamp
         output = uncropped[ph : ph + oh, pw : pw + ow]
         sentence = (
-            f"stamp {n + 1} of {x.size}: {pixel('x', position)} = {number(x[position])} times w, "
+            f"stamp {n + 1} of {x.size}: {pixel('x', position)} = {number(value)} times w, "
             f"added at {_area(rows, columns)} = column {n} of Cᵀ"
         )
-        value = float(x[position])
         steps.append(Step(position, value, stamp, rows, columns, output, uncropped, matrix[n], sentence))
     return tuple(steps)
 
