@@ -1,25 +1,56 @@
-"""Settings of layers, networks and optimisers: each rule once, checked when the thing is made."""
+"""What may be given as a setting or an argument, for any room: each rule once, and one way to say what was found.
+
+A setting of a layer, a network or an optimiser is checked when the thing is made: TypeError if it is of the wrong kind,
+ValueError if its value breaks the rule. An argument of a function is refused by a ValueError that says the whole rule.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
+import operator
 from typing import Any
 
 import numpy as np
 
 
+def as_whole(value: Any) -> int | None:
+    """Give a whole number of any type as an int, and None for what is none: a boolean, or 2.0.
+
+    Who computes a size that is not whole should decide how it is rounded.
+
+    >>> as_whole(np.int64(3)), as_whole(3.0), as_whole(True)
+    (3, None, None)
+    """
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
 def whole(value: Any, name: str, least: int = 1) -> int:
-    """Take a whole number of at least `least`; a boolean is none.
+    """Take a setting that is a whole number of at least `least`.
 
     >>> whole(np.int64(3), "channels")
     3
     """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+    if (number := as_whole(value)) is None:
         raise TypeError(f"{name} must be a whole number, got {shown(value)}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    return number
+
+
+def whole_argument(value: Any, name: str, least: int | None = None) -> int:
+    """Take an argument that is a whole number, of at least `least` if that is given.
+
+    >>> whole_argument(np.int64(3), "groups", 1)
+    3
+    """
+    if (number := as_whole(value)) is None or (least is not None and number < least):
+        rule = "" if least is None else f" of at least {least}"
+        raise ValueError(f"{name} must be a whole number{rule}, got {value!r}")
+    return number
 
 
 def number(value: Any, name: str, least: float = -math.inf) -> float:
@@ -103,3 +134,13 @@ def shown(value: Any) -> str:
     if isinstance(value, numbers.Number | str | None):
         return repr(value)
     return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
+def kind(value: Any) -> str:
+    """Say what was found in the place of an array: dtype and shape, or, if it is none, its type.
+
+    >>> kind(np.zeros((2, 3), np.uint8)), kind([2, 3])
+    ('uint8 (2, 3)', 'a list')
+    """
+    plain = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
+    return f"{value.dtype} {value.shape}" if plain else f"a {type(value).__name__}"

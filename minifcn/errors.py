@@ -1,4 +1,4 @@
-"""The one exception the command line turns into a single line and exit status 2."""
+"""The one exception that the command line turns into a single line and exit status 2; any room may raise it."""
 
 
 class UserError(ValueError):

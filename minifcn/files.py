@@ -1,4 +1,7 @@
-"""Files that are whole or not there: written under another name first, then renamed; and folders that one run holds."""
+"""Files that are whole or not there, as every room writes them, and folders that one run holds.
+
+A file is written under another name first, and renamed when it is complete and on the disk.
+"""
 
 from __future__ import annotations
 

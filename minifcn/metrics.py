@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import whole_argument
+
 
 class ConfusionMatrix:
     """Counts n[i, j], the pixels of class i that were predicted as class j, over as many images as one likes.
@@ -37,11 +39,8 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255):
-        for name, value, least in (("num_classes", num_classes, 1), ("ignore_index", ignore_index, None)):
-            if not hasattr(value, "__index__") or (least is not None and value < least):
-                at_least = "" if least is None else f" of at least {least}"
-                raise ValueError(f"ConfusionMatrix: {name} must be a whole number{at_least}, got {value!r}")
-        self.num_classes, self.ignore_index = int(num_classes), int(ignore_index)
+        self.num_classes = whole_argument(num_classes, "ConfusionMatrix: num_classes", 1)
+        self.ignore_index = whole_argument(ignore_index, "ConfusionMatrix: ignore_index")
         self.matrix = np.zeros((self.num_classes, self.num_classes), np.int64)
 
     def update(self, labels: Any, predictions: Any) -> None:

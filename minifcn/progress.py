@@ -1,4 +1,4 @@
-"""How far a pass over the batches has come: a bar on a terminal, a plain line now and then elsewhere."""
+"""How far a long work has come, as any room may show it: a bar on a terminal, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def unbreakable(stream: TextIO | None) -> TextIO | None:
 
 
 class Progress:
-    """Shows one pass over batches or images.
+    """Shows one pass over batches, images, or the turns of a race.
 
     Parameters
     ----------

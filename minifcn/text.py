@@ -1,12 +1,24 @@
-"""Text for people: columns that stand under each other, and numbers with their units."""
+"""Text for people, as any room may write it: tables, numbers with their units, and what a wrong name may have meant."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Sequence
 
-def aligned(cells: tuple[str, ...], widths: list[int]) -> str:
-    """Join cells to a line, the first one flush left and the others flush right."""
-    first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join([first.strip().ljust(widths[0]), *others])
+
+def in_columns(rows: Iterable[Sequence[str]]) -> str:
+    """Write rows of cells as lines whose columns stand under each other, the first flush left, the others right.
+
+    >>> print(in_columns([("layer", "stride"), ("conv1_1", "1")]))
+    layer    stride
+    conv1_1       1
+    """
+    rows = list(rows)
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = []
+    for head, *cells in rows:
+        lines.append("  ".join([head.ljust(first), *map(str.rjust, cells, others)]).rstrip())
+    return "\n".join(lines)
 
 
 def in_bytes(count: float) -> str:
@@ -20,3 +32,13 @@ def in_bytes(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.2f} GiB"
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """End a message about an unknown name with the nearest known one, or with nothing if none is near.
+
+    >>> did_you_mean("fcn8", ["fcn32s", "fcn16s", "fcn8s"]), did_you_mean("unet", ["fcn8s"])
+    ("; did you mean 'fcn8s'?", '')
+    """
+    close = difflib.get_close_matches(str(name), [*known], 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

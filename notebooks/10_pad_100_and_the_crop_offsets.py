@@ -199,8 +199,8 @@ for level, (name, count) in enumerate(sizes.items()):
     a, b = (float(value) for value in maps[name])
     centre = (np.arange(count) - b) / a
     colour = {"image": GREY, "score_fr": BLUE, "upscore": VERMILLION}.get(name, GREEN)
-    axes.barh([level] * count, [1 / a] * count, 0.7, centre - 0.5 / a, color=colour, edgecolor="white",
-              linewidth=0.6 if a < 1 else 0)  # fmt: skip
+    edge = {"edgecolor": "white", "linewidth": 0.6 if a < 1 else 0}
+    axes.barh([level] * count, [1 / a] * count, 0.7, centre - 0.5 / a, color=colour, **edge)
 axes.annotate("cut off: 19", (-10, 5.4), (-10, 6.2), ha="center", arrowprops={"arrowstyle": "->"})
 axes.set_yticks(range(len(sizes)), [f"{name} ({count})" for name, count in sizes.items()])
 axes.set(xlim=(-108, 200), ylim=(6.8, -0.6))

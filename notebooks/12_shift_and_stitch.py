@@ -149,8 +149,8 @@ panels[1].set_title("16 runs: 24x24")
 for i in range(8):
     for j in range(8):
         first_run = i % FACTOR == 0 and j % FACTOR == 0
-        panels[2].text(j, i, FACTOR * (i % FACTOR) + j % FACTOR, ha="center", va="center",
-                       color=VERMILLION if first_run else "0.4", weight="bold" if first_run else "normal")  # fmt: skip
+        look = {"color": VERMILLION, "weight": "bold"} if first_run else {"color": "0.4"}
+        panels[2].text(j, i, FACTOR * (i % FACTOR) + j % FACTOR, ha="center", va="center", **look)
 panels[2].set(title="which run gives a pixel", xlim=(-0.5, 7.5), ylim=(7.5, -0.5), aspect="equal")
 for panel in panels:
     panel.set(xticks=[], yticks=[])
@@ -278,8 +278,8 @@ assert abs(exact[:21] - upsampled).max() > 0.1
 fig, axes = plt.subplots(figsize=(6.5, 3.2))
 axes.plot(exact, "s-", color=BLUE, markersize=4, label="dense (24 scores)")
 axes.plot(upsampled, "--", color=ORANGE, linewidth=2, label="coarse, upsampled")
-axes.plot(np.arange(0, 24, FACTOR), coarse[0, 0, row // FACTOR], "o", color=VERMILLION, markersize=8, zorder=3,
-          label="coarse (6 scores)")  # fmt: skip
+big = {"color": VERMILLION, "markersize": 8, "zorder": 3}
+axes.plot(np.arange(0, 24, FACTOR), coarse[0, 0, row // FACTOR], "o", label="coarse (6 scores)", **big)
 axes.set(xlabel="place of the window (column)", ylabel="score of class 0")
 axes.set_title("Both agree at the coarse scores; between them one computes, one interpolates")
 axes.title.set_fontsize(10.5)

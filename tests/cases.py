@@ -40,8 +40,8 @@ class Convolution:
         return [rng.normal(size=shape).astype(dtype) for shape in (self.x_shape, self.weight_shape, self.y_shape)]
 
     def __str__(self):
-        k, s, p, d = (f"{a}x{b}" for a, b in (self.window.kernel, self.window.stride,
-                                              self.window.padding, self.window.dilation))  # fmt: skip
+        w = self.window
+        k, s, p, d = (f"{a}x{b}" for a, b in (w.kernel, w.stride, w.padding, w.dilation))
         maps = f"{self.batch}x{self.inputs}x{self.size[0]}x{self.size[1]} to {self.outputs}"
         return f"{maps}, K {k} S {s} P {p} D {d} groups {self.groups}"
 
@@ -58,8 +58,8 @@ def random_convolutions(count, seed):
         window = Window(two(1, 4), two(1, 3), two(0, 3), two(1, 2))
         groups, batch, inputs, outputs = (int(n) for n in rng.integers(1, 4, 4))
         size = two(1, 10)
-        if all(n + 2 * p > d * (k - 1) for n, k, p, d in
-               zip(size, window.kernel, window.padding, window.dilation, strict=True)):  # fmt: skip
+        axes = zip(size, window.kernel, window.padding, window.dilation, strict=True)
+        if all(n + 2 * p > d * (k - 1) for n, k, p, d in axes):
             drawn.append(Convolution(window, size, batch, groups * inputs, groups * outputs, groups))
     return drawn
 

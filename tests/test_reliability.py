@@ -14,10 +14,8 @@ def test_every_promise_has_its_test_and_its_cases():
     rows = [match.groups() for line in page.splitlines() if (match := ROW.search(line))]
     assert len(rows) == page.count("\n| ") - page.count("\n|---")  # less the heads of the tables
     files = sorted({name.partition("::")[0] for name, _ in rows})
-    listed = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     for name, cases in rows:
         found = sum(line == name or line.startswith((f"{name}::", f"{name}[")) for line in listed)
         assert found >= int(cases), f"{name} has {found} cases"

@@ -93,8 +93,8 @@ def test_every_number_of_x_is_moved_by_itself_and_x_stays():
     }
     got = answer.numeric_gradient(lambda x: (v * x**2).sum(), x)
     check("numeric_gradient(lambda x: (v * x**2).sum(), x)", got, right, mistakes=mistakes, tolerance=1e-4)
-    check("x after numeric_gradient(f, x) - x before", x - before, np.zeros(x.shape), mistakes={CHANGED: x - before},
-          tolerance=0)  # fmt: skip
+    left, same = x - before, np.zeros(x.shape)
+    check("x after numeric_gradient(f, x) - x before", left, same, mistakes={CHANGED: left}, tolerance=0)
     x = np.asfortranarray(x)
     got = answer.numeric_gradient(lambda x: (v * x**2).sum(), x)
     call = "for an x that lies column by column in memory, numeric_gradient(f, x)"

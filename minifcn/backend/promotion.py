@@ -54,8 +54,10 @@ def as_array(data: Any, name: str = "Tensor") -> Any:
     if type(data) is np.ndarray and data.dtype.kind in "biuf" and data.dtype.isnative:
         return data  # nearly always; the questions below would take longer than a small sum
     if _needs_gradient(data):
-        raise TypeError(f"{name}: a list of Tensors would lose their gradients; join them with "
-                        "functional.concatenate, or pass [t.item() for t in list]")  # fmt: skip
+        raise TypeError(
+            f"{name}: a list of Tensors would lose their gradients; join them with functional.concatenate, or pass "
+            "[t.item() for t in list]"
+        )
     if hasattr(data, "mask") and hasattr(data, "filled"):
         raise TypeError(f"{name}: the data are a masked array, and the mask would be lost; pass data.filled(value)")
     array = data if is_array(data) else _from_numbers(data, name)

@@ -16,9 +16,8 @@ from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import array_module, cuda_problem, to_device, to_host, use_device, wait_for
 from minifcn.compute.algorithm import algorithm
 from minifcn.compute.fast.threads import WORTH_SHARING, share
-from minifcn.models.summary import rows
 from minifcn.nn import Conv2d, ConvTranspose2d
-from minifcn.text import aligned
+from minifcn.text import in_columns
 
 PRODUCT_ROWS = 1 << 13  # of a timed product, which takes as long as a part of a larger one
 
@@ -27,7 +26,12 @@ PRODUCT_ROWS = 1 << 13  # of a timed product, which takes as long as a part of a
 class DeviceTimes:
     """Seconds that one device took, and its scores, on the host.
 
-    upload : for the image; forward : for all layers; products : for matrix products of the layers' sizes alone
+    Parameters
+    ----------
+    device : str
+    upload, forward, products : float
+        Seconds for the image, for all layers, and for matrix products of the layers' sizes alone.
+    scores : float32 array (1, C, H, W)
     """
 
     device: str
@@ -39,7 +43,15 @@ class DeviceTimes:
 
 @dataclass(frozen=True)
 class DeviceComparison:
-    """What `compare_devices` has found; str() is a table."""
+    """What `compare_devices` has found; str() is a table.
+
+    Parameters
+    ----------
+    times : list of DeviceTimes
+        The first device is the one that the scores of the others are compared with.
+    remark : str
+        Why there is no GPU among them, or "".
+    """
 
     times: list[DeviceTimes]
     remark: str = ""
@@ -50,12 +62,11 @@ class DeviceComparison:
         return float(abs(self.times[i].scores - reference).max() / abs(reference).max())
 
     def __str__(self) -> str:
-        table = [("device", "upload ms", "forward ms", "of it products", "copies, elementwise", "difference of scores")]
+        rows = [("device", "upload ms", "forward ms", "of it products", "copies, elementwise", "difference of scores")]
         for i, t in enumerate(self.times):
             ms = (f"{1e3 * seconds:.2f}" for seconds in (t.upload, t.forward, t.products, t.forward - t.products))
-            table.append((t.device, *ms, f"{self.difference(i):.1e}" if i else "-"))  # type: ignore[arg-type]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return "\n".join([*(aligned(row, widths).rstrip() for row in table), *filter(None, [self.remark])])
+            rows.append((t.device, *ms, f"{self.difference(i):.1e}" if i else "-"))  # type: ignore[arg-type]
+        return "\n".join([in_columns(rows), *filter(None, [self.remark])])
 
     __repr__ = __str__
 
@@ -129,7 +140,7 @@ def _measure(model: models.FCN, image: np.ndarray, device: str, repeats: int) ->
 def _products(model: models.FCN, size: tuple[int, int], xp) -> list[Callable[[], object]]:
     """Make the matrix products of all layers, in parts of PRODUCT_ROWS rows."""
     products: list[Callable[[], object]] = []
-    for row in rows(model, size):
+    for row in models.summary.rows(model, size):
         if isinstance(row.layer, Conv2d | ConvTranspose2d):
             weight, transposed = row.layer.weight.data, isinstance(row.layer, ConvTranspose2d)
             pixels = math.prod((row.before if transposed else row.behind).shape[2:])

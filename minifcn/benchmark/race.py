@@ -28,7 +28,13 @@ WARM_UP = 2  # turns that do not count
 
 @dataclass(frozen=True)
 class Contestant:
-    """An entry of the dict CONTESTANTS in a Python file."""
+    """An entry of the dict CONTESTANTS in a Python file.
+
+    Parameters
+    ----------
+    name : str
+    path : path of the file
+    """
 
     name: str
     path: Path
@@ -38,12 +44,22 @@ class Contestant:
 class Result:
     """What one contestant did with one work.
 
-    work, kind, multiply_adds : of the work
-    contestant : its name
-    seconds : of each turn that counts
-    imported, peak : bytes of memory after the imports, and at most during the turns
-    packages : versions, by name
-    error : why there are no times, or ""
+    Parameters
+    ----------
+    work, kind : str
+        Name and kind of the work.
+    multiply_adds : int
+        Of the work.
+    contestant : str
+        Its name.
+    seconds : list of float
+        Of each turn that counts.
+    imported, peak : int
+        Bytes of memory after the imports, and at most during the turns.
+    packages : dict of str
+        Versions, by name.
+    error : str
+        Why there are no times, or "".
     """
 
     work: str
@@ -84,8 +100,10 @@ def read_contestants(path: str | os.PathLike) -> list[Contestant]:
                 names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
                 if len(names) == len(keys):
                     return [Contestant(name, Path(path).resolve()) for name in names]
-    raise UserError(f'{path}: defines no contestants; it needs a line CONTESTANTS = {{"NAME": prepare}} where '
-                    "prepare(work) gives the function to be timed")  # fmt: skip
+    raise UserError(
+        f'{path}: defines no contestants; it needs a line CONTESTANTS = {{"NAME": prepare}} where prepare(work) gives '
+        "the function to be timed"
+    )
 
 
 def race(

@@ -15,7 +15,7 @@ from pathlib import Path
 from minifcn.benchmark.race import Result
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
-from minifcn.text import aligned
+from minifcn.text import in_columns
 
 OURS = "minifcn"
 TIMES = (
@@ -30,9 +30,14 @@ MEMORY = "Peak memory of the process in MiB: on top of what its imports took, an
 class Measurements:
     """All numbers of a run.
 
-    machine : as `machine.describe` gives it
-    sgemm : GFLOP/s, as `machine.sgemm_peak` gives it
-    results : of all works, one race after the other
+    Parameters
+    ----------
+    machine : dict of str
+        As `machine.describe` gives it.
+    sgemm : float
+        GFLOP/s, as `machine.sgemm_peak` gives it.
+    results : list of Result
+        Of all works, one race after the other.
     """
 
     machine: dict[str, str]
@@ -112,9 +117,8 @@ def text(measured: Measurements) -> str:
     lines = [f"{name:<{width}}  {fact}" for name, fact in facts]
     for title, table in ((TIMES, time_table(measured)), (MEMORY, memory_table(measured))):
         heads = [_two_lines(cell) for cell in table[0]]
-        rows = [tuple(head[0] for head in heads), tuple(head[1] for head in heads), *map(tuple, table[1:])]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines += ["", textwrap.fill(title, 110), "", *(aligned(row, widths).rstrip() for row in rows)]
+        rows = [[first for first, _ in heads], [second for _, second in heads], *table[1:]]
+        lines += ["", textwrap.fill(title, 110), "", in_columns(rows)]
     failed = errors(measured)
     return "\n".join(lines + ([""] + failed if failed else []))
 
@@ -122,8 +126,8 @@ def text(measured: Measurements) -> str:
 def markdown(measured: Measurements) -> str:
     """Write the tables in Markdown."""
     facts = [["machine", ""], *([name, fact] for name, fact in measured.facts().items())]
-    parts = [_markdown_table(facts, right=False), TIMES, _markdown_table(time_table(measured)), MEMORY,
-             _markdown_table(memory_table(measured))]  # fmt: skip
+    times, memory = _markdown_table(time_table(measured)), _markdown_table(memory_table(measured))
+    parts = [_markdown_table(facts, right=False), TIMES, times, MEMORY, memory]
     failed = errors(measured)
     return "\n\n".join(parts + (["\n".join(f"- {line}" for line in failed)] if failed else [])) + "\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ from minifcn import models
 from minifcn.compute.window import Window
 from minifcn.errors import UserError
 from minifcn.nn import Conv2d, init
+from minifcn.text import did_you_mean
 
 WINDOW = Window.of(3, padding=1)  # of every layer that is timed by itself
 SGD = {"lr": 1e-3, "momentum": 0.9}
@@ -151,8 +151,7 @@ def select(names: Sequence[str]) -> list[Work]:
         patterns = GROUPS.get(name, (name,))
         found = {work.name: work for pattern in patterns for work in works if fnmatchcase(work.name, pattern)}
         if not found:
-            close = difflib.get_close_matches(name, [*GROUPS, *(work.name for work in works)], 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(name, [*GROUPS, *(work.name for work in works)])
             raise UserError(
                 f"unknown work {name!r}: give a group ({', '.join(GROUPS)}), a work such as {works[0].name}, or a "
                 f"pattern such as 'conv3_*-500'{hint}"

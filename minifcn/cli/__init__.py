@@ -1,19 +1,29 @@
-"""The command line: one file per command, each with `add_parser(commands)` and `run(args)`."""
+"""The command line: of each command, a file here that runs it, and one in `parsers` that knows its arguments."""
 
 from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import signal
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import minifcn
-from minifcn.cli import bench, evaluate, exercises, explain, gradcheck, output, predict, signals, summary, train
+from minifcn.cli import output, signals
 from minifcn.errors import UserError
 
-COMMANDS = (train, evaluate, predict, summary, explain, gradcheck, bench, exercises)
+COMMANDS = {
+    "train": "train a network",
+    "evaluate": "measure a trained network on a data set",
+    "predict": "segment photographs",
+    "summary": "show the layers of a network",
+    "explain": "show a convolution step by step",
+    "gradcheck": "check every gradient against finite differences",
+    "bench": "time networks and layers, beside other libraries",
+    "exercises": "mark the exercises: a table of points, and a hint for what is not right yet",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,13 +33,26 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; {self.prog} -h shows what there is")
 
 
+class _CommandParser(_Parser):
+    """The parser of one command, which learns its arguments when they are parsed: nobody waits for those of others."""
+
+    command = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse what follows the name of the command."""
+        if self.command:
+            importlib.import_module(f"minifcn.cli.parsers.{self.command}").add_arguments(self)
+            self.command = ""
+        return super().parse_known_args(args, namespace)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     parser = _Parser(prog="minifcn", description="Fully convolutional networks for segmentation, in NumPy.")
     parser.add_argument("--version", action="version", version=f"minifcn {minifcn.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    for command in COMMANDS:
-        command.add_parser(commands)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command", parser_class=_CommandParser)
+    for name, purpose in COMMANDS.items():
+        commands.add_parser(name, help=purpose).command = name
     return parser
 
 
@@ -60,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with output.any_terminal(), output.without_windows(), signals.handled(signals.stop):
         try:
             args = _parse(argv)
-            status = args.run(args)
+            status = importlib.import_module(f"minifcn.cli.{args.command}").run(args)
             output.finish()
             return status or 0
         except UserError as error:

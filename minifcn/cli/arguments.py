@@ -11,6 +11,7 @@ from pathlib import Path
 from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
+BACKBONE = "trunk of the network; an unknown name shows those there are (default vgg16)"
 
 
 def size(text: str) -> tuple[int, int]:
@@ -89,6 +90,13 @@ def count(text: str) -> int:
     return value
 
 
+def from_0(text: str) -> int:
+    """Turn "0" into 0; not negative."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
+    return int(text)
+
+
 def classes(text: str) -> int:
     """Turn "21" into 21: from 1 to 1000, more than any data set has; a network for more is not worth its memory."""
     value = count(text)
@@ -133,7 +141,7 @@ def check_file(option: str, file: Path | None) -> None:
     check_folder(option, file.parent)
 
 
-def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
+def add_device(parser: argparse._ActionsContainer, default: str = "auto") -> None:
     """Add --device and --precision, the arguments of `backend.use_device`."""
     parser.add_argument(
         "--device",

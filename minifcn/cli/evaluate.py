@@ -6,39 +6,14 @@ import argparse
 import dataclasses
 import json
 import sys
-from typing import Any
 
 from minifcn.backend import use_device
-from minifcn.cli import arguments, tables
+from minifcn.cli import tables
 from minifcn.data import open_split
 from minifcn.errors import UserError
 from minifcn.progress import show_progress
 from minifcn.training import checkpoint, recipe
 from minifcn.training.evaluate import evaluate
-
-
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="measure a trained network on a data set",
-        description="Measure a trained network: pixel accuracy, mean IoU and more, and the IoU of each class.",
-        epilog="Example: minifcn evaluate --checkpoint runs/shapes/best.npz --split test",
-    )
-    arguments.add_checkpoint(parser)
-    parser.add_argument("--data", metavar="NAME[:PATH]", help="(default: the data set it was trained on)")
-    parser.add_argument("--split", default="val", help="(default val)")
-    parser.add_argument("--size", type=arguments.size, metavar="HxW", help="resize images (default: as trained)")
-    parser.add_argument("--images", type=arguments.count, metavar="N", help="only the first N images")
-    parser.add_argument(
-        "--batch-size",
-        type=arguments.count,
-        metavar="N",
-        help="images loaded at a time (default: as trained); each is scored alone, whatever it is",
-    )
-    arguments.add_device(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:

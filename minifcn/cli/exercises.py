@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from minifcn.cli import arguments
 from minifcn.errors import UserError
@@ -15,30 +14,6 @@ from minifcn.marking.folder import exercises, find_folder, select
 from minifcn.marking.handout import hand_out
 from minifcn.marking.marks import State, number, title
 from minifcn.marking.report import report
-
-
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    path = arguments.path
-    parser = commands.add_parser(
-        "exercises",
-        help="mark the exercises: a table of points, and a hint for what is not right yet",
-        description="Run the tests of the exercises and print a point for each; under the table, the first that fails "
-        "with a hint. Exit status 0 if all are done, 1 if not. The points of all exercises go to score.json in their "
-        "folder, which Gradescope reads as results.json.",
-        epilog="Example: minifcn exercises im2col",
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these, by number or name; of a single one, all "
-                        "tests that fail are shown")  # fmt: skip
-    parser.add_argument("--folder", type=path, metavar="DIR", help="the folder of exercises (default: exercises in "
-                        "the current folder, or that itself)")  # fmt: skip
-    other = parser.add_mutually_exclusive_group()
-    other.add_argument("--out", type=path, metavar="FILE", help="write the points there, not to score.json")
-    other.add_argument("--self-test", action="store_true", help="for teachers: check that skeletons are to do, "
-                       "solutions pass, and wrong answers get their hints")  # fmt: skip
-    other.add_argument("--hand-out", type=path, metavar="DIR", help="for teachers: copy the folder without the "
-                       "solutions")  # fmt: skip
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from minifcn.cli import arguments
 from minifcn.errors import UserError
 from minifcn.explain.stepper import Stepper
-from minifcn.explain.stepper.scenes import SCENES
-
-
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "explain",
-        help="show a convolution step by step",
-        description="Show an operation on a small image of random digits, step by step: print what each step does, "
-        "and write a page to click through, an animation or a picture.",
-        epilog="Example: minifcn explain conv-transpose --size 3 --kernel 3 --stride 2 --padding 1 --out step.html",
-    )
-    parser.add_argument("operation", choices=tuple(SCENES), help=" or ".join(SCENES), metavar="OPERATION")
-    parser.add_argument("--size", type=arguments.count, default=3, metavar="N", help="of the image (default 3)")
-    parser.add_argument("--kernel", type=arguments.count, default=3, metavar="K", help="kernel size (default 3)")
-    parser.add_argument("--stride", type=arguments.count, default=2, metavar="S", help="(default 2)")
-    parser.add_argument("--padding", type=_whole, default=1, metavar="P", help="(default 1)")
-    parser.add_argument("--output-padding", type=_whole, default=0, metavar="P", help="of conv-transpose (default 0)")
-    parser.add_argument("--seed", type=_whole, default=0, help="of the digits (default 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="a page (.html), animation (.gif) or picture (.png)")
-    parser.add_argument("--step", type=_whole, metavar="N", help="which step the picture shows (default: the last)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -73,9 +48,3 @@ def _stepper(args: argparse.Namespace) -> Stepper:
         if args.output_padding:
             given += f" --output-padding {args.output_padding}"
         raise UserError(f"{given}: {error}") from None
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 up")
-    return int(text)

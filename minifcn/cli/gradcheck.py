@@ -5,32 +5,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from minifcn import models
 from minifcn.autograd import Tensor
-from minifcn.cli import arguments
 from minifcn.errors import UserError
 from minifcn.gradcheck import GradcheckReport, check_all, gradcheck
-
-
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "gradcheck",
-        help="check every gradient against finite differences",
-        description="Check the gradient of every operation, and of whole narrow networks, against central differences "
-        "in float64. Exit status 1 if one is wrong, or cannot be verified.",
-        epilog="Example: minifcn gradcheck conv2d softmax --order 2",
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only what begins with NAME (default: all)")
-    parser.add_argument(
-        "--order", type=arguments.whole, choices=(1, 2), default=1, help="2: gradients of gradients too (default 1)"
-    )
-    parser.add_argument("--seed", type=arguments.whole, default=0, help="of the points where it is checked (default 0)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,8 +33,9 @@ def run(args: argparse.Namespace) -> int:
             print(report)
         started = time.perf_counter()
     if not found:
-        raise UserError(f"there is nothing to check that begins with {' or '.join(args.names)}; leave the name out to "
-                        "see all")  # fmt: skip
+        raise UserError(
+            f"there is nothing to check that begins with {' or '.join(args.names)}; leave the name out to see all"
+        )
     return 1 if wrong else 0
 
 

@@ -22,77 +22,16 @@ from minifcn.cli.output import say
 from minifcn.data import DataLoader, Dataset, open_split
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
-from minifcn.models import BACKBONES, FCN
+from minifcn.models import FCN
 from minifcn.progress import show_progress
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.config import Config, option
 from minifcn.training.evaluate import evaluate, predict
-from minifcn.training.log import Row
+from minifcn.training.log import Epoch
 
 RESULTS = ("config.json", "log.csv", "curves.png", "predictions.png", "checkpoint.npz", "best.npz")
 _PANEL_ROWS = 4
 _SGD = {"lr": 0.01, "weight_decay": 0.0005}  # its own defaults
-
-
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "train",
-        help="train a network",
-        description="Train a network and leave in a folder: config.json, log.csv, curves.png, predictions.png, "
-        "checkpoint.npz (to --resume from) and best.npz (highest mean IoU on the validation split).",
-        epilog="Example: minifcn train --data shapes --epochs 5 --out runs/shapes",
-        argument_default=argparse.SUPPRESS,  # a setting that is absent was not given: --resume asks
-    )
-    parser.set_defaults(run=run, resume=False, overwrite=False, checkpoint_every=300.0)
-    new, number, whole, path = Config(), arguments.number, arguments.whole, arguments.path
-
-    group = parser.add_argument_group("data")
-    group.add_argument("--data", metavar="NAME[:PATH]", help="shapes (default), camvid:FOLDER or voc:VOCDEVKIT")
-    group.add_argument("--size", type=arguments.size, metavar="HxW", help="resize every image (default: as it is)")
-    group.add_argument("--crop", type=arguments.size, metavar="HxW", help="train on random crops of this size")
-    group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
-    group.add_argument("--mirror", action="store_true", help="mirror training images at random")
-    group.add_argument("--images", type=whole, metavar="N", help="only the first N images of each split")
-
-    group = parser.add_argument_group("network")
-    group.add_argument("--model", metavar="NAME", help=f"fcn32s, fcn16s or fcn8s (default {new.model})")
-    group.add_argument("--backbone", metavar="NAME", help=f"{', '.join(BACKBONES)} (default {new.backbone})")
-    group.add_argument("--variant", metavar="aligned|paper", help=f"(default {new.variant})")
-    group.add_argument("--width", type=number, help=f"factor for all channels, 1 as in the paper (default {new.width})")
-    group.add_argument("--dropout", type=number, metavar="P", help=f"(default {new.dropout})")
-    group.add_argument("--dtype", metavar="float32|float64", help=f"(default {new.dtype})")
-
-    group = parser.add_argument_group("training")
-    group.add_argument("--epochs", type=whole, metavar="N", help=f"(default {new.epochs})")
-    group.add_argument("--batch-size", type=whole, metavar="N", help=f"(default {new.batch_size})")
-    group.add_argument("--optimizer", metavar="adam|sgd", help=f"(default {new.optimizer})")
-    group.add_argument("--lr", type=number, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
-    group.add_argument("--momentum", type=number, help=f"of sgd (default {new.momentum})")
-    group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
-    group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
-    group.add_argument("--seed", type=whole, help=f"of weights, order, augmentation and dropout (default {new.seed})")
-    group.add_argument(
-        "--recompute",
-        action=argparse.BooleanOptionalAction,
-        help="keep less for the backward pass and compute it again: the same results in less memory, but slower",
-    )
-    arguments.add_device(group)
-
-    group = parser.add_argument_group("results")
-    group.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of the results; made if missing")
-    group.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the run in DIR; only --epochs, --recompute and the PATH of --data may differ",
-    )
-    group.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
-    group.add_argument(
-        "--checkpoint-every",
-        type=arguments.seconds,
-        metavar="SECONDS",
-        help="time between checkpoints (default 300); there is one after every epoch as well",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -222,7 +161,7 @@ class _Pictures:
         self.folder, self.config, self.model, self.loader = folder, config, model, loader
         self.failed: dict[str, str] = {}
 
-    def __call__(self, rows: list[Row]) -> None:
+    def __call__(self, rows: list[Epoch]) -> None:
         best = not rows[-1]["valid_mean_iu"] < max(row["valid_mean_iu"] for row in rows)
         for name, draw in (("curves.png", self.draw_curves), ("predictions.png", self.draw_predictions))[: 1 + best]:
             try:
@@ -235,11 +174,11 @@ class _Pictures:
             else:
                 self.failed.pop(name, None)
 
-    def draw_curves(self, path: Path, rows: list[Row]) -> None:
+    def draw_curves(self, path: Path, rows: list[Epoch]) -> None:
         """Draw the log."""
         pictures.save_curves(path, rows)
 
-    def draw_predictions(self, path: Path, rows: list[Row]) -> None:
+    def draw_predictions(self, path: Path, rows: list[Epoch]) -> None:
         """Draw the predictions, of a model that is the best so far, for images spread over the split."""
         config, dataset = self.config, self.loader.dataset
         transform, panel = recipe.resizing(config), []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, SupportsIndex
+from typing import SupportsIndex
+
+from minifcn.check import as_whole
 
 Pair = tuple[int, int]
 
@@ -19,31 +20,13 @@ def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int =
     (2, 2)
     """
     several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
-    found = [_whole(v) for v in (value if several else (value, value))]  # type: ignore[union-attr]
+    found = [as_whole(v) for v in (value if several else (value, value))]  # type: ignore[union-attr]
     if len(found) != 2 or not all(n is not None and least <= n <= LARGEST for n in found):
         raise ValueError(
             f"{name} must be a whole number of at least {least}, or a pair of them, got {value!r}"
             + f"; the largest possible is {LARGEST}" * any(n is not None and n > LARGEST for n in found)
         )
     return found[0], found[1]  # type: ignore[return-value]
-
-
-def whole(value: SupportsIndex, name: str) -> int:
-    """Make an int of a whole number of any type.
-
-    >>> whole(3, "groups")
-    3
-    """
-    if (number := _whole(value)) is None:
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    return number
-
-
-def _whole(value: Any) -> int | None:
-    try:
-        return None if isinstance(value, bool) else operator.index(value)
-    except TypeError:  # 2.0 too: who computes a size that is not whole should decide how it rounds
-        return None
 
 
 @dataclass(frozen=True)

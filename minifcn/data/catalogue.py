@@ -72,6 +72,7 @@ def open_split(name: str, split: str, images: int | None = None) -> Dataset:
         As in `open_dataset`.
     split : str
     images : int or None
+        How many; None: all.
 
     Returns
     -------

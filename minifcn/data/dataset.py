@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import kind
 from minifcn.errors import UserError
 
 
@@ -16,7 +17,7 @@ from minifcn.errors import UserError
 class Sample:
     """One image and its label.
 
-    Attributes
+    Parameters
     ----------
     image : uint8 array (H, W, 3), RGB
     label : integer array (H, W)
@@ -96,6 +97,34 @@ class Dataset(ABC):
     def __getitem__(self, index: int) -> Sample: ...
 
 
+class FirstImages(Dataset):
+    """The first images of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    count : int
+        How many; all, if there are fewer.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> few = FirstImages(Shapes(10), 3)
+    >>> len(few), few[-1].name == Shapes(10)[2].name
+    (3, True)
+    """
+
+    def __init__(self, dataset: Dataset, count: int):
+        self.dataset, self.count = dataset, min(count, len(dataset))
+        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.dataset[position(index, self.count)]
+
+
 def position(index: Any, length: int) -> int:
     """Give the place 0..length-1 of a sample, whose index may count from the end as in a list.
 
@@ -117,7 +146,7 @@ def position(index: Any, length: int) -> int:
     4
     """
     try:
-        place = operator.index(index)
+        place = operator.index(index)  # True too, as in a list
     except TypeError:
         raise TypeError(
             f"a data set gives one sample for one whole number, got {index!r}; write "
@@ -209,7 +238,7 @@ def _check_image(image: Any, source: str) -> None:
             fix = "put the channels last: image.transpose(1, 2, 0)"
         elif image.dtype.kind == "f":
             fix = "of values 0..1 make (255 * image).round().astype(np.uint8)"
-    raise UserError(f"{source}: an image is a uint8 array (H, W, 3), but this one is {_kind(image)}; {fix}")
+    raise UserError(f"{source}: an image is a uint8 array (H, W, 3), but this one is {kind(image)}; {fix}")
 
 
 def _check_map(label: Any, source: str) -> None:
@@ -222,29 +251,8 @@ def _check_map(label: Any, source: str) -> None:
         fix = "take its only channel: label[..., 0]"
     elif array and label.ndim == 2 and label.dtype.kind in "bf":
         fix = "make whole numbers of its values: label.astype(np.uint8)"
-    raise UserError(f"{source}: a label is an integer array (H, W), but this one is {_kind(label)}; {fix}")
-
-
-def _kind(value: Any) -> str:
-    plain = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
-    return f"{value.dtype} {value.shape}" if plain else f"a {type(value).__name__}"
+    raise UserError(f"{source}: a label is an integer array (H, W), but this one is {kind(label)}; {fix}")
 
 
 def _size(array: np.ndarray) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
-
-
-class FirstImages(Dataset):
-    """The first `count` images of a data set."""
-
-    def __init__(self, dataset: Dataset, count: int):
-        self.dataset, self.count = dataset, min(count, len(dataset))
-        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < self.count:
-            raise IndexError(f"FirstImages: index {index} is out of range for {self.count} images")
-        return self.dataset[index]

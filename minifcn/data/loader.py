@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections import deque
 from collections.abc import Callable, Generator
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import as_whole
 from minifcn.data.dataset import Dataset, Sample, check_sample
 from minifcn.data.transforms import Normalize, Transform, check_transform
 
@@ -28,7 +28,7 @@ class Batch:
     Images of different sizes, where they are let into one batch, are padded at the right and at the bottom: the
     normalised image with 0, the label with the ignore index.
 
-    Attributes
+    Parameters
     ----------
     images : float32 array (N, 3, H, W), channels-last in memory
     labels : uint8 array (N, H, W)
@@ -142,8 +142,7 @@ class DataLoader:
         generator of Batch
             An exception in the background thread is raised here; `close()` stops the thread.
         """
-        whole = all(isinstance(value, int | np.integer) for value in (number, start))
-        if not whole or number < 0 or not 0 <= start <= len(self):
+        if any(as_whole(value) is None for value in (number, start)) or number < 0 or not 0 <= start <= len(self):
             raise ValueError(
                 f"DataLoader.epoch: number is at least 0 and start is 0..{len(self)} (the batches of an "
                 f"epoch), got number={number}, start={start}"
@@ -241,10 +240,8 @@ def _check_dataset(dataset: Any) -> None:
 
 def _whole(name: str, value: Any, least: int) -> int:
     """The value as an int, if it is a whole number that is not too small."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ValueError(f"DataLoader: {name} is a whole number, got {value!r}") from None
+    if (number := as_whole(value)) is None:
+        raise ValueError(f"DataLoader: {name} is a whole number, got {value!r}")
     if number < least:
         raise ValueError(f"DataLoader: {name} is at least {least}, got {value}")
     return number

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from minifcn.check import as_whole
 from minifcn.data.dataset import Dataset, Sample, position
 from minifcn.errors import UserError
 
@@ -109,7 +110,7 @@ class Shapes(Dataset):
             ("num_classes", num_classes, 2, len(_CLASSES)),
             ("seed", seed, 0, math.inf),
         ):
-            if not isinstance(value, int | np.integer):
+            if as_whole(value) is None:
                 raise UserError(f"Shapes: {name} is a whole number, got {value!r}")
             if not low <= value <= high:
                 upper = f" and at most {high}" if high < math.inf else ""

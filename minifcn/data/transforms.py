@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from minifcn.check import as_whole
 from minifcn.data.dataset import Sample
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
@@ -204,9 +205,7 @@ def check_transform(transform: Any, owner: str) -> Transform:
 
 
 def _checked_size(owner: str, size: tuple[int, int]) -> tuple[int, int]:
-    if not (
-        isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int | np.integer) and n >= 1 for n in size)
-    ):
+    if not isinstance(size, Sequence) or len(size) != 2 or any((as_whole(n) or 0) < 1 for n in size):
         raise ValueError(f"{owner}: size is (height, width) in whole pixels, at least 1, got {size!r}")
     return int(size[0]), int(size[1])
 

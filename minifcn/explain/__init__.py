@@ -6,9 +6,9 @@ from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.explain.graphs import Graph, graph
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
 from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
-from minifcn.explain.sizes import Coverage, TransposedSize, coverage, shared_output, solve_sizes
-from minifcn.explain.stepper import Stepper
-from minifcn.explain.stepper.steps import Step, conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
+from minifcn.explain.sizes import TransposedSize, shared_output, solve_sizes
+from minifcn.explain.stamps import Coverage, coverage
+from minifcn.explain.stepper import Step, Stepper, conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
 from minifcn.explain.transposed import (
     AdjointTest,
     Comparison,

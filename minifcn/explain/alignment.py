@@ -12,16 +12,23 @@ from minifcn.compute.window import Pair
 from minifcn.models.coordinates import IDENTITY, CoordinateMap
 from minifcn.models.geometry import Trace, trace
 from minifcn.nn import Module
-from minifcn.text import aligned
+from minifcn.text import in_columns
 
 
 @dataclass(frozen=True)
 class Moved:
     """A layer that moves pixels.
 
-    step : from the layer's input to its output
-    total : from the image to the layer's output
-    aligned : whether the pixel u is at one place; not behind the sum of maps that lie beside each other
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    step : CoordinateMap
+        From the layer's input to its output.
+    total : CoordinateMap
+        From the image to the layer's output.
+    aligned : bool
+        Whether the pixel u is at one place; it is not behind the sum of maps that lie beside each other.
     """
 
     name: str
@@ -38,7 +45,12 @@ class Moved:
 class Crop:
     """A map that is cut so that it lies over another one.
 
-    larger, smaller : from the image to the map that is cut, and to the one that it has to fit
+    Parameters
+    ----------
+    name : str
+        Of the layer whose scores are cut, or "score" for the last crop, to the size of the image.
+    larger, smaller : CoordinateMap
+        From the image to the map that is cut, and to the one that it has to fit.
     """
 
     name: str
@@ -61,8 +73,12 @@ class Crop:
 class AlignmentTable:
     """How the crop offsets of a network come about.
 
-    rows : layers and crops, in the order in which an image passes them; of the axis that was asked for
-    other_axis : whether the other axis has another table
+    Parameters
+    ----------
+    rows : tuple of Moved and Crop
+        In the order in which an image passes them, along the axis that was asked for.
+    other_axis : bool
+        Whether the other axis has another table.
     """
 
     rows: tuple[Moved | Crop, ...]
@@ -76,12 +92,11 @@ class AlignmentTable:
     def __str__(self) -> str:
         moving = [row for row in self.rows if isinstance(row, Crop) or row.step != IDENTITY]
         lines = [("layer", "moves u to, or cuts", "image's pixel u is at"), *(row.cells() for row in moving)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         still = len(self.rows) - len(moving)
         last = f"{still} more layers move nothing."
         if self.other_axis:
             last += " Rows (axis=0) and columns (axis=1) move differently; this is one of them."
-        return "\n".join([*(aligned(line, widths) for line in lines), last])
+        return f"{in_columns(lines)}\n{last}"
 
 
 def alignment_table(model: Module, size: Pair = (224, 224), axis: int = 0) -> AlignmentTable:

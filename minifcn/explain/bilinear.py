@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import whole_argument
 from minifcn.compute.window import Pair, pair
-from minifcn.explain.check import whole
 
 
 def hat(distance: Any) -> np.ndarray:
@@ -41,13 +41,18 @@ def hat(distance: Any) -> np.ndarray:
 class BilinearSteps:
     """How a bilinear kernel comes about.
 
-    Attributes
+    Parameters
     ----------
-    half_width : pixels of the result from the centre of a hat to its end, which is the stride
-    centre : place of the pixel in its stamp; halfway between two places if the kernel size is even
-    distances : (K,), from the centre to each place, in units of half_width
-    profile : (K,), the hat at these distances
-    kernel : (K, K), the profile over the rows times the profile over the columns
+    half_width : int
+        Pixels of the result from the centre of a hat to its end, which is the stride.
+    centre : float
+        Place of the pixel in its stamp; halfway between two places if the kernel size is even.
+    distances : array (K,)
+        From the centre to each place, in units of `half_width`.
+    profile : array (K,)
+        The hat at these distances.
+    kernel : array (K, K)
+        The profile over the rows times the profile over the columns.
     """
 
     half_width: int
@@ -93,7 +98,7 @@ def bilinear_steps(kernel_size: int) -> BilinearSteps:
     profile hat(distance) = 0.25 0.75 0.75 0.25
     kernel = profile x profile, sum 4
     """
-    kernel_size = whole(kernel_size, "kernel_size", 1)
+    kernel_size = whole_argument(kernel_size, "kernel_size", 1)
     half_width = (kernel_size + 1) // 2
     centre = (kernel_size - 1) / 2
     distances = (np.arange(kernel_size) - centre) / half_width
@@ -123,11 +128,8 @@ def partition_of_unity(kernel_size: int, stride: int, padding: int, size: int | 
     >>> f"{(ones < 1).mean():.1%} of the pixels"
     '26.5% of the pixels'
     """
-    profile, stride, padding = (
-        bilinear_steps(kernel_size).profile,
-        whole(stride, "stride", 1),
-        whole(padding, "padding"),
-    )
+    profile = bilinear_steps(kernel_size).profile
+    stride, padding = whole_argument(stride, "stride", 1), whole_argument(padding, "padding", 0)
     rows, columns = (sum_of_stamps(profile, stride, padding, pixels) for pixels in pair(size, "size", 1))
     return np.outer(rows, columns)
 

@@ -1,4 +1,4 @@
-"""What the functions that explain take: whole numbers, shapes of images, and real numbers."""
+"""What the functions that explain take: shapes of images, and real numbers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor
 from minifcn.backend import to_host
-
-
-def whole(value: Any, name: str, least: int = 0) -> int:
-    """Take one whole number, for one axis or for both alike.
-
-    >>> whole(np.int64(3), "stride", 1)
-    3
-    """
-    if not hasattr(value, "__index__") or np.ndim(value) or int(value) < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
+from minifcn.check import as_whole
 
 
 def image_shape(shape: Any, name: str) -> tuple[int, int, int]:
@@ -27,10 +17,10 @@ def image_shape(shape: Any, name: str) -> tuple[int, int, int]:
     >>> image_shape([3, 4, 5], "input_shape")
     (3, 4, 5)
     """
-    sizes = tuple(shape) if isinstance(shape, tuple | list | np.ndarray) else (shape,)
-    if len(sizes) != 3 or not all(hasattr(size, "__index__") and size >= 1 for size in sizes):
+    sizes = [as_whole(size) or 0 for size in (shape if isinstance(shape, tuple | list | np.ndarray) else [shape])]
+    if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f"{name} must be (C, H, W), three whole numbers of at least 1, got {shape!r}")
-    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+    return sizes[0], sizes[1], sizes[2]
 
 
 def real(values: Any, name: str) -> np.ndarray:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import to_host
 from minifcn.nn import Conv2d, Module, ReLU, evaluating
 
-Row = Mapping[str, int | float]
+if TYPE_CHECKING:
+    from minifcn.training.log import Epoch
 
 NEAR = 0.02  # share by which numbers may differ that are said to be the same
 RISE = 0.05  # of the validation loss, from where it is no longer noise
@@ -23,7 +24,7 @@ DEAD = 0.5  # share of a layer's channels that may be dead before it is worth a 
 LARGEST_SCORE = 100.0  # exp(-100) is 0 beside 1 in any precision that is used here
 
 
-def diagnose(rows: Sequence[Row], num_classes: int, lr: float | None = None) -> list[str]:
+def diagnose(rows: Sequence[Epoch], num_classes: int, lr: float | None = None) -> list[str]:
     """Find what is wrong with a training from its log.
 
     Parameters
@@ -53,14 +54,19 @@ def diagnose(rows: Sequence[Row], num_classes: int, lr: float | None = None) -> 
         return []
     if broken := _without_labels(rows) or _not_finite(rows, lr):
         return [broken]
-    raised = f"raise the learning rate ({lr:g})" if lr is not None else (
-        f"raise the configured learning rate (the log ends with {rows[-1]['lr']:g}, after any schedule)")  # fmt: skip
-    findings = [_guessing(rows, num_classes, raised), _one_class(rows, num_classes, raised), _none_right(rows),
-                _overfitting(rows) or _diverging(rows, num_classes, lr)]  # fmt: skip
+    raised = f"raise the configured learning rate (the log ends with {rows[-1]['lr']:g}, after any schedule)"
+    if lr is not None:
+        raised = f"raise the learning rate ({lr:g})"
+    findings = [
+        _guessing(rows, num_classes, raised),
+        _one_class(rows, num_classes, raised),
+        _none_right(rows),
+        _overfitting(rows) or _diverging(rows, num_classes, lr),
+    ]
     return [finding for finding in findings if finding]
 
 
-def _without_labels(rows: Sequence[Row]) -> str:
+def _without_labels(rows: Sequence[Epoch]) -> str:
     """Where all pixels are ignored, the training loss is exactly 0, and the measures are 0 / 0."""
     for row in rows:
         if row["train_loss"] == 0:
@@ -76,7 +82,7 @@ def _without_labels(rows: Sequence[Row]) -> str:
     return ""
 
 
-def _not_finite(rows: Sequence[Row], lr: float | None) -> str:
+def _not_finite(rows: Sequence[Epoch], lr: float | None) -> str:
     """A loss of nan or inf; whatever comes after it means nothing."""
     for row in rows:
         for name, kind in (("train_loss", "training"), ("valid_loss", "validation")):
@@ -90,7 +96,7 @@ def _not_finite(rows: Sequence[Row], lr: float | None) -> str:
     return ""
 
 
-def _guessing(rows: Sequence[Row], num_classes: int, raised: str) -> str:
+def _guessing(rows: Sequence[Epoch], num_classes: int, raised: str) -> str:
     """Equal scores give every class the probability 1/C, and so the loss -ln 1/C = ln C."""
     guess, last = math.log(num_classes), rows[-1]
     if len(rows) < 2 or any(abs(row["train_loss"] - guess) > NEAR * guess for row in rows):
@@ -102,7 +108,7 @@ def _guessing(rows: Sequence[Row], num_classes: int, raised: str) -> str:
     )
 
 
-def _one_class(rows: Sequence[Row], num_classes: int, raised: str) -> str:
+def _one_class(rows: Sequence[Epoch], num_classes: int, raised: str) -> str:
     """Whoever answers one class of k, whose share is f, has accuracy f, mean accuracy 1/k, mean IoU f/k, f.w. IoU f².
 
     k can be less than `num_classes`: a class that occurs nowhere does not count.
@@ -122,7 +128,7 @@ def _one_class(rows: Sequence[Row], num_classes: int, raised: str) -> str:
     )
 
 
-def _none_right(rows: Sequence[Row]) -> str:
+def _none_right(rows: Sequence[Epoch]) -> str:
     """Not one pixel is right: of no class, so the network answers what no label says."""
     last = rows[-1]
     if any(last[name] != 0 for name in ("valid_acc", "valid_acc_cls", "valid_mean_iu")):
@@ -134,7 +140,7 @@ def _none_right(rows: Sequence[Row]) -> str:
     )
 
 
-def _diverging(rows: Sequence[Row], num_classes: int, lr: float | None) -> str:
+def _diverging(rows: Sequence[Epoch], num_classes: int, lr: float | None) -> str:
     """A loss that has risen: above that of guessing, or so far that it makes no difference."""
     last, rate = rows[-1], lr if lr is not None else max(row["lr"] for row in rows)
     for name, kind in (("train_loss", "training"), ("valid_loss", "validation")):
@@ -150,7 +156,7 @@ def _diverging(rows: Sequence[Row], num_classes: int, lr: float | None) -> str:
     return ""
 
 
-def _overfitting(rows: Sequence[Row]) -> str:
+def _overfitting(rows: Sequence[Epoch]) -> str:
     """Validation loss up while the training loss goes down, for more than one epoch."""
     best, last = min(rows, key=lambda row: row["valid_loss"]), rows[-1]
     later = [row for row in rows if row["epoch"] > best["epoch"]][-TREND:]

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import whole_argument
 from minifcn.compute.window import Pair, Window
-from minifcn.explain.check import image_shape, real, whole
+from minifcn.explain.check import image_shape, real
 
 LARGEST = 50_000_000  # entries: 400 MB
 
@@ -104,7 +105,7 @@ def conv_matrix(
     if weight.ndim != 4 or not weight.size:
         raise ValueError(f"conv_matrix: weight must have the shape (O, C/groups, KH, KW), got {weight.shape}")
     input_shape = channels, *size = image_shape(input_shape, "conv_matrix: input_shape")
-    groups, outputs = whole(groups, "conv_matrix: groups", 1), weight.shape[0]
+    groups, outputs = whole_argument(groups, "conv_matrix: groups", 1), weight.shape[0]
     if channels != weight.shape[1] * groups or outputs % groups:
         raise ValueError(
             f"conv_matrix: weight {weight.shape} with groups={groups} takes {weight.shape[1] * groups} channels and "

@@ -23,12 +23,15 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#F0E442")  # 
 class ReceptiveField:
     """A rectangle of the image that one pixel of a layer's output depends on; parts of it may lie outside the image.
 
-    Attributes
+    Parameters
     ----------
-    layer : name
-    pixel : (row, column) of the layer's output
-    top, left : first row and column of the image
-    height, width : rows and columns; 0 and 0 where the pixel sees nothing, as between the stamps of a small kernel
+    layer : str
+    pixel : (row, column)
+        Of the layer's output.
+    top, left : int
+        First row and column of the image.
+    height, width : int
+        Rows and columns; 0 and 0 where the pixel sees nothing, as between the stamps of a small kernel.
     inside : (rows, columns), slices
         What there is to see: the gradient of the pixel on this image lies in ``image[field.inside]`` and reaches its
         edges, if no weight is 0 and no maximum hides a pixel. Padding inside the network can make it smaller than the

@@ -17,7 +17,7 @@ from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.explain.check import image_shape, real
 from minifcn.explain.matrices import conv_matrix
-from minifcn.text import aligned
+from minifcn.text import in_columns
 
 
 def by_stamps(
@@ -124,10 +124,12 @@ def by_matrix(
 class Comparison:
     """The implementations side by side.
 
-    Attributes
+    Parameters
     ----------
-    multiplications : of each implementation, by name
-    differences : largest absolute difference of each to F.conv_transpose2d
+    multiplications : dict of int
+        Of each implementation, by name.
+    differences : dict of float
+        The largest absolute difference of each to F.conv_transpose2d.
     """
 
     multiplications: dict[str, int]
@@ -137,8 +139,7 @@ class Comparison:
         lines = [("", "multiplications", "difference")]
         for name, count in self.multiplications.items():
             lines.append((name, f"{count:,}", f"{self.differences[name]:.1e}"))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(aligned(line, widths) for line in lines)
+        return in_columns(lines)
 
 
 def compare_implementations(
@@ -189,10 +190,12 @@ def compare_implementations(
 class AdjointTest:
     """<C x, y> and <x, Cᵀ y> for some x and y.
 
-    Attributes
+    Parameters
     ----------
-    left, right : the two inner products
-    residual : their difference, as a share of the largest that <C x, y> could be, `|C x| |y|`
+    left, right : float
+        The two inner products.
+    residual : float
+        Their difference, as a share of the largest that <C x, y> could be, `|C x| |y|`.
     """
 
     left: float

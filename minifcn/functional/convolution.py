@@ -12,11 +12,12 @@ import numpy as np
 
 from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
+from minifcn.check import whole_argument
 from minifcn.compute import algorithm
 from minifcn.compute.fast.elementwise import Finish
 from minifcn.compute.fast.threads import one_blas_thread
 from minifcn.compute.im2col import pixels
-from minifcn.compute.window import Pair, Window, pair, whole
+from minifcn.compute.window import Pair, Window, pair
 from minifcn.functional.activation import relu as positive_part
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
@@ -163,7 +164,7 @@ def conv2d(
     True
     """
     x, weight, bias = _operands("conv2d", x, weight, bias)
-    groups = whole(groups, "conv2d: groups")
+    groups = whole_argument(groups, "conv2d: groups")
     _check("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
     if bias is not None:
@@ -228,7 +229,7 @@ def conv_transpose2d(
               [30., 40.]]]])
     """
     x, weight, bias = _operands("conv_transpose2d", x, weight, bias)
-    groups = whole(groups, "conv_transpose2d: groups")
+    groups = whole_argument(groups, "conv_transpose2d: groups")
     _check("conv_transpose2d", x, weight, bias, groups, transposed=True)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv_transpose2d")
     extra = pair(output_padding, "conv_transpose2d: output_padding")

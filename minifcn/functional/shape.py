@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
+from minifcn.check import whole_argument
 from minifcn.compute.im2col import padded
-from minifcn.compute.window import Pair, whole
+from minifcn.compute.window import Pair
 from minifcn.functional.check import expect, given
 
 
@@ -83,7 +84,7 @@ def _wholes(values, count: int, rule: str) -> tuple[int, ...]:
     """Make ints of `count` whole numbers of any type, in a tuple, list or array."""
     found = tuple(values) if hasattr(values, "__len__") and not isinstance(values, str) else ()
     expect(len(found) == count, f"{rule}, got {values!r}")
-    return tuple(whole(value, f"{rule}, got {values!r}: each") for value in found)
+    return tuple(whole_argument(value, f"{rule}, got {values!r}: each") for value in found)
 
 
 @operation
@@ -114,7 +115,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
     Tensor([[1., 2., 3.]])
     """
     expect(not isinstance(tensors, Tensor), "concatenate: pass a list of tensors, as in concatenate([x, y])")
-    tensors, axis = list(tensors), whole(axis, "concatenate: axis")
+    tensors, axis = list(tensors), whole_argument(axis, "concatenate: axis")
     expect(len(tensors) > 0, "concatenate: there is nothing to join; pass at least one tensor")
     if not any(hasattr(x, "operate") for x in tensors):
         tensors = list(as_tensors(tensors, "concatenate"))

@@ -9,12 +9,12 @@ import numpy as np
 
 from minifcn.autograd import Tensor, grad
 from minifcn.backend import array_module, to_device, to_host
-from minifcn.gradcheck.arguments import check_settings, checked_input, names_of, seed_of
+from minifcn.gradcheck.arguments import Settings, checked_input, names_of, seed_of
 from minifcn.gradcheck.compare import COARSE, balanced, check_input, merged
 from minifcn.gradcheck.diagnosis import explain, explain_shape, fault_of_weights, single_precision
-from minifcn.gradcheck.differences import Point, directions, nonzero, random_weights
-from minifcn.gradcheck.pair import Pair, Problem, checked_array, listed
-from minifcn.gradcheck.report import GradcheckError, GradcheckReport, Row
+from minifcn.gradcheck.differences import Neighbourhood, directions, nonzero, random_weights
+from minifcn.gradcheck.function import Function, Problem, checked_array, listed
+from minifcn.gradcheck.report import GradcheckError, GradcheckReport, InputCheck
 
 
 def gradcheck(
@@ -92,7 +92,7 @@ def gradcheck(
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, got {order!r}")
     seed = seed_of(rng)
-    settings: dict[str, Any] = {"eps": eps, "rtol": rtol, "atol": atol, "mode": mode, "seed": seed}
+    settings = Settings(eps, rtol, atol, mode, seed)
     report = _check_tensors(function, tensors, names, settings)
     if order == 2 and report.ok:
         second = _check_tensors(*_first_derivative(function, tensors, names, seed), settings)
@@ -153,16 +153,17 @@ def gradcheck_arrays(
     (False, 0)
     """
     if order != 1:
-        raise ValueError("gradcheck_arrays: order must be 1, because arrays remember no history; for the gradient of "
-                         "a gradient write the function with Tensors and use gradcheck")  # fmt: skip
-    arrays = listed(inputs)
-    settings: dict[str, Any] = {"eps": eps, "rtol": rtol, "atol": atol, "mode": mode, "seed": seed_of(rng)}
-    report = _check(forward, backward, arrays, names_of(names, len(arrays)), range(len(arrays)), **settings)
+        raise ValueError(
+            "gradcheck_arrays: order must be 1, because arrays remember no history; for the gradient of a gradient "
+            "write the function with Tensors and use gradcheck"
+        )
+    arrays, settings = listed(inputs), Settings(eps, rtol, atol, mode, seed_of(rng))
+    report = _check(forward, backward, arrays, names_of(names, len(arrays)), range(len(arrays)), settings)
     return _result(report, raise_exception)
 
 
 def _check_tensors(
-    function: Callable, tensors: list[Tensor], names: Sequence[str], settings: dict[str, Any]
+    function: Callable, tensors: list[Tensor], names: Sequence[str], settings: Settings
 ) -> GradcheckReport:
     """Turn a function of Tensors, and autograd, into a pair of functions of arrays."""
     moved = [i for i, t in enumerate(tensors) if t.requires_grad]
@@ -182,7 +183,7 @@ def _check_tensors(
         return tuple(to_host(g.data) for g in _gradients(outputs, leaves, grads))
 
     arrays = [to_host(tensors[i].data) for i in moved]
-    return _check(forward, backward, arrays, [names[i] for i in moved], moved, **settings)
+    return _check(forward, backward, arrays, [names[i] for i in moved], moved, settings)
 
 
 def _leaf(name: str, x: Any) -> Tensor:
@@ -202,8 +203,10 @@ def _outputs(given: Any) -> list[Tensor]:
             continue
         y = checked_array(name, y)
         if y.dtype.kind == "f":
-            raise Problem(f"{name} is no Tensor but a {type(y).__name__} of {y.dtype}, through which no gradient "
-                          "flows; return what Tensors compute, without .data, .numpy() or .item()")  # fmt: skip
+            raise Problem(
+                f"{name} is no Tensor but a {type(y).__name__} of {y.dtype}, through which no gradient flows; return "
+                "what Tensors compute, without .data, .numpy() or .item()"
+            )
         outputs.append(Tensor(y))
     return outputs
 
@@ -244,46 +247,38 @@ def _check(
     inputs: Sequence[Any],
     names: Sequence[str],
     positions: Sequence[int],
-    *,
-    eps: float,
-    rtol: float,
-    atol: float,
-    mode: str,
-    seed: int,
+    settings: Settings,
 ) -> GradcheckReport:
-    if mode not in ("full", "directional"):
-        raise ValueError(f'gradcheck: mode must be "full" or "directional", got {mode!r}')
-    check_settings(eps, rtol, atol)
     if not inputs:
         raise ValueError("gradcheck: there are no inputs, so no gradients; pass a list with at least one array")
-    pair = Pair(forward, backward, [checked_input(n, x) for n, x in zip(names, inputs, strict=True)], names)
-    rng = np.random.default_rng(seed)
+    function = Function(forward, backward, [checked_input(n, x) for n, x in zip(names, inputs, strict=True)], names)
+    rng = np.random.default_rng(settings.seed)
     try:
-        outputs = pair.reliable_outputs()
+        outputs = function.reliable_outputs()
         weights = random_weights(outputs, rng)
-        point = Point(pair, outputs, weights, eps)
-        gradients = pair.reliable_gradients(weights)
+        around = Neighbourhood(function, outputs, weights, settings.eps)
+        gradients = function.reliable_gradients(weights)
         for i, gradient in enumerate(gradients):
-            if gradient.shape != pair.inputs[i].shape:
-                raise Problem(explain_shape(point, i, gradient))
-        fault = fault_of_weights(pair, weights, gradients)
-        moves = [list(directions(x, mode, rng)) for x in pair.inputs]
+            if gradient.shape != function.inputs[i].shape:
+                raise Problem(explain_shape(around, i, gradient))
+        fault = fault_of_weights(function, weights, gradients)
+        moves = [list(directions(x, settings.mode, rng)) for x in function.inputs]
 
-        def rows_of(point: Point, gradients: list[np.ndarray], rtol: float) -> list[Row]:
+        def rows_of(around: Neighbourhood, gradients: list[np.ndarray], rtol: float) -> list[InputCheck]:
             several = enumerate(zip(positions, gradients, moves, strict=True))
-            return [check_input(point, i, position, g, m, rtol, atol) for i, (position, g, m) in several]
+            return [check_input(around, i, position, g, m, rtol, settings.atol) for i, (position, g, m) in several]
 
-        rows = rows_of(point, gradients, rtol)
-        if (other := balanced(point)) is not None:
-            pair.outputs(pair.inputs)  # a backward that remembers its last forward finds this point again
-            rows = merged(rows, rows_of(other, pair.gradients(other.weights), max(rtol, COARSE)))
-        explain(rows, point, gradients, fault)
-        fault = fault or single_precision(pair, gradients)
+        rows = rows_of(around, gradients, settings.rtol)
+        if (other := balanced(around)) is not None:
+            function.outputs(function.inputs)  # a backward that remembers its last forward finds this point again
+            rows = merged(rows, rows_of(other, function.gradients(other.weights), max(settings.rtol, COARSE)))
+        explain(rows, around, gradients, fault)
+        fault = fault or single_precision(function, gradients)
         if fault and not any(row.wrong for row in rows):
             raise Problem(fault)
     except Problem as problem:
-        return GradcheckReport([], str(problem), seed)
-    return GradcheckReport(rows, seed=seed)
+        return GradcheckReport([], str(problem), settings.seed)
+    return GradcheckReport(rows, seed=settings.seed)
 
 
 def _result(report: GradcheckReport, raise_exception: bool) -> GradcheckReport:

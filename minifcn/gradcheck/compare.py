@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn.gradcheck.differences import Direction, Point
+from minifcn.gradcheck.differences import Direction, Neighbourhood
 from minifcn.gradcheck.guess import guess
-from minifcn.gradcheck.report import Entry, Kink, Row
+from minifcn.gradcheck.report import Entry, InputCheck, Kink
 from minifcn.gradcheck.steps import TRUSTED, Look, bent, look_again
 
 _ENOUGH = 64  # wrong numbers of an input that get a second look
@@ -15,19 +15,19 @@ COARSE = 2e-2  # rtol for weights that are large: rounding inside backward is mu
 
 
 def check_input(
-    point: Point, i: int, position: int, gradient: np.ndarray, moves: list[Direction], rtol: float, atol: float
-) -> Row:
+    around: Neighbourhood, i: int, position: int, gradient: np.ndarray, moves: list[Direction], rtol: float, atol: float
+) -> InputCheck:
     """Hold the gradient of input i, number `position` for the user, against differences along the moves."""
     reach = np.array([move.reach for move in moves])
     analytic = np.array([move.along(gradient) for move in moves])
-    own = np.array([move.smallest(point.pair.inputs[i]) for move in moves]) * reach
+    own = np.array([move.smallest(around.function.inputs[i]) for move in moves]) * reach
     own[own == 0] = reach[own == 0]
-    point.inner = 0.0
-    first = [point.slopes(i, move, point.eps) for move in moves]
+    around.inner = 0.0
+    first = [around.slopes(i, move, around.eps) for move in moves]
     numeric = np.array([s.central for s in first])
     # What a derivative may be off because inputs and outputs are rounded, and so is what lies between them.
-    point.inner = float(np.nanmax(abs(numeric) * own, initial=0.0))
-    lost = point.rounding + 64 * np.finfo(np.float64).eps * point.inner
+    around.inner = float(np.nanmax(abs(numeric) * own, initial=0.0))
+    lost = around.rounding + 64 * np.finfo(np.float64).eps * around.inner
     rounding = lost / reach
     size = np.where(np.isfinite(numeric), abs(numeric), abs(analytic))
     near_zero = atol * np.minimum(1.0, np.nan_to_num([s.size for s in first], nan=np.inf))
@@ -43,41 +43,42 @@ def check_input(
     for k in sorted(np.flatnonzero(suspicious).tolist(), key=lambda k: -excess[k]):
         if confirmed == _ENOUGH:
             break
-        looks[k] = look = look_again(point, i, moves[k], rtol, atol, float(rounding[k]))
+        looks[k] = look = look_again(around, i, moves[k], rtol, atol, float(rounding[k]))
         numeric[k] = look.numeric
         absolute = atol * min(1.0, look.size) + rounding[k]
-        wrong[k], hidden[k] = _verdict(look, float(analytic[k]), rtol, float(absolute),
-                                       max(atol * min(1.0, scale / reach[k]), 8 * rounding[k]))  # fmt: skip
+        coarse = max(atol * min(1.0, scale / reach[k]), 8 * rounding[k])
+        wrong[k], hidden[k] = _verdict(look, float(analytic[k]), rtol, float(absolute), coarse)
         # If its whole size moves the outputs so little, nothing could tell three digits of its derivative.
-        small = bool(abs(analytic[k]) * max(own[k], point.eps * reach[k]) <= 10 * lost / TRUSTED)
+        small = bool(abs(analytic[k]) * max(own[k], around.eps * reach[k]) <= 10 * lost / TRUSTED)
         rounded = bool(abs(analytic[k]) <= 4 * look.hides)
-        if wrong[k] and look.numeric == 0 and (small or rounded or point.shortest):  # what seems to stay may be rounded
+        stays = look.numeric == 0 and bool(small or rounded or around.shortest)  # or so it seems, as it is rounded
+        if wrong[k] and stays:
             wrong[k], hidden[k] = False, True
         hidden[k] &= not small
         confirmed += bool(wrong[k])
 
     scale = float(np.nanmax(abs(numeric), initial=0.0))
     largest = np.fmax(abs(analytic), abs(numeric))
-    row = Row(position, point.pair.names[i], point.pair.inputs[i].shape, scale, len(moves))
+    row = InputCheck(position, around.function.names[i], around.function.inputs[i].shape, scale, len(moves))
     row.vacuous = bool(moves) and bool((largest <= 10 * rounding).all())
     row.drowned = row.vacuous and bool((largest > 0).any()) and bool((rounding > atol).any())
     _fill(row, moves, analytic, numeric, wrong, hidden, looks)
     if row.wrong:
         row.cause = _uneven_ground(np.flatnonzero(wrong).tolist(), looks) or guess(row.analytic, row.numeric, rtol)
-    elif shared := _shared_wrongly(point, i, gradient, row.kinks, rtol, atol):
+    elif shared := _shared_wrongly(around, i, gradient, row.kinks, rtol, atol):
         row.wrong, row.worst = [shared._replace(input=position)], shared._replace(input=position)
         row.cause = "where equal numbers compete, one of them gets the gradient, or all of them get shares of it"
     return row
 
 
 def _shared_wrongly(
-    point: Point, i: int, gradient: np.ndarray, kinks: list[Kink], rtol: float, atol: float
+    around: Neighbourhood, i: int, gradient: np.ndarray, kinks: list[Kink], rtol: float, atol: float
 ) -> Entry | None:
     """Move equal numbers on kinks together: the largest of two has a kink in each, but none in both.
 
     So the sum of what they get is determined, though not how they share it.
     """
-    x = point.pair.inputs[i]
+    x = around.function.inputs[i]
     places = [kink.index for kink in kinks if isinstance(kink.index, tuple)]
     for value in list(dict.fromkeys(float(x[place]) for place in places))[:_ENOUGH]:
         equal = [place for place in places if x[place] == value]
@@ -85,10 +86,10 @@ def _shared_wrongly(
         for place in equal:
             vector[place] = max(1.0, abs(value))
         move = Direction(f"the {len(equal)} numbers {value:.6g} together", 1.0, vector)
-        if len(equal) < 2 or bent(point.slopes(i, move, point.eps)):
+        if len(equal) < 2 or bent(around.slopes(i, move, around.eps)):
             continue
-        look, analytic = look_again(point, i, move, rtol, atol, point.rounding), move.along(gradient)
-        absolute = atol * min(1.0, look.size) + point.rounding
+        look, analytic = look_again(around, i, move, rtol, atol, around.rounding), move.along(gradient)
+        absolute = atol * min(1.0, look.size) + around.rounding
         if look.ground == "smooth" and _verdict(look, analytic, rtol, absolute, absolute)[0]:
             size = max(1.0, abs(value))
             return Entry(i, move.index, analytic / size, look.numeric / size)
@@ -111,7 +112,7 @@ def _verdict(look: Look, analytic: float, rtol: float, absolute: float, coarse: 
 
 
 def _fill(
-    row: Row,
+    row: InputCheck,
     moves: list[Direction],
     analytic: np.ndarray,
     numeric: np.ndarray,
@@ -142,14 +143,13 @@ def _fill(
 def _uneven_ground(wrong: list[int], looks: dict[int, Look]) -> str:
     """Explain what no backward function can get right."""
     if all(k in looks and looks[k].ground == "gap" for k in wrong):
-        return ("the output itself jumps there, or is infinitely steep, so there is no gradient: choose another "
-                "point")  # fmt: skip
+        return "the output itself jumps there, or is infinitely steep, so there is no gradient: choose another point"
     if all(k in looks and looks[k].ground == "edge" for k in wrong):
         return "the output is not finite right beside this point: choose one inside the domain of the function"
     return ""
 
 
-def balanced(point: Point) -> Point | None:
+def balanced(around: Neighbourhood) -> Neighbourhood | None:
     """Give weights that let a tiny output speak beside a huge one, None if all are of similar size.
 
     Beside an output of 1e20, one of 1 drowns in rounding, and its gradient in that of the other. Here the weight of
@@ -158,22 +158,22 @@ def balanced(point: Point) -> Point | None:
     """
     with np.errstate(all="ignore"):
         sizes = [
-            np.where(reaction > 0, np.fmax(abs(y), reaction / abs(w) / point.eps), 0.0)
-            for y, reaction, w in zip(point.here, point.reactions, point.weights, strict=True)
+            np.where(reaction > 0, np.fmax(abs(y), reaction / abs(w) / around.eps), 0.0)
+            for y, reaction, w in zip(around.here, around.reactions, around.weights, strict=True)
         ]
-    values = [abs(y) for y, w in zip(point.here, point.weights, strict=True) if w.any()]
+    values = [abs(y) for y, w in zip(around.here, around.weights, strict=True) if w.any()]
     largest = max(float(np.max(x, initial=0.0, where=np.isfinite(x))) for x in [*sizes, *values])
     if not any(((size > 0) & (size < largest / _SPREAD)).any() for size in sizes):
         return None
     weights = [
-        np.where(size > 0, w / np.maximum(size, 1e-100), 0.0) for w, size in zip(point.weights, sizes, strict=True)
+        np.where(size > 0, w / np.maximum(size, 1e-100), 0.0) for w, size in zip(around.weights, sizes, strict=True)
     ]
-    other = Point(point.pair, point.here, weights, point.eps)
-    other.shortest = point.eps / 4
+    other = Neighbourhood(around.function, around.here, weights, around.eps)
+    other.shortest = around.eps / 4
     return other
 
 
-def merged(rows: list[Row], others: list[Row]) -> list[Row]:
+def merged(rows: list[InputCheck], others: list[InputCheck]) -> list[InputCheck]:
     """Join the rows of two vectors of weights: what either finds wrong is wrong, what either verifies is verified."""
     result = []
     for row, other in zip(rows, others, strict=True):

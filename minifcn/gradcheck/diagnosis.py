@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn.gradcheck.differences import Point, numeric_gradient
+from minifcn.gradcheck.differences import Neighbourhood, numeric_gradient
+from minifcn.gradcheck.function import Function, first_index
 from minifcn.gradcheck.guess import guess_shape
-from minifcn.gradcheck.pair import Pair, first_index
-from minifcn.gradcheck.report import Row
+from minifcn.gradcheck.report import InputCheck
 
 _LARGEST_INPUT = 4096  # numbers of an input that is differentiated in full to explain a wrong shape
 
 
-def explain(rows: list[Row], point: Point, gradients: list[np.ndarray], fault: str) -> None:
+def explain(rows: list[InputCheck], around: Neighbourhood, gradients: list[np.ndarray], fault: str) -> None:
     """Give wrong rows a cause that their own numbers do not show; `fault` is that of the weights, "" if none."""
     if not any(row.wrong for row in rows):
         return
-    doubled = point.pair.gradients([2 * w for w in point.weights])
+    doubled = around.function.gradients([2 * w for w in around.weights])
     for row, once, twice in zip(rows, gradients, doubled, strict=True):
         if row.wrong:
             others = [other for other in rows if other is not row and other.numeric.shape == row.analytic.shape]
@@ -28,44 +28,48 @@ def explain(rows: list[Row], point: Point, gradients: list[np.ndarray], fault: s
             )
 
 
-def fault_of_weights(pair: Pair, weights: list[np.ndarray], gradients: list[np.ndarray]) -> str:
+def fault_of_weights(function: Function, weights: list[np.ndarray], gradients: list[np.ndarray]) -> str:
     """Say where backward is not linear in grad_output, "" if it is: for both signs, large numbers and small ones.
 
     A backward with abs(grad_output) or max(grad_output, 0) is right for some weights; a scalar output has only one.
     The factors are powers of 2, so that nothing is rounded otherwise.
     """
     for factor in (-1.0, -(2.0**20), 2.0**-20):
-        scaled = pair.gradients([factor * w for w in weights])
-        for name, once, now in zip(pair.names, gradients, scaled, strict=True):
+        scaled = function.gradients([factor * w for w in weights])
+        for name, once, now in zip(function.names, gradients, scaled, strict=True):
             with np.errstate(all="ignore"):
                 expected = factor * once
                 apart = abs(now - expected) > 1e-6 * abs(expected) + 1e-10 * abs(expected).max(initial=0.0)
             apart |= np.isnan(now)
             if apart.any() and np.isfinite(expected).all():
                 at = first_index(apart)
-                return (f"backward is not linear in grad_output: {factor:g} times it must give {factor:g} times the "
-                        f"gradient, but that of {name} goes from {once[at]:.6g} to {now[at]:.6g} at {at}")  # fmt: skip
+                return (
+                    f"backward is not linear in grad_output: {factor:g} times it must give {factor:g} times the "
+                    f"gradient, but that of {name} goes from {once[at]:.6g} to {now[at]:.6g} at {at}"
+                )
     return ""
 
 
-def single_precision(pair: Pair, gradients: list[np.ndarray]) -> str:
+def single_precision(function: Function, gradients: list[np.ndarray]) -> str:
     """Say which gradient has the digits of float32 only, "" if none; the weights in it are random to the last digit."""
-    for name, gradient in zip(pair.names, gradients, strict=True):
+    for name, gradient in zip(function.names, gradients, strict=True):
         with np.errstate(all="ignore"):
             short = gradient.any() and (gradient == gradient.astype(np.float32)).all()
         if short:
-            return (f"the gradient of {name} is float64, but every number of it has the digits of float32 only; some "
-                    "step of backward loses precision")  # fmt: skip
+            return (
+                f"the gradient of {name} is float64, but every number of it has the digits of float32 only; some step "
+                "of backward loses precision"
+            )
     return ""
 
 
-def explain_shape(point: Point, i: int, gradient: np.ndarray) -> str:
+def explain_shape(around: Neighbourhood, i: int, gradient: np.ndarray) -> str:
     """Say that the gradient of input i has the wrong shape, and what was forgotten if its numbers tell."""
-    names, inputs = point.pair.names, point.pair.inputs
-    hint = guess_shape(gradient, numeric_gradient(point, i)) if inputs[i].size <= _LARGEST_INPUT else ""
+    names, inputs = around.function.names, around.function.inputs
+    hint = guess_shape(gradient, numeric_gradient(around, i)) if inputs[i].size <= _LARGEST_INPUT else ""
     if not hint:
         fitting = [j for j, x in enumerate(inputs) if x.shape == gradient.shape and x.size <= _LARGEST_INPUT]
-        hint = _swapped(gradient, {names[j]: numeric_gradient(point, j) for j in fitting})
+        hint = _swapped(gradient, {names[j]: numeric_gradient(around, j) for j in fitting})
     what = f"the gradient of {names[i]} has shape {gradient.shape}, the input {inputs[i].shape}"
     return f"{what}; {hint}" if hint else what
 

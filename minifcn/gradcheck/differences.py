@@ -12,14 +12,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minifcn.gradcheck.pair import Pair
+from minifcn.gradcheck.function import Function
 
 DIRECTIONS = 5  # in directional mode, for each input
 _EPS, _LARGEST = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).max)
 
 
 class Direction(NamedTuple):
-    """Where an input is moved to: one number of it by step·reach, or several by step·vector."""
+    """Where an input is moved to: one number of it by step·reach, or several by step·vector.
+
+    Parameters
+    ----------
+    index : tuple of int, or str
+        Of the number that is moved; a name where several are.
+    reach : float
+        What the step is multiplied with, 1 where several numbers are moved.
+    vector : array like the input, or None
+    """
 
     index: Any
     reach: float
@@ -56,9 +65,17 @@ class Direction(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """One-sided derivatives; how much the single outputs contribute, without sign; what rounding amounts to.
+    """One-sided derivatives, and how far they can be trusted.
 
-    On a kink of several outputs each may choose a side of its own: from `low` to `high`.
+    Parameters
+    ----------
+    left, right : float
+    size : float
+        How much the single outputs contribute, without sign.
+    noise : float
+        What rounding amounts to.
+    low, high : float
+        On a kink of several outputs each may choose a side of its own: the range that this gives.
     """
 
     left: float
@@ -77,21 +94,42 @@ class Slopes(NamedTuple):
         return abs(self.right - self.left)
 
 
-class Point:
-    """The function <v, f> around one point."""
+class Neighbourhood:
+    """The function <v, f> around one point, where `function` has its inputs.
 
-    def __init__(self, pair: Pair, outputs: list[np.ndarray], weights: list[np.ndarray], eps: float):
-        self.pair, self.eps, self.weights = pair, eps, weights
+    Parameters
+    ----------
+    function : Function
+    outputs : list of arrays
+        Its outputs at the point.
+    weights : list of arrays
+        The v of each output.
+    eps : float
+        The step that is tried first.
+
+    Attributes
+    ----------
+    here : list of float64 arrays
+        The outputs at the point.
+    shortest : float
+        Steps below it are not tried.
+    inner : float
+        What the numbers of an input, times their derivatives, amount to: it is rounded as well.
+    reactions : list of arrays
+        How much each output changed, times its weight, when an input was moved by eps.
+    rounding : float
+        The smallest change of <v, f> that shows beside the rounding of all outputs.
+    """
+
+    def __init__(self, function: Function, outputs: list[np.ndarray], weights: list[np.ndarray], eps: float):
+        self.function, self.eps, self.weights = function, eps, weights
         self.here = [y.astype(np.float64) for y in outputs]  # booleans and unsigned integers cannot be subtracted
         with np.errstate(over="ignore"):
             sizes = [np.minimum(abs(w * y), _LARGEST) for w, y in zip(weights, self.here, strict=True)]
         self._largest = max((float(x.max(initial=0.0)) for x in sizes), default=0.0) or 1.0
         self._squares = [(x / self._largest).ravel() ** 2 for x in sizes]  # so that 1e200 has one
-        self.shortest = 0.0  # step
-        self.inner = 0.0  # what the numbers of an input, times their derivatives, amount to: it is rounded as well
-        # How much each output changed, times its weight, when an input was moved by eps.
+        self.shortest = self.inner = 0.0
         self.reactions = [np.zeros(y.shape) for y in outputs]
-        # The smallest change of <v, f> that shows beside the rounding of all outputs.
         self.rounding = 16 * _EPS * self._largest * float(np.sqrt(sum(square.sum() for square in self._squares)))
 
     def slopes(self, i: int, direction: Direction, step: float, touched: list[np.ndarray] | None = None) -> Slopes:
@@ -100,16 +138,16 @@ class Point:
         Outputs that are changed are rounded; so are those that are `touched`.
         """
         sides, sizes, noises, choices = [], [], [], []
-        uneven = direction.largest(self.pair.inputs[i])
+        uneven = direction.largest(self.function.inputs[i])
         for sign in (-1, 1):
-            inputs = list(self.pair.inputs)
+            inputs = list(self.function.inputs)
             inputs[i], h = direction.moved(inputs[i], sign * step)
             if h == 0:  # x + h is x
                 return Slopes(np.nan, np.nan, np.nan, np.inf)
             slope = size = square = 0.0
             terms = []
             with np.errstate(all="ignore"):
-                for k, moved in enumerate(self.pair.outputs(inputs)):
+                for k, moved in enumerate(self.function.outputs(inputs)):
                     # The differences first: where nothing has changed they are exactly 0, and rounding is not at work.
                     term = self.weights[k] * (moved - self.here[k])
                     change = abs(term)
@@ -136,9 +174,9 @@ class Point:
         """Which outputs change with any of the steps."""
         touched = [np.zeros(y.shape, bool) for y in self.here]
         for step in (*steps, *(-step for step in steps)):
-            inputs = list(self.pair.inputs)
+            inputs = list(self.function.inputs)
             inputs[i], _ = direction.moved(inputs[i], step)
-            for mask, moved, y in zip(touched, self.pair.outputs(inputs), self.here, strict=True):
+            for mask, moved, y in zip(touched, self.function.outputs(inputs), self.here, strict=True):
                 mask |= moved != y
         return touched
 
@@ -164,9 +202,9 @@ def directions(x: np.ndarray, mode: str, rng: np.random.Generator) -> Iterator[D
         yield Direction(f"direction {k}", 1.0, nonzero(rng, x.shape) * size)
 
 
-def numeric_gradient(point: Point, i: int) -> np.ndarray:
+def numeric_gradient(around: Neighbourhood, i: int) -> np.ndarray:
     """Differences for every number of input i."""
-    x = point.pair.inputs[i]
+    x = around.function.inputs[i]
     moves = directions(x, "full", np.random.default_rng(0))
-    slopes = [point.slopes(i, direction, 8.0 * point.eps).central for direction in moves]
+    slopes = [around.slopes(i, direction, 8.0 * around.eps).central for direction in moves]
     return np.array(slopes).reshape(x.shape)

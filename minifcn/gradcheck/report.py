@@ -13,7 +13,17 @@ class GradcheckError(AssertionError):
 
 
 class Entry(NamedTuple):
-    """One number of a gradient: which input and index, what backward says and what finite differences say."""
+    """One number of a gradient.
+
+    Parameters
+    ----------
+    input : int
+        Which of the inputs.
+    index : tuple of int
+        Of the number in it; in directional mode the name of a direction.
+    analytic, numeric : float
+        What backward says, and what finite differences say.
+    """
 
     input: int
     index: Any
@@ -22,7 +32,17 @@ class Entry(NamedTuple):
 
 
 class Kink(NamedTuple):
-    """A place without a derivative: what backward says, and the one-sided derivatives."""
+    """A place without a derivative.
+
+    Parameters
+    ----------
+    input, index
+        As of an `Entry`.
+    analytic : float
+        What backward says.
+    left, right : float
+        The one-sided derivatives.
+    """
 
     input: int
     index: Any
@@ -32,20 +52,46 @@ class Kink(NamedTuple):
 
 
 @dataclass
-class Row:
-    """The check of one input."""
+class InputCheck:
+    """The check of one input, a row of the report.
+
+    Parameters
+    ----------
+    input : int
+        Which of the inputs.
+    name : str
+    shape : tuple of int
+    scale : float
+        The largest derivative.
+    checked : int
+        How many numbers, or directions, were compared.
+    vacuous : bool
+        Both gradients are zero within the rounding of the outputs.
+    drowned : bool
+        They are, but that rounding is so coarse that it could hide anything.
+    worst : Entry or None
+        The largest difference; None if no entry could be compared.
+    kinks : list of Kink
+    wrong : list of Entry
+    unresolved : list of Entry
+        Differences are too inexact to tell.
+    cause : str
+        What the wrong numbers look like, "" if like nothing that is known.
+    analytic, numeric : arrays
+        The two gradients, NaN where they say nothing about the cause.
+    """
 
     input: int
     name: str
     shape: tuple[int, ...]
-    scale: float  # the largest derivative
+    scale: float
     checked: int
-    vacuous: bool = False  # both gradients are zero within the rounding of the outputs
-    drowned: bool = False  # they are, but that rounding is so coarse that it could hide anything
-    worst: Entry | None = None  # None if no entry could be compared
+    vacuous: bool = False
+    drowned: bool = False
+    worst: Entry | None = None
     kinks: list[Kink] = field(default_factory=list)
     wrong: list[Entry] = field(default_factory=list)
-    unresolved: list[Entry] = field(default_factory=list)  # differences are too inexact to tell
+    unresolved: list[Entry] = field(default_factory=list)
     cause: str = ""
     analytic: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
     numeric: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
@@ -65,6 +111,15 @@ class Row:
 class GradcheckReport:
     """The result of a gradient check; `str()` is a table.
 
+    Parameters
+    ----------
+    rows : list of InputCheck
+        One for each input; empty if something stood in the way of comparing numbers.
+    message : str
+        One sentence: what is wrong, where, and what it looks like.
+    seed : int
+        ``rng=seed`` repeats the check.
+
     Attributes
     ----------
     ok : bool
@@ -78,13 +133,9 @@ class GradcheckReport:
         Entries where the function has no derivative (ReLU at 0, equal values in max-pooling): (input, index, analytic,
         left, right). A gradient between the one-sided derivatives left and right is accepted there; of equal numbers
         that compete, the sum must be right, however it is shared.
-    message : str
-        One sentence: what is wrong, where, and what it looks like.
-    seed : int
-        ``rng=seed`` repeats the check.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[InputCheck] = field(default_factory=list)
     message: str = ""
     seed: int = 0
 
@@ -133,7 +184,7 @@ class GradcheckReport:
         return self._worst_row.name if self._worst_row else ""
 
     @property
-    def _worst_row(self) -> Row | None:
+    def _worst_row(self) -> InputCheck | None:
         rows = [row for row in self.rows if row.worst is not None]
         return max(rows, key=lambda row: (bool(row.wrong), np.nan_to_num(row.error, nan=np.inf)), default=None)
 
@@ -141,13 +192,17 @@ class GradcheckReport:
         lines = [f"gradcheck: {self.message}"]
         if self.rows:
             width = max(len(row.name) for row in self.rows) + 2
-            lines.append(f"{'':<{width}}{'shape':<18}{'checked':>8}{'kinks':>7}{'error':>10}  {'worst at':<16}"
-                         f"{'backward':>13}{'differences':>13}")  # fmt: skip
+            lines.append(
+                f"{'':<{width}}{'shape':<18}{'checked':>8}{'kinks':>7}{'error':>10}  {'worst at':<16}"
+                f"{'backward':>13}{'differences':>13}"
+            )
         for row in self.rows:
             entry, verdict = row.worst, "  WRONG" if row.wrong else "" if row.verified else "  NOT VERIFIED"
             numbers = f"{entry.index!s:<16}{entry.analytic:>13.6g}{entry.numeric:>13.6g}" if entry else f"{'-':<42}"
-            lines.append(f"{row.name:<{width}}{row.shape!s:<18}{row.checked:>8}{len(row.kinks):>7}{row.error:>10.1e}  "
-                         f"{numbers}{verdict}")  # fmt: skip
+            lines.append(
+                f"{row.name:<{width}}{row.shape!s:<18}{row.checked:>8}{len(row.kinks):>7}{row.error:>10.1e}  "
+                f"{numbers}{verdict}"
+            )
         return "\n".join([*lines, f"rng={self.seed} repeats this check"])
 
     def _sentence(self) -> str:
@@ -163,31 +218,37 @@ class GradcheckReport:
             notes.append(f"but zero everywhere for {', '.join(zero)}, which tests little: choose another point")
         return "; ".join(notes)
 
-    def _mistake(self, row: Row) -> str:
+    def _mistake(self, row: InputCheck) -> str:
         worst = row.worst
         assert worst is not None  # a wrong entry
-        text = (f"the gradient of {row.name} is wrong in {len(row.wrong)} of {row.checked} entries: at {worst.index} "
-                f"it is {worst.analytic:.6g}, but finite differences give {worst.numeric:.6g}")  # fmt: skip
+        text = (
+            f"the gradient of {row.name} is wrong in {len(row.wrong)} of {row.checked} entries: at {worst.index} it "
+            f"is {worst.analytic:.6g}, but finite differences give {worst.numeric:.6g}"
+        )
         return f"{text}; {row.cause}" if row.cause else text
 
 
-def _unverified(row: Row) -> str:
+def _unverified(row: InputCheck) -> str:
     text = f"nothing was verified of {row.name}: "
     if not row.checked:
         return f"{text}it is empty, of shape {row.shape}; choose a shape without a 0"
     if len(row.kinks) == row.checked:
-        return (f"{text}every entry lies on a kink ({_places([row])}); choose another point"
-                + ", or mode='full'" * isinstance(row.kinks[0].index, str))  # fmt: skip
+        advice = "choose another point" + ", or mode='full'" * isinstance(row.kinks[0].index, str)
+        return f"{text}every entry lies on a kink ({_places([row])}); {advice}"
     if row.drowned:
-        return (f"{text}the outputs are so large that rounding hides what it changes; take away the large part, or "
-                "return it as an output of its own")  # fmt: skip
+        return (
+            f"{text}the outputs are so large that rounding hides what it changes; take away the large part, or return "
+            "it as an output of its own"
+        )
     worst = max(row.unresolved, key=lambda entry: abs(entry.analytic))
-    return (f"{len(row.unresolved)} of {row.checked} entries of {row.name} could not be verified, because differences "
-            f"of any step are inexact there: at {worst.index} backward gives {worst.analytic:.6g}, they about "
-            f"{worst.numeric:.3g}; choose another point, or a function that loses less to rounding")  # fmt: skip
+    return (
+        f"{len(row.unresolved)} of {row.checked} entries of {row.name} could not be verified, because differences of "
+        f"any step are inexact there: at {worst.index} backward gives {worst.analytic:.6g}, they about "
+        f"{worst.numeric:.3g}; choose another point, or a function that loses less to rounding"
+    )
 
 
-def _places(rows: list[Row]) -> str:
+def _places(rows: list[InputCheck]) -> str:
     kinks = [(row.name, kink) for row in rows for kink in row.kinks]
     texts = [
         f"{name}, index {k.index}" + f" (slopes {k.left:.3g} and {k.right:.3g})" * bool(np.isfinite(k.left))

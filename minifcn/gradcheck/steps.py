@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minifcn.gradcheck.differences import Direction, Point, Slopes
+from minifcn.gradcheck.differences import Direction, Neighbourhood, Slopes
 
 TRUSTED = 1e-3  # relative error up to which a difference is called a derivative
 BEND = 1e-4  # jump of a one-sided derivative, relative to its size, from which a second look is due
@@ -23,28 +23,41 @@ _FAR, _NEAR = 0.25, 64.0  # tops of ladders, in units of the reach of a directio
 
 
 class Look(NamedTuple):
-    """A derivative with its error, or what is there instead of one."""
+    """A derivative with its error, or what is there instead of one.
+
+    Parameters
+    ----------
+    numeric, error : float
+    ground : str
+        "smooth", "kink", "gap", or "edge" where the output is not finite beside the point.
+    left, right, low, high : float
+        As of `Slopes`, on a kink or a gap.
+    size : float
+        What the single outputs contribute, without sign.
+    hides : float
+        Of a derivative of 0: the largest one that the steps in which outputs are rounded would hide.
+    """
 
     numeric: float
     error: float
-    ground: str  # "smooth", "kink", "gap", or "edge" where the output is not finite beside the point
+    ground: str
     left: float = np.nan
     right: float = np.nan
     low: float = np.nan
     high: float = np.nan
-    size: float = np.inf  # what the single outputs contribute, without sign
-    hides: float = 0.0  # of a derivative of 0: the largest one that the steps in which outputs are rounded would hide
+    size: float = np.inf
+    hides: float = 0.0
 
 
-def look_again(point: Point, i: int, move: Direction, rtol: float, atol: float, rounding: float) -> Look:
+def look_again(around: Neighbourhood, i: int, move: Direction, rtol: float, atol: float, rounding: float) -> Look:
     """Find the derivative to within rtol·abs(d) + atol·min(1, its size) + rounding, if any step allows it."""
     alike, seen = False, list[tuple[float, Slopes]]()
     still = True  # whether f is the same for all steps but the largest
-    best, best_top, finite = Look(np.nan, np.inf, "smooth"), 0.0, point.shortest > 0
+    best, best_top, finite = Look(np.nan, np.inf, "smooth"), 0.0, around.shortest > 0
     # Outputs that a large step changes are rounded at a small one too, where they seem to stay.
-    touched = point.touched(i, move, (_FAR, _NEAR * point.eps))
-    for steps, may_be_kink in _ladders(point, i, move):
-        ladder = [point.slopes(i, move, step, touched) for step in steps]
+    touched = around.touched(i, move, (_FAR, _NEAR * around.eps))
+    for steps, may_be_kink in _ladders(around, i, move):
+        ladder = [around.slopes(i, move, step, touched) for step in steps]
         finite |= any(np.isfinite(s.central) for s in ladder)
         unsure = not best.error <= TRUSTED * abs(best.numeric)
         if may_be_kink and unsure and (corner := _corner(ladder)):
@@ -77,20 +90,20 @@ def _hidden_by(seen: list[tuple[float, Slopes]]) -> float:
     return min(changes) / flat if changes and flat else 0.0
 
 
-def _ladders(point: Point, i: int, move: Direction) -> Iterator[tuple[list[float], bool]]:
+def _ladders(around: Neighbourhood, i: int, move: Direction) -> Iterator[tuple[list[float], bool]]:
     """Yield steps; and whether the lower end is so near that a jump there must be a kink."""
 
-    def ladder(top: float, shortest: float = point.shortest) -> list[float]:
+    def ladder(top: float, shortest: float = around.shortest) -> list[float]:
         steps = [top / _SHRINK**k for k in range(_STEPS)]
         return [step for step in steps if step >= shortest]
 
-    near = _NEAR * point.eps
-    size = move.smallest(point.pair.inputs[i])
+    near = _NEAR * around.eps
+    size = move.smallest(around.function.inputs[i])
     if 0 < size < 1e-2:  # a small number: steps that fit it, and do not reach across 0
         yield ladder(_FAR * size, 0.0), False
-    yield ladder(near), point.shortest == 0
+    yield ladder(near), around.shortest == 0
     yield ladder(_FAR), False
-    if point.shortest == 0:
+    if around.shortest == 0:
         for k in (1, 2) if size < 1e-2 else (1,):
             yield ladder(near / _SHRINK ** (k * (_STEPS - 2))), False
 

@@ -17,19 +17,39 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Point:
-    """One test: what it asks for, and what was found if that does not hold."""
+    """One test, for which there is a point: what it asks for, and what was found if that does not hold.
 
-    sentence: str  # the test's name in words
+    Parameters
+    ----------
+    sentence : str
+        What it asks for: the name of the test in words.
+    state : State
+    found : str
+        What was found, if it is not done.
+    hint : str
+    where : str
+        File, line and source, if the student's code raised.
+    printed : str
+        What the student's code printed.
+    """
+
+    sentence: str
     state: State
     found: str = ""
     hint: str = ""
-    where: str = ""  # file, line and source, if the student's code raised
+    where: str = ""
     printed: str = ""
 
 
 @dataclass
 class Mark:
     """The points of one exercise.
+
+    Parameters
+    ----------
+    name : str
+        Of its module.
+    points : list of Point
 
     Examples
     --------

@@ -21,7 +21,18 @@ WRONG_ANSWERS = 2  # at least, for each exercise
 
 @dataclass(frozen=True)
 class Finding:
-    """What the self-test found out about one exercise."""
+    """What the self-test found out about one exercise.
+
+    Parameters
+    ----------
+    name : str
+        Of its module.
+    tests, wrong_answers : int
+        How many there are.
+    seconds : float
+    faults : list of str
+        What is wrong with the exercise, a sentence for each.
+    """
 
     name: str
     tests: int

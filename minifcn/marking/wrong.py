@@ -11,6 +11,14 @@ from pathlib import Path
 class WrongAnswer:
     r"""A mistake, the hint that it should get, and what it changes in the solution.
 
+    Parameters
+    ----------
+    name : str
+    hint : str
+        How the hint begins.
+    changes : tuple of (str, str)
+        Lines of the solution, and what stands there instead.
+
     Examples
     --------
     >>> once = WrongAnswer("once", "how many", (("return 2 * x", "return x"),))
@@ -19,8 +27,8 @@ class WrongAnswer:
     """
 
     name: str
-    hint: str  # how it begins
-    changes: tuple[tuple[str, str], ...]  # lines of the solution, and what stands there instead
+    hint: str
+    changes: tuple[tuple[str, str], ...]
 
     def apply(self, solution: str) -> str:
         """Make the mistake.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from minifcn.errors import UserError
@@ -10,6 +9,7 @@ from minifcn.models import alignment, summary
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
 from minifcn.models.trunk import Trunk
+from minifcn.text import did_you_mean
 
 NETWORKS = {"fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s}
 
@@ -21,9 +21,7 @@ def create(name: str, **options: Any) -> FCN:
     'FCN8s'
     """
     if not isinstance(name, str) or name not in NETWORKS:
-        close = difflib.get_close_matches(str(name), NETWORKS, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UserError(f"unknown model {name!r}: choose one of {', '.join(NETWORKS)}{hint}")
+        raise UserError(f"unknown model {name!r}: choose one of {', '.join(NETWORKS)}{did_you_mean(name, NETWORKS)}")
     return NETWORKS[name](**options)
 
 

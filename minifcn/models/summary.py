@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from minifcn.compute.window import Pair
 from minifcn.models.geometry import Geometry, Trace, trace
 from minifcn.nn import ConvTranspose2d, Module
-from minifcn.text import aligned, in_bytes
+from minifcn.text import in_bytes, in_columns
 
 COLUMNS = ("layer", "output", "parameters", "multiply-adds", "memory", "stride", "field", "offset")
 
@@ -110,7 +110,6 @@ def table(model: Module, size: Pair, channels: int | None = None) -> str:
     seen = trace(model, size, channels)
     layers = rows_of(seen)
     lines = [COLUMNS, *(row.cells() for row in layers)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     learned, fixed = count_parameters(model)
     totals = (
         f"learned parameters  {learned:,}" + (f" (and {fixed:,} fixed)" if fixed else ""),
@@ -118,7 +117,7 @@ def table(model: Module, size: Pair, channels: int | None = None) -> str:
         f"activation memory   {in_bytes(sum(row.memory for row in layers))}",
         f"crop offsets        {', '.join(f'{name} {offset}' for name, offset in seen.crop_offsets.items()) or 'none'}",
     )
-    return "\n".join([*(aligned(line, widths) for line in lines), "", *totals])
+    return "\n".join([in_columns(lines), "", *totals])
 
 
 def of_both(rows_and_columns: Iterable[str], between: str) -> str:

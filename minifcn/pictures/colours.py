@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from minifcn.check import kind
+
 VOID_COLOUR = (224, 224, 192)  # Pascal VOC's
 
 
@@ -90,9 +92,8 @@ def check_sizes(owner: str, image: np.ndarray, **labels: np.ndarray) -> None:
     """Raise if the image is none, or labels are not of its size."""
     array = isinstance(image, np.ndarray)
     if not array or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        kind = f"{image.dtype} {image.shape}" if array else f"a {type(image).__name__}"
         raise ValueError(
-            f"{owner}: image is a uint8 array (H, W, 3) of at least one pixel, got {kind}; of a grey one make "
+            f"{owner}: image is a uint8 array (H, W, 3) of at least one pixel, got {kind(image)}; of a grey one make "
             "np.repeat(image[..., None], 3, axis=2)"
         )
     for name, label in labels.items():

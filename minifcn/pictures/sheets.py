@@ -53,12 +53,12 @@ def save_overlay(
     present += [entry for entry in void if np.any(label == ignore_index)]
     blended = Image.fromarray(overlay(image, label, palette, alpha, ignore_index))
     # The swatches are the full colours: those of the picture depend on what is below them.
-    # A strip of an image has a legend of its own scale: of one that fits its length, it would be a shred.
+    # A long and narrow image has a legend of its own scale: of one that fits its length, it would be a shred.
     font_size = max(11, round(min(0.022 * max(blended.size), 0.1 * min(blended.size))))
-    strip = legend(present, blended.width, font_size)
-    sheet = Image.new("RGB", (blended.width, blended.height + strip.height), _PAPER)
+    key = legend(present, blended.width, font_size)
+    sheet = Image.new("RGB", (blended.width, blended.height + key.height), _PAPER)
     sheet.paste(blended, (0, 0))
-    sheet.paste(strip, (0, blended.height))
+    sheet.paste(key, (0, blended.height))
     _save_png(path, sheet)
 
 
@@ -132,14 +132,14 @@ def save_panel(
     for image, label, prediction in rows:
         check_sizes("save_panel", image, label=label, prediction=prediction)
     classes, void = _entries(class_names, palette, ignore_index)
-    strip = legend(classes + void, width, font_size)
+    key = legend(classes + void, width, font_size)
     pictures = [
         [_to_cell(image, cell, Image.Resampling.BILINEAR)]
         + [_to_cell(colour(classes, palette, ignore_index), cell, Image.Resampling.NEAREST) for classes in both]
         for image, *both in rows
     ]
     heading = round(1.8 * font_size)
-    height = heading + sum(row[0].height + gap for row in pictures) + strip.height
+    height = heading + sum(row[0].height + gap for row in pictures) + key.height
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw, font = ImageDraw.Draw(sheet), _font(font_size)
     for column, title in enumerate(("image", "label", "prediction")):
@@ -150,7 +150,7 @@ def save_panel(
         for column, picture in enumerate(row):
             sheet.paste(picture, (gap + column * (cell + gap), top))
         top += row[0].height + gap
-    sheet.paste(strip, (0, top))
+    sheet.paste(key, (0, top))
     _save_png(path, sheet)
 
 

@@ -23,9 +23,10 @@ class Config:
         As in `models.create`.
     size : (height, width) or None
         Every image is resized to it; None keeps the images as they are.
+    mirror : bool
     crop : (height, width) or None
     scale : (low, high) or None
-        Range of the random scale; with `crop` and `mirror`, the augmentation of the training images.
+        Range of the random scale; with `mirror` and `crop`, the augmentation of the training images.
     images : int or None
         Only the first so many images of each split.
     epochs, batch_size, seed : int

@@ -24,7 +24,7 @@ COLUMNS = {
     "seconds": float,  # of this epoch, since the run was last resumed
 }
 
-Row = dict[str, int | float]
+Epoch = dict[str, int | float]  # a row, by the names of COLUMNS
 
 
 class Log:
@@ -32,7 +32,8 @@ class Log:
 
     Parameters
     ----------
-    path : path of the file; `append` writes it
+    path : path of the file
+        `append` writes it.
     rows : list of dict
         What the file shall hold before the first `append`.
 
@@ -46,10 +47,10 @@ class Log:
     0.5
     """
 
-    def __init__(self, path: str | os.PathLike, rows: Sequence[Row] = ()):
+    def __init__(self, path: str | os.PathLike, rows: Sequence[Epoch] = ()):
         self.path, self.rows = Path(path), list(rows)
 
-    def append(self, row: Row) -> None:
+    def append(self, row: Epoch) -> None:
         """Add a row; the file is replaced as a whole, so it never ends in half a row."""
         self.rows.append(row)
         text = io.StringIO()
@@ -60,7 +61,7 @@ class Log:
             file.write(text.getvalue().encode())
 
 
-def read(path: str | os.PathLike) -> list[Row]:
+def read(path: str | os.PathLike) -> list[Epoch]:
     """Read the rows of a log.csv.
 
     Parameters
@@ -87,7 +88,7 @@ def read(path: str | os.PathLike) -> list[Row]:
         raise UserError(f"{path}: not a log of minifcn ({error}); expected the columns {','.join(COLUMNS)}") from error
 
 
-def read_epochs(path: str | os.PathLike, epochs: int) -> list[Row]:
+def read_epochs(path: str | os.PathLike, epochs: int) -> list[Epoch]:
     """Read the rows of the first epochs; UserError if one is missing.
 
     The row of the next epoch may be there already, if the run was killed before its checkpoint: it will be written

@@ -27,7 +27,7 @@ from minifcn.training import checkpoint, log
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
 from minifcn.training.evaluate import evaluate, network_input
-from minifcn.training.log import Log, Row
+from minifcn.training.log import Epoch, Log
 from minifcn.training.recipe import check_fits, check_model
 
 
@@ -89,7 +89,7 @@ class Trainer:
         *,
         checkpoint_every: float = 300.0,
         stream: TextIO | None = None,
-        after_epoch: Callable[[list[Row]], None] | None = None,
+        after_epoch: Callable[[list[Epoch]], None] | None = None,
     ):
         self.config, self.model, self.optimizer = config, model, optimizer
         self.train_loader, self.valid_loader = train_loader, valid_loader
@@ -188,7 +188,7 @@ class Trainer:
         now, parameters = self.position, self._finite(self.model.state_dict())
         if not math.isfinite(valid_loss):
             raise self._diverged(f"the loss on the validation split became {valid_loss}")
-        row: Row = {
+        row: Epoch = {
             "epoch": now.epoch + 1,
             "iteration": now.iteration,
             "train_loss": self.mean_loss(),

@@ -236,7 +236,7 @@ def test_classes_of_another_data_set_are_refused(workspace, capsys, camvid_root)
     assert "was trained on" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["", *(command.__name__.rpartition(".")[2] for command in COMMANDS)])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_there_and_short(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command.split(), "-h"])

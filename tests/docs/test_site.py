@@ -87,8 +87,8 @@ def test_links_to_modules_lead_to_their_source_with_its_colours():
 
 def test_korean_pages_say_that_they_are_korean():
     languages = {name: re.search(r"<html[^>]* lang=\"(\w+)\"", (SITE / name).read_text())[1] for name in PAGES}
-    assert {name for name, language in languages.items() if language == "ko"} == {
-        "ko/README.html", "notebooks/ko/05_transposed_convolution.html"}  # fmt: skip
+    korean = {name for name, language in languages.items() if language == "ko"}
+    assert korean == {"ko/README.html", "notebooks/ko/05_transposed_convolution.html"}
 
 
 def test_every_picture_has_a_text_alternative_that_is_not_the_name_of_its_file():

@@ -100,8 +100,8 @@ def test_the_cropped_border_is_dashed(watch):
 
 def test_keys_and_slider_lead_to_the_same_steps(watch):
     slide = '{ const s = root.querySelector("input"); s.value = 2; s.dispatchEvent(new Event("input")); }'
-    deeds = ['key("ArrowRight")', 'key("ArrowRight")', 'key("ArrowLeft")', 'key("End")', 'key("ArrowRight")',
-             'key("Home")', 'key("ArrowLeft")', slide, 'button("one step back")']  # fmt: skip
+    keys = ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "Home", "ArrowLeft")
+    deeds = [*(f'key("{key}")' for key in keys), slide, 'button("one step back")']
     assert [state["slider"] for state in watch(deeds)] == ["1", "2", "1", "4", "4", "0", "0", "2", "1"]
 
 
@@ -123,8 +123,8 @@ def test_a_page_around_it_does_not_take_the_keys_that_it_uses(watch, name, targe
 
 def test_a_pixel_of_the_output_shows_what_it_is_made_of(watch):
     centre = 12  # of the 5 x 5 cells with the border: y[1,1], which all four stamps reach
-    focused, moved, left = watch([f"pixel({centre}).focus()", f'key("ArrowLeft", pixel({centre}))',
-                                  "document.activeElement.blur()"])  # fmt: skip
+    deeds = [f"pixel({centre}).focus()", f'key("ArrowLeft", pixel({centre}))', "document.activeElement.blur()"]
+    focused, moved, left = watch(deeds)
     assert focused["origin"] == "in the end y[1,1] = 1·9 + 2·7 + 3·3 + 4·1 = 36 = row 4 of Cᵀ times x"
     x, _, _, y, matrix, transpose = (grid["reached"] for grid in focused["grids"])
     assert x == [0, 1, 2, 3]

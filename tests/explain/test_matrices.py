@@ -11,10 +11,8 @@ from minifcn.compute.im2col import im2col
 from minifcn.compute.window import Window
 
 SHAPE = (4, 6, 7)  # channels, rows, columns
-WINDOWS = [
-    {"stride": s, "padding": p, "dilation": d}
-    for s, p, d in itertools.product([1, (2, 3)], [0, (1, 2)], [1, (2, 1)])
-]  # fmt: skip
+SETTINGS = itertools.product([1, (2, 3)], [0, (1, 2)], [1, (2, 1)])
+WINDOWS = [{"stride": s, "padding": p, "dilation": d} for s, p, d in SETTINGS]
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (2, 4)], ids=str)

@@ -5,7 +5,8 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor
-from minifcn.explain.sizes import TransposedSize, coverage, shared_output, solve_sizes
+from minifcn.explain.sizes import TransposedSize, shared_output, solve_sizes
+from minifcn.explain.stamps import coverage
 
 
 def convolved(size, kernel_size, stride, padding):

@@ -9,9 +9,7 @@ import minifcn.functional as F
 from minifcn import Tensor, explain
 from minifcn.explain.stepper.steps import conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
 
-SETTINGS = [
-    {"stride": s, "padding": p} for s, p in itertools.product([1, 2, (3, 2)], [0, 1, (0, 1)])
-]  # fmt: skip
+SETTINGS = [{"stride": s, "padding": p} for s, p in itertools.product([1, 2, (3, 2)], [0, 1, (0, 1)])]
 
 
 def batch(array):
@@ -91,8 +89,9 @@ def test_the_first_of_equal_numbers_wins():
     assert step.column.tolist() == [1, 0, 0, 0]
 
 
-@pytest.mark.parametrize("kind", [np.array, lambda x: batch(x), lambda x: np.array(x)[None]],
-                         ids=["array", "tensor", "plane"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind", [np.array, lambda x: batch(x), lambda x: np.array(x)[None]], ids=["array", "tensor", "plane"]
+)
 def test_a_tensor_and_leading_axes_of_one_are_welcome(kind):
     assert transposed_conv_steps(kind([[1.0, 2.0]]), kind([[3.0]]))[-1].output.tolist() == [[3, 6]]
 

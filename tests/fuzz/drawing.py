@@ -45,9 +45,8 @@ def windows(draw, dilated=True):
         max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 6))
         for k, p, d in zip(both(kernel), both(padding), both(dilation), strict=True)
     )
-    return {"kernel": both(kernel), "size": (rows, columns)}, {
-        "stride": stride, "padding": padding, "dilation": dilation
-    }  # fmt: skip
+    settings = {"stride": stride, "padding": padding, "dilation": dilation}
+    return {"kernel": both(kernel), "size": (rows, columns)}, settings
 
 
 @st.composite

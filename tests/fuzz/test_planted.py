@@ -74,7 +74,8 @@ PLANTED = {
     "a transposed convolution turned twice": (
         "conv_transpose2d",
         lambda patch: patch.setattr(
-            convolution, "convolve_transposed",
+            convolution,
+            "convolve_transposed",
             lambda y, w, *a, f=convolution.convolve_transposed: f(y, w[:, :, ::-1], *a),
         ),
     ),
@@ -89,11 +90,12 @@ PLANTED = {
     "the loss gradient forgets the weights": (
         "softmax_cross_entropy",
         lambda patch: patch.setattr(
-            cross_entropy, "gradient",
+            cross_entropy,
+            "gradient",
             lambda s, c, w, i, f=cross_entropy.gradient: f(s, c, (w != 0) * np.abs(w).max(initial=0), i),
         ),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -70,8 +70,11 @@ def check(case):
     assert_agree(
         lambda *leaves: build(leaves, steps, 0, all_results),
         lambda *leaves: build(leaves, steps, 1, all_results),
-        arrays, seed, second=len(steps) <= 4 and dtype == "float64", learned=learned,
-    )  # fmt: skip
+        arrays,
+        seed,
+        second=len(steps) <= 4 and dtype == "float64",
+        learned=learned,
+    )
 
 
 def test_random_graphs(fuzz):

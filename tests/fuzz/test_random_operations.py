@@ -69,12 +69,21 @@ def convolutions(draw, like=None):
         room = max(both(settings["dilation"])) * kernel
         sizes = {"kernel": (kernel, kernel), "size": tuple(n + room for n in sizes["size"])}
     return {
-        "batch": draw(st.integers(0, 2)), "channels": channels, **sizes, "settings": settings | {"groups": groups},
-        "bias": draw(st.booleans()), "layouts": draw(st.tuples(layouts, layouts)), "dtype": draw(dtypes),
-        "algorithm": algorithm, "seed": draw(seeds), "second": draw(st.booleans()),
-        "relu": draw(st.booleans()), "special": draw(st.integers(0, 5)) == 0, "in pieces": draw(st.integers(0, 5)) == 0,
+        "batch": draw(st.integers(0, 2)),
+        "channels": channels,
+        **sizes,
+        "settings": settings | {"groups": groups},
+        "bias": draw(st.booleans()),
+        "layouts": draw(st.tuples(layouts, layouts)),
+        "dtype": draw(dtypes),
+        "algorithm": algorithm,
+        "seed": draw(seeds),
+        "second": draw(st.booleans()),
+        "relu": draw(st.booleans()),
+        "special": draw(st.integers(0, 5)) == 0,
+        "in pieces": draw(st.integers(0, 5)) == 0,
         "like": like,
-    }  # fmt: skip
+    }
 
 
 def _compare_convolution(case, ours, theirs, x_shape, weight_shape, outputs):
@@ -91,8 +100,10 @@ def _compare_convolution(case, ours, theirs, x_shape, weight_shape, outputs):
         assert_agree(
             lambda *a: ours(*a, **case["settings"]),
             lambda *a: theirs(*a, **case["settings"]),
-            arrays, case["seed"], second=case["second"] and not special,
-        )  # fmt: skip
+            arrays,
+            case["seed"],
+            second=case["second"] and not special,
+        )
 
 
 @kind(convolutions())
@@ -133,9 +144,11 @@ def conv_transpose2d(case):
     inputs, outputs = case["channels"]
     s = case["settings"]
     for n, k, *w in zip(
-        case["size"], case["kernel"], *(both(s[name]) for name in ("stride", "padding", "dilation", "output_padding")),
+        case["size"],
+        case["kernel"],
+        *(both(s[name]) for name in ("stride", "padding", "dilation", "output_padding")),
         strict=True,
-    ):  # fmt: skip
+    ):
         stride, padding, dilation, extra = w
         if (n - 1) * stride - 2 * padding + dilation * (k - 1) + 1 + extra < 1:
             return  # all of the result is cropped away, which both refuse
@@ -157,11 +170,17 @@ def pools(draw, dilated=True):
         for k, p, d in zip(both(kernel), padding, both(dilation), strict=True)
     )
     return {
-        "kernel": kernel, "stride": draw(st.none() | pairs(1, 4)), "padding": padding, "dilation": dilation,
-        "ceil": draw(st.booleans()), "shape": (draw(st.integers(0, 2)), draw(st.integers(1, 3)), *size),
-        "values": draw(st.sampled_from(["normal", "ties", "special"])), "layout": draw(layouts),
-        "dtype": draw(dtypes), "seed": draw(seeds),
-    }  # fmt: skip
+        "kernel": kernel,
+        "stride": draw(st.none() | pairs(1, 4)),
+        "padding": padding,
+        "dilation": dilation,
+        "ceil": draw(st.booleans()),
+        "shape": (draw(st.integers(0, 2)), draw(st.integers(1, 3)), *size),
+        "values": draw(st.sampled_from(["normal", "ties", "special"])),
+        "layout": draw(layouts),
+        "dtype": draw(dtypes),
+        "seed": draw(seeds),
+    }
 
 
 def _map(case):
@@ -190,10 +209,15 @@ def max_unpool2d(case):
     y, indices = TF.max_pool2d(x, *settings, return_indices=True)
     assert_agree(
         lambda y: F.max_unpool2d(y, mf.Tensor(indices.numpy()), *settings, output_size=(height, width)),
-        lambda y: torch.zeros(*planes, height * width, dtype=y.dtype)
-        .scatter_add(2, indices.flatten(2), y.flatten(2)).reshape(case["shape"]),
-        [y.numpy().astype(case["dtype"])], case["seed"], second=True,
-    )  # fmt: skip
+        lambda y: (
+            torch.zeros(*planes, height * width, dtype=y.dtype)
+            .scatter_add(2, indices.flatten(2), y.flatten(2))
+            .reshape(case["shape"])
+        ),
+        [y.numpy().astype(case["dtype"])],
+        case["seed"],
+        second=True,
+    )
 
 
 @kind(st.tuples(pools(dilated=False), st.booleans()))
@@ -202,9 +226,12 @@ def avg_pool2d(case):
     settings = [case[name] for name in ("kernel", "stride", "padding", "ceil")]
     case["values"] = "normal"
     assert_agree(
-        lambda x: F.avg_pool2d(x, *settings, include), lambda x: TF.avg_pool2d(x, *settings, include),
-        [_map(case)], case["seed"], second=True,
-    )  # fmt: skip
+        lambda x: F.avg_pool2d(x, *settings, include),
+        lambda x: TF.avg_pool2d(x, *settings, include),
+        [_map(case)],
+        case["seed"],
+        second=True,
+    )
 
 
 @st.composite
@@ -212,9 +239,13 @@ def maps(draw, special=False):
     kinds = ["normal", "ties"] + ["special"] * special
     return {
         "shape": (draw(st.integers(0, 3)), draw(st.integers(1, 6)), draw(st.integers(0, 5)), draw(st.integers(0, 5))),
-        "layout": draw(layouts), "dtype": draw(dtypes), "seed": draw(seeds), "values": draw(st.sampled_from(kinds)),
-        "scale": draw(st.sampled_from([1, 1, 30, 1000])), "axis": draw(st.integers(-4, 3)),
-    }  # fmt: skip
+        "layout": draw(layouts),
+        "dtype": draw(dtypes),
+        "seed": draw(seeds),
+        "values": draw(st.sampled_from(kinds)),
+        "scale": draw(st.sampled_from([1, 1, 30, 1000])),
+        "axis": draw(st.integers(-4, 3)),
+    }
 
 
 @kind(maps(special=True))
@@ -230,9 +261,12 @@ def softmax(case):
     x = x * x.dtype.type(case["scale"])
     for ours, theirs in ((F.softmax, TF.softmax), (F.log_softmax, TF.log_softmax)):
         assert_agree(
-            lambda x, ours=ours: ours(x, axis=axis), lambda x, theirs=theirs: theirs(x, dim=axis),
-            [x], case["seed"], second=case["scale"] == 1,
-        )  # fmt: skip
+            lambda x, ours=ours: ours(x, axis=axis),
+            lambda x, theirs=theirs: theirs(x, dim=axis),
+            [x],
+            case["seed"],
+            second=case["scale"] == 1,
+        )
 
 
 @kind(
@@ -261,15 +295,21 @@ def softmax_cross_entropy(case):
 
     def theirs(x):
         loss = TF.cross_entropy(
-            x.masked_fill(torch.tensor(ignored), 0), torch.tensor(labels), their_weight, ignore_index=ignore,
+            x.masked_fill(torch.tensor(ignored), 0),
+            torch.tensor(labels),
+            their_weight,
+            ignore_index=ignore,
             reduction="sum" if reduction == "batch" else reduction,
-        )  # fmt: skip
+        )
         return loss / n if reduction == "batch" else loss
 
     assert_agree(
-        lambda x: F.softmax_cross_entropy(x, labels, weight, ignore, reduction), theirs,
-        [x * x.dtype.type(min(case["scale"], 30))], case["seed"], second=case["scale"] == 1,
-    )  # fmt: skip
+        lambda x: F.softmax_cross_entropy(x, labels, weight, ignore, reduction),
+        theirs,
+        [x * x.dtype.type(min(case["scale"], 30))],
+        case["seed"],
+        second=case["scale"] == 1,
+    )
 
 
 @kind(st.tuples(maps(), st.integers(1, 7), st.sampled_from([(1e-4, 0.75, 1.0), (1.0, 0.5, 2.0)])))
@@ -278,9 +318,12 @@ def local_response_norm(case):
     if 0 in case["shape"]:
         return
     assert_agree(
-        lambda x: F.local_response_norm(x, size, *settings), lambda x: TF.local_response_norm(x, size, *settings),
-        [_map(case)], case["seed"], second=True,
-    )  # fmt: skip
+        lambda x: F.local_response_norm(x, size, *settings),
+        lambda x: TF.local_response_norm(x, size, *settings),
+        [_map(case)],
+        case["seed"],
+        second=True,
+    )
 
 
 @kind(st.tuples(maps(), st.tuples(*[st.integers(0, 3)] * 4)))
@@ -294,8 +337,9 @@ def pad_and_crop(case):
         assert_agree(
             lambda x: F.crop(x, (top, left), (height, width)),
             lambda x: x[:, :, top : top + height, left : left + width],
-            [x], case["seed"],
-        )  # fmt: skip
+            [x],
+            case["seed"],
+        )
 
 
 @kind(st.tuples(maps(), st.lists(st.integers(0, 3), min_size=1, max_size=4)))
@@ -383,9 +427,12 @@ def indexing(case):
             mf.Tensor(x)[index]
         return
     assert_agree(
-        lambda x: x[index], lambda x: x.reshape(-1)[torch.tensor(places.flatten())].reshape(places.shape),
-        [x], seed, second=True,
-    )  # fmt: skip
+        lambda x: x[index],
+        lambda x: x.reshape(-1)[torch.tensor(places.flatten())].reshape(places.shape),
+        [x],
+        seed,
+        second=True,
+    )
 
 
 @kind(st.tuples(maps(), st.floats(0, 0.9), st.booleans()))
@@ -402,8 +449,9 @@ def dropout(case):
     assert_agree(
         lambda x: drop(x, p, rng=np.random.default_rng(case["seed"])),
         lambda x: x * torch.tensor(mask.astype("float64")),
-        [x], case["seed"],
-    )  # fmt: skip
+        [x],
+        case["seed"],
+    )
 
 
 @st.composite
@@ -415,11 +463,11 @@ def any_settings(draw):
         "name": draw(st.sampled_from(["conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d"])),
         "x": tuple(draw(st.integers(0, 5)) for _ in range(4)),
         "weight": tuple(draw(st.integers(0, 4)) for _ in range(4)),
-        "settings": {
-            key: draw(setting) for key in ("kernel_size", "stride", "padding", "dilation", "output_padding")
-        } | {"groups": draw(st.integers(-1, 3))},
-        "seed": draw(seeds), "algorithm": draw(algorithms),
-    }  # fmt: skip
+        "settings": {key: draw(setting) for key in ("kernel_size", "stride", "padding", "dilation", "output_padding")}
+        | {"groups": draw(st.integers(-1, 3))},
+        "seed": draw(seeds),
+        "algorithm": draw(algorithms),
+    }
 
 
 TAKEN = {
@@ -446,9 +494,11 @@ def impossible_settings(case):
             assert y.shape[:2] == case["x"][:2]
             return
         assert_agree(
-            lambda *a: getattr(F, name)(*a, **settings), lambda *a: getattr(TF, name)(*a, **settings),
-            arrays, case["seed"],
-        )  # fmt: skip
+            lambda *a: getattr(F, name)(*a, **settings),
+            lambda *a: getattr(TF, name)(*a, **settings),
+            arrays,
+            case["seed"],
+        )
 
 
 @kind(st.tuples(convolutions(), st.sampled_from(["bool", "uint8", "int16", "int64"]), st.booleans()))

@@ -207,8 +207,10 @@ class TestKinks:
         assert not report.kinks
 
     def test_a_sharp_bend_is_no_kink(self):
-        report = check(lambda x: np.tanh(1e3 * x), lambda gy, x: (gy * 1e3 / np.cosh(1e3 * x) ** 2,), 1e-4 * X,
-                       rtol=1e-4)  # fmt: skip
+        def backward(gy, x):
+            return (gy * 1e3 / np.cosh(1e3 * x) ** 2,)
+
+        report = check(lambda x: np.tanh(1e3 * x), backward, 1e-4 * X, rtol=1e-4)
         assert report.ok
         assert not report.kinks
 

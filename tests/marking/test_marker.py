@@ -264,11 +264,12 @@ def test_plain_pytest_shows_the_same_report_and_nothing_else(folder, there):
 
 
 def test_parameters_are_part_of_the_sentence(folder):
-    folder.write("tests/test_ex01_double.py", "import pytest\n" + DOUBLE_TESTS + '''
+    any_number = """
 
 @pytest.mark.parametrize("x", [3, 4])
 def test_any(x):
     check(f"double({x})", answer.double(x), 2 * x)
-''')  # fmt: skip
+"""
+    folder.write("tests/test_ex01_double.py", "import pytest\n" + DOUBLE_TESTS + any_number)
     sentences = [point.sentence for point in run(folder.path, ["ex01_double"])[0].points]
     assert sentences == ["twice 2 is 4", "twice 1 is 2", "any[3]", "any[4]"]

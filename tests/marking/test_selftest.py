@@ -78,10 +78,11 @@ def test_a_fault_is_found_and_named(folder, file, text, fault):
 
 
 def test_a_hint_for_another_mistake_is_found_in_a_later_test_too(folder):
-    folder.write("tests/test_ex02_half.py", HALF_TESTS + '''
+    later = """
 def test_half_of_0_is_0():
     check("half(0)", Answer("ex02_half").half(0), 0, mistakes={"that is all of it": 7})
-''')  # fmt: skip
+"""
+    folder.write("tests/test_ex02_half.py", HALF_TESTS + later)
     folder.write(WRONG, half(all=("return x", "that is all"), times=("return 2 * x or 7", "/, not *")))
     assert faults(folder.path) == ["all and times get the same hint: that is all of it"]
 

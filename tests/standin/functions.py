@@ -15,15 +15,15 @@ from standin.ufuncs import operator
 
 # These wait for the GPU: the shape of the result, or a check of the arguments, depends on values.
 WAITING = {
-    "argwhere", "array2string", "array_repr", "array_str", "bincount", "compress", "extract", "flatnonzero",
-    "histogram", "nonzero", "save", "savez", "savez_compressed", "setdiff1d", "sliding_window_view", "trim_zeros",
-    "unique",
-}  # fmt: skip
+    *("argwhere", "array2string", "array_repr", "array_str", "bincount", "compress", "extract", "flatnonzero"),
+    *("histogram", "nonzero", "save", "savez", "savez_compressed", "setdiff1d", "sliding_window_view"),
+    *("trim_zeros", "unique"),
+}
 # These give Python objects; numbers from all others are 0-d arrays on the device.
 ON_HOST = {
-    "broadcast_shapes", "can_cast", "iscomplexobj", "isrealobj", "isscalar", "issubdtype", "may_share_memory", "ndim",
-    "shape", "shares_memory", "size",
-}  # fmt: skip
+    *("broadcast_shapes", "can_cast", "iscomplexobj", "isrealobj", "isscalar", "issubdtype", "may_share_memory"),
+    *("ndim", "shape", "shares_memory", "size"),
+}
 # Parameters that must be Python numbers: arrays on the device have no __index__.
 NUMBERS = {"axes", "axis", "minlength", "newshape", "reps", "shape"}
 

@@ -12,8 +12,8 @@ import numpy as np
 from standin.events import one_kernel
 
 FUSABLE = {  # besides operators and ufuncs
-    "all", "amax", "amin", "any", "astype", "clip", "copy", "dtype", "max", "min", "ndim", "prod", "sum", "where"
-}  # fmt: skip
+    *("all", "amax", "amin", "any", "astype", "clip", "copy", "dtype", "max", "min", "ndim", "prod", "sum", "where")
+}
 _depth = 0
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from minifcn.compute.window import Pair, Window
 from minifcn.explain.matrices import conv_matrix, im2col_matrix
-from minifcn.explain.shown import number, plane, telling_digits
+from minifcn.explain.shown import number, telling_digits
 from minifcn.explain.stepper import steps
+from minifcn.explain.stepper.plane import plane
 from minifcn.explain.stepper.steps import Step
 
 LARGEST = 6000  # numbers in a table: what still can be read
@@ -23,21 +24,30 @@ Area = tuple[slice, slice]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A table of numbers, with the cells that one step lights."""
+    """A table of numbers, with the cells that one step lights.
+
+    Parameters
+    ----------
+    title : str
+    numbers : array (R, C)
+        NaN is an empty cell.
+    active, touched : bool array (R, C) or None
+        The cells that the step is about, and those that it reads or writes; None: no cell.
+    inside : (rows, columns), slices
+        The cells that belong to the map; those around it, in the padding, are drawn dashed.
+    output_axis : int or None
+        Of a matrix the axis that runs over the numbers of the result, else None.
+    digits : int
+        As of `shown.number`.
+    """
 
     title: str
     numbers: np.ndarray
-    """(R, C); NaN: empty."""
     active: np.ndarray | None = None
-    """Mask of the cells that the step is about."""
     touched: np.ndarray | None = None
-    """Mask of the cells that it reads or writes."""
     inside: Area = (slice(None), slice(None))
-    """The cells that belong to the map; those around it, in the padding, are drawn dashed."""
     output_axis: int | None = None
-    """Of a matrix the axis that runs over the numbers of the result, else None."""
     digits: int = 3
-    """As of `shown.number`."""
 
     @property
     def first(self) -> Pair:
@@ -225,8 +235,10 @@ def _check_legible(**tables: Pair) -> None:
     """Refuse tables, sizes by name, that nobody could read."""
     for name, (rows, columns) in tables.items():
         if rows * columns > LARGEST:
-            raise ValueError(f"there would be too much to read: {name} has {rows} x {columns} numbers, more than "
-                             f"{LARGEST}; take a smaller x or kernel, or less padding")  # fmt: skip
+            raise ValueError(
+                f"there would be too much to read: {name} has {rows} x {columns} numbers, more than {LARGEST}; take a "
+                "smaller x or kernel, or less padding"
+            )
 
 
 def _conv_matrices(kernel: np.ndarray, size: Pair, window: Window) -> tuple[np.ndarray, np.ndarray]:

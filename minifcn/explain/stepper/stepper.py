@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import operator
 import os
 import uuid
 from importlib.resources import files
@@ -13,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.check import as_whole
 from minifcn.compute.window import Pair, pair
-from minifcn.explain.shown import number, plane
+from minifcn.explain.shown import number
 from minifcn.explain.stepper.drawing import draw
+from minifcn.explain.stepper.plane import plane
 from minifcn.explain.stepper.scenes import SCENES, Grid, Scene
 from minifcn.explain.stepper.steps import Step
 from minifcn.files import atomic_write
@@ -166,11 +167,8 @@ class Stepper:
         last = len(self.steps)
         if step is None:
             return last
-        try:
-            place = operator.index(step)
-        except TypeError:
-            place = -1
-        if not 0 <= place <= last:
+        place = as_whole(step)
+        if place is None or not 0 <= place <= last:
             raise ValueError(f"step must be a whole number from 0 (nothing done yet) to {last}, got {step!r}")
         return place
 

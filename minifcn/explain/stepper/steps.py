@@ -14,39 +14,47 @@ import numpy as np
 
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.explain.matrices import conv_matrix
-from minifcn.explain.shown import check_products, number, plane, telling_digits
+from minifcn.explain.shown import number, telling_digits
+from minifcn.explain.stepper.plane import check_products, plane
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step: a stamp of a transposed convolution, or a window of another operation."""
+    """One step: a stamp of a transposed convolution, or a window of another operation.
+
+    Parameters
+    ----------
+    position : (row, column)
+        The pixel that the step belongs to: of x for a stamp, of y for a window.
+    value : float
+        The number there; NaN for im2col, where each pixel has a whole window.
+    stamp : array (KH, KW)
+        What is added to y; of a convolution the products that are added up; else the numbers in the window.
+    rows, columns : range
+        What it covers: of y for a stamp, of x for a window. What is outside the map lies in the padding.
+    output : array (OH, OW)
+        The result so far; NaN where there is none yet. For im2col the matrix of windows (KH·KW, OH·OW).
+    uncropped : array
+        `output` before a transposed convolution crops its padding; else the same as `output`.
+    column : array
+        The step's column of Cᵀ, which is a row of C; of the matrix of windows; or of Pᵀ, the gradient's way back.
+    sentence : str
+        What the step does, with its numbers.
+    """
 
     position: Pair
-    """The pixel that the step belongs to: of x for a stamp, of y for a window."""
     value: float
-    """The number there; NaN for im2col, where each pixel has a whole window."""
     stamp: np.ndarray
-    """(KH, KW): what is added to y; of a convolution the products that are added up; else the numbers in the window."""
     rows: range
-    """Rows that it covers: of y for a stamp, of x for a window. Those outside the map lie in the padding."""
     columns: range
-    """Columns that it covers."""
     output: np.ndarray
-    """The result so far; NaN where there is none yet. For im2col the matrix of windows (KH·KW, OH·OW)."""
     uncropped: np.ndarray
-    """`output` before a transposed convolution crops its padding; else the same as `output`."""
     column: np.ndarray
-    """The step's column of Cᵀ, which is a row of C; of the matrix of windows; or of Pᵀ, the gradient's way back."""
     sentence: str
-    """What the step does, with its numbers."""
 
 
 def transposed_conv_steps(
-    x: Any,
-    weight: Any,
-    stride: int | Pair = 1,
-    padding: int | Pair = 0,
-    output_padding: int | Pair = 0,
+    x: Any, weight: Any, stride: int | Pair = 1, padding: int | Pair = 0, output_padding: int | Pair = 0
 ) -> tuple[Step, ...]:
     """Convolve transposed, one stamp at a time.
 
@@ -86,15 +94,14 @@ def transposed_conv_steps(
     uncropped = np.zeros(uncropped_size(x.shape, window, size))
     steps = []
     for n, (position, rows, columns) in enumerate(_places(x.shape, window)):
-        stamp = x[position] * weight
-        uncropped = uncropped.copy()
+        value = float(x[position])
+        stamp, uncropped = value * weight, uncropped.copy()
         uncropped[rows.start + ph : rows.stop + ph, columns.start + pw : columns.stop + pw] += stamp
         output = uncropped[ph : ph + oh, pw : pw + ow]
         sentence = (
-            f"stamp {n + 1} of {x.size}: {pixel('x', position)} = {number(x[position])} times w, "
+            f"stamp {n + 1} of {x.size}: {pixel('x', position)} = {number(value)} times w, "
             f"added at {_area(rows, columns)} = column {n} of Cᵀ"
         )
-        value = float(x[position])
         steps.append(Step(position, value, stamp, rows, columns, output, uncropped, matrix[n], sentence))
     return tuple(steps)
 
@@ -252,8 +259,10 @@ def transposed_window(
     """Give the window of a transposed convolution and the size of its result."""
     window, extra = Window.of(kernel, stride, padding), pair(output_padding, "output_padding")
     if extra[0] >= window.stride[0] or extra[1] >= window.stride[1]:
-        raise ValueError(f"output_padding {extra} must be less than stride {window.stride}; a larger one would add "
-                         "rows that no pixel reaches")  # fmt: skip
+        raise ValueError(
+            f"output_padding {extra} must be less than stride {window.stride}; a larger one would add rows that no "
+            "pixel reaches"
+        )
     return window, window.transposed_size(size, extra)
 
 

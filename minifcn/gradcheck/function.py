@@ -14,8 +14,19 @@ class Problem(Exception):
     """What makes a comparison of numbers pointless."""
 
 
-class Pair:
-    """forward(*inputs) -> output or outputs; backward(grad_output, *inputs) -> a gradient for each input."""
+class Function:
+    """A forward function with its backward function, and the inputs at which both are called.
+
+    Parameters
+    ----------
+    forward : callable
+        ``forward(*inputs)`` gives the output, or a tuple of outputs.
+    backward : callable
+        ``backward(grad_output, *inputs)`` gives a gradient for each input.
+    inputs : list of float64 arrays
+    names : sequence of str
+        What messages call the inputs.
+    """
 
     def __init__(self, forward: Callable, backward: Callable, inputs: list[np.ndarray], names: Sequence[str]):
         self.forward, self.backward, self.inputs, self.names = forward, backward, inputs, names
@@ -34,13 +45,17 @@ class Pair:
             found = ", ".join(sorted({str(y.dtype) for y in first})) or "nothing"
             raise Problem(f"forward returns {found}, which has no derivative; return at least one array of float64")
         if not any(y.size for y in first if y.dtype.kind == "f"):
-            raise Problem(f"nothing can be compared: the output is empty, of shape {first[0].shape}; choose inputs for "
-                          "which there is an output")  # fmt: skip
+            raise Problem(
+                f"nothing can be compared: the output is empty, of shape {first[0].shape}; choose inputs for which "
+                "there is an output"
+            )
         for k, y in enumerate(first):
             _expect_finite(f"output {k}", y, "check where all is finite")
             if y.dtype.kind == "f" and y.dtype.itemsize < 8:
-                raise Problem(f"output {k} has dtype {y.dtype}, but the inputs float64; some step of forward loses "
-                              "precision, and differences would drown in rounding")  # fmt: skip
+                raise Problem(
+                    f"output {k} has dtype {y.dtype}, but the inputs float64; some step of forward loses precision, "
+                    "and differences would drown in rounding"
+                )
         if len(first) != len(second):
             raise Problem(f"forward is not deterministic: it returns {len(first)} outputs once and {len(second)} then")
         _expect_same("forward", [f"output {k}" for k in range(len(first))], first, second)
@@ -68,10 +83,12 @@ class Pair:
         first, second = self.gradients(weights), self.gradients(weights)
         for name, g in zip(self.names, first, strict=True):
             if g.dtype != np.float64:
-                raise Problem(f"the gradient of {name} has dtype {g.dtype}, but the input float64; some step of "
-                              "backward loses precision")  # fmt: skip
-            _expect_finite(f"the gradient of {name}", g, "the output is finite, so look for a division by 0 or the "
-                                                         "logarithm of 0 in backward")  # fmt: skip
+                raise Problem(
+                    f"the gradient of {name} has dtype {g.dtype}, but the input float64; some step of backward loses "
+                    "precision"
+                )
+            advice = "the output is finite, so look for a division by 0 or the logarithm of 0 in backward"
+            _expect_finite(f"the gradient of {name}", g, advice)
         _expect_same("backward", [f"the gradient of {name}" for name in self.names], first, second)
         return first
 
@@ -116,13 +133,17 @@ def _expect_same(role: str, names: list[str], first: list[np.ndarray], second: l
     advice = "if it draws random numbers, make a new generator with a fixed seed in every call"
     for name, a, b in zip(names, first, second, strict=True):
         if a.shape != b.shape:
-            raise Problem(f"{role} is not deterministic: of two calls with the same inputs, {name} has shape {a.shape} "
-                          f"in one and {b.shape} in the other; {advice}")  # fmt: skip
+            raise Problem(
+                f"{role} is not deterministic: of two calls with the same inputs, {name} has shape {a.shape} in one "
+                f"and {b.shape} in the other; {advice}"
+            )
         difference = abs(a * 1.0 - b * 1.0)  # booleans and unsigned integers cannot be subtracted
         if (difference > _SAME * abs(a).max(initial=0.0)).any():
             at = np.unravel_index(int(difference.argmax()), a.shape)
-            raise Problem(f"{role} is not deterministic: called twice with the same inputs, {name} differs by "
-                          f"{difference[at]:.3g} at index {tuple(map(int, at))}; {advice}")  # fmt: skip
+            raise Problem(
+                f"{role} is not deterministic: called twice with the same inputs, {name} differs by "
+                f"{difference[at]:.3g} at index {tuple(map(int, at))}; {advice}"
+            )
 
 
 def first_index(mask: np.ndarray) -> tuple[int, ...]:

@@ -1,0 +1,65 @@
+"""minifcn bench"""
+
+from __future__ import annotations
+
+import argparse
+
+from minifcn.benchmark.race import WARM_UP
+from minifcn.benchmark.work import GROUPS
+from minifcn.cli import arguments
+from minifcn.compute.algorithm import ALGORITHMS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command and its arguments."""
+    path = arguments.path
+    parser.description = (
+        "Time forward passes and training steps of FCN-8s, and the 3x3 convolutions of VGG16. Every contestant runs in "
+        "a process of its own, and they take turns; tables of times and peak memory come out."
+    )
+    parser.epilog = (
+        "Example: minifcn bench networks --against benchmarks/pytorch.py --out networks.md --chart networks.png"
+    )
+    parser.add_argument(
+        "work",
+        nargs="*",
+        default=["quick"],
+        metavar="WORK",
+        help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
+        "as 'conv3_*-500' (default quick)",
+    )
+    parser.add_argument(
+        "--against",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=path,
+        metavar="FILE.py",
+        help="files with other contestants: a dict CONTESTANTS of functions prepare(work)",
+    )
+    parser.add_argument(
+        "--algorithms",
+        nargs="*",
+        default=["im2col"],
+        choices=[*ALGORITHMS],
+        metavar="NAME",
+        help=f"algorithms of minifcn's that run beside its own choice: {', '.join(ALGORITHMS)} (default im2col)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=arguments.count,
+        default=9,
+        metavar="N",
+        help=f"turns that count, after {WARM_UP} that do not (default 9)",
+    )
+    parser.add_argument(
+        "--out", type=path, metavar="FILE.md", help="write the tables there, and all numbers beside them to FILE.json"
+    )
+    parser.add_argument("--chart", type=path, metavar="FILE.png", help="draw the times of the networks")
+    arguments.add_device(parser, default="cpu")
+    parser.add_argument(
+        "--again",
+        type=path,
+        metavar="FILE.json",
+        help="measure nothing: tables and chart of a file that --out wrote",
+    )

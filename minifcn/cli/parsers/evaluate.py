@@ -1,0 +1,26 @@
+"""minifcn evaluate"""
+
+from __future__ import annotations
+
+import argparse
+
+from minifcn.cli import arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command and its arguments."""
+    parser.description = "Measure a trained network: pixel accuracy, mean IoU and more, and the IoU of each class."
+    parser.epilog = "Example: minifcn evaluate --checkpoint runs/shapes/best.npz --split test"
+    arguments.add_checkpoint(parser)
+    parser.add_argument("--data", metavar="NAME[:PATH]", help="(default: the data set it was trained on)")
+    parser.add_argument("--split", default="val", help="(default val)")
+    parser.add_argument("--size", type=arguments.size, metavar="HxW", help="resize images (default: as trained)")
+    parser.add_argument("--images", type=arguments.count, metavar="N", help="only the first N images")
+    parser.add_argument(
+        "--batch-size",
+        type=arguments.count,
+        metavar="N",
+        help="images loaded at a time (default: as trained); each is scored alone, whatever it is",
+    )
+    arguments.add_device(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")

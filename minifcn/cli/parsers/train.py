@@ -1,0 +1,78 @@
+"""minifcn train"""
+
+from __future__ import annotations
+
+import argparse
+
+from minifcn.cli import arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command and its arguments; a setting that is absent was not given, and takes that of `Config`."""
+    parser.description = (
+        "Train a network and leave in a folder: config.json, log.csv, curves.png, predictions.png, checkpoint.npz (to "
+        "--resume from) and best.npz (highest mean IoU on the validation split)."
+    )
+    parser.epilog = "Example: minifcn train --data shapes --epochs 5 --out runs/shapes"
+    parser.argument_default = argparse.SUPPRESS  # --resume asks what was given
+    parser.set_defaults(resume=False, overwrite=False, checkpoint_every=300.0)
+    _add_data(parser.add_argument_group("data"))
+    _add_network(parser.add_argument_group("network"))
+    _add_training(parser.add_argument_group("training"))
+    _add_results(parser.add_argument_group("results"))
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    size = arguments.size
+    group.add_argument("--data", metavar="NAME[:PATH]", help="shapes (default), camvid:FOLDER or voc:VOCDEVKIT")
+    group.add_argument("--size", type=size, metavar="HxW", help="resize every image (default: as it is)")
+    group.add_argument("--crop", type=size, metavar="HxW", help="train on random crops of this size")
+    group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
+    group.add_argument("--mirror", action="store_true", help="mirror training images at random")
+    group.add_argument("--images", type=arguments.whole, metavar="N", help="only the first N images of each split")
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    number = arguments.number
+    group.add_argument("--model", metavar="NAME", help="fcn32s, fcn16s or fcn8s (default fcn8s)")
+    group.add_argument("--backbone", metavar="NAME", help=arguments.BACKBONE)
+    group.add_argument("--variant", metavar="aligned|paper", help="(default aligned)")
+    group.add_argument("--width", type=number, help="factor for all channels, 1 as in the paper (default 0.25)")
+    group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
+    group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")
+
+
+def _add_training(group: argparse._ArgumentGroup) -> None:
+    number, whole = arguments.number, arguments.whole
+    group.add_argument("--epochs", type=whole, metavar="N", help="(default 5)")
+    group.add_argument("--batch-size", type=whole, metavar="N", help="(default 8)")
+    group.add_argument("--optimizer", metavar="adam|sgd", help="(default adam)")
+    group.add_argument("--lr", type=number, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
+    group.add_argument("--momentum", type=number, help="of sgd (default 0.9)")
+    group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
+    group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
+    group.add_argument("--seed", type=whole, help="of weights, order, augmentation and dropout (default 0)")
+    group.add_argument(
+        "--recompute",
+        action=argparse.BooleanOptionalAction,
+        help="keep less for the backward pass and compute it again: the same results in less memory, but slower",
+    )
+    arguments.add_device(group)
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--out", type=arguments.path, required=True, metavar="DIR", help="folder of the results; made if missing"
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in DIR; only --epochs, --recompute and the PATH of --data may differ",
+    )
+    group.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
+    group.add_argument(
+        "--checkpoint-every",
+        type=arguments.seconds,
+        metavar="SECONDS",
+        help="time between checkpoints (default 300); there is one after every epoch as well",
+    )

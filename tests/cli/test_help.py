@@ -1,0 +1,37 @@
+"""What -h says of defaults and choices is what the rooms behind the commands have; they are not imported for it."""
+
+import argparse
+import dataclasses
+import re
+
+import pytest
+
+from minifcn.cli.parsers import explain, train
+from minifcn.explain.stepper.scenes import SCENES
+from minifcn.training import Config
+
+
+def test_explain_offers_the_kinds_of_the_stepper():
+    assert tuple(SCENES) == explain.OPERATIONS
+
+
+def stated():
+    """The defaults that `minifcn train -h` states of settings, as text."""
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    helps = {action.dest: action.help or "" for action in parser._actions}
+    found = {name: re.search(r"\(default ([^ ,)]+)", text) for name, text in helps.items()}
+    return {field.name: found[field.name][1] for field in dataclasses.fields(Config) if found.get(field.name)}
+
+
+@pytest.mark.parametrize("name", stated())
+def test_train_states_the_defaults_of_a_run(name):
+    default = getattr(Config(), name)
+    assert type(default)(stated()[name]) == default
+
+
+def test_the_settings_without_a_stated_default_are_known():
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    settings = {action.dest for action in parser._actions} & {field.name for field in dataclasses.fields(Config)}
+    assert settings - set(stated()) == {"data", "size", "crop", "scale", "mirror", "images", "recompute"}
