@@ -11,7 +11,7 @@ from pathlib import Path
 from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
-BACKBONE = "trunk of the network; an unknown name shows those there are (default vgg16)"
+BACKBONE = "trunk of the network (default vgg16)"  # a wrong name is told which there are
 
 
 def size(text: str) -> tuple[int, int]:
