@@ -16,21 +16,10 @@ from typing import Any
 
 from minifcn.backend import array_module, device_of
 from minifcn.errors import UserError
+from minifcn.locks import short_lock
 
 WORTH_SHARING = 15_000_000  # multiply-adds, 0.2 milliseconds or more: handing parts over takes up to 0.1
 _this_thread = threading.local()
-
-
-def short_lock():
-    """Make a lock that no thread holds at the moment of a fork, so that it is free in the child.
-
-    Nobody may hold it while code of the user runs: that could wait for a thread that waits for the lock. Only a signal
-    handler can come in between, so a thread that holds it may take it again.
-    """
-    lock = threading.RLock()
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
-    return lock
 
 
 @functools.cache
