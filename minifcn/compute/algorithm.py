@@ -85,6 +85,13 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int, weigh
     return ALGORITHMS[name]
 
 
+def textbook(array) -> bool:
+    """Whether convolutions of an array's dtype on its device are computed by the definition, step by step."""
+    if (forced := _forced.get()) is None:
+        return array.dtype != "float32" and device_of(array) == "cpu"
+    return forced == "im2col"
+
+
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
     """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW); `finish` adds a bias, and perhaps a ReLU."""
 
