@@ -23,7 +23,7 @@ import numpy as np
 
 from minifcn import guards
 from minifcn.backend import alike, array_module, as_array, device_of, memory_of, to_host
-from minifcn.recording import is_grad_enabled, no_grad
+from minifcn.recording import no_grad, recording
 
 if TYPE_CHECKING:
     from minifcn.functional.signatures import Operators
@@ -194,9 +194,10 @@ def operation(function: Callable) -> Callable[..., Tensor]:
             if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
                 return x.operate(name, inputs, settings)
         inputs = as_tensors(inputs, name)
-        recorded = is_grad_enabled() and any(map(_learns, inputs))
+        recorded = recording.get() and any(map(_learns, inputs))
         result = function(*inputs, **settings)
-        guards.check_result(name, result, recorded)
+        if not (isinstance(result, tuple) and len(result) == 2 and (callable(result[1]) or not recorded)):
+            raise guards.no_result(name, result)
         output = Tensor(result[0])
         guards.share_changes(output, inputs)
         if recorded and output._data.dtype.kind == "f":

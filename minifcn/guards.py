@@ -37,13 +37,11 @@ def check_requires_grad(requires_grad: Any, data: Any) -> None:
         )
 
 
-def check_result(name: str, result: Any, recorded: bool) -> None:
-    """Refuse a result of an operation that is not its value and, where it is recorded, a function backward."""
-    if not (isinstance(result, tuple) and len(result) == 2 and (callable(result[1]) or not recorded)):
-        raise TypeError(
-            f"{name}: an operation must return two things, its value (an array) and a function backward, got "
-            f"{shown(result)}"
-        )
+def no_result(name: str, found: Any) -> TypeError:
+    """Say that what an operation returned is not its value and a function backward."""
+    return TypeError(
+        f"{name}: an operation must return two things, its value (an array) and a function backward, got {shown(found)}"
+    )
 
 
 def share_changes(output: Tensor, inputs: Sequence[Tensor]) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_recording = ContextVar("recording", default=True)
+recording = ContextVar("recording", default=True)
 
 
 def is_grad_enabled() -> bool:
     """Whether operations are recorded; in a backward pass: whether with create_graph."""
-    return _recording.get()
+    return recording.get()
 
 
 @contextmanager
@@ -25,8 +25,8 @@ def no_grad() -> Iterator[None]:
     >>> y.requires_grad
     False
     """
-    token = _recording.set(False)
+    token = recording.set(False)
     try:
         yield
     finally:
-        _recording.reset(token)
+        recording.reset(token)

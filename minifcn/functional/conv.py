@@ -76,7 +76,7 @@ def conv2d(
     groups = whole(groups, "conv2d: groups")
     _check("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
-    if bias is not None and not _step_by_step(x):
+    if bias is not None and not _by_steps(x):
         return finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
     y = convolution(x, weight, window=window, groups=groups)
     y = y if bias is None else add_bias(y, bias)
@@ -145,7 +145,7 @@ def conv_transpose2d(
     extra = window.output_padding(output_padding)
     size = window.transposed_size(x.shape[2:], extra)
     beyond = extra[0] >= window.stride[0] or extra[1] >= window.stride[1]
-    if bias is not None and not beyond and not _step_by_step(x):
+    if bias is not None and not beyond and not _by_steps(x):
         return finished_transposed_convolution(x, weight, bias, window=window, size=size, groups=groups)
     transpose = _cropped_less if beyond else transposed_convolution
     y = transpose(x, weight, window=window, size=size, groups=groups)
@@ -162,8 +162,8 @@ def _cropped_less(x: Tensor, weight: Tensor, *, window: Window, size: Pair, grou
     return cut(y, margin=(left, max(0, -right), top, max(0, -bottom)))
 
 
-def _step_by_step(x: Tensor) -> bool:
-    """Whether one operation runs after the other: by definition, and on a geometry (models/geometry.py)."""
+def _by_steps(x: Tensor) -> bool:
+    """Whether one operation runs after the other: where the definition computes, and on a geometry."""
     return hasattr(x, "operate") or textbook(x.data)
 
 

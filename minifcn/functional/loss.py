@@ -11,7 +11,7 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute.fast import cross_entropy
 from minifcn.functional.activation import softmax
-from minifcn.functional.check import array, expect, floating
+from minifcn.functional.operands import array, expect, floating
 
 NAME = "softmax_cross_entropy"
 REDUCTIONS = ("mean", "sum", "none", "batch")

@@ -8,7 +8,7 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute import pooling
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.functional.check import array, expect, floating, given
+from minifcn.functional.operands import array, expect, floating, given
 
 
 @operation

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Tensor, is_grad_enabled, operation
+from minifcn.autograd import Tensor, operation
 from minifcn.backend import device_of
-from minifcn.functional.check import expect
+from minifcn.functional.operands import expect
 from minifcn.gradients import grad
+from minifcn.recording import is_grad_enabled
 
 
 def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.compute.im2col import padded
 from minifcn.compute.window import Pair, whole
-from minifcn.functional.check import expect, given
+from minifcn.functional.operands import expect, given
 
 
 def crop(x: Tensor, offset: Pair, size: Pair) -> Tensor:
