@@ -20,8 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minifcn.backend import alike, array_module, as_array, device_of, memory_of, to_host
-from minifcn.compute.fast.threads import one_blas_thread, short_lock
+from minifcn.backend import (
+    alike,
+    array_module,
+    as_array,
+    device_of,
+    memory_of,
+    one_blas_thread,
+    short_lock,
+    to_host,
+)
 from minifcn.guards import check_gradients, check_unchanged, share_changes, shares_memory, shown, value_and_backward
 
 _numbers = itertools.count()

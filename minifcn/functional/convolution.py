@@ -11,10 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from minifcn.autograd import Tensor, as_tensors, operation
-from minifcn.backend import array_module
+from minifcn.backend import array_module, one_blas_thread
 from minifcn.compute import algorithm
 from minifcn.compute.fast.elementwise import Finish
-from minifcn.compute.fast.threads import one_blas_thread
 from minifcn.compute.im2col import pixels
 from minifcn.compute.window import Pair, Window, pair, whole
 from minifcn.functional.activation import relu as positive_part
@@ -68,10 +67,12 @@ def weight_gradient(x, y, *, window, groups=1):
 @operation
 def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
     """y = W A x + b, or max(y, 0): in one sweep, while the outputs are in the cache."""
-    y, bias_learns = (
-        algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu)),
-        bias.requires_grad,
-    )
+    bias_learns, finish = bias.requires_grad, Finish(bias.data, relu)
+    if algorithm.textbook(x.data):
+        y = algorithm.convolve(x.data, weight.data, window, groups)
+        finish.whole(y)
+    else:
+        y = algorithm.convolve(x.data, weight.data, window, groups, finish)
 
     def backward(gy):
         if relu:
