@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minifcn.backend import is_array, is_plain, memory_of
-from minifcn.locks import short_lock
+from minifcn.backend import is_array, is_plain, memory_of, short_lock
 
 if TYPE_CHECKING:
     from minifcn.autograd import Tensor

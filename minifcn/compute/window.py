@@ -147,6 +147,20 @@ class Window:
             )
         return extra
 
+    def turned(self) -> Window | None:
+        """Give the window of the transposed convolution as a convolution with the kernel turned by 180 degrees.
+
+        None if it is no such convolution: if the stride is above 1, or the padding crops pixels that a kernel reaches.
+
+        >>> Window.of(3, padding=1).turned()
+        Window(kernel=(3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1))
+        """
+        axes = zip(self.kernel, self.padding, self.dilation, strict=True)
+        top, left = (d * (k - 1) - p for k, p, d in axes)
+        if self.stride != (1, 1) or min(top, left) < 0:
+            return None
+        return Window(self.kernel, (1, 1), (top, left), self.dilation)
+
     @property
     def _prefix(self) -> str:
         return f"{self.caller}: " if self.caller else ""

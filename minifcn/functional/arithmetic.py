@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import Tensor, as_tensors, operation
-from minifcn.backend import array_module, to_device
-from minifcn.compute.fast.threads import product
+from minifcn.backend import array_module, product, to_device
 
 
 @operation

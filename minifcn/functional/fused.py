@@ -8,10 +8,9 @@ minifcn.algorithm("im2col")`, and in float64), those are what runs.
 from __future__ import annotations
 
 from minifcn.autograd import operation
-from minifcn.backend import array_module
+from minifcn.backend import array_module, one_blas_thread
 from minifcn.compute import algorithm
 from minifcn.compute.fast.elementwise import Finish
-from minifcn.compute.fast.threads import one_blas_thread
 from minifcn.compute.im2col import pixels
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to

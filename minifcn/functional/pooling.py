@@ -6,7 +6,8 @@ from typing import Any
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
-from minifcn.compute import pooling
+from minifcn.compute import algorithm, pooling
+from minifcn.compute.fast import pooling as fast
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.functional.operands import array, expect, floating, given
 
@@ -14,7 +15,10 @@ from minifcn.functional.operands import array, expect, floating, given
 @operation
 def window_maximum(x, *, window, size):
     """Maximum of each window; the gradient goes to the first pixel that has it."""
-    y, winner = pooling.max_pool(x.data, window, size, with_winner=x.requires_grad)
+    if algorithm.textbook(x.data):
+        y, winner = pooling.max_pool(x.data, window, size)
+    else:
+        y, winner = fast.max_pool(x.data, window, size, with_winner=x.requires_grad)
 
     def backward(gy):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
@@ -29,7 +33,7 @@ def to_winner(y, *, winner, window, size):
     def backward(gx):
         return (from_winner(gx, winner=winner, window=window),)
 
-    return pooling.scatter_winner(y.data, winner, window, size), backward
+    return _room(y.data).scatter_winner(y.data, winner, window, size), backward
 
 
 @operation
@@ -39,7 +43,11 @@ def from_winner(x, *, winner, window):
     def backward(gy):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
 
-    return pooling.gather_winner(x.data, winner, window), backward
+    return _room(x.data).gather_winner(x.data, winner, window), backward
+
+
+def _room(array):
+    return pooling if algorithm.textbook(array) else fast
 
 
 def max_pool2d(
@@ -87,7 +95,7 @@ def max_pool2d(
     y = window_maximum(x, window=window, size=size)
     if not return_indices:
         return y
-    _, winner = pooling.max_pool(x.data, window, size)
+    _, winner = _room(x.data).max_pool(x.data, window, size)
     return y, Tensor(pooling.flat_indices(winner, window, x.shape[2:]))
 
 

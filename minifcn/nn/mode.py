@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from minifcn import check
-from minifcn.locks import short_lock
+from minifcn.backend import short_lock
 from minifcn.nn.module import Module
 
 _lock = short_lock()

@@ -79,7 +79,7 @@ class TestByHand:
         np.testing.assert_array_equal(y.data[:, 0], 1)
         np.testing.assert_array_equal(y.data[:, 1], -2)
 
-    @pytest.mark.parametrize("algorithm", ["im2col", "strips", "toeplitz", "winograd"])
+    @pytest.mark.parametrize("algorithm", ["im2col", "strips", "blocks", "winograd"])
     @pytest.mark.parametrize("groups", [1, 2])
     @pytest.mark.parametrize("with_bias", [True, False])
     def test_relu_in_the_same_sweep(self, algorithm, groups, with_bias, rng):

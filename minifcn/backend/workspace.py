@@ -14,8 +14,8 @@ import weakref
 
 import numpy as np
 
+from minifcn.backend.blas import short_lock
 from minifcn.errors import UserError
-from minifcn.locks import short_lock
 
 DEFAULT_MB = 512
 _thread = threading.local()
