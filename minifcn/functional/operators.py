@@ -37,9 +37,8 @@ def _unrecorded(name: str) -> Callable:
     return method
 
 
-def _reduction(function: Callable) -> Callable:
+def _reduction(name: str, function: Callable) -> Callable:
     """Make a method of a sum or mean, which also takes what `numpy.sum` passes on, and knows PyTorch's names."""
-    name = function.__name__.removesuffix("_over")
 
     def method(self, axis: Any = None, keepdims: bool = False, **others: Any) -> Tensor:
         given = [key for key, value in others.items() if value is not None]
@@ -76,12 +75,12 @@ def _truth(x: Tensor) -> bool:
     return bool(x.data.item())
 
 
-def _numpy(x: Tensor) -> np.ndarray:
+def numpy(x: Tensor) -> np.ndarray:
     """Give the data as a NumPy array on the host; it may share memory with the tensor."""
     return to_host(x.data)
 
 
-def _item(x: Tensor) -> float:
+def item(x: Tensor) -> float:
     """Give the value of a tensor of one element as a Python number; on a GPU this waits for it."""
     return x.data.item()
 
@@ -191,16 +190,16 @@ METHODS: dict[str, Any] = {
     **{f"__i{name}__": _in_place(name) for name in _SIGNS},
     "__getitem__": getitem,
     "__setitem__": _refuse_assignment,
-    "sum": _reduction(arithmetic.sum_over),
-    "mean": _reduction(arithmetic.mean),
+    "sum": _reduction("sum", arithmetic.sum_over),
+    "mean": _reduction("mean", arithmetic.mean),
     "reshape": _documented_by(
         arithmetic.reshape, lambda self, *shape: arithmetic.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
     ),
     "transpose": arithmetic.transpose,
     "astype": _documented_by(arithmetic.astype, lambda self, dtype: arithmetic.astype(self, dtype=dtype)),
     "to": _documented_by(arithmetic.to, lambda self, device: arithmetic.to(self, device=device)),
-    "numpy": _numpy,
-    "item": _item,
+    "numpy": numpy,
+    "item": item,
     "__bool__": _truth,
     "__float__": lambda self: float(_one_element(self, "float")),
     "__int__": lambda self: int(_one_element(self, "int")),

@@ -44,8 +44,8 @@ def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     Chen, Xu, Zhang and Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost"; PyTorch's checkpoint.
 
     The second run gives the bits of the first, so the gradients are the same bit for bit. An operation of your own that
-    calls BLAS itself may differ in the last bit: `Tensor.backward` holds BLAS to one thread, forward does not, unless
-    both are run within `compute.threads.one_blas_thread`, as in training.
+    calls BLAS itself may differ in the last bit while another thread computes, unless both runs are within
+    `backend.one_blas_thread`, as in training.
 
     Examples
     --------
