@@ -14,9 +14,9 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn.autograd import Tensor, operation
+from minifcn.backend import blas, threads
 from minifcn.benchmark import contestants
 from minifcn.benchmark.work import WINDOW
-from minifcn.compute.fast import threads
 from minifcn.compute.window import Window
 
 
@@ -135,7 +135,7 @@ def prepare(work):
 
     def timed():
         operations = patch.multiple(F, conv2d=conv2d, conv_transpose2d=conv_transpose2d, max_pool2d=max_pool2d)
-        with operations, patch.multiple(threads, _blas=list, thread_count=lambda: 1):
+        with operations, patch.object(blas, "_blas", list), patch.object(threads, "thread_count", lambda: 1):
             return run()
 
     return timed

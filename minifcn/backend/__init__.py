@@ -1,14 +1,17 @@
-"""The array module and the device: NumPy on the host, CuPy on a GPU.
+"""The machine: the array module and the device, its cores and its scratch memory. NumPy on the host, CuPy on a GPU.
 
 Array code asks the array, ``xp = array_module(x)``, and then reads the same for both. There is no global mode, so
 a CPU reference and a GPU run meet in one process. CuPy is imported only when a CUDA device is asked for.
 """
 
 from minifcn.backend.arrays import array_module, device_of, fused, to_device, to_host
+from minifcn.backend.blas import one_blas_thread, short_lock
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
 from minifcn.backend.memory import is_plain, memory_of
 from minifcn.backend.problem import cuda_problem
 from minifcn.backend.promotion import alike, as_array, is_array
+from minifcn.backend.threads import product, share, thread_count
+from minifcn.backend.workspace import release_workspace
 
 __all__ = [
     "alike",
@@ -22,7 +25,13 @@ __all__ = [
     "is_array",
     "is_plain",
     "memory_of",
+    "one_blas_thread",
+    "product",
+    "release_workspace",
     "resolve_device",
+    "share",
+    "short_lock",
+    "thread_count",
     "to_device",
     "to_host",
     "use_device",

@@ -80,7 +80,5 @@ CONTESTANTS = {
     "minifcn, im2col": contestant("im2col"),
     "minifcn, strips": contestant("strips"),
     "minifcn, blocks": contestant("blocks"),
-    "minifcn, separable": contestant("separable"),
-    "minifcn, toeplitz": contestant("toeplitz"),
     "minifcn, winograd": contestant("winograd"),
 }

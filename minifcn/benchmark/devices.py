@@ -13,9 +13,9 @@ import numpy as np
 
 from minifcn import models
 from minifcn.autograd import Tensor, no_grad
-from minifcn.backend import array_module, cuda_problem, to_device, to_host, use_device, wait_for
+from minifcn.backend import array_module, cuda_problem, share, to_device, to_host, use_device, wait_for
+from minifcn.backend.threads import WORTH_SHARING
 from minifcn.compute.algorithm import algorithm
-from minifcn.compute.fast.threads import WORTH_SHARING, share
 from minifcn.nn import Conv2d, ConvTranspose2d
 from minifcn.text import in_columns
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import threadpoolctl
 
-from minifcn.backend import array_module, device_name, to_device, use_device, wait_for
-from minifcn.compute.fast.threads import share, thread_count
+from minifcn.backend import array_module, device_name, share, thread_count, to_device, use_device, wait_for
 
 SETTINGS = ("MINIFCN_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "MKL_NUM_THREADS")
 SGEMM = 1024, 512, 2304  # rows, columns and inner dimension: a product such as VGG16's

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
 from typing import Any
 
-from minifcn.backend import device_of
+from minifcn.backend import device_of, one_blas_thread
 from minifcn.compute import convolution
-from minifcn.compute.convolution import grouped
-from minifcn.compute.fast import blocks, separable, strips, toeplitz, winograd
-from minifcn.compute.fast.elementwise import Finish, finite, has_nan
+from minifcn.compute.convolution import join, split
+from minifcn.compute.fast import blocks, winograd
+from minifcn.compute.fast.elementwise import Finish, has_nan
+from minifcn.compute.fast.strips import Strips, neighbours
 from minifcn.compute.window import Pair, Window
 
-ALGORITHMS = {
-    "im2col": convolution,
-    "strips": strips,
-    "blocks": blocks,
-    "separable": separable,
-    "toeplitz": toeplitz,
-    "winograd": winograd,
-}
-REARRANGING = (blocks, separable, toeplitz, winograd)
+PLAIN = Strips()  # of single outputs: the definition, for any window
+ALGORITHMS = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -33,10 +26,9 @@ def algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : "im2col" | "strips" | "blocks" | "separable" | "toeplitz" | "winograd"
+    name : "im2col" | "strips" | "blocks" | "winograd"
         The definition; the same strip by strip on all cores. And those for certain windows, which leave others to
-        strips: blocks for strides above 1; rows, then columns, for bilinear weights; neighbouring outputs together
-        where there are few channels; Winograd for 3x3 kernels.
+        strips: blocks for strides above 1; Winograd for 3x3 kernels.
 
     Examples
     --------
@@ -56,73 +48,94 @@ def algorithm(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-def choose(array, window: Window, size: Pair, channels: int, outputs: int, weight=None) -> ModuleType:
-    """Choose for windows on `size` pixels of an array's batch, between `channels` on the x side and `outputs`.
+def textbook(array) -> bool:
+    """Whether maps of an array are computed as they are defined: if that is forced, and for float64 on the host.
 
-    On a GPU, strips. On a CPU im2col, the definition, for float64, and for float32: Winograd for 3x3 windows with
-    channels enough to pay for transforming the maps, and pixels enough to pay for transforming the weights; measured,
-    it wins from 32 and 400 on. Strides: rows, then columns, where the weight is bilinear upsampling, and else blocks.
-    Neighbouring outputs together between few channels. Strips for the rest.
+    And where there is nothing to cut into strips, or to round: for an empty batch, and for whole numbers.
     """
+    if not array.size or array.dtype not in ("float32", "float64"):
+        return True
     name = _forced.get()
-    if 0 in (array.size, channels, outputs) or array.dtype not in ("float32", "float64"):
-        name = "im2col"  # nothing to cut into strips, or to round
-    elif name is None:
-        if device_of(array) != "cpu":
-            name = "strips"
-        elif array.dtype != "float32":
-            name = "im2col"
-        elif winograd.applies(window) and min(channels, outputs) >= 32 and array.shape[0] * size[0] * size[1] > 400:
-            name = "winograd"
-        elif weight is not None and separable.applies(window, weight):
-            name = "separable"
-        elif blocks.applies(window):
-            name = "blocks"
-        elif toeplitz.applies(window) and min(channels, outputs) <= 16:
-            name = "toeplitz"
-        else:
-            name = "strips"
-    return ALGORITHMS[name]
+    return name == "im2col" or (name is None and array.dtype != "float32" and device_of(array) == "cpu")
 
 
+def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Any:
+    """Choose a room for windows on `size` pixels of an array's batch, between `channels` on the x side and `outputs`.
+
+    The definition where `textbook` says so, and on a GPU strips. On a CPU Winograd for 3x3 windows with channels enough
+    to pay for transforming the maps, and pixels enough to pay for transforming the weights; measured, it wins from 32
+    and 400 on. Blocks for strides. Strips for the rest, of neighbouring outputs where there are few channels.
+    """
+    if textbook(array):
+        return convolution
+    on_host, pixels = device_of(array) == "cpu", array.shape[0] * size[0] * size[1]
+    wanted = _forced.get() or ("the best" if on_host else "strips")
+    pays = wanted == "the best" and min(channels, outputs) >= 32 and pixels > 400
+    if (pays or wanted == "winograd") and winograd.applies(window):
+        return winograd
+    if wanted in ("the best", "blocks") and blocks.applies(window):
+        return blocks
+    t = neighbours(window, size, channels, outputs) if on_host else 1
+    return Strips(t) if t > 1 else PLAIN
+
+
+@one_blas_thread()
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
     """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW); `finish` adds a bias, and perhaps a ReLU."""
 
     def by(room):
-        if finish and groups == 1 and room is not convolution:
-            return room.convolve(x, weight, window, finish)
-        y = grouped(room.convolve, groups)(x, weight, window)
-        if finish:
-            finish.whole(y)
-        return y
+        finishes = [()] * groups if finish is None else [(part,) for part in finish.split(groups)]
+        parts = zip(split(x, groups, axis=1), split(weight, groups, axis=0), finishes, strict=True)
+        return join([room.convolve(a, w, window, *f) for a, w, f in parts], axis=1)
 
-    size = window.output_size(x.shape[2:])
-    return _each_where_it_is_seen(by, choose(x, window, size, weight.shape[1], weight.shape[0] // groups, weight))
+    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0] // groups)
+    y = by(room)
+    return by(PLAIN) if spoilt(y, room) else y
 
 
+@one_blas_thread()
 def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
-    """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> `(N, C, *size)`."""
-    return _each_where_it_is_seen(
-        lambda room: grouped(room.convolve_transposed, groups)(y, weight, window, size),
-        choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups, weight),
-    )
+    """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> `(N, C, *size)`.
+
+    With stride 1 it is also a convolution, of y with the kernel turned by 180 degrees: gathering windows, each thread
+    its own, replaces adding up windows that overlap. With other strides blocks do; what is left is as defined.
+    """
+
+    def by(room):
+        parts = zip(split(y, groups, axis=1), split(weight, groups, axis=0), strict=True)
+        return join([room.convolve_transposed(a, w, window, size) for a, w in parts], axis=1)
+
+    if not textbook(y) and (turned := window.turned()):
+        return convolve(y, turned_kernel(weight, groups), turned, groups)
+    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups)
+    x = by(blocks if room is blocks else convolution)
+    return by(convolution) if spoilt(x, room) else x
 
 
+def turned_kernel(weight, groups: int):
+    """Turn a kernel by 180 degrees, and swap its channels and outputs: (O, C/groups, ...) -> (C, O/groups, ...)."""
+    outputs, channels, kh, kw = weight.shape
+    turned = weight.reshape(groups, outputs // groups, channels, kh, kw)[..., ::-1, ::-1].swapaxes(1, 2)
+    return turned.reshape(groups * channels, outputs // groups, kh, kw)
+
+
+@one_blas_thread()
 def convolve_weight(x, y, window: Window, groups: int = 1):
     """y (A x)ᵀ: (N, C, H, W), (N, O, OH, OW) -> (O, C/groups, KH, KW)."""
-    return _each_where_it_is_seen(
-        lambda room: grouped(room.convolve_weight, groups)(x, y, window),
-        choose(x, window, y.shape[2:], x.shape[1] // groups, y.shape[1] // groups),
-    )
+
+    def by(room):
+        parts = zip(split(x, groups, axis=1), split(y, groups, axis=1), strict=True)
+        return join([room.convolve_weight(a, b, window) for a, b in parts], axis=0)
+
+    room = choose(x, window, y.shape[2:], x.shape[1] // groups, y.shape[1] // groups)
+    weight = by(room)
+    return by(PLAIN) if spoilt(weight, room) else weight
 
 
-def _each_where_it_is_seen(by: Callable[[ModuleType], Any], room: ModuleType) -> Any:
-    """Compute by an algorithm; if the result has nan, as the definition does, by strips.
+def spoilt(result, room) -> bool:
+    """Whether a result has nan, perhaps where the definition has none.
 
-    Those that rearrange windows multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one
-    pixel that is nan would make a whole tile, or the whole map, nan. To look takes a hundredth of the time. Rows and
-    columns one after the other leave out products with inf too, those between different channels.
+    Rooms that rearrange windows multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one
+    pixel that is nan would make a whole tile, or the whole map, nan. To look takes a hundredth of the time.
     """
-    result = by(room)
-    spoilt = room in REARRANGING and (has_nan(result) or (room is separable and not finite(result)))
-    return by(strips) if spoilt else result
+    return room not in (convolution, PLAIN) and has_nan(result)

@@ -14,10 +14,7 @@ Pixels are the rows of a matrix here (see im2col.py), so the code reads each lin
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from minifcn.backend import array_module
-from minifcn.compute.fast.threads import product
 from minifcn.compute.im2col import col2im, im2col, maps, pixels
 from minifcn.compute.window import Pair, Window
 
@@ -30,38 +27,30 @@ def matrix(weight):
 
 def convolve(x, weight, window: Window):
     """W A x: (N, C, H, W), (O, C, KH, KW) -> (N, O, OH, OW)."""
-    y = product(im2col(x, window), matrix(weight).T)
+    y = im2col(x, window) @ matrix(weight).T
     return maps(y, x.shape[0], window.output_size(x.shape[2:]))
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair):
     """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C, KH, KW) -> `(N, C, *size)`."""
-    return col2im(product(pixels(y), matrix(weight)), window, size)
+    return col2im(pixels(y) @ matrix(weight), window, size)
 
 
 def convolve_weight(x, y, window: Window):
     """y (A x)ᵀ, summed over the batch: (N, C, H, W), (N, O, OH, OW) -> (O, C, KH, KW)."""
-    products = product(pixels(y).T, im2col(x, window))
+    products = pixels(y).T @ im2col(x, window)
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 
-def grouped(function: Callable, groups: int) -> Callable:
-    """Apply one of the three maps to each of `groups` slices of the channels (AlexNet has two).
+def split(x, groups: int, axis: int) -> list:
+    """Cut an axis into equal views, one for each group: AlexNet's convolutions have two.
 
-    x and y are cut along their channels, a weight (O, C/groups, KH, KW) along its outputs; so is the result.
+    x and y are cut along their channels, a weight (O, C/groups, KH, KW) along its outputs.
     """
-    if groups == 1:
-        return function
-    makes_weight = function.__name__ == "convolve_weight"
-
-    def apply(a, b, *args):
-        parts = zip(split(a, groups, axis=1), split(b, groups, axis=1 if makes_weight else 0), strict=True)
-        return array_module(a).concatenate([function(p, q, *args) for p, q in parts], 0 if makes_weight else 1)
-
-    return apply
+    step = x.shape[axis] // groups
+    return [x[(slice(None),) * axis + (slice(i * step, (i + 1) * step),)] for i in range(groups)]
 
 
-def split(x, parts: int, axis: int) -> list:
-    """Cut an axis into equal views."""
-    step = x.shape[axis] // parts
-    return [x[(slice(None),) * axis + (slice(i * step, (i + 1) * step),)] for i in range(parts)]
+def join(parts: list, axis: int):
+    """Put what was found for each group together: the inverse of `split`."""
+    return parts[0] if len(parts) == 1 else array_module(parts[0]).concatenate(parts, axis)

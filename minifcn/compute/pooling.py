@@ -5,10 +5,11 @@ All of it walks over the KH·KW entries of the kernel; entry k of every window a
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from minifcn.backend import array_module, device_of, fused
-from minifcn.compute.fast.elementwise import has_nan, piecewise, unless
+from minifcn.backend import array_module
 from minifcn.compute.im2col import empty_map, padded, windows
 from minifcn.compute.window import Pair, Window
 
@@ -42,39 +43,29 @@ def margins(size: Pair, window: Window, output_size: Pair) -> tuple[int, int, in
     return left, right, top, bottom
 
 
-def max_pool(x, window: Window, size: Pair, with_winner: bool = True, with_nan: bool | None = None):
+def max_pool(x, window: Window, size: Pair):
     """Maximum of each window, and which kernel entry it was (uint8 where that suffices); ties go to the first.
 
-    A window with nan has the value nan, and its winner is the last nan, as in PyTorch. To look for nan at every entry
-    takes time and is seldom needed: on the host it is done, by default, only if the maxima turn out to have one. A GPU
-    would have to wait for that answer.
+    A window with nan has the value nan, and its winner is the last nan, as in PyTorch.
     """
     xp = array_module(x)
     first, *others = entries(x, window, size, lowest(x.dtype))
     y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
     y[...] = first
-    if not with_winner:
-        for entry in others:
-            xp.maximum(y, entry, out=y)
-        return y, None
-    winner = xp.zeros_like(y, dtype="uint8" if len(others) < 256 else "int32")
-    if any(window.padding):
-        winner[...] = first_pixels(xp, window, size)
-    look = device_of(x) != "cpu" if with_nan is None else with_nan
+    winner = empty_winner(y, window, size)
     for k, entry in enumerate(others, start=1):
-        _compete(y, winner, entry, winner.dtype.type(k), with_nan=look)
-    if not look and has_nan(y):
-        return max_pool(x, window, size, with_nan=True)
+        wins = (entry > y) | (entry != entry)  # nan, which is larger than nothing
+        winner = xp.where(wins, winner.dtype.type(k), winner)
+        xp.maximum(y, entry, out=y)
     return y, winner
 
 
-@fused
-def _compete(xp, y, winner, entry, k, *, with_nan):
-    wins = entry > y
-    if with_nan:
-        wins = wins | (entry != entry)  # nan, which is larger than nothing
-    xp.maximum(y, entry, out=y)
-    xp.maximum(winner, wins * k, out=winner)  # k grows, so the last that won stays
+def empty_winner(y, window: Window, size: Pair):
+    """Say of maps `y` of one entry that it wins everywhere: the first that is on the map."""
+    winner = array_module(y).zeros_like(y, dtype="uint8" if math.prod(window.kernel) <= 256 else "int32")
+    if any(window.padding):
+        winner[...] = first_pixels(array_module(y), window, size)
+    return winner
 
 
 def lowest(dtype):
@@ -96,20 +87,15 @@ def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
     x, targets = empty_entries(y, window, size)
     for k, target in enumerate(targets):
-        target += _of_winner(y, winner, k)
+        target += array_module(y).where(winner == k, y, y.dtype.type(0))
     return x
 
 
 def gather_winner(x, winner, window: Window):
     """Read from every window the pixel that won: the adjoint of `scatter_winner`."""
-    return sum(_of_winner(entry, winner, k) for k, entry in enumerate(entries(x, window, winner.shape[2:], 0)))
-
-
-def _of_winner(values, winner, k: int):
-    """Give the values of the windows that entry k won, and 0 for the others."""
-    result = array_module(values).empty_like(winner, dtype=values.dtype)
-    piecewise(lambda values, winner, result: unless(winner != k, values, result), values, winner, result)
-    return result
+    xp = array_module(x)
+    won = enumerate(entries(x, window, winner.shape[2:], 0))
+    return sum(xp.where(winner == k, entry, entry.dtype.type(0)) for k, entry in won)
 
 
 def flat_indices(winner, window: Window, size: Pair):

@@ -6,15 +6,19 @@ from typing import Any
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
-from minifcn.compute import pooling
+from minifcn.compute import algorithm, pooling
+from minifcn.compute.fast import pooling as fast
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.functional.check import array, expect, floating, given
+from minifcn.functional.operands import array, expect, floating, given
 
 
 @operation
 def window_maximum(x, *, window, size):
     """Maximum of each window; the gradient goes to the first pixel that has it."""
-    y, winner = pooling.max_pool(x.data, window, size, with_winner=x.requires_grad)
+    if algorithm.textbook(x.data):
+        y, winner = pooling.max_pool(x.data, window, size)
+    else:
+        y, winner = fast.max_pool(x.data, window, size, with_winner=x.requires_grad)
 
     def backward(gy):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
@@ -29,7 +33,7 @@ def to_winner(y, *, winner, window, size):
     def backward(gx):
         return (from_winner(gx, winner=winner, window=window),)
 
-    return pooling.scatter_winner(y.data, winner, window, size), backward
+    return _room(y.data).scatter_winner(y.data, winner, window, size), backward
 
 
 @operation
@@ -39,7 +43,11 @@ def from_winner(x, *, winner, window):
     def backward(gy):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
 
-    return pooling.gather_winner(x.data, winner, window), backward
+    return _room(x.data).gather_winner(x.data, winner, window), backward
+
+
+def _room(array):
+    return pooling if algorithm.textbook(array) else fast
 
 
 def max_pool2d(
@@ -87,7 +95,7 @@ def max_pool2d(
     y = window_maximum(x, window=window, size=size)
     if not return_indices:
         return y
-    _, winner = pooling.max_pool(x.data, window, size)
+    _, winner = _room(x.data).max_pool(x.data, window, size)
     return y, Tensor(pooling.flat_indices(winner, window, x.shape[2:]))
 
 
@@ -246,13 +254,7 @@ def avg_pool2d(
 
 def _window(name, x, kernel_size, stride, padding, dilation=1) -> Window:
     expect(x.ndim == 4, f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
-    window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, dilation, caller=name)
-    expect(
-        all(2 * p <= k for p, k in zip(window.padding, window.kernel, strict=True)),
-        f"{name}: padding {window.padding} must be at most half the kernel size {window.kernel}, "
-        "or a window could lie in the padding alone",
-    )
-    return window
+    return Window.of_pool(kernel_size, stride, padding, dilation, caller=name)
 
 
 def _output_size(name: str, x: Tensor, window: Window, ceil_mode: bool) -> Pair:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from minifcn.functional.activation import log_softmax, neighbour_sum, relu, softmax
 from minifcn.functional.arithmetic import add, divide, exp, log, multiply, negative, power, power_of, subtract
-from minifcn.functional.convolution import convolution, finished_convolution, transposed_convolution
+from minifcn.functional.convolution import convolution, transposed_convolution
 from minifcn.functional.pooling import window_maximum, window_sum
 from minifcn.functional.shape import cut, surround
 
@@ -19,7 +19,6 @@ OVER_CHANNELS = {softmax, log_softmax}  # a pixel stays for itself along the axi
 # And what users call them.
 WINDOWS = {
     convolution: "conv2d",
-    finished_convolution: "conv2d",
     transposed_convolution: "conv_transpose2d",
     window_maximum: "max_pool2d",
     window_sum: "avg_pool2d",

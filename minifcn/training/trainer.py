@@ -14,8 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 import minifcn.functional as F
-from minifcn.backend import to_device
-from minifcn.compute.fast.threads import one_blas_thread
+from minifcn.backend import one_blas_thread, to_device
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import UserError
 from minifcn.files import lock_folder, remove_leftovers

@@ -15,7 +15,7 @@ import threadpoolctl
 import minifcn as mf
 import minifcn.functional as F
 from minifcn.autograd import operation
-from minifcn.compute.fast import threads, workspace
+from minifcn.backend import blas, threads, workspace
 
 def blas_threads():
     return {b["num_threads"] for b in threadpoolctl.threadpool_info() if b["user_api"] == "blas"}
@@ -153,7 +153,7 @@ assert leaf.grad.data.tolist() == [1, 1, 1]
 """)
 
 
-@pytest.mark.parametrize("lock", ["threads._limit.lock", "workspace._lock", "mf.autograd._adding"])
+@pytest.mark.parametrize("lock", ["blas._limit.lock", "workspace._lock", "mf.guards.one_at_a_time"])
 def test_no_lock_is_taken_along(lock):
     """The worst moment: another thread has just taken it."""
     run(f"""

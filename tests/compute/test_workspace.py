@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minifcn as mf
-from minifcn.compute.fast import workspace
+from minifcn.backend import workspace
 from minifcn.errors import UserError
 
 
@@ -85,7 +85,7 @@ def test_what_results_leave_free_is_not_given_back_to_the_system(megabytes, faul
     """In a process of its own: results of 20 MB that are freed cost a page fault each 4 KB, or none."""
     program = """
 import resource, numpy as np
-from minifcn.compute.fast import workspace
+from minifcn.backend import workspace
 workspace.buffer(np, "a", (1,), "float32")
 
 def page_faults():

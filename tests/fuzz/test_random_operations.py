@@ -14,8 +14,9 @@ from drawing import both, broadcasting, dtypes, indices, layouts, pairs, seeds, 
 
 import minifcn as mf  # noqa: E402
 import minifcn.functional as F  # noqa: E402
+from minifcn.backend import threads  # noqa: E402
 from minifcn.compute.algorithm import ALGORITHMS  # noqa: E402
-from minifcn.compute.fast import elementwise, separable, strips, threads, winograd  # noqa: E402
+from minifcn.compute.fast import elementwise, strips, winograd  # noqa: E402
 from minifcn.nn.init import bilinear  # noqa: E402
 
 TF = torch.nn.functional
@@ -43,7 +44,6 @@ def in_pieces():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "WORTH_SHARING", 0)
         patch.setattr(strips, "STRIP_BYTES", 500)
-        patch.setattr(separable, "STRIP_BYTES", 500)
         patch.setattr(winograd, "TILES", 2)
         patch.setattr(elementwise, "PIECE", 20)
         yield
@@ -60,12 +60,12 @@ def convolutions(draw, like=None):
     if like == "VGG's":
         sizes = {"kernel": (3, 3), "size": tuple(n + 8 for n in sizes["size"])}
         algorithm, settings = (
-            draw(st.sampled_from(["toeplitz", "winograd"])),
+            draw(st.sampled_from(["strips", "winograd"])),
             {"stride": 1, "padding": 1, "dilation": 1},
         )
-    elif like == "upsampling":  # bilinear weights have an algorithm of their own
+    elif like == "upsampling":
         groups, channels, kernel = 1, [channels[0]] * 2, max(sizes["kernel"])
-        algorithm, settings["stride"] = draw(st.sampled_from([None, "separable"])), draw(pairs(2, 4))
+        algorithm, settings["stride"] = draw(st.sampled_from([None, "blocks"])), draw(pairs(2, 4))
         room = max(both(settings["dilation"])) * kernel
         sizes = {"kernel": (kernel, kernel), "size": tuple(n + room for n in sizes["size"])}
     return {

@@ -51,7 +51,7 @@ def test_scores_and_gradients_agree_to_1e_9(name, options, size, rng):
 
 @every_network
 @every_variant
-@pytest.mark.parametrize("algorithm", ["im2col", "strips", "toeplitz", "winograd"])
+@pytest.mark.parametrize("algorithm", ["im2col", "strips", "winograd"])
 def test_every_algorithm_agrees_in_float32(name, options, algorithm, rng):
     model = random_network(name, rng, **options)
     images = rng.normal(size=(1, 3, 37, 45))

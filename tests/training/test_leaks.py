@@ -9,8 +9,7 @@ import standin
 from training.test_devices import make_trainer
 
 import minifcn.functional as F
-from minifcn.compute import pooling
-from minifcn.compute.fast import cross_entropy
+from minifcn.compute.fast import cross_entropy, pooling
 from minifcn.training import Trainer
 
 # Where, and what is written instead of what.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import array_module, device_of, fused
-from minifcn.compute.fast.threads import cut, share
+from minifcn.backend.threads import cut, share
 
 PIECE = 1 << 15  # elements, 128 KiB of float32: three arrays fit a core's own cache
 ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its way from memory and back
@@ -57,6 +57,10 @@ class Finish:
         rows = y.transpose(0, 2, 3, 1)
         rows = rows.reshape(-1, y.shape[1]) if rows.flags.c_contiguous else rows
         for_rows(lambda part: self(rows[part]), rows)
+
+    def split(self, groups: int) -> list[Finish]:
+        """Give the finish of each group of outputs."""
+        return [Finish(bias, self.relu) for bias in self.bias.reshape(groups, -1)]
 
     def repeated(self, times: int) -> Finish:
         """Finish outputs that lie side by side several times."""
@@ -107,12 +111,6 @@ def clear(product, mask) -> None:
 def has_nan(x) -> bool:
     """Whether any element is nan: the minimum is, then, and nan is the number that differs from itself."""
     return x.size > 0 and bool((least := x.min()) != least)
-
-
-def finite(x) -> bool:
-    """Whether all elements are finite, as their sum is, then; a sum that overflows says no, too."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(array_module(x).isfinite(x.sum()))
 
 
 def for_rows(function: Callable[[slice], None], rows) -> None:

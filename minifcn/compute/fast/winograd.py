@@ -20,14 +20,12 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 
 from minifcn.backend import array_module
-from minifcn.compute.fast import strips
+from minifcn.backend.threads import cut, evenly, share, share_sum
+from minifcn.backend.workspace import buffer
 from minifcn.compute.fast.elementwise import Finish
 from minifcn.compute.fast.strips import Strip, cut_maps, cut_strip, padded_rows
-from minifcn.compute.fast.threads import cut, evenly, share
-from minifcn.compute.fast.workspace import buffer
 from minifcn.compute.im2col import empty_map, windows
 from minifcn.compute.window import Pair, Window
 
@@ -65,13 +63,11 @@ def applies(window: Window) -> bool:
 
 
 def convolve(x, weight, window: Window, finish: Finish | None = None):
-    """W A x, as in convolution.py, for 3x3 windows; by strips of im2col for all others.
+    """W A x, as in convolution.py.
 
     Many tiles are shared out strip by strip. Where there are few, at the end of a net, the weights are what is large,
     and outputs are shared out: no thread reads weights that another one uses.
     """
-    if not applies(window):
-        return strips.convolve(x, weight, window, finish)
     xp, outputs, size = array_module(x), weight.shape[0], window.output_size(x.shape[2:])
     tasks, columns, work = plan(x.shape[0], size, weight)
     y = empty_map(xp, x.shape[0], outputs, (-(-size[0] // 4) * 4, 4 * columns), x.dtype)
@@ -97,15 +93,8 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
     return y[:, :, : size[0], : size[1]]
 
 
-def convolve_transposed(y, weight, window: Window, size: Pair):
-    """Aᵀ Wᵀ y, as in convolution.py: by Winograd too, since it is a convolution with the turned kernel."""
-    return strips.convolve_transposed(y, weight, window, size, convolve)
-
-
 def convolve_weight(x, y, window: Window):
-    """y (A x)ᵀ, as in convolution.py, for 3x3 windows; by strips of im2col for all others."""
-    if not applies(window):
-        return strips.convolve_weight(x, y, window)
+    """y (A x)ᵀ, as in convolution.py."""
     xp, (outputs, channels) = array_module(x), (y.shape[1], x.shape[1])
     weight = xp.empty((outputs, 3, 3, channels), x.dtype).transpose(0, 3, 1, 2)
     tasks, columns, work = plan(x.shape[0], y.shape[2:], weight)
@@ -121,12 +110,7 @@ def convolve_weight(x, y, window: Window):
         weight[part] = places.transpose(2, 3, 0, 1)
 
     if len(tasks) > 1:
-
-        def total(group):
-            found = (product(strip, inputs(x, window, strip, columns), slice(0, outputs)) for strip in tasks[group])
-            return functools.reduce(operator.iadd, found)
-
-        u = functools.reduce(operator.iadd, share(total, cut(len(tasks), evenly(1, work)), work))
+        u = share_sum(lambda strip: product(strip, inputs(x, window, strip, columns), slice(0, outputs)), tasks, work)
         share(lambda part: restore(u[:, part], part), cut(outputs, evenly(1, 9 * u.size)), work=9 * u.size)
     else:
         (whole,) = tasks

@@ -1,10 +1,11 @@
-"""Neighbouring outputs computed together are those computed one by one."""
+"""Strips whose products compute neighbouring outputs together give what those computed one by one give."""
 
 import numpy as np
 import pytest
 
 from minifcn.compute import convolution
-from minifcn.compute.fast import strips, toeplitz
+from minifcn.compute.fast import strips
+from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Window
 
 VGG = Window((3, 3), padding=(1, 1))
@@ -24,28 +25,35 @@ VGG = Window((3, 3), padding=(1, 1))
     ],
 )
 def test_how_many_neighbours(channels, outputs, width, t):
-    assert toeplitz.neighbours(VGG, (5, width), channels, outputs) == t
+    assert strips.neighbours(VGG, (5, width), channels, outputs) == t
 
 
 @pytest.mark.parametrize("window", [Window((3, 3), (1, 2)), Window((3, 3), dilation=(1, 2)), Window((3, 1))], ids=str)
 def test_windows_that_share_nothing_are_computed_one_by_one(window):
-    assert not toeplitz.applies(window)
-    assert toeplitz.neighbours(window, (5, 12), 3, 8) == 1
+    assert strips.neighbours(window, (5, 12), 3, 8) == 1
 
 
 @pytest.mark.parametrize("window", [VGG, Window((2, 5), (3, 1), (0, 2), (2, 1)), Window((1, 2))], ids=str)
 def test_the_window_of_four_neighbours_has_a_quarter_of_the_positions(window):
     rows, columns = window.output_size((9, 40 + window.kernel[1] - 1 - 2 * window.padding[1]))
     assert columns == 40
-    assert toeplitz.widened(window, 4).output_size((9, 40 + window.kernel[1] - 1 - 2 * window.padding[1])) == (rows, 10)
+    assert Strips(4).widened(window).output_size((9, 40 + window.kernel[1] - 1 - 2 * window.padding[1])) == (rows, 10)
 
 
-def test_it_is_strips_that_compute_it(monkeypatch, rng):
-    """The product has four times as many outputs and a quarter of the pixels."""
+def test_the_product_has_more_outputs_and_fewer_pixels(monkeypatch, rng):
+    """It has four times as many outputs and a quarter of the pixels."""
     seen = []
-    whole = strips.convolve
-    monkeypatch.setattr(strips, "convolve", lambda x, w, *rest: seen.append(w.shape) or whole(x, w, *rest))
+    gather = strips.gather
+    monkeypatch.setattr(strips, "gather", lambda *args: seen.append(gather(*args).shape) or gather(*args))
     x, weight = rng.standard_normal((2, 3, 4, 8)), rng.standard_normal((8, 3, 3, 3))
-    y = toeplitz.convolve(x, weight, VGG)
-    assert seen == [(32, 3, 3, 6)]
+    y = Strips(4).convolve(x, weight, VGG)
+    assert Strips(4).repeated(weight).shape == (32, 3, 3, 6)
+    assert seen == [(2 * 4 * 8 // 4, 3 * 6 * 3)]
     np.testing.assert_allclose(y, convolution.convolve(x, weight, VGG), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("t", [1, 2, 4])
+def test_the_weight_gradient_adds_up_the_places_of_the_kernel(t, rng):
+    x, y = rng.standard_normal((2, 3, 4, 8)), rng.standard_normal((2, 5, 4, 8))
+    expected = convolution.convolve_weight(x, y, VGG)
+    np.testing.assert_allclose(Strips(t).convolve_weight(x, y, VGG), expected, atol=1e-12, rtol=0)

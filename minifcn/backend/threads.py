@@ -7,30 +7,20 @@ side. BLAS's own threads would share out only the products; the copies around th
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
-from minifcn.backend import array_module, device_of
+from minifcn.backend.arrays import array_module, device_of
+from minifcn.backend.blas import one_blas_thread
 from minifcn.errors import UserError
 
 WORTH_SHARING = 15_000_000  # multiply-adds, 0.2 milliseconds or more: handing parts over takes up to 0.1
 _this_thread = threading.local()
-
-
-def short_lock():
-    """Make a lock that no thread holds at the moment of a fork, so that it is free in the child.
-
-    Nobody may hold it while code of the user runs: that could wait for a thread that waits for the lock. Only a signal
-    handler can come in between, so a thread that holds it may take it again.
-    """
-    lock = threading.RLock()
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
-    return lock
 
 
 @functools.cache
@@ -73,6 +63,15 @@ def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> li
     return results
 
 
+def share_sum(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> Any:
+    """Give the sum of function(part), of which every thread adds up its own share."""
+
+    def total(group):
+        return functools.reduce(operator.iadd, map(function, parts[group]))
+
+    return functools.reduce(operator.iadd, share(total, cut(len(parts), evenly(1, work)), work))
+
+
 def product(a, b):
     """Give a @ b; of two matrices, threads share out the rows or the columns of the result.
 
@@ -91,69 +90,6 @@ def product(a, b):
 
     share(fill, cut(max(y.shape), evenly(1, work)), work)
     return y
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread inside, and leave it as it was; takes 3 microseconds.
-
-    A BLAS thread that has nothing left to do waits for a tenth of a second without giving up its core. So even a
-    product too small to share must not wake one up: with two cores, a training step took 1.35 times as long.
-
-    The limit holds for the whole process. So callers in several threads share it: the first sets it, and the last one
-    restores what the first found. Nobody waits for another, whatever runs inside.
-    """
-    if getattr(_this_thread, "holds_limit", False):
-        yield
-        return
-    _limit.take()
-    _this_thread.holds_limit = True
-    try:
-        yield
-    finally:
-        _this_thread.holds_limit = False
-        _limit.give_back()
-
-
-class _Limit:
-    """One thread for every BLAS library while there are holders.
-
-    OpenBLAS has a lock of its own for this, and a child that is forked while that is taken would wait for ever. So no
-    process forks while a number is being set.
-
-    found : the libraries, and the number of threads that each had
-    """
-
-    def __init__(self):
-        self.lock, self.holders, self.found = short_lock(), 0, []
-
-    def take(self) -> None:
-        """Become a holder."""
-        libraries = _blas()
-        with self.lock:
-            if self.holders == 0:
-                self.found = [(library, number) for library in libraries if (number := library.num_threads)]
-            self.holders += 1
-            for library, _ in self.found:
-                _set_threads(library, 1)
-
-    def give_back(self) -> None:
-        """Be a holder no longer."""
-        with self.lock:
-            self.restore(last=self.holders == 1)
-            self.holders -= 1
-
-    def restore(self, last: bool) -> None:
-        """Give back their threads to all libraries, or to those that count them for each calling thread."""
-        for library, threads in self.found:
-            if last or getattr(library, "threading_layer", "") == "openmp":
-                _set_threads(library, threads)
-
-    def after_fork(self, held: bool) -> None:
-        """Keep of the parent's holders the thread that forked, if it was one."""
-        if self.holders and not held:
-            self.restore(last=True)
-        self.holders = int(held)
 
 
 def cut(length: int, parts: int, start: int = 0) -> list[slice]:
@@ -186,26 +122,5 @@ def _call(function: Callable[[], None], times: int) -> list[Future]:
     return futures
 
 
-@functools.cache
-def _blas() -> list:
-    import threadpoolctl  # looks through all loaded libraries, so only once and only when needed
-
-    return threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-
-
-def _set_threads(library, number: int) -> None:
-    """Set the threads of a library, whoever did so before: threadpoolctl 3.8 listens to the first thread alone."""
-    getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
-
-
-_limit = _Limit()
-
-
-def _after_fork() -> None:
-    """Start anew in a forked child, which has none of the parent's threads but the one that forked."""
-    _pool.cache_clear()
-    _limit.after_fork(held=getattr(_this_thread, "holds_limit", False))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # a forked child has none of the parent's threads but the one that forked
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -14,7 +14,7 @@ import weakref
 
 import numpy as np
 
-from minifcn.compute.fast.threads import short_lock
+from minifcn.backend.blas import short_lock
 from minifcn.errors import UserError
 
 DEFAULT_MB = 512

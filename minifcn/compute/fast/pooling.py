@@ -1,0 +1,60 @@
+"""Max-pooling as in compute/pooling.py, without a search for nan where there is none; and on all cores, backwards."""
+
+from __future__ import annotations
+
+from minifcn.backend import array_module, device_of, fused
+from minifcn.compute.fast.elementwise import has_nan, piecewise, unless
+from minifcn.compute.im2col import empty_map
+from minifcn.compute.pooling import empty_entries, empty_winner, entries, lowest
+from minifcn.compute.window import Pair, Window
+
+
+def max_pool(x, window: Window, size: Pair, with_winner: bool = True, with_nan: bool | None = None):
+    """Maximum of each window, and which kernel entry it was.
+
+    To look for nan at every entry takes time and is seldom needed: on the host it is done, by default, only if the
+    maxima turn out to have one. A GPU would have to wait for that answer.
+    """
+    xp = array_module(x)
+    first, *others = entries(x, window, size, lowest(x.dtype))
+    y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
+    y[...] = first
+    if not with_winner:
+        for entry in others:
+            xp.maximum(y, entry, out=y)
+        return y, None
+    winner, look = empty_winner(y, window, size), device_of(x) != "cpu" if with_nan is None else with_nan
+    for k, entry in enumerate(others, start=1):
+        _compete(y, winner, entry, winner.dtype.type(k), with_nan=look)
+    if not look and has_nan(y):
+        return max_pool(x, window, size, with_nan=True)
+    return y, winner
+
+
+@fused
+def _compete(xp, y, winner, entry, k, *, with_nan):
+    wins = entry > y
+    if with_nan:
+        wins = wins | (entry != entry)  # nan, which is larger than nothing
+    xp.maximum(y, entry, out=y)
+    xp.maximum(winner, wins * k, out=winner)  # k grows, so the last that won stays
+
+
+def scatter_winner(y, winner, window: Window, size: Pair):
+    """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
+    x, targets = empty_entries(y, window, size)
+    for k, target in enumerate(targets):
+        target += _of_winner(y, winner, k)
+    return x
+
+
+def gather_winner(x, winner, window: Window):
+    """Read from every window the pixel that won: the adjoint of `scatter_winner`."""
+    return sum(_of_winner(entry, winner, k) for k, entry in enumerate(entries(x, window, winner.shape[2:], 0)))
+
+
+def _of_winner(values, winner, k: int):
+    """Give the values of the windows that entry k won, and 0 for the others."""
+    result = array_module(values).empty_like(winner, dtype=values.dtype)
+    piecewise(lambda values, winner, result: unless(winner != k, values, result), values, winner, result)
+    return result
