@@ -6,10 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from minifcn import functional, models, nn, optim
-from minifcn.autograd import Tensor, grad, no_grad
+from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import array_module, cuda_problem, release_workspace, to_device, to_host
 from minifcn.compute.algorithm import algorithm
 from minifcn.gradcheck import gradcheck, gradcheck_arrays
+from minifcn.gradients import grad
 
 if TYPE_CHECKING:
     from minifcn import data, explain, metrics, pictures, training

@@ -1,9 +1,11 @@
-"""Reverse-mode differentiation on one page.
+"""Reverse-mode differentiation: Tensors, operations on them, and the pass that walks back through the graph.
 
-A `Tensor` holds an array. If an operation made it, it also holds the operation's inputs and a function
-`backward` that turns the gradient of the output into the gradients of the inputs. `backward_pass` walks from the
-outputs to the leaves. Operations are written with `@operation`: the value, and right under it its derivative.
-The operators and methods of a Tensor are in functional/operators.py.
+A `Tensor` holds an array. If an operation made it, it also holds the operation's inputs and a function `backward`
+that turns the gradient of the output into the gradients of the inputs. `backward_pass` walks from the outputs to the
+leaves. Operations are written with `@operation`: the value, and right under it its derivative.
+
+What a graph refuses is in guards.py, `no_grad` in recording.py, `grad` in gradients.py, and the operators of a Tensor
+in functional/operators.py.
 """
 
 from __future__ import annotations
@@ -12,32 +14,26 @@ import functools
 import heapq
 import inspect
 import itertools
-import operator
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from minifcn.backend import (
-    alike,
-    array_module,
-    as_array,
-    device_of,
-    memory_of,
-    one_blas_thread,
-    short_lock,
-    to_host,
-)
-from minifcn.guards import check_gradients, check_unchanged, share_changes, shares_memory, shown, value_and_backward
+from minifcn import guards
+from minifcn.backend import alike, array_module, as_array, device_of, memory_of, to_host
+from minifcn.recording import no_grad, recording
 
-_numbers = itertools.count()
-_recording = ContextVar("recording", default=True)
-_adding = short_lock()  # backward passes of several threads add to the gradients of one model
+if TYPE_CHECKING:
+    from minifcn.functional.signatures import Operators
+else:
+    Operators = object
+
+_numbers, _learns = itertools.count(1), attrgetter("requires_grad")
 
 
-class Tensor:
+class Tensor(Operators):
     """An array that remembers how it was made.
 
     Parameters
@@ -53,6 +49,10 @@ class Tensor:
     grad : Tensor of the same shape, or None until `backward` has run
     operation : str
         Name of the operation that made it, if its gradient can be computed; otherwise "".
+    inputs : tuple of Tensor
+        What the operation computed it from. Empty for a leaf, and once `backward` has released the graph.
+    order : int
+        Tensors are numbered as they are made, so it is larger than that of every input.
 
     Raises
     ------
@@ -68,13 +68,25 @@ class Tensor:
     Examples
     --------
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-    >>> (x * x).sum().backward()
+    >>> y = x * x
+    >>> y.operation, y.inputs == (x, x), x.is_leaf
+    ('multiply', True, True)
+    >>> y.sum().backward()
     >>> x.grad
     Tensor([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_backward", "_changes", "_data", "_inputs", "_number", "_seen", "grad", "operation",
-                 "requires_grad")  # fmt: skip
+    __slots__ = (
+        "__weakref__",
+        "_backward",
+        "_changes",
+        "_data",
+        "grad",
+        "inputs",
+        "operation",
+        "order",
+        "requires_grad",
+    )
 
     __array_ufunc__ = None  # so that `array * tensor` asks the Tensor instead of going through its elements
 
@@ -82,27 +94,25 @@ class Tensor:
         if isinstance(data, Tensor):
             raise TypeError("Tensor: data is a Tensor already; use it as it is, or pass tensor.data or tensor.detach()")
         self._data = as_array(data)
-        if requires_grad is not False and requires_grad is not True:
-            raise TypeError(f"Tensor: requires_grad must be True or False, got {requires_grad!r}; for a number type "
-                            "pass numpy.asarray(data, dtype)")  # fmt: skip
-        if requires_grad and self._data.dtype.kind != "f":
-            raise TypeError(f"Tensor: only floating-point data can require a gradient, got {self.data.dtype}; "
-                            "convert it first, for example with array.astype('float32')")  # fmt: skip
+        if requires_grad is not False:
+            guards.check_requires_grad(requires_grad, self._data)
         self.grad: Tensor | None = None
         self.requires_grad = requires_grad
         self.operation = ""
-        self._number = next(_numbers)  # larger than the numbers of the inputs
+        self.inputs: tuple[Tensor, ...] = ()
+        self.order = next(_numbers)
         self._changes = [0]  # number of the last change of the data, in a list that all views of them share
-        self._inputs: tuple[Tensor, ...] = ()
-        self._seen: tuple[int, ...] = ()  # versions of the inputs that the value was computed from
-        self._backward: Callable[[Tensor], tuple] | None = None  # None: a leaf
+        self._backward: Callable[[Tensor], tuple] | None = None
 
-    shape = property(lambda self: self._data.shape, doc="Size along each axis.")
-    dtype = property(lambda self: self._data.dtype, doc="Type of the elements.")
-    ndim = property(lambda self: self._data.ndim, doc="Number of axes.")
+    shape = property(attrgetter("_data.shape"), doc="Size along each axis.")
+    dtype = property(attrgetter("_data.dtype"), doc="Type of the elements.")
+    ndim = property(attrgetter("_data.ndim"), doc="Number of axes.")
     device = property(lambda self: device_of(self._data), doc='Where the data lie: "cpu", "cuda:0", ...')
-
-    _version = property(lambda self: self._changes[0])
+    is_leaf = property(lambda self: self._backward is None, doc="Whether no recorded operation made it.")
+    version = property(
+        lambda self: self._changes[0],
+        doc="Number of the last change of the data, 0 if there was none: above the `order` of what was made before it.",
+    )
 
     def _set_data(self, data: Any) -> None:
         old, self._data = self._data, as_array(data)
@@ -110,7 +120,7 @@ class Tensor:
             self._changes = [0]  # views of the old array keep what they had
         self.changed()
 
-    data = property(operator.attrgetter("_data"), _set_data, doc="The array.")
+    data = property(attrgetter("_data"), _set_data, doc="The array.")
 
     def changed(self) -> None:
         """Say that the data were changed in place: a backward pass that needs the old ones is refused from now on.
@@ -133,12 +143,11 @@ class Tensor:
             otherwise it is released as the pass goes, and a second call is an error.
         """
         taken, since = {memory_of(grad.data if isinstance(grad, Tensor) else grad)}, next(_numbers)
-        with one_blas_thread():
-            for tensor, g in backward_pass([self], [grad], create_graph):
-                if tensor._backward is None:
-                    g = _of_its_own(g, taken, since, create_graph)
-                    with _adding:
-                        tensor.grad = g if tensor.grad is None else tensor.grad + g
+        for tensor, g in backward_pass([self], [grad], create_graph):
+            if tensor.is_leaf:
+                g = guards.of_its_own(g, taken, since, create_graph)
+                with guards.one_at_a_time:
+                    tensor.grad = g if tensor.grad is None else tensor.grad + g
 
     def detach(self) -> Tensor:
         """Give the same data without its history."""
@@ -146,74 +155,20 @@ class Tensor:
         tensor._changes = self._changes
         return tensor
 
-    def numpy(self) -> np.ndarray:
-        """Give the data as a NumPy array on the host; it may share memory with the tensor."""
-        return to_host(self.data)
-
-    def item(self) -> float:
-        """Give the value of a tensor of one element as a Python number; on a GPU this waits for it."""
-        return self.data.item()
-
-    def __copy__(self) -> Tensor:
-        """Give a tensor of its own in the graph, with the same data and history."""
-        copy = type(self).__new__(type(self))
-        Tensor.__init__(copy, self.data, self.requires_grad)
-        copy.grad, copy._changes = self.grad, self._changes
-        if hasattr(self, "__dict__"):  # of a subclass
-            vars(copy).update(vars(self))
-        copy._inputs, copy._seen, copy._backward = self._inputs, self._seen, self._backward
-        copy.operation = self.operation
-        return copy
-
-    def __reduce__(self) -> tuple:
-        """Make a deep copy, here or in another process, a tensor of its own in the graph."""
-        if self._backward is not None:
-            raise TypeError("copy: this Tensor is the result of an operation, and a copy would not know its history; "
-                            "copy tensor.detach() instead")  # fmt: skip
-        return _restored, (type(self), self.data, self.requires_grad, self.grad), getattr(self, "__dict__", None)
-
     def __repr__(self) -> str:
         values = np.array2string(to_host(self.data), separator=", ", prefix="Tensor(", threshold=20)
         return f"Tensor({values}{', requires_grad=True' if self.requires_grad else ''})"
-
-    if TYPE_CHECKING:  # the operators and methods that functional/operators.py gives to Tensor
-
-        def __add__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __rsub__(self, other: Any) -> Tensor: ...
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __pow__(self, exponent: Any) -> Tensor: ...
-        def __rpow__(self, base: Any) -> Tensor: ...
-        def __matmul__(self, other: Any) -> Tensor: ...
-        def __rmatmul__(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __getitem__(self, index: Any) -> Tensor: ...
-        def __lt__(self, other: Any) -> Tensor: ...
-        def __le__(self, other: Any) -> Tensor: ...
-        def __gt__(self, other: Any) -> Tensor: ...
-        def __ge__(self, other: Any) -> Tensor: ...
-        def __bool__(self) -> bool: ...
-        def __float__(self) -> float: ...
-        def __int__(self) -> int: ...
-        def __len__(self) -> int: ...
-        def __iter__(self) -> Iterator[Tensor]: ...
-        def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-        def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-        def reshape(self, *shape: Any) -> Tensor: ...
-        def transpose(self, *axes: Any) -> Tensor: ...
-        def astype(self, dtype: Any) -> Tensor: ...
-        def to(self, device: str) -> Tensor: ...
 
 
 def operation(function: Callable) -> Callable[..., Tensor]:
     """Make ``function(*tensors, **settings) -> (array, backward)`` a differentiable operation on Tensors.
 
-    ``backward(grad)`` gives one gradient per tensor, written with operations again: so a gradient can itself be
-    differentiated, and the derivative of a convolution reads as what it is, a transposed convolution.
+    ``backward(grad)`` gives a tuple with one gradient per tensor, written with operations again: so a gradient can
+    itself be differentiated, and the derivative of a convolution reads as what it is, a transposed convolution.
+
+    An entry of the tuple is a Tensor, or a function without arguments that computes it, as in ``return lambda: gy * b,
+    lambda: gy * a`` of a product. Such a function is called only if that input requires a gradient, so no operation
+    asks which of its gradients are needed; an entry that is not needed may also be None.
 
     Examples
     --------
@@ -227,8 +182,7 @@ def operation(function: Callable) -> Callable[..., Tensor]:
     >>> x.grad.item()
     12.0
     """
-
-    parameters = inspect.signature(function).parameters.values()
+    name, parameters = function.__name__, inspect.signature(function).parameters.values()
     names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     count = None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters) - len(names)
 
@@ -238,15 +192,17 @@ def operation(function: Callable) -> Callable[..., Tensor]:
             inputs, settings = inputs[:count], dict(zip(names, inputs[count:], strict=False)) | settings
         for x in inputs:
             if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
-                return x.operate(function.__name__, inputs, settings)
-        tensors = as_tensors(inputs, function.__name__)
-        recorded = _recording.get() and any(t.requires_grad for t in tensors)
-        data, backward = value_and_backward(function.__name__, function(*tensors, **settings), recorded)
-        output = Tensor(data)
-        share_changes(output, tensors)
-        if recorded and output.dtype.kind == "f":
-            output.requires_grad, output._inputs, output._backward = True, tensors, backward
-            output._seen, output.operation = tuple(t._changes[0] for t in tensors), function.__name__
+                return x.operate(name, inputs, settings)
+        inputs = as_tensors(inputs, name)
+        recorded = recording.get() and any(map(_learns, inputs))
+        result = function(*inputs, **settings)
+        if not (isinstance(result, tuple) and len(result) == 2 and (callable(result[1]) or not recorded)):
+            raise guards.no_result(name, result)
+        output = Tensor(result[0])
+        guards.share_changes(output, inputs)
+        if recorded and output._data.dtype.kind == "f":
+            output.requires_grad, output.operation = True, name
+            output.inputs, output._backward = inputs, result[1]
         return output
 
     return apply
@@ -254,8 +210,10 @@ def operation(function: Callable) -> Callable[..., Tensor]:
 
 def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
     """Give the inputs of an operation as Tensors whose arrays may meet, by the rule of `minifcn.backend.alike`."""
-    kinds = {(x.dtype, type(x.data)) if isinstance(x, Tensor) else None for x in inputs}
-    if len(kinds) == 1 and None not in kinds:
+    for x in inputs:
+        if not (isinstance(x, Tensor) and x.dtype == inputs[0].dtype and type(x._data) is type(inputs[0]._data)):
+            break
+    else:  # as nearly always
         return tuple(inputs)
     if any(hasattr(x, "operate") for x in inputs):  # a geometry has no array, and goes with all
         return tuple(inputs)
@@ -267,50 +225,57 @@ def backward_pass(
     outputs: Sequence[Tensor],
     grads: Sequence[Tensor | None],
     create_graph: bool = False,
-    stop_at: Container[int] = (),
+    stop_at: Collection[Tensor] = frozenset(),
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield every tensor behind the outputs with its complete gradient, from the outputs to the leaves.
 
-    Tensors are numbered as they are made, so of all tensors that wait, the one with the largest number has
-    received every contribution to its gradient. Behind those whose numbers are in `stop_at` it does not go.
+    Of all tensors that wait, the one that was made last has received every contribution to its gradient. Behind those
+    in `stop_at` the pass does not go.
     """
-    gradient: dict[int, Tensor] = {}
-    waiting: list[tuple[int, Tensor]] = []
+    gradient: dict[Tensor, Tensor] = {}
+    waiting: list[tuple[int, int, Tensor]] = []
 
     def contribute(tensor: Tensor, g: Tensor) -> None:
-        if tensor._number in gradient:
-            gradient[tensor._number] = gradient[tensor._number] + g
+        if tensor in gradient:
+            gradient[tensor] = gradient[tensor] + g
         else:
-            gradient[tensor._number] = g
-            heapq.heappush(waiting, (-tensor._number, tensor))
+            gradient[tensor] = g
+            heapq.heappush(waiting, (-tensor.order, id(tensor), tensor))
 
     for output, grad in zip(outputs, grads, strict=True):
         contribute(output, _output_gradient(output, grad))
     while waiting:
-        _, tensor = heapq.heappop(waiting)
-        grad = gradient.pop(tensor._number)
+        *_, tensor = heapq.heappop(waiting)
+        grad = gradient.pop(tensor)
         yield tensor, grad
-        if tensor._backward is None or tensor._number in stop_at:
-            continue
-        check_unchanged(tensor)
-        with nullcontext() if create_graph else no_grad():
-            contributions = tensor._backward(grad)
-        inputs = tensor._inputs
-        check_gradients(tensor, contributions)
-        if not create_graph:
-            tensor._inputs, tensor._seen, tensor._backward = (), (), _released  # lets go of what forward kept
-        for x, g in zip(inputs, contributions, strict=True):
-            if x.requires_grad:
-                contribute(x, g)
+        if not tensor.is_leaf and tensor not in stop_at:
+            with nullcontext() if create_graph else no_grad():
+                for x, g in _contributions(tensor, grad, release=not create_graph):
+                    contribute(x, g)
+
+
+def _contributions(output: Tensor, grad: Tensor, release: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the inputs that require a gradient, each with what the output's gradient adds to its own."""
+    inputs, backward = output.inputs, cast(Callable, output._backward)
+    try:
+        gradients = backward(grad)
+    except Exception:
+        guards.check_unchanged(output, grad, [None] * len(inputs))  # which may be why
+        raise
+    guards.check_gradients(output, gradients)
+    guards.check_unchanged(output, grad, gradients)
+    if release:
+        output.inputs, output._backward = (), _released  # lets go of what forward kept
+    for i, (x, g) in enumerate(zip(inputs, gradients, strict=True)):
+        if x.requires_grad:
+            g = g if isinstance(g, Tensor) or not callable(g) else g()
+            guards.check_gradient(output, i, x, g)
+            yield x, g
 
 
 def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
-    if not output.requires_grad:
-        raise ValueError("backward: the output depends on no tensor with requires_grad=True, or was made in no_grad()")
+    guards.check_has_graph(output, grad)
     if grad is None:
-        if output.data.size != 1:
-            raise ValueError(f"backward: an output of shape {output.shape} needs grad= of that shape (a weight for "
-                             "each element); for the gradient of the sum, call .sum().backward()")  # fmt: skip
         return Tensor(array_module(output.data).ones_like(output.data))
     _, grad = as_tensors((output, grad), "backward")
     if grad.shape != output.shape:
@@ -319,101 +284,7 @@ def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
 
 
 def _released(grad: Tensor) -> tuple:
-    raise RuntimeError("backward: this graph was used already and its buffers were released; compute the output "
-                       "again, or pass create_graph=True the first time")  # fmt: skip
-
-
-def _of_its_own(g: Tensor, taken: set[int], since: int, create_graph: bool) -> Tensor:
-    """Give a gradient that can be changed in place without changing anything else."""
-    if shares_memory(g, taken, since):
-        with nullcontext() if create_graph else no_grad():
-            g = g.astype(g.dtype)
-    taken.add(memory_of(g._data))
-    return g
-
-
-def _restored(cls: type[Tensor], data: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
-    tensor = cls.__new__(cls)  # a subclass may be made of something else than data
-    Tensor.__init__(tensor, data, requires_grad)
-    tensor.grad = grad
-    return tensor
-
-
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None,
-    create_graph: bool = False,
-    *,
-    stop_at_inputs: bool = False,
-) -> list[Tensor]:
-    """Compute the gradients of the outputs with respect to the inputs, without touching any `.grad`.
-
-    Parameters
-    ----------
-    outputs, inputs : Tensor or sequence of Tensors
-    grad_outputs : Tensor or sequence of Tensors, shaped like the outputs, optional for single numbers
-    create_graph : bool
-        As in `Tensor.backward`.
-    stop_at_inputs : bool
-        Take the inputs as independent of each other, and leave what they were made from alone.
-
-    Returns
-    -------
-    list of Tensor
-        One gradient per input, of its shape; zeros where the outputs do not depend on it.
-
-    Examples
-    --------
-    >>> x = Tensor(3.0, requires_grad=True)
-    >>> (first,) = grad(x**4, x, create_graph=True)
-    >>> (second,) = grad(first, x)
-    >>> first.item(), second.item()
-    (108.0, 108.0)
-    """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    for name, tensors in (("outputs", outputs), ("inputs", inputs)):
-        for x in tensors:
-            if not isinstance(x, Tensor):
-                raise TypeError(f"grad: {name} must be Tensors, got {shown(x)}")
-    weights = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(outputs)
-    if len(weights) != len(outputs):
-        raise ValueError(f"grad: grad_outputs holds {len(weights)} things for {len(outputs)} outputs; pass a Tensor or "
-                         "array for each, [weights] for one output")  # fmt: skip
-    wanted: dict[int, Tensor] = {x._number: None for x in inputs}  # type: ignore[misc]
-    taken, since = {memory_of(w.data if isinstance(w, Tensor) else w) for w in weights}, next(_numbers)
-    for tensor, g in backward_pass(outputs, weights, create_graph, wanted if stop_at_inputs else ()):
-        if tensor._number in wanted:
-            wanted[tensor._number] = _of_its_own(g, taken, since, create_graph)
-    gradients: list[Tensor] = []
-    given: set[int] = set()
-    for x in inputs:
-        g, twice = wanted[x._number], x._number in given
-        if g is None:
-            g = Tensor(array_module(x.data).zeros_like(x.data))
-        gradients.append(_of_its_own(g, taken, since, create_graph) if twice else g)
-        given.add(x._number)
-    return gradients
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are recorded; in a backward pass: whether with create_graph."""
-    return _recording.get()
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Operations inside are computed but not recorded.
-
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y.requires_grad
-    False
-    """
-    token = _recording.set(False)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+    raise RuntimeError(
+        "backward: this graph was used already and its buffers were released; compute the output again, or pass "
+        "create_graph=True the first time"
+    )

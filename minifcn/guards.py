@@ -1,6 +1,6 @@
 """What a graph must not do in silence: use data that were changed, take a misfit for a gradient, share a gradient.
 
-`autograd` asks these at four places; none of it is needed to understand how a gradient is computed.
+`autograd` asks these; none of it is needed to understand how a gradient is computed.
 """
 
 from __future__ import annotations
@@ -12,64 +12,112 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minifcn.backend import is_array, is_plain, memory_of
+from minifcn.backend import is_array, is_plain, memory_of, short_lock
 
 if TYPE_CHECKING:
     from minifcn.autograd import Tensor
 
 HARMLESS = (int, float, str, bytes, type(None), EllipsisType, slice, range, np.generic, np.dtype, type, ModuleType)
 
+one_at_a_time = short_lock()  # backward passes of several threads add to the gradients of one model
 
-def value_and_backward(name: str, result: Any, recorded: bool) -> tuple[Any, Any]:
-    """Refuse a result of an operation that is not its value and, where it is recorded, a function backward."""
-    if not (isinstance(result, tuple) and len(result) == 2 and (callable(result[1]) or not recorded)):
+
+def check_requires_grad(requires_grad: Any, data: Any) -> None:
+    """Refuse to require a gradient for what has none."""
+    if requires_grad is not True:
         raise TypeError(
-            f"{name}: an operation must return two things, its value (an array) and a function backward, got "
-            f"{shown(result)}"
+            f"Tensor: requires_grad must be True or False, got {requires_grad!r}; for a number type pass "
+            "numpy.asarray(data, dtype)"
         )
-    return result
+    if data.dtype.kind != "f":
+        raise TypeError(
+            f"Tensor: only floating-point data can require a gradient, got {data.dtype}; convert it first, for example "
+            "with array.astype('float32')"
+        )
+
+
+def no_result(name: str, found: Any) -> TypeError:
+    """Say that what an operation returned is not its value and a function backward."""
+    return TypeError(
+        f"{name}: an operation must return two things, its value (an array) and a function backward, got {shown(found)}"
+    )
 
 
 def share_changes(output: Tensor, inputs: Sequence[Tensor]) -> None:
     """Let an output that is a view of an input change with it."""
     array = output._data
+    memory = memory_of(array)
     for x in inputs:
-        if x._data is array or (array.base is not None and memory_of(x._data) == memory_of(array)):
+        if x._data is array or (array.base is not None and memory_of(x._data) == memory):
             output._changes = x._changes
 
 
-def check_unchanged(output: Tensor) -> None:
-    """Refuse a backward that may read data of an input which were changed since the output was computed."""
-    for x, version in zip(output._inputs, output._seen, strict=True):
-        if x._changes[0] != version and _may_read(output._backward, x):
-            raise RuntimeError(_changed(output, x))
+def check_has_graph(output: Tensor, grad: Any) -> None:
+    """Refuse to differentiate what depends on nothing, or several numbers without a weight for each."""
+    if not output.requires_grad:
+        raise ValueError("backward: the output depends on no tensor with requires_grad=True, or was made in no_grad()")
+    if grad is None and output.data.size != 1:
+        raise ValueError(
+            f"backward: an output of shape {output.shape} needs grad= of that shape (a weight for each element); for "
+            "the gradient of the sum, call .sum().backward()"
+        )
 
 
-def _may_read(backward: Any, tensor: Tensor) -> bool:
-    """Whether a function keeps a tensor, its array, or what may keep anything: `add` keeps only shapes."""
-    seen: set[int] = set()
+def changed_inputs(output: Tensor) -> list[Tensor]:
+    """List the inputs whose data were changed since the output was computed from them."""
+    return [x for x in output.inputs if x.version > output.order]
 
-    def keeps(x: Any) -> bool:
-        if isinstance(x, HARMLESS) or id(x) in seen:
-            return False
-        seen.add(id(x))
-        if hasattr(x, "_changes"):
-            return x._changes is tensor._changes
-        if is_array(x):
-            return memory_of(x) == memory_of(tensor._data)
-        if isinstance(x, dict):
-            x = list(x.values())
-        if isinstance(x, list | tuple | set | frozenset):
-            return any(map(keeps, x))
-        return callable(x) or not hasattr(x, "__dict__") or keeps(vars(x))
 
+def check_unchanged(output: Tensor, grad: Tensor, gradients: Sequence[Any]) -> None:
+    """Refuse gradients for which data are read that were changed since the output was computed.
+
+    Parameters
+    ----------
+    output, grad : Tensor
+    gradients : sequence
+        What its backward gave for the gradient: for each input a Tensor, or a function that will compute it.
+    """
+    for changed in changed_inputs(output):
+        for x, g in zip(output.inputs, gradients, strict=True):
+            if x.requires_grad and _may_read(output._backward, grad, g, changed):
+                raise RuntimeError(_sentence_on_changes(output, changed))
+
+
+def _may_read(backward: Any, grad: Tensor, gradient: Any, changed: Tensor) -> bool:
+    """Whether an entry of what backward gave may be computed from changed data.
+
+    A function that will compute it reads what it keeps, if that is the gradient or what backward keeps as well. Of what
+    backward has computed itself nobody knows what it read.
+    """
     if not isinstance(backward, FunctionType):
         return True
-    kept = [cell.cell_contents for cell in backward.__closure__ or ()]
-    return any(map(keeps, [*kept, *(backward.__defaults__ or ()), *(backward.__kwdefaults__ or {}).values()]))
+    reader, known = backward, backward.__closure__ or ()
+    if isinstance(gradient, FunctionType) and all(
+        cell.cell_contents is grad or any(cell is other for other in known) for cell in gradient.__closure__ or ()
+    ):
+        reader = gradient
+    kept = [cell.cell_contents for cell in reader.__closure__ or ()]
+    kept += [*(reader.__defaults__ or ()), *(reader.__kwdefaults__ or {}).values()]
+    return _keeps(kept, changed, set())
 
 
-def _changed(output: Tensor, x: Tensor) -> str:
+def _keeps(x: Any, changed: Tensor, seen: set[int]) -> bool:
+    """Whether x is, or holds, a tensor, its array, or what may hold anything: `add` keeps only shapes."""
+    if isinstance(x, HARMLESS) or id(x) in seen:
+        return False
+    seen.add(id(x))
+    if hasattr(x, "_changes"):
+        return x._changes is changed._changes
+    if is_array(x):
+        return memory_of(x) == memory_of(changed._data)
+    if isinstance(x, dict):
+        x = list(x.values())
+    if isinstance(x, list | tuple | set | frozenset):
+        return any(_keeps(item, changed, seen) for item in x)
+    return callable(x) or not hasattr(x, "__dict__") or _keeps(vars(x), changed, seen)
+
+
+def _sentence_on_changes(output: Tensor, x: Tensor) -> str:
     return (
         f"backward: the data of an input of {output.operation}, of shape {x.shape}, were changed after the forward "
         "pass (by an optimiser, load_state_dict or an assignment to .data), so the gradient would not be that of the "
@@ -79,26 +127,28 @@ def _changed(output: Tensor, x: Tensor) -> str:
 
 def check_gradients(output: Tensor, gradients: Any) -> None:
     """Refuse what cannot be the gradients of the inputs of an output."""
-    inputs, name = output._inputs, f"the backward of {output.operation}"
+    name = f"the backward of {output.operation}"
     if not isinstance(gradients, tuple | list):
         raise TypeError(f"{name} gives {shown(gradients)}; it must return a tuple of Tensors, one for each input")
-    if len(gradients) != len(inputs):
+    if len(gradients) != len(output.inputs):
         raise ValueError(
-            f"{name} gives {len(gradients)} gradients for {len(inputs)} inputs; it must return a tuple with one for "
-            "each"
+            f"{name} gives {len(gradients)} gradients for {len(output.inputs)} inputs; it must return a tuple with one "
+            "for each"
         )
-    for i, (x, g) in enumerate(zip(inputs, gradients, strict=True)):
-        if not x.requires_grad:
-            continue
-        if not hasattr(g, "_changes"):
-            raise TypeError(f"{name} gives {shown(g)} for input {i}, which requires a gradient; it must be a Tensor")
-        if g._data.shape != x._data.shape or g._data.dtype != x._data.dtype:
-            if x._changes[0] != output._seen[i]:
-                raise RuntimeError(_changed(output, x))
-            raise ValueError(
-                f"{name} gives a gradient of {g.dtype} {g.shape} for input {i}, which is {x.dtype} {x.shape}; they "
-                "must agree"
-            )
+
+
+def check_gradient(output: Tensor, i: int, x: Tensor, g: Any) -> None:
+    """Refuse what cannot be the gradient of the input x, number i of an output."""
+    name = f"the backward of {output.operation}"
+    if not hasattr(g, "_changes"):
+        raise TypeError(f"{name} gives {shown(g)} for input {i}, which requires a gradient; it must be a Tensor")
+    if g.shape != x.shape or g.dtype != x.dtype:
+        if x.version > output.order:
+            raise RuntimeError(_sentence_on_changes(output, x))
+        raise ValueError(
+            f"{name} gives a gradient of {g.dtype} {g.shape} for input {i}, which is {x.dtype} {x.shape}; they must "
+            "agree"
+        )
 
 
 def shown(x: Any) -> str:
@@ -110,12 +160,31 @@ def shown(x: Any) -> str:
     return f"{len(x)} things" if isinstance(x, tuple) else f"a {type(x).__name__}"
 
 
-def shares_memory(g: Tensor, taken: set[int], since: int) -> bool:
+def of_its_own(g: Tensor, taken: set[int], since: int, create_graph: bool) -> Tensor:
+    """Give a gradient that can be changed in place without changing anything else.
+
+    Parameters
+    ----------
+    g : Tensor
+    taken : set of int
+        Memory that belongs to others; that of the result is added.
+    since : int
+        Order of what the backward pass began with.
+    create_graph : bool
+        Whether the result stays in the graph.
+    """
+    if _shares_memory(g, taken, since):
+        g = (g if create_graph else g.detach()).astype(g.dtype)
+    taken.add(memory_of(g.data))
+    return g
+
+
+def _shares_memory(g: Tensor, taken: set[int], since: int) -> bool:
     """Whether a gradient lies in memory that is `taken`, older than the pass, held elsewhere, or not its own alone.
 
     So it is with ``a + b``, which hands the same gradient to both, and ``x.sum()``, which hands one number to all.
     """
-    return g._number < since or memory_of(g._data) in taken or _is_held_elsewhere(g) or not is_plain(g._data)
+    return g.order < since or memory_of(g._data) in taken or _is_held_elsewhere(g) or not is_plain(g._data)
 
 
 def _is_held_elsewhere(g: Tensor) -> bool:

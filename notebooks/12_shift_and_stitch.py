@@ -373,5 +373,5 @@ assert 50 < without_strides / normal < 300
 #
 # ## What to read next
 #
-# `minifcn/functional/convolution.py` (`dilation` in `conv2d`) and `minifcn/compute/im2col.py`, where a dilated window
+# `minifcn/functional/conv.py` (`dilation` in `conv2d`) and `minifcn/compute/im2col.py`, where a dilated window
 # is only another step through memory. Paper: section 3.2.

@@ -3,6 +3,7 @@
 import re
 import time
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +134,131 @@ class TestGrad:
         (by_x,) = grad(x**2 * y**3, x, create_graph=True)
         (by_xy,) = grad(by_x, y)
         assert by_xy.item() == 6 * 2 * 9
+
+
+class TestGraph:
+    """What everybody may read of it."""
+
+    def test_a_result_names_its_operation_and_its_inputs(self):
+        a, b = leaf(2.0), leaf(3.0)
+        y = a * b
+        assert (y.operation, y.is_leaf, [x is a or x is b for x in y.inputs]) == ("multiply", False, [True, True])
+        assert (a.operation, a.is_leaf, a.inputs) == ("", True, ())
+
+    def test_what_is_not_recorded_has_none(self):
+        with no_grad():
+            y = leaf(2.0) * 3
+        assert (y.operation, y.is_leaf, y.inputs) == ("", True, ())
+
+    def test_a_result_was_made_after_its_inputs(self):
+        a = leaf(2.0)
+        y = a * 3 + 1
+        assert all(x.order < y.order for x in y.inputs)
+        assert a.order < y.order
+
+    def test_a_change_is_later_than_what_was_computed_before_it(self):
+        a = leaf(2.0)
+        before = a * 3
+        assert a.version == 0
+        a.data -= 1
+        after = a * 3
+        assert before.order < a.version < after.order
+
+    def test_it_is_released_with_the_backward_pass(self):
+        y = leaf(2.0) * 3
+        y.backward()
+        assert (y.operation, y.is_leaf, y.inputs) == ("multiply", False, ())
+
+    def test_only_the_engine_and_its_guards_read_more_than_that(self):
+        """Nothing else in the package, of what is private to a Tensor."""
+        private = re.compile(r"\.(?:_changes|_numbers|_inputs)\b|(?<!self)\._(?:data|backward)\b")
+        root = Path(mf.__file__).parent
+        readers = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if private.search(path.read_text())}
+        assert readers == {"autograd.py", "guards.py"}
+
+
+class TestGradientsThatNobodyNeeds:
+    """An entry of what backward gives may be a function: it is called for inputs that require a gradient."""
+
+    @staticmethod
+    def product(called):
+        @operation
+        def product(a, b):
+            def backward(gy):
+                return lambda: called("a", gy * b), lambda: called("b", gy * a)
+
+            return a.data * b.data, backward
+
+        return product
+
+    @pytest.mark.parametrize("learned", ["a", "b", "ab"])
+    def test_are_not_computed(self, learned):
+        called = []
+        product = self.product(lambda name, g: called.append(name) or g)
+        a, b = (Tensor(np.array(value), name in learned) for name, value in [("a", 2.0), ("b", 3.0)])
+        product(a, b).backward()
+        assert called == list(learned)
+        assert [x.grad and x.grad.item() for x in (a, b)] == [
+            ("a" in learned and 3) or None,
+            ("b" in learned and 2) or None,
+        ]
+
+    def test_may_be_left_out(self):
+        @operation
+        def times_constant(a, b):
+            return a.data * b.data, lambda gy: (gy * b, None)
+
+        a = leaf(2.0)
+        times_constant(a, 3.0).backward()
+        assert a.grad.item() == 3
+
+    def test_those_that_are_needed_can_be_differentiated(self):
+        product = self.product(lambda name, g: g)
+        a = leaf(2.0)
+        (first,) = grad(product(product(a, a), a), a, create_graph=True)
+        (second,) = grad(first, a)
+        assert (first.item(), second.item()) == (12, 12)
+
+    @pytest.mark.parametrize(
+        ("g", "message"), [(None, "a NoneType for input 0"), (Tensor(np.ones(2)), "a gradient of")]
+    )
+    def test_what_a_function_gives_is_checked_as_well(self, g, message):
+        @operation
+        def twice(x):
+            return 2 * x.data, lambda gy: (lambda: g,)
+
+        with pytest.raises((TypeError, ValueError), match=f"^the backward of twice gives {message}"):
+            twice(leaf(1.0)).backward()
+
+    def test_a_change_of_what_only_they_read_is_no_mistake(self):
+        @operation
+        def product(a, b):
+            return a.data * b.data, lambda gy: (lambda: gy * b, lambda: gy * a)
+
+        x, constant = leaf(2.0), Tensor(np.array(3.0))
+        y, z = product(x, constant), product(x, leaf(3.0))
+        x.data -= 1
+        y.backward()
+        assert x.grad.item() == 3
+        with pytest.raises(RuntimeError, match="were changed after the forward pass"):
+            z.backward()
+
+    def test_what_backward_has_computed_from_changed_data_is_refused(self):
+        """The function itself keeps only a number."""
+
+        @operation
+        def scaled(x, w):
+            def backward(gy):
+                scale = w.item()
+                return lambda: gy * scale, None
+
+            return x.data * w.data, backward
+
+        x, w = leaf(2.0), Tensor(np.array(3.0))
+        y = scaled(x, w)
+        w.data = w.data * 2
+        with pytest.raises(RuntimeError, match="were changed after the forward pass"):
+            y.backward()
 
 
 class TestRecording:
@@ -291,9 +417,15 @@ class TestOperands:
 
     @pytest.mark.parametrize(
         ("symbol", "expected"),
-        [("<", [True, False, False]), ("<=", [True, True, False]), (">", [False, False, True]),
-         (">=", [False, True, True]), ("==", [False, True, False]), ("!=", [True, False, True])],
-    )  # fmt: skip
+        [
+            ("<", [True, False, False]),
+            ("<=", [True, True, False]),
+            (">", [False, False, True]),
+            (">=", [False, True, True]),
+            ("==", [False, True, False]),
+            ("!=", [True, False, True]),
+        ],
+    )
     @pytest.mark.parametrize("other", [2.0, np.array([2.0] * 3), Tensor([2.0] * 3)], ids=["number", "array", "Tensor"])
     def test_comparisons_give_booleans_without_history(self, symbol, expected, other):
         y = eval("x " + symbol + " other", {"x": leaf([1.0, 2.0, 3.0]), "other": other})

@@ -35,11 +35,13 @@ class TestParameters:
             (lambda w: [w, START], "parameter 1 is a ndarray, not a Parameter or Tensor"),
             (lambda w: START, "parameter 0 is a float64, not a Parameter or Tensor"),
             (lambda w: [[w]], "parameter 0 is a list, not a Parameter or Tensor"),
-            (lambda w: nn.Conv2d(1, 1, 1).named_parameters(),
-             r"parameter 0 is a tuple, not a Parameter or Tensor; pass model.parameters\(\), not named_parameters"),
+            (
+                lambda w: nn.Conv2d(1, 1, 1).named_parameters(),
+                r"parameter 0 is a tuple, not a Parameter or Tensor; pass model.parameters\(\), not named_parameters",
+            ),
         ],
         ids=["tensor", "module", "class", "text", "number", "none", "dict", "array inside", "array", "nested", "names"],
-    )  # fmt: skip
+    )
     def test_are_a_list_of_tensors(self, w, params, message, wrap):
         with pytest.raises(TypeError, match=f"^SGD: ({message})"):
             optim.SGD(wrap(params(w)), lr=0.1)

@@ -75,6 +75,21 @@ class Window:
             caller,
         )
 
+    @classmethod
+    def of_pool(cls, kernel_size, stride=None, padding=0, dilation=1, *, caller: str = "") -> Window:
+        """Make the window of a pool: its stride is the kernel size unless given, its padding at most half of that.
+
+        >>> Window.of_pool(2).stride
+        (2, 2)
+        """
+        window = cls.of(kernel_size, kernel_size if stride is None else stride, padding, dilation, caller=caller)
+        if any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
+            raise ValueError(
+                f"{window._prefix}padding {window.padding} must be at most half the kernel size {window.kernel}, or a "
+                "window could lie in the padding alone"
+            )
+        return window
+
     def output_size(self, size: Pair, ceil_mode: bool = False) -> Pair:
         """Size of the map of windows: (n + 2P - D(K-1) - 1) // S + 1 per axis.
 
@@ -117,6 +132,20 @@ class Window:
                 f"{self._prefix}padding {self.padding} crops the whole result of {size[0]}x{size[1]} away; use less"
             )
         return result[0], result[1]
+
+    def output_padding(self, value) -> Pair:
+        """Take the rows and columns kept at the end of a `transposed_size`: fewer than the stride or the dilation.
+
+        >>> Window.of(4, stride=2).output_padding(1)
+        (1, 1)
+        """
+        extra = pair(value, f"{self._prefix}output_padding")
+        if any(e >= max(s, d) for e, s, d in zip(extra, self.stride, self.dilation, strict=True)):
+            raise ValueError(
+                f"{self._prefix}output_padding {extra} must be less than stride {self.stride} or dilation "
+                f"{self.dilation}; a larger one would add rows that no pixel reaches"
+            )
+        return extra
 
     def turned(self) -> Window | None:
         """Give the window of the transposed convolution as a convolution with the kernel turned by 180 degrees.

@@ -17,48 +17,24 @@ import numpy as np
 
 from minifcn.autograd import Tensor, backward_pass
 from minifcn.backend import array_module, to_host
+from minifcn.explain.graph_drawing import Node, drawing, lay_out
 from minifcn.explain.shown import number
 from minifcn.files import atomic_write
+from minifcn.guards import changed_inputs
 
 LARGEST = 200  # tensors that can still be told apart
-BOX, GAP = (152, 62), (40, 22)  # width and height, in pixels
-LONGEST = 22  # characters that fit into a box
-
-
-@dataclass
-class Node:
-    """A tensor in the picture.
-
-    name : the one given to it, or its operation
-    inputs : places of the tensors it was computed from
-    value, gradient : as text; the gradient of the sum of the outputs, "" where none is needed
-    forward, backward : step at which each is known
-    level, row : column and place in it, from the left and from the top
-    """
-
-    name: str
-    inputs: list[int]
-    value: str
-    gradient: str = ""
-    forward: int = 0
-    backward: int = 0
-    level: int = 0
-    row: float = 0.0
-
-    @property
-    def corner(self) -> tuple[float, float]:
-        """Left upper corner of its box."""
-        return self.level * (BOX[0] + GAP[0]) + 10, self.row * (BOX[1] + GAP[1]) + 10
 
 
 @dataclass(frozen=True)
 class Graph:
     """A recorded computation, forward and backward; a notebook shows it step by step.
 
-    Attributes
+    Parameters
     ----------
-    nodes : tensors in the order in which they were made
-    sentences : what each step does
+    nodes : list of Node
+        The tensors, in the order in which they were made.
+    sentences : list of str
+        What each step does.
     """
 
     nodes: list[Node]
@@ -72,20 +48,7 @@ class Graph:
 
     def svg(self) -> str:
         """Draw all tensors with their values and gradients."""
-        width = max(node.corner[0] for node in self.nodes) + BOX[0] + 10
-        height = max(node.corner[1] for node in self.nodes) + BOX[1] + 10
-        lines = [line for node in self.nodes for line in _arrows(node, self.nodes)]
-        boxes = [line for node in self.nodes for line in _box(node)]
-        return "\n".join(
-            [
-                f'<svg class="minifcn-graph" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
-                f'width="{width:g}" role="img" aria-label="{html.escape(repr(self))}">',
-                f"<style>{(files('minifcn.explain') / 'graph.css').read_text('utf-8')}</style>",
-                *lines,
-                *boxes,
-                "</svg>",
-            ]
-        )
+        return drawing(self.nodes, repr(self))
 
     def _repr_html_(self) -> str:
         template = (files("minifcn.explain") / "graph.html").read_text("utf-8")
@@ -155,16 +118,16 @@ def graph(output: Tensor, **names: Tensor) -> Graph:
     for name, tensor in {"output": output, **names}.items():
         if not isinstance(tensor, Tensor):
             raise TypeError(f"graph: {name} must be a Tensor, got {type(tensor).__name__}")
-    if output._backward is None:
+    if output.is_leaf:
         raise ValueError(
             "graph: output has no graph; compute it from a Tensor with requires_grad=True, outside no_grad"
         )
     tensors = _behind(output)
     if len(tensors) > LARGEST:
         raise ValueError(f"graph: {len(tensors)} tensors are too many to be drawn; take a smaller network, or a part")
-    place = {tensor._number: i for i, tensor in enumerate(tensors)}
+    place = {tensor: i for i, tensor in enumerate(tensors)}
     for name, tensor in names.items():
-        if tensor._number not in place:
+        if tensor not in place:
             raise ValueError(
                 f"graph: the output was not computed from {name}, so it is not in the picture; leave it out"
             )
@@ -172,27 +135,27 @@ def graph(output: Tensor, **names: Tensor) -> Graph:
     nodes: list[Node] = []
     sentences: list[str] = []
     for tensor, label in zip(tensors, labels, strict=True):
-        inputs = [place[x._number] for x in tensor._inputs]
-        was_changed = tensor._number in changed
+        inputs = [place[x] for x in tensor.inputs]
+        was_changed = tensor in changed
         node = Node(label, inputs, written(tensor.data) + " (changed)" * was_changed)
-        if tensor._backward is not None:
+        if not tensor.is_leaf:
             arguments = ", ".join(nodes[i].name for i in inputs)
             named = any(tensor is named for named in names.values())
             result = f"{node.name} = {_operation(tensor)}" if named else node.name
             since = ", changed since" if was_changed else ""
-            before = [nodes[i].name for i, x in zip(inputs, tensor._inputs, strict=True) if x._number in changed]
+            before = [nodes[i].name for i, x in zip(inputs, tensor.inputs, strict=True) if x in changed]
             since += f", computed before {' and '.join(dict.fromkeys(before))} changed" if before else ""
             sentences.append(f"forward: {result}({arguments}) = {written(tensor.data)}{since}")
             node.forward = len(sentences)
         nodes.append(node)
     ones = Tensor(array_module(output.data).ones_like(output.data))
     for tensor, gradient in backward_pass([output], [ones], create_graph=True):  # which keeps the graph
-        node = nodes[place[tensor._number]]
+        node = nodes[place[tensor]]
         node.gradient = written(gradient.data)
         verb = ", the output, the gradient is" if tensor is output else " it is"
         sentences.append(f"backward: of {node.name}{verb} {node.gradient}")
         node.backward = len(sentences)
-    _lay_out(nodes)
+    lay_out(nodes)
     return Graph(nodes, sentences)
 
 
@@ -213,14 +176,14 @@ def written(array: Any) -> str:
 
 def _behind(output: Tensor) -> list[Tensor]:
     """List the output and all that it was computed from, in the order in which they were made."""
-    found: dict[int, Tensor] = {}
+    found: set[Tensor] = set()
     waiting = [output]
     while waiting:
         tensor = waiting.pop()
-        if tensor._number not in found:
-            found[tensor._number] = tensor
-            waiting += tensor._inputs
-    return [found[number] for number in sorted(found)]
+        if tensor not in found:
+            found.add(tensor)
+            waiting += tensor.inputs
+    return sorted(found, key=lambda tensor: tensor.order)
 
 
 def _operation(tensor: Tensor) -> str:
@@ -229,72 +192,23 @@ def _operation(tensor: Tensor) -> str:
 
 def _labels(tensors: list[Tensor], names: dict[str, Tensor]) -> list[str]:
     """Call each tensor by its names, or by its operation; those of one operation are numbered."""
-    given: dict[int, list[str]] = {}
+    given: dict[Tensor, list[str]] = {}
     for name, tensor in names.items():
-        given.setdefault(tensor._number, []).append(name)
-    operations = [_operation(tensor) for tensor in tensors if tensor._number not in given]
+        given.setdefault(tensor, []).append(name)
+    operations = [_operation(tensor) for tensor in tensors if tensor not in given]
     total, so_far = Counter(operations), Counter[str]()
     labels = []
     for tensor in tensors:
         operation = _operation(tensor)
-        if tensor._number in given:
-            labels.append(" = ".join(given[tensor._number]))
+        if tensor in given:
+            labels.append(" = ".join(given[tensor]))
         else:
             so_far[operation] += 1
             labels.append(f"{operation} {so_far[operation]}" if total[operation] > 1 else operation)
     return labels
 
 
-def _changed(tensors: list[Tensor]) -> set[int]:
+def _changed(tensors: list[Tensor]) -> set[Tensor]:
     """Find tensors whose data are no longer those that were computed, or that others were computed from."""
-    used = {x._number for t in tensors for x, version in zip(t._inputs, t._seen, strict=True) if x._version != version}
-    return used | {t._number for t in tensors if t._backward is not None and t._version > t._number}
-
-
-def _lay_out(nodes: list[Node]) -> None:
-    """Put each operation right of its inputs, each leaf left of its first use, and inputs near those who use them."""
-    for node in nodes:
-        node.level = 1 + max((nodes[i].level for i in node.inputs), default=-1)
-    for i, leaf in enumerate(nodes):
-        if not leaf.inputs:
-            leaf.level = min(node.level for node in nodes if i in node.inputs) - 1
-    columns = [[node for node in nodes if node.level == level] for level in range(1 + max(n.level for n in nodes))]
-    tallest = max(map(len, columns))
-    for column in columns:
-        for node in column:
-            rows = [nodes[i].row for i in node.inputs]
-            node.row = sum(rows) / len(rows) if rows else float("inf")  # leaves below
-        for i, node in enumerate(sorted(column, key=lambda node: node.row)):
-            node.row = i + (tallest - len(column)) / 2
-
-
-def _arrows(node: Node, nodes: list[Node]) -> list[str]:
-    lines = []
-    for i in node.inputs:
-        (x0, y0), (x1, y1) = nodes[i].corner, node.corner
-        x0, y0, y1 = x0 + BOX[0], y0 + BOX[1] / 2, y1 + BOX[1] / 2
-        bend = max(GAP[0] / 2, (x1 - x0) / 2)
-        lines.append(
-            f'<path class="arrow" d="M{x0:g} {y0:g} C{x0 + bend:g} {y0:g} {x1 - bend:g} {y1:g} {x1:g} {y1:g}"/>'
-        )
-        lines.append(f'<path class="head" d="M{x1:g} {y1:g} l-7 -4 v8 z"/>')
-    return lines
-
-
-def _box(node: Node) -> list[str]:
-    (x, y), middle = node.corner, node.corner[0] + BOX[0] / 2
-    kind = "operation" if node.inputs else "leaf" if node.gradient else "constant"
-
-    def text(line: str, y: float, attributes: str) -> str:
-        squeezed = f' textLength="{BOX[0] - 12}" lengthAdjust="spacingAndGlyphs"' if len(line) > LONGEST else ""
-        return f'<text {attributes} x="{middle:g}" y="{y:g}"{squeezed}>{html.escape(line)}</text>'
-
-    lines = [
-        f'<rect class="{kind}" data-forward="{node.forward}" data-backward="{node.backward}" x="{x:g}" y="{y:g}" '
-        f'width="{BOX[0]}" height="{BOX[1]}" rx="6"/>',
-        text(node.name, y + 18, 'class="name"'),
-        text(node.value, y + 36, f'data-step="{node.forward}"'),
-    ]
-    if node.gradient:
-        lines.append(text(f"gradient {node.gradient}", y + 53, f'class="gradient" data-step="{node.backward}"'))
-    return lines
+    used = {x for tensor in tensors for x in changed_inputs(tensor)}
+    return used | {tensor for tensor in tensors if not tensor.is_leaf and tensor.version > tensor.order}

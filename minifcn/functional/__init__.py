@@ -4,7 +4,7 @@ from minifcn.autograd import Tensor
 from minifcn.functional import operators
 from minifcn.functional.activation import dropout, dropout2d, local_response_norm, log_softmax, relu, softmax
 from minifcn.functional.arithmetic import exp, log
-from minifcn.functional.convolution import conv2d, conv_transpose2d
+from minifcn.functional.conv import conv2d, conv_transpose2d
 from minifcn.functional.loss import softmax_cross_entropy
 from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
 from minifcn.functional.recompute import recompute

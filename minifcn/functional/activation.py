@@ -7,7 +7,7 @@ import numpy as np
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, to_device
 from minifcn.compute.fast import elementwise
-from minifcn.functional.check import expect, floating, given, number
+from minifcn.functional.operands import expect, floating, given, number
 
 
 @operation

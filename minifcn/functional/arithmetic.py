@@ -21,7 +21,7 @@ def add(a, b):
     shapes = a.shape, b.shape
 
     def backward(gy):
-        return sum_to(gy, shapes[0]), sum_to(gy, shapes[1])
+        return lambda: sum_to(gy, shapes[0]), lambda: sum_to(gy, shapes[1])
 
     return a.data + b.data, backward
 
@@ -32,7 +32,7 @@ def subtract(a, b):
     shapes = a.shape, b.shape
 
     def backward(gy):
-        return sum_to(gy, shapes[0]), sum_to(-gy, shapes[1])
+        return lambda: sum_to(gy, shapes[0]), lambda: sum_to(-gy, shapes[1])
 
     return a.data - b.data, backward
 
@@ -50,15 +50,10 @@ def negative(x):
 @operation
 def multiply(a, b):
     """a * b, elementwise; shapes broadcast."""
-
     shapes = a.shape, b.shape
-    factors = b if a.requires_grad else None, a if b.requires_grad else None  # what is not kept may change
 
     def backward(gy):
-        return tuple(
-            None if factor is None else sum_to(gy * factor, shape)
-            for factor, shape in zip(factors, shapes, strict=True)
-        )
+        return lambda: sum_to(gy * b, shapes[0]), lambda: sum_to(gy * a, shapes[1])
 
     return a.data * b.data, backward
 
@@ -66,17 +61,12 @@ def multiply(a, b):
 @operation
 def divide(a, b):
     """a / b, elementwise; shapes broadcast."""
-
-    shapes, a_learns = (a.shape, b.shape), a.requires_grad
-    numerator = a if b.requires_grad else None  # what is not kept may change
+    shapes = a.shape, b.shape
 
     def backward(gy):
         # Not gy a / b²: a square leaves the range of float32 at 1e20. Nor (gy / b) (a / b): at a = 0 the first may
         # be inf where the product is 0, in derivatives of this one.
-        return (
-            sum_to(gy / b, shapes[0]) if a_learns else None,
-            sum_to(-(gy * (numerator / b)) / b, shapes[1]) if numerator is not None else None,
-        )
+        return lambda: sum_to(gy / b, shapes[0]), lambda: sum_to(-(gy * (a / b)) / b, shapes[1])
 
     return a.data / b.data, backward
 
@@ -98,13 +88,14 @@ def power_of(x, exponent):
     """x ** n, elementwise, where both may be learned; shapes broadcast."""
 
     def backward(gy):
-        zero, by_x, by_exponent = x.data == 0, None, None
-        if x.requires_grad:
-            lower = exponent - Tensor(~(zero & (exponent.data == 0)))
-            by_x = sum_to(gy * exponent * power_of(x, lower), x.shape)
-        if exponent.requires_grad:
-            logarithm = log(x + Tensor(zero & (exponent.data >= 0)))  # xⁿ log x goes to 0 with x
-            by_exponent = sum_to(gy * power_of(x, exponent) * logarithm, exponent.shape)
+        def by_x():
+            lower = exponent - Tensor((x.data != 0) | (exponent.data != 0))  # d/dx x⁰ = 0 · x⁰, at x = 0 too
+            return sum_to(gy * exponent * power_of(x, lower), x.shape)
+
+        def by_exponent():
+            logarithm = log(x + Tensor((x.data == 0) & (exponent.data >= 0)))  # xⁿ log x goes to 0 with x
+            return sum_to(gy * power_of(x, exponent) * logarithm, exponent.shape)
+
         return by_x, by_exponent
 
     return x.data**exponent.data, backward
@@ -145,15 +136,10 @@ def log(x):
 @operation
 def matrix_product(a, b):
     """a @ b for matrices or stacks of matrices; stacks broadcast."""
-
     shapes = a.shape, b.shape
-    left, right = a if b.requires_grad else None, b if a.requires_grad else None  # what is not kept may change
 
     def backward(gy):
-        return (
-            None if right is None else sum_to(gy @ _transposed(right), shapes[0]),
-            None if left is None else sum_to(_transposed(left) @ gy, shapes[1]),
-        )
+        return lambda: sum_to(gy @ _transposed(b), shapes[0]), lambda: sum_to(_transposed(a) @ gy, shapes[1])
 
     return product(a.data, b.data), backward
 

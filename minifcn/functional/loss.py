@@ -11,7 +11,7 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute.fast import cross_entropy
 from minifcn.functional.activation import softmax
-from minifcn.functional.check import array, expect, floating
+from minifcn.functional.operands import array, expect, floating
 
 NAME = "softmax_cross_entropy"
 REDUCTIONS = ("mean", "sum", "none", "batch")
@@ -100,14 +100,18 @@ def loss_gradient(scores, gy, *, classes, weights, ignored):
 
     def backward(g):
         s = softmax(unless(scores, mask=ignored[:, None]))
-        g, h = unless(g, mask=ignored[:, None]), unless(gy, mask=ignored)
-        mean = (g * s).sum(axis=1, keepdims=True)
-        w = Tensor(weights[:, None])
-        onehot = array_module(classes).arange(s.shape[1]).reshape(-1, *(1,) * (classes.ndim - 1)) == classes[:, None]
-        return (
-            (g - mean) * s * w * h.reshape(w.shape),
-            ((g * (s - Tensor(onehot.astype(s.dtype)))).sum(axis=1) * Tensor(weights)),
-        )
+        g, w = unless(g, mask=ignored[:, None]), Tensor(weights)
+
+        def by_scores():
+            h = unless(gy, mask=ignored) * w
+            return (g - (g * s).sum(axis=1, keepdims=True)) * s * h.reshape(h.shape[0], 1, *h.shape[1:])
+
+        def by_gy():
+            numbers = array_module(classes).arange(s.shape[1]).reshape(-1, *(1,) * (classes.ndim - 1))
+            onehot = Tensor((numbers == classes[:, None]).astype(s.dtype))
+            return (g * (s - onehot)).sum(axis=1) * w
+
+        return by_scores, by_gy
 
     return cross_entropy.gradient(scores.data, classes, weights * unless(gy, mask=ignored).data, ignored), backward
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import Tensor
+from minifcn.backend import to_host
 from minifcn.functional import arithmetic
 from minifcn.functional.indexing import getitem
 
@@ -36,9 +37,8 @@ def _unrecorded(name: str) -> Callable:
     return method
 
 
-def _reduction(function: Callable) -> Callable:
+def _reduction(name: str, function: Callable) -> Callable:
     """Make a method of a sum or mean, which also takes what `numpy.sum` passes on, and knows PyTorch's names."""
-    name = function.__name__.removesuffix("_over")
 
     def method(self, axis: Any = None, keepdims: bool = False, **others: Any) -> Tensor:
         given = [key for key, value in others.items() if value is not None]
@@ -59,16 +59,30 @@ def _documented_by(function: Callable, method: Callable) -> Callable:
 
 def _one_element(x: Tensor, wanted: str) -> Any:
     if x.data.size != 1:
-        raise TypeError(f"{wanted}: only a Tensor of one element is a number, and this one has shape {x.shape}; "
-                        "take one element, or its .sum() or .mean()")  # fmt: skip
+        raise TypeError(
+            f"{wanted}: only a Tensor of one element is a number, and this one has shape {x.shape}; take one element, "
+            "or its .sum() or .mean()"
+        )
     return x.data.item()
 
 
 def _truth(x: Tensor) -> bool:
     if x.data.size != 1:
-        raise ValueError(f"if: the truth of a Tensor of shape {x.shape} is ambiguous, as that of an array; "
-                         "write (...).data.all() or (...).data.any()")  # fmt: skip
+        raise ValueError(
+            f"if: the truth of a Tensor of shape {x.shape} is ambiguous, as that of an array; write (...).data.all() "
+            "or (...).data.any()"
+        )
     return bool(x.data.item())
+
+
+def numpy(x: Tensor) -> np.ndarray:
+    """Give the data as a NumPy array on the host; it may share memory with the tensor."""
+    return to_host(x.data)
+
+
+def item(x: Tensor) -> float:
+    """Give the value of a tensor of one element as a Python number; on a GPU this waits for it."""
+    return x.data.item()
 
 
 def _index(x: Tensor) -> int:
@@ -103,14 +117,44 @@ def _as_numpy(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndar
     return np.array(x.data, dtype=dtype, copy=copy)
 
 
+def _copy(x: Tensor) -> Tensor:
+    """Give a tensor of its own in the graph, with the same data and history."""
+    copy = type(x).__new__(type(x))
+    for name in Tensor.__slots__[1:]:  # all but __weakref__
+        setattr(copy, name, getattr(x, name))
+    if hasattr(x, "__dict__"):  # of a subclass
+        vars(copy).update(vars(x))
+    return copy
+
+
+def _state(x: Tensor) -> tuple:
+    """Give what a deep copy, here or in another process, is made of; it is a tensor of its own in the graph."""
+    if not x.is_leaf:
+        raise TypeError(
+            "copy: this Tensor is the result of an operation, and a copy would not know its history; copy "
+            "tensor.detach() instead"
+        )
+    return x.data, x.requires_grad, x.grad, getattr(x, "__dict__", None)
+
+
+def _set_state(x: Tensor, state: tuple) -> None:
+    data, requires_grad, grad, attributes = state
+    Tensor.__init__(x, data, requires_grad)  # a subclass may be made of something else
+    x.grad = grad
+    if attributes:
+        vars(x).update(attributes)
+
+
 def _in_place(name: str) -> Callable:
     """Make `x += y` give a new Tensor, as numbers do, but never in the place of one that learns."""
     function = getattr(operator, name)
 
     def method(self, other):
-        if self.requires_grad and self._backward is None:
-            raise TypeError(f"x {_SIGNS[name]}= ...: it would put a new Tensor in the place of one that is learned; "
-                            f"change its array, as in x.data {_SIGNS[name]}= 0.1 * x.grad.data")  # fmt: skip
+        if self.requires_grad and self.is_leaf:
+            raise TypeError(
+                f"x {_SIGNS[name]}= ...: it would put a new Tensor in the place of one that is learned; change its "
+                f"array, as in x.data {_SIGNS[name]}= 0.1 * x.grad.data"
+            )
         return function(self, other)
 
     return method
@@ -120,11 +164,13 @@ _SIGNS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matm
 
 
 def _refuse_assignment(x: Tensor, index: Any, value: Any) -> None:
-    raise TypeError("x[...] = value: a Tensor cannot be changed through an index, because its graph would not know; "
-                    "write x.data[...] = value, or make a new Tensor")  # fmt: skip
+    raise TypeError(
+        "x[...] = value: a Tensor cannot be changed through an index, because its graph would not know; write "
+        "x.data[...] = value, or make a new Tensor"
+    )
 
 
-UNRECORDED = ("lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor")
+_UNRECORDED = ("lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor")
 METHODS: dict[str, Any] = {
     "__add__": arithmetic.add,
     "__radd__": lambda self, other: arithmetic.add(other, self),
@@ -139,22 +185,21 @@ METHODS: dict[str, Any] = {
     "__matmul__": arithmetic.matmul,
     "__rmatmul__": lambda self, other: arithmetic.matmul(other, self),
     "__neg__": _negative,
-    **{
-        f"__{name.strip('_')}__": _unrecorded(name)
-        for name in ["lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor"]
-    },
+    **{f"__{name.strip('_')}__": _unrecorded(name) for name in _UNRECORDED},
     "__invert__": lambda self: Tensor(~self.data),
     **{f"__i{name}__": _in_place(name) for name in _SIGNS},
     "__getitem__": getitem,
     "__setitem__": _refuse_assignment,
-    "sum": _reduction(arithmetic.sum_over),
-    "mean": _reduction(arithmetic.mean),
+    "sum": _reduction("sum", arithmetic.sum_over),
+    "mean": _reduction("mean", arithmetic.mean),
     "reshape": _documented_by(
         arithmetic.reshape, lambda self, *shape: arithmetic.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
     ),
     "transpose": arithmetic.transpose,
     "astype": _documented_by(arithmetic.astype, lambda self, dtype: arithmetic.astype(self, dtype=dtype)),
     "to": _documented_by(arithmetic.to, lambda self, device: arithmetic.to(self, device=device)),
+    "numpy": numpy,
+    "item": item,
     "__bool__": _truth,
     "__float__": lambda self: float(_one_element(self, "float")),
     "__int__": lambda self: int(_one_element(self, "int")),
@@ -165,6 +210,9 @@ METHODS: dict[str, Any] = {
     "__iter__": _elements,
     "__contains__": _contains,
     "__array__": _as_numpy,
+    "__copy__": _copy,
+    "__getstate__": _state,
+    "__setstate__": _set_state,
     "__hash__": object.__hash__,  # which Python takes away from a class with its own ==
 }
 

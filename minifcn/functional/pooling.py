@@ -9,7 +9,7 @@ from minifcn.backend import array_module, device_of
 from minifcn.compute import algorithm, pooling
 from minifcn.compute.fast import pooling as fast
 from minifcn.compute.window import Pair, Window, pair
-from minifcn.functional.check import array, expect, floating, given
+from minifcn.functional.operands import array, expect, floating, given
 
 
 @operation
@@ -254,13 +254,7 @@ def avg_pool2d(
 
 def _window(name, x, kernel_size, stride, padding, dilation=1) -> Window:
     expect(x.ndim == 4, f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
-    window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, dilation, caller=name)
-    expect(
-        all(2 * p <= k for p, k in zip(window.padding, window.kernel, strict=True)),
-        f"{name}: padding {window.padding} must be at most half the kernel size {window.kernel}, "
-        "or a window could lie in the padding alone",
-    )
-    return window
+    return Window.of_pool(kernel_size, stride, padding, dilation, caller=name)
 
 
 def _output_size(name: str, x: Tensor, window: Window, ceil_mode: bool) -> Pair:

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Tensor, grad, is_grad_enabled, operation
+from minifcn.autograd import Tensor, operation
 from minifcn.backend import device_of
-from minifcn.functional.check import expect
+from minifcn.functional.operands import expect
+from minifcn.gradients import grad
+from minifcn.recording import is_grad_enabled
 
 
 def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
@@ -42,8 +44,8 @@ def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     Chen, Xu, Zhang and Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost"; PyTorch's checkpoint.
 
     The second run gives the bits of the first, so the gradients are the same bit for bit. An operation of your own that
-    calls BLAS itself may differ in the last bit: `Tensor.backward` holds BLAS to one thread, forward does not, unless
-    both are run within `compute.threads.one_blas_thread`, as in training.
+    calls BLAS itself may differ in the last bit while another thread computes, unless both runs are within
+    `backend.one_blas_thread`, as in training.
 
     Examples
     --------
@@ -54,7 +56,7 @@ def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     """
     if any(hasattr(x, "operate") for x in tensors):  # a geometry: there is nothing to keep
         return function(*tensors)
-    since = Tensor(0.0)._number  # what is made from here on is the function's own
+    since = Tensor(0.0).order  # what is made from here on is the function's own
     y = function(*tensors)
     expect(isinstance(y, Tensor), f"recompute: function must give one Tensor, got {type(y).__name__}")
     return computed_again(*_sources(y, since), function=functools.partial(function, *tensors), value=y.data)
@@ -86,18 +88,20 @@ def _expect_same(first: Any, second: Any) -> None:
     tolerance = math.sqrt(np.finfo(first.dtype).eps)
     alike = first.shape == second.shape and first.dtype == second.dtype
     if not (alike and np.allclose(first, second, rtol=tolerance, atol=tolerance * size, equal_nan=True)):
-        raise RuntimeError("recompute: function gave other values when it ran again for the backward pass, so the "
-                           "gradient would not be that of the output; leave dropout and whatever else is random "
-                           "outside, and change nothing that it reads before backward")  # fmt: skip
+        raise RuntimeError(
+            "recompute: function gave other values when it ran again for the backward pass, so the gradient would not "
+            "be that of the output; leave dropout and whatever else is random outside, and change nothing that it "
+            "reads before backward"
+        )
 
 
 def _sources(y: Tensor, since: int) -> list[Tensor]:
     """List the older tensors that y was computed from, given to the function or not, as parameters are."""
-    seen: dict[int, Tensor] = {}
+    seen: dict[Tensor, None] = {}  # a set that keeps its order
     waiting = [y]
     while waiting:
         tensor = waiting.pop()
-        if tensor.requires_grad and tensor._number not in seen:
-            seen[tensor._number] = tensor
-            waiting += tensor._inputs if tensor._number > since else ()
-    return [tensor for number, tensor in seen.items() if number < since]
+        if tensor.requires_grad and tensor not in seen:
+            seen[tensor] = None
+            waiting += tensor.inputs if tensor.order > since else ()
+    return [tensor for tensor in seen if tensor.order < since]

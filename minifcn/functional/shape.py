@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.compute.im2col import padded
 from minifcn.compute.window import Pair, whole
-from minifcn.functional.check import expect, given
+from minifcn.functional.operands import expect, given
 
 
 def crop(x: Tensor, offset: Pair, size: Pair) -> Tensor:
@@ -134,16 +135,11 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 @operation
 def join(*tensors, axis):
     """The tensors one behind the other."""
-
-    sizes = [x.shape[axis] for x in tensors]
+    edges = list(itertools.accumulate((x.shape[axis] for x in tensors), initial=0))
 
     def backward(gy):
-        start, parts = 0, []
-        for size in sizes:
-            stop = start + size
-            parts.append(gy[(slice(None),) * (axis % gy.ndim) + (slice(start, stop),)])
-            start = stop
-        return tuple(parts)
+        before = (slice(None),) * (axis % gy.ndim)
+        return tuple(lambda at=(*before, slice(*ends)): gy[at] for ends in itertools.pairwise(edges))
 
     return array_module(tensors[0].data).concatenate([x.data for x in tensors], axis), backward
 

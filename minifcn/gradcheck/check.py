@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Tensor, grad
+from minifcn.autograd import Tensor
 from minifcn.backend import array_module, to_device, to_host
 from minifcn.gradcheck.arguments import check_settings, checked_input, names_of, seed_of
 from minifcn.gradcheck.compare import COARSE, balanced, check_input, merged
@@ -15,6 +15,7 @@ from minifcn.gradcheck.diagnosis import explain, explain_shape, fault_of_weights
 from minifcn.gradcheck.differences import Point, directions, nonzero, random_weights
 from minifcn.gradcheck.pair import Pair, Problem, checked_array, listed
 from minifcn.gradcheck.report import GradcheckError, GradcheckReport, Row
+from minifcn.gradients import grad
 
 
 def gradcheck(

@@ -9,7 +9,7 @@ import numpy as np
 import minifcn.functional as F
 from minifcn import check
 from minifcn.autograd import Tensor
-from minifcn.compute.window import Pair, Window, pair
+from minifcn.compute.window import Pair, Window
 from minifcn.nn import init
 from minifcn.nn.module import Module, Parameter
 
@@ -47,7 +47,7 @@ class Conv2d(Module):
         relu: bool = False,
         rng: np.random.Generator | None = None,
     ):
-        self.window = _window("Conv2d", kernel_size, stride, padding, dilation)
+        self.window = Window.of(kernel_size, stride, padding, dilation, caller="Conv2d")
         in_channels, out_channels, self.groups = _channels("Conv2d", in_channels, out_channels, groups)
         self.relu = check.flag(relu, "Conv2d: relu")
         shape = out_channels, in_channels // self.groups, self.window.kernel
@@ -96,8 +96,8 @@ class ConvTranspose2d(Module):
         rng: np.random.Generator | None = None,
     ):
         name = "ConvTranspose2d"
-        self.window = _window(name, kernel_size, stride, padding, dilation)
-        self.output_padding = _output_padding(name, output_padding, self.window)
+        self.window = Window.of(kernel_size, stride, padding, dilation, caller=name)
+        self.output_padding = self.window.output_padding(output_padding)
         in_channels, out_channels, self.groups = _channels(name, in_channels, out_channels, groups)
         kernel = self.window.kernel
         rng = check.generator(rng, f"{name}: rng")
@@ -137,14 +137,8 @@ class MaxPool2d(Module):
         dilation: int | Pair = 1,
         ceil_mode: bool = False,
     ):
-        stride = kernel_size if stride is None else stride
-        self.window = _window("MaxPool2d", kernel_size, stride, padding, dilation)
+        self.window = Window.of_pool(kernel_size, stride, padding, dilation, caller="MaxPool2d")
         self.ceil_mode = check.flag(ceil_mode, "MaxPool2d: ceil_mode")
-        if any(2 * p > k for p, k in zip(self.window.padding, self.window.kernel, strict=True)):
-            raise ValueError(
-                f"MaxPool2d: padding {self.window.padding} must be at most half the kernel size "
-                f"{self.window.kernel}, or a window could lie in the padding alone"
-            )
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
@@ -226,13 +220,6 @@ class LocalResponseNorm(Module):
         return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
 
-def _window(layer: str, *settings: Any) -> Window:
-    try:
-        return Window.of(*settings)
-    except ValueError as error:
-        raise ValueError(f"{layer}: {error}") from None
-
-
 def _channels(layer: str, in_channels: Any, out_channels: Any, groups: Any) -> tuple[int, int, int]:
     inputs = check.whole(in_channels, f"{layer}: in_channels")
     outputs = check.whole(out_channels, f"{layer}: out_channels")
@@ -243,13 +230,3 @@ def _channels(layer: str, in_channels: Any, out_channels: Any, groups: Any) -> t
             "because every group convolves channels of its own"
         )
     return inputs, outputs, groups
-
-
-def _output_padding(layer: str, output_padding: Any, window: Window) -> Pair:
-    extra = pair(output_padding, f"{layer}: output_padding")
-    if any(e >= max(s, d) for e, s, d in zip(extra, window.stride, window.dilation, strict=True)):
-        raise ValueError(
-            f"{layer}: output_padding {extra} must be less than stride {window.stride} or dilation "
-            f"{window.dilation}; a larger one would add rows that no pixel reaches"
-        )
-    return extra

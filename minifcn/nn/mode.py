@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from minifcn import check
+from minifcn.backend import short_lock
 from minifcn.nn.module import Module
 
-_lock = threading.Lock()
+_lock = short_lock()
 _modes: dict[int, bool] = {}  # of the modules that are being evaluated, what they come back to
 _users: dict[int, int] = {}  # and in how many `with` blocks
-if hasattr(os, "register_at_fork"):  # a child must not begin with the lock held by a thread that it does not have
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @contextmanager

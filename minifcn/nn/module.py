@@ -11,6 +11,7 @@ import numpy as np
 from minifcn import check
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, to_device, to_host
+from minifcn.nn import states
 
 Self = TypeVar("Self", bound="Module")
 
@@ -61,21 +62,6 @@ class IncompatibleKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
-
-
-def _some(names: list[str]) -> str:
-    """Show the first names of a list."""
-    shown = f"{sorted(names, key=str)[:3]}" if names else "nothing"
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
-
-
-def _way_out(parameters: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-    if any(f"model/{name}" in state for name in parameters):
-        return (
-            "this is a checkpoint of a training: saved = training.checkpoint.load(path), and then "
-            "training.load_model(saved.config, saved.model) gives the network"
-        )
-    return "build the network the state was saved from, or pass strict=False"
 
 
 class Module:
@@ -188,10 +174,9 @@ class Module:
         parameters = dict(self.named_parameters())
         missing, unknown = [k for k in parameters if k not in state], [k for k in state if k not in parameters]
         if check.flag(strict, "load_state_dict: strict") and (missing or unknown):
-            raise ValueError(
-                f"load_state_dict: missing {_some(missing)}, unknown {_some(unknown)}; {_way_out(parameters, state)}"
-            )
-        arrays = {name: _readable(name, state[name], p.data) for name, p in parameters.items() if name in state}
+            names = f"missing {states.some(missing)}, unknown {states.some(unknown)}"
+            raise ValueError(f"load_state_dict: {names}; {states.way_out(parameters, state)}")
+        arrays = {name: states.readable(name, state[name], p.data) for name, p in parameters.items() if name in state}
         for name, array in arrays.items():
             data = parameters[name].data
             data[...] = array_module(data).asarray(array)
@@ -278,31 +263,3 @@ def _inside(value: Any, seen: set[int]) -> Parameter | Module | None:
         if (found := _inside(item, seen)) is not None:
             return found
     return None
-
-
-def _readable(name: str, value: Any, target: Any) -> np.ndarray:
-    """Take an array of a state as one of the parameter's shape and dtype, on the host; ValueError if it cannot be."""
-    value = value.data if isinstance(value, Tensor) else value
-    try:
-        array = to_host(value) if hasattr(getattr(value, "dtype", None), "kind") else np.asarray(value)
-    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of PyTorch that needs a gradient
-        raise ValueError(f"load_state_dict: {name} is no array in the state ({error})") from None
-    if array.shape != target.shape:
-        raise ValueError(
-            f"load_state_dict: {name} has shape {array.shape} in the state, but {target.shape} here; "
-            "build the network with the same classes, width and variant"
-        )
-    if not getattr(target.flags, "writeable", True):  # CuPy's arrays always are
-        raise ValueError(
-            f"load_state_dict: {name} holds a read-only array here; give it a copy: Parameter(array.copy())"
-        )
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"load_state_dict: {name} must hold numbers, but is {array.dtype} in the state")
-    with np.errstate(over="ignore"):
-        converted = array.astype(target.dtype, copy=False)
-    if array.dtype.itemsize > converted.dtype.itemsize and np.isinf(converted).sum() > np.isinf(array).sum():
-        raise ValueError(
-            f"load_state_dict: {name} has numbers in {array.dtype} that {target.dtype} cannot hold; "
-            f"convert the network with .astype('{array.dtype}') first"
-        )
-    return converted

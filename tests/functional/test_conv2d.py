@@ -45,11 +45,13 @@ class TestByHand:
             ({}, [[0, 0, 1], [0, 4, 6], [4, 12, 9]]),
             ({"stride": 2}, [[0, 0, 0, 1], [0, 0, 2, 3], [0, 2, 0, 3], [4, 6, 6, 9]]),
             ({"padding": 1}, [[4]]),
-            ({"stride": 2, "output_padding": 1},
-             [[0, 0, 0, 1, 0], [0, 0, 2, 3, 0], [0, 2, 0, 3, 0], [4, 6, 6, 9, 0], [0, 0, 0, 0, 0]]),
+            (
+                {"stride": 2, "output_padding": 1},
+                [[0, 0, 0, 1, 0], [0, 0, 2, 3, 0], [0, 2, 0, 3, 0], [4, 6, 6, 9, 0], [0, 0, 0, 0, 0]],
+            ),
         ],
         ids=str,
-    )  # fmt: skip
+    )
     def test_dive_into_deep_learning(self, settings, expected, dtype):
         """Zhang et al., Dive into Deep Learning, section 14.10: every pixel stamps its kernel."""
         y = F.conv_transpose2d(image([[0, 1], [2, 3]], dtype), image([[0, 1], [2, 3]], dtype), **settings)
@@ -140,12 +142,14 @@ class TestOverAGridOfWindows:
 class TestSizes:
     @pytest.mark.parametrize(
         ("size", "kernel", "stride", "padding", "expected"),
-        [(7, 64, 32, 0, 256), (16, 4, 2, 0, 34), (34, 32, 16, 0, 560), (70, 16, 8, 0, 568),  # the paper's, 500 pixels
-         (16, 4, 2, 1, 32), (7, 64, 32, 16, 224), (1, 63, 32, 0, 63)],
-    )  # fmt: skip
+        [
+            *((7, 64, 32, 0, 256), (16, 4, 2, 0, 34), (34, 32, 16, 0, 560), (70, 16, 8, 0, 568)),  # the paper's
+            *((16, 4, 2, 1, 32), (7, 64, 32, 16, 224), (1, 63, 32, 0, 63)),
+        ],
+    )
     def test_transposed(self, size, kernel, stride, padding, expected):
-        y = F.conv_transpose2d(Tensor(np.ones((1, 1, size, 1))), Tensor(np.ones((1, 1, kernel, 1))), None,
-                               (stride, 1), (padding, 0))  # fmt: skip
+        x, weight = Tensor(np.ones((1, 1, size, 1))), Tensor(np.ones((1, 1, kernel, 1)))
+        y = F.conv_transpose2d(x, weight, None, (stride, 1), (padding, 0))
         assert y.shape == (1, 1, expected, 1)
 
     @pytest.mark.parametrize("output_padding", [0, 1, 2, (1, 0), (0, 2)], ids=str)

@@ -9,7 +9,7 @@ from cases import read_only
 import minifcn as mf
 import minifcn.functional as F
 from minifcn import Tensor, grad, nn, no_grad
-from minifcn.autograd import is_grad_enabled
+from minifcn.recording import is_grad_enabled
 
 
 @pytest.fixture

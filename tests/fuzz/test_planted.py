@@ -11,8 +11,7 @@ from test_random_operations import KINDS  # noqa: E402
 
 from minifcn.compute import algorithm, convolution, pooling  # noqa: E402
 from minifcn.compute.fast import cross_entropy, winograd  # noqa: E402
-from minifcn.functional import convolution as convolution_operations  # noqa: E402
-from minifcn.functional import indexing  # noqa: E402
+from minifcn.functional import fused, indexing  # noqa: E402
 from minifcn.functional import pooling as pooling_operations  # noqa: E402
 
 
@@ -55,7 +54,7 @@ PLANTED = {
     ),
     "a gradient passes where the ReLU was 0": (
         "conv2d",
-        lambda patch: patch.setattr(convolution_operations, "where_positive", lambda g, *, y: g),
+        lambda patch: patch.setattr(fused, "where_positive", lambda g, *, y: g),
     ),
     "unpooling overwrites": (
         "max_unpool2d",

@@ -74,11 +74,13 @@ class TestState:
         [
             (lambda state: state.pop("conv.bias"), r"missing \['conv.bias'\], unknown nothing; build the network"),
             (lambda state: state.update(fc=np.zeros(1)), r"missing nothing, unknown \['fc'\]; build the network"),
-            (lambda state: state.update({"body.0.weight": np.zeros((4, 3))}),
-             r"body.0.weight has shape \(4, 3\) in the state, but \(4, 3, 1, 1\) here"),
+            (
+                lambda state: state.update({"body.0.weight": np.zeros((4, 3))}),
+                r"body.0.weight has shape \(4, 3\) in the state, but \(4, 3, 1, 1\) here",
+            ),
         ],
         ids=["missing", "unknown", "another shape"],
-    )  # fmt: skip
+    )
     def test_that_does_not_fit_is_refused_and_changes_nothing(self, block, change, message):
         self.refused_without_a_change(block, change, ValueError, message)
 

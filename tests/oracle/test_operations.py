@@ -126,14 +126,14 @@ def test_softmax_cross_entropy(reduction, weighted, shape, rng):
     labels = rng.integers(0, 5, size=shape[:1] + shape[2:])
     labels.ravel()[::4] = 255
     weight = rng.uniform(0.1, 3, size=5) if weighted else None
+    others = torch.tensor(labels), None if weight is None else torch.tensor(weight)
     compare(
         lambda x: F.softmax_cross_entropy(x, labels, weight, reduction=reduction),
-        lambda x: TF.cross_entropy(x, torch.tensor(labels), None if weight is None else torch.tensor(weight),
-                                   ignore_index=255, reduction=reduction),
+        lambda x: TF.cross_entropy(x, *others, ignore_index=255, reduction=reduction),
         [rng.normal(size=shape)],
         rng,
         second_order=True,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.compute.window import Pair, Window, pair
+from minifcn.compute.window import Pair, Window
 from minifcn.explain.matrices import conv_matrix
 from minifcn.explain.shown import check_products, number, plane, telling_digits
 
@@ -219,12 +219,7 @@ def max_pool_steps(
     array([0., 0., 0., 1.])
     """
     x = plane(x, "x")
-    window = Window.of(kernel_size, kernel_size if stride is None else stride, padding)
-    if any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
-        raise ValueError(
-            f"padding {window.padding} must be at most half the kernel size {window.kernel}, "
-            "or a window could lie in the padding alone"
-        )
+    window = Window.of_pool(kernel_size, stride, padding)
     size = window.output_size(x.shape)
     output = np.full(size, np.nan)
     digits = telling_digits(x)
@@ -250,11 +245,8 @@ def transposed_window(
     size: Pair, kernel: Pair, stride: int | Pair, padding: int | Pair, output_padding: int | Pair
 ) -> tuple[Window, Pair]:
     """Give the window of a transposed convolution and the size of its result."""
-    window, extra = Window.of(kernel, stride, padding), pair(output_padding, "output_padding")
-    if extra[0] >= window.stride[0] or extra[1] >= window.stride[1]:
-        raise ValueError(f"output_padding {extra} must be less than stride {window.stride}; a larger one would add "
-                         "rows that no pixel reaches")  # fmt: skip
-    return window, window.transposed_size(size, extra)
+    window = Window.of(kernel, stride, padding)
+    return window, window.transposed_size(size, window.output_padding(output_padding))
 
 
 def uncropped_size(size: Pair, window: Window, output_size: Pair) -> Pair:

@@ -1,4 +1,7 @@
-"""One way to refuse an argument, and what a map of whole numbers becomes."""
+"""What is given to operations, as Tensors and numbers; an operation refuses every mistake by a ValueError.
+
+The settings of layers, networks and optimisers are checked by minifcn/check.py.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def floating(x: Any, name: str) -> Tensor:
 
 
 def number(value: Any, name: str) -> float:
-    """Give a setting as a float; refuse what is none."""
+    """Give a number as a float, inf and nan too; a Tensor or array of one element is one here."""
     expect(not isinstance(value, str) and hasattr(value, "__float__"), f"{name} must be a number, got {value!r}")
     return float(value)
 

@@ -1,0 +1,214 @@
+"""`conv2d` and `conv_transpose2d`: what is given is checked, and then convolved by the operations of convolution.py.
+
+Where the definition computes, they run one after the other: the convolution, the addition of the bias, the ReLU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import attrgetter
+
+import numpy as np
+
+from minifcn.autograd import Tensor, as_tensors
+from minifcn.compute.algorithm import textbook
+from minifcn.compute.window import Pair, Window, whole
+from minifcn.functional.activation import relu as positive_part
+from minifcn.functional.convolution import add_bias, convolution, transposed_convolution
+from minifcn.functional.fused import finished_convolution, finished_transposed_convolution
+from minifcn.functional.shape import cut, surround
+
+_kind = attrgetter("dtype.kind")
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
+    *,
+    relu: bool = False,
+) -> Tensor:
+    """Convolve maps with kernels: y[o, i, j] = b[o] + Σ w[o, c, k, l] x[c, S i + D k - P, S j + D l - P].
+
+    Parameters
+    ----------
+    x : Tensor (N, C, H, W)
+    weight : Tensor (O, C/groups, KH, KW)
+    bias : Tensor (O,), optional
+    stride, padding, dilation : int or (rows, columns)
+        Step S of the window, zeros P around x, step D within the window, in pixels.
+    groups : int
+        Slices of the channels that are convolved separately.
+    relu : bool
+        Give max(y, 0): the same as `relu` of the result, but in one sweep over it instead of three.
+
+    Returns
+    -------
+    Tensor (N, O, OH, OW)
+        OH = (H + 2P - D(KH-1) - 1) // S + 1, and OW alike.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or the kernel does not fit on the padded map. A batch may be empty; channels,
+        pixels and kernels may not.
+
+    Notes
+    -----
+    As everywhere in deep learning the kernel is not flipped: strictly this is a correlation. Caffe's Convolution
+    layer. In VGG16 every convolution has S = 1; AlexNet's first has S = 4, GoogLeNet's S = 2.
+
+    Whole numbers are added up in 64 bits, as by NumPy's `sum`: those of a uint8 image do not wrap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = Tensor(np.ones((1, 3, 10, 12)))
+    >>> y = conv2d(x, Tensor(np.ones((8, 3, 3, 5))), stride=2, padding=(1, 0))
+    >>> y.shape == (1, 8, (10 + 2 - 3) // 2 + 1, (12 - 5) // 2 + 1)
+    True
+    """
+    x, weight, bias = _operands("conv2d", x, weight, bias)
+    groups = whole(groups, "conv2d: groups")
+    _check("conv2d", x, weight, bias, groups, transposed=False)
+    window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
+    if bias is not None and not _by_steps(x):
+        return finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
+    y = convolution(x, weight, window=window, groups=groups)
+    y = y if bias is None else add_bias(y, bias)
+    return positive_part(y) if relu else y
+
+
+def conv_transpose2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+    groups: int = 1,
+    dilation: int | Pair = 1,
+) -> Tensor:
+    """Multiply by the transpose of the matrix of a convolution: every pixel of x stamps its kernel on the result.
+
+    It gives a map the shape that the convolution came from, not its values: it is no inverse.
+
+    Parameters
+    ----------
+    x : Tensor (N, C, H, W)
+    weight : Tensor (C, O/groups, KH, KW)
+        The weight of the convolution from O to C channels that is transposed.
+    bias : Tensor (O,), optional
+    stride : int or (rows, columns)
+        Distance S of the stamps.
+    padding : int or (rows, columns)
+        Rows and columns P that are *cropped* from each side of the result.
+    output_padding : int or (rows, columns), less than stride or dilation
+        Rows and columns kept at the end although they belong to no complete step: it chooses among the S sizes that
+        the convolution maps to the size of x. They are cropped less, not padded; beyond P they are zeros that no
+        window reaches.
+    groups, dilation : as in `conv2d`
+
+    Returns
+    -------
+    Tensor (N, O, OH, OW)
+        OH = (H - 1) S - 2P + D(KH-1) + 1 + output_padding, and OW alike.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or output_padding is not less than the stride or the dilation.
+
+    Notes
+    -----
+    Caffe's Deconvolution layer, called "deconvolution" in the paper (section 3.3).
+
+    Examples
+    --------
+    The paper's upsampling by 2, and a single pixel that stamps its kernel:
+
+    >>> import numpy as np
+    >>> conv_transpose2d(Tensor(np.ones((1, 21, 16, 16))), Tensor(np.ones((21, 21, 4, 4))), stride=2).shape
+    (1, 21, 34, 34)
+    >>> conv_transpose2d(Tensor([[[[10.0]]]]), Tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
+    Tensor([[[[10., 20.],
+              [30., 40.]]]])
+    """
+    x, weight, bias = _operands("conv_transpose2d", x, weight, bias)
+    groups = whole(groups, "conv_transpose2d: groups")
+    _check("conv_transpose2d", x, weight, bias, groups, transposed=True)
+    window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv_transpose2d")
+    extra = window.output_padding(output_padding)
+    size = window.transposed_size(x.shape[2:], extra)
+    beyond = extra[0] >= window.stride[0] or extra[1] >= window.stride[1]
+    if bias is not None and not beyond and not _by_steps(x):
+        return finished_transposed_convolution(x, weight, bias, window=window, size=size, groups=groups)
+    transpose = _cropped_less if beyond else transposed_convolution
+    y = transpose(x, weight, window=window, size=size, groups=groups)
+    return y if bias is None else add_bias(y, bias)
+
+
+def _cropped_less(x: Tensor, weight: Tensor, *, window: Window, size: Pair, groups: int) -> Tensor:
+    """Transpose a convolution that would see further windows on the result: cut `size` out of all stamps."""
+    (top, left), every = window.padding, replace(window, padding=(0, 0))
+    whole_size = every.transposed_size(x.shape[2:])
+    y = transposed_convolution(x, weight, window=every, size=whole_size, groups=groups)
+    bottom, right = (s - w + p for s, w, p in zip(size, whole_size, window.padding, strict=True))
+    y = surround(y, margin=(0, max(0, right), 0, max(0, bottom)))  # beyond the last stamp
+    return cut(y, margin=(left, max(0, -right), top, max(0, -bottom)))
+
+
+def _by_steps(x: Tensor) -> bool:
+    """Whether one operation runs after the other: where the definition computes, and on a geometry."""
+    return hasattr(x, "operate") or textbook(x.data)
+
+
+def _operands(name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Give Tensors of one dtype; whole numbers in the dtype that NumPy sums them in, where a uint8 does not wrap."""
+    if hasattr(x, "operate"):
+        return x, weight, bias
+    tensors = as_tensors((x, weight) if bias is None else (x, weight, bias), name)
+    if set(map(_kind, tensors)) != {"f"}:
+        dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
+        tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
+    return tensors if bias is not None else (*tensors, None)  # type: ignore[return-value]
+
+
+def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool) -> None:
+    if x.ndim != 4:
+        raise ValueError(f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
+    if weight.ndim != 4:
+        raise ValueError(f"{name}: weight must have four axes, got shape {weight.shape}")
+    if min(x.shape[1:]) < 1:
+        raise ValueError(f"{name}: x needs at least one channel and one pixel, got shape {x.shape}")
+    if min(weight.shape) < 1:
+        raise ValueError(f"{name}: weight must not be empty, got shape {weight.shape}")
+    if groups < 1 or x.shape[1] % groups or weight.shape[0] % groups:
+        raise ValueError(
+            f"{name}: groups={groups} must divide the {x.shape[1]} channels of x and weight.shape[0] = "
+            f"{weight.shape[0]}"
+        )
+    axis, share = (0, 1) if transposed else (1, groups)  # where the weight names its input channels
+    if x.shape[1] != weight.shape[axis] * share:
+        raise ValueError(f"{name}: {_wrong_channels(x, weight, axis, share)}")
+    outputs = weight.shape[1] * groups if transposed else weight.shape[0]
+    if bias is not None and bias.shape != (outputs,):
+        raise ValueError(
+            f"{name}: bias must have one number for each of the {outputs} output channels, got shape {bias.shape}"
+        )
+
+
+def _wrong_channels(x: Tensor, weight: Tensor, axis: int, share: int) -> str:
+    expected, found = weight.shape[axis] * share, x.shape[1]
+    fitting = tuple(found // share if a == axis else n for a, n in enumerate(weight.shape))
+    fix = f"pass {f'x[:, :{expected}] or ' * (expected < found)}a weight of shape {fitting}"
+    if x.shape[3] == expected:
+        fix = "if its channels are last, pass x.transpose(0, 3, 1, 2)"
+    return (
+        f"weight expects {expected} input channels (weight.shape[{axis}]{f' x {share} groups' * (share > 1)}), but x "
+        f"has {found} (x.shape = {x.shape}); {fix}"
+    )
