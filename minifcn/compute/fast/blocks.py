@@ -21,7 +21,7 @@ from minifcn.backend import array_module
 from minifcn.backend.threads import cut, evenly, share
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast.elementwise import Finish
-from minifcn.compute.fast.strips import Strip, cut_maps, gather
+from minifcn.compute.fast.strips import Strip, cut_strip, gather
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
 
@@ -46,7 +46,7 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
             total[...] = product if i == 0 else total + product
 
     work = math.prod(z.shape[:3]) * b.size
-    share(fill, cut_maps(n, count[0], evenly(1, work), work), work)
+    share(fill, cut_strip((slice(0, n), slice(0, count[0])), evenly(1, work), work), work)
     y = empty_map(xp, n, outputs, (oh, ow), x.dtype)
     y[...] = 0
     for i, j in itertools.product(range(rh), range(rw)):  # G lists the last block of a window first
@@ -72,7 +72,7 @@ def convolve_transposed(y, weight, window: Window, size: Pair):
             x[of_x] = done.reshape(*shape, channels)[of_blocks].transpose(0, 3, 1, 2)
 
     work = n * math.prod(count) * b.size
-    share(fill, cut_maps(n, count[0], evenly(1, work), work), work)
+    share(fill, cut_strip((slice(0, n), slice(0, count[0])), evenly(1, work), work), work)
     return x
 
 
