@@ -9,7 +9,7 @@ from typing import Any
 
 from minifcn.backend import device_of, one_blas_thread
 from minifcn.compute import convolution
-from minifcn.compute.convolution import join, split
+from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, winograd
 from minifcn.compute.fast.elementwise import Finish, has_nan
 from minifcn.compute.fast.strips import Strips, neighbours
@@ -81,16 +81,19 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
 
 @one_blas_thread()
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
-    """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW); `finish` adds a bias, and perhaps a ReLU."""
+    """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW).
 
-    def by(room):
-        finishes = [()] * groups if finish is None else [(part,) for part in finish.split(groups)]
-        parts = zip(split(x, groups, axis=1), split(weight, groups, axis=0), finishes, strict=True)
-        return join([room.convolve(a, w, window, *f) for a, w, f in parts], axis=1)
-
-    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0] // groups)
-    y = by(room)
-    return by(PLAIN) if spoilt(y, room) else y
+    `finish` adds a bias, and perhaps a ReLU, where it is not the definition that computes.
+    """
+    if groups > 1:
+        y = by_groups(convolve, (x, 1), (weight, 0), groups, 1, window)
+        if finish:
+            finish.whole(y)
+        return y
+    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0])
+    finishing = (finish,) if finish else ()
+    y = room.convolve(x, weight, window, *finishing)
+    return PLAIN.convolve(x, weight, window, *finishing) if spoilt(y, room) else y
 
 
 @one_blas_thread()
@@ -98,38 +101,25 @@ def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
     """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C/groups, KH, KW) -> `(N, C, *size)`.
 
     With stride 1 it is also a convolution, of y with the kernel turned by 180 degrees: gathering windows, each thread
-    its own, replaces adding up windows that overlap. With other strides blocks do; what is left is as defined.
+    its own, replaces adding up windows that overlap. With other strides blocks do. What is left is as defined.
     """
-
-    def by(room):
-        parts = zip(split(y, groups, axis=1), split(weight, groups, axis=0), strict=True)
-        return join([room.convolve_transposed(a, w, window, size) for a, w in parts], axis=1)
-
+    if groups > 1:
+        return by_groups(convolve_transposed, (y, 1), (weight, 0), groups, 1, window, size)
     if not textbook(y) and (turned := window.turned()):
-        return convolve(y, turned_kernel(weight, groups), turned, groups)
-    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0] // groups)
-    x = by(blocks if room is blocks else convolution)
-    return by(convolution) if spoilt(x, room) else x
-
-
-def turned_kernel(weight, groups: int):
-    """Turn a kernel by 180 degrees, and swap its channels and outputs: (O, C/groups, ...) -> (C, O/groups, ...)."""
-    outputs, channels, kh, kw = weight.shape
-    turned = weight.reshape(groups, outputs // groups, channels, kh, kw)[..., ::-1, ::-1].swapaxes(1, 2)
-    return turned.reshape(groups * channels, outputs // groups, kh, kw)
+        return convolve(y, weight[:, :, ::-1, ::-1].swapaxes(0, 1), turned)
+    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0])
+    x = (blocks if room is blocks else convolution).convolve_transposed(y, weight, window, size)
+    return convolution.convolve_transposed(y, weight, window, size) if spoilt(x, room) else x
 
 
 @one_blas_thread()
 def convolve_weight(x, y, window: Window, groups: int = 1):
     """y (A x)ᵀ: (N, C, H, W), (N, O, OH, OW) -> (O, C/groups, KH, KW)."""
-
-    def by(room):
-        parts = zip(split(x, groups, axis=1), split(y, groups, axis=1), strict=True)
-        return join([room.convolve_weight(a, b, window) for a, b in parts], axis=0)
-
-    room = choose(x, window, y.shape[2:], x.shape[1] // groups, y.shape[1] // groups)
-    weight = by(room)
-    return by(PLAIN) if spoilt(weight, room) else weight
+    if groups > 1:
+        return by_groups(convolve_weight, (x, 1), (y, 1), groups, 0, window)
+    room = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
+    weight = room.convolve_weight(x, y, window)
+    return PLAIN.convolve_weight(x, y, window) if spoilt(weight, room) else weight
 
 
 def spoilt(result, room) -> bool:

@@ -14,6 +14,8 @@ Pixels are the rows of a matrix here (see im2col.py), so the code reads each lin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from minifcn.backend import array_module
 from minifcn.compute.im2col import col2im, im2col, maps, pixels
 from minifcn.compute.window import Pair, Window
@@ -42,15 +44,12 @@ def convolve_weight(x, y, window: Window):
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 
-def split(x, groups: int, axis: int) -> list:
-    """Cut an axis into equal views, one for each group: AlexNet's convolutions have two.
+def by_groups(function: Callable, a: tuple, b: tuple, groups: int, axis: int, *settings):
+    """Apply one of the three maps to each of `groups` slices of the channels: AlexNet has two.
 
-    x and y are cut along their channels, a weight (O, C/groups, KH, KW) along its outputs.
+    a, b : an array, and the axis that is cut: the channels of a map, the outputs of a weight (O, C/groups, KH, KW).
+    axis : along which the results are put together
     """
-    step = x.shape[axis] // groups
-    return [x[(slice(None),) * axis + (slice(i * step, (i + 1) * step),)] for i in range(groups)]
-
-
-def join(parts: list, axis: int):
-    """Put what was found for each group together: the inverse of `split`."""
-    return parts[0] if len(parts) == 1 else array_module(parts[0]).concatenate(parts, axis)
+    xp = array_module(a[0])
+    parts = zip(*(xp.split(array, groups, cut) for array, cut in (a, b)), strict=True)
+    return xp.concatenate([function(*part, *settings) for part in parts], axis)

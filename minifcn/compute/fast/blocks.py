@@ -1,13 +1,15 @@
-"""Strides: x cut into blocks of SxS pixels, so that no window overlaps another and none is added up.
+"""Strides: x cut into blocks of SxS pixels, so that no window is copied and none is added up.
 
 im2col copies a pixel as often as windows see it: with a kernel of 2S, as in upsampling, four times. But all pixels of
-a block are seen by the same windows. A block is a window as large as its stride: let X be the blocks of x as rows, as
-im2col gives them. A kernel of r·S then consists of r x r blocks, B, and a block is seen by r x r windows, whose y are
-G, the windows of a convolution with stride 1; both are small. The three maps are products:
+a block, a window as large as its stride, are seen by the same windows. So let a block be one "pixel" with S·S·C
+channels, X; then a kernel of r·S is one of r "pixels", B; and with the r x r windows of y that see a block gathered as
+G, which are small, the three maps are products:
 
     convolution              Z = X Bᵀ      and y is the sum of Z over the r x r blocks of a window
     transposed convolution   X = G B
     weight gradient          B' = Gᵀ X
+
+Row i of all blocks together, X_i, is a strided view of x. So X is never made: each map is a loop over the S rows.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ import itertools
 import math
 
 from minifcn.backend import array_module
-from minifcn.backend.threads import share
+from minifcn.backend.threads import cut, evenly, share
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast.elementwise import Finish
-from minifcn.compute.fast.strips import Strips, cut_windows, gather, to_share
-from minifcn.compute.im2col import empty_map, im2col, maps
+from minifcn.compute.fast.strips import Strip, cut_strip, gather
+from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
 
 
@@ -33,20 +35,21 @@ def applies(window: Window) -> bool:
 def convolve(x, weight, window: Window, finish: Finish | None = None):
     """W A x, as in convolution.py."""
     xp, n, outputs, (oh, ow) = array_module(x), x.shape[0], weight.shape[0], window.output_size(x.shape[2:])
-    block, seen, count = cut_window(window, (oh, ow))
-    (rh, rw), b = seen.kernel, cut_kernel(weight, window)
-    b = b.reshape(len(b), -1)
+    seen, count = windows_of_blocks(window, (oh, ow))
+    (rh, rw), b = seen.kernel, kernel_rows(weight, window)
     z = xp.empty((n, *count, rh, rw, outputs), x.dtype)
 
     def fill(strip):
-        images, rows = strip
-        xp.matmul(gather(x[images], block, rows, count[1]), b.T, out=z[images, rows].reshape(-1, len(b)))
+        total = z[strip].reshape(-1, rh * rw * outputs)
+        for i, row in enumerate(b):
+            product = block_row(x, window, strip, count[1], i) @ row.T
+            total[...] = product if i == 0 else total + product
 
-    work = to_share(x, z.size * b.shape[1])
-    share(fill, cut_windows(x, block, count, work), work)
+    work = math.prod(z.shape[:3]) * b.size
+    share(fill, cut_strip((slice(0, n), slice(0, count[0])), evenly(1, work), work), work)
     y = empty_map(xp, n, outputs, (oh, ow), x.dtype)
     y[...] = 0
-    for i, j in itertools.product(range(rh), range(rw)):  # B has the last block of a window first
+    for i, j in itertools.product(range(rh), range(rw)):  # G lists the last block of a window first
         y += z[:, rh - 1 - i :, rw - 1 - j :, i, j][:, :oh, :ow].transpose(0, 3, 1, 2)
     if finish:
         finish.whole(y)
@@ -55,49 +58,77 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
 
 def convolve_transposed(y, weight, window: Window, size: Pair):
     """Aᵀ Wᵀ y, as in convolution.py."""
-    xp, n, channels, (sh, sw), (ph, pw) = array_module(y), y.shape[0], weight.shape[1], window.stride, window.padding
-    block, seen, count = cut_window(window, y.shape[2:])
-    b = cut_kernel(weight, window).reshape(-1, sh, sw * channels).swapaxes(0, 1)
+    xp, n, channels, b = array_module(y), y.shape[0], weight.shape[1], kernel_rows(weight, window)
+    seen, count = windows_of_blocks(window, y.shape[2:])
     x = empty_map(xp, n, channels, size, y.dtype)
-    height, width = (min(m, c * s - p) for m, c, s, p in zip(size, count, window.stride, window.padding, strict=True))
+    height, width = (c * s - p for c, s, p in zip(count, window.stride, window.padding, strict=True))
     x[:, :, height:] = x[:, :, :, width:] = 0  # beyond all blocks, where output_padding asks for pixels
 
     def fill(strip):
-        images, rows = strip
-        gathered = gather(y[images], seen, rows, count[1]).reshape(-1, 1, count[1], b.shape[1])
-        lines = buffer(xp, "lines", (len(gathered), sh, count[1], b.shape[2]), y.dtype)
-        xp.matmul(gathered, b, out=lines)  # row by row of pixels, so that they lie as in x
-        lines = lines.reshape(images.stop - images.start, -1, count[1] * sw, channels).transpose(0, 3, 1, 2)
-        top = rows.start * sh - ph
-        first, last = (min(max(edge, 0), height) for edge in (top, rows.stop * sh - ph))
-        x[images, :, first:last, :width] = lines[:, :, first - top : last - top, pw : pw + width]
+        gathered = gather(y[strip[0]], seen, strip[1], count[1])
+        for i, row in enumerate(b):
+            done = xp.matmul(gathered, row, out=buffer(xp, "row", (len(gathered), row.shape[1]), y.dtype))
+            of_x, of_blocks, shape = places(window, strip, count[1], i, size)
+            x[of_x] = done.reshape(*shape, channels)[of_blocks].transpose(0, 3, 1, 2)
 
-    work = to_share(y, n * math.prod(count) * b.size)
-    share(fill, cut_windows(x, block, count, work), work)
+    work = n * math.prod(count) * b.size
+    share(fill, cut_strip((slice(0, n), slice(0, count[0])), evenly(1, work), work), work)
     return x
 
 
 def convolve_weight(x, y, window: Window):
     """y (A x)ᵀ, as in convolution.py."""
-    block, seen, count = cut_window(window, y.shape[2:])
-    (rh, rw), (sh, sw), (kh, kw), channels = seen.kernel, window.stride, window.kernel, x.shape[1]
-    kernel = Strips().convolve_weight(x, maps(im2col(y, seen), y.shape[0], count), block)
-    kernel = kernel.transpose(0, 2, 3, 1).reshape(rh, rw, -1, sh, sw, channels)[::-1, ::-1]
-    kernel = kernel.transpose(2, 0, 3, 1, 4, 5).reshape(-1, rh * sh, rw * sw, channels)
-    return kernel[:, :kh, :kw].transpose(0, 3, 1, 2)
+    xp, outputs, channels = array_module(x), y.shape[1], x.shape[1]
+    seen, count = windows_of_blocks(window, y.shape[2:])
+    whole, (rh, rw), (sh, sw) = (slice(0, x.shape[0]), slice(0, count[0])), seen.kernel, window.stride
+    gathered = gather(y, seen, whole[1], count[1]).T
+    products = xp.empty((sh, len(gathered), sw * channels), x.dtype)
+
+    def fill(part):
+        for i in range(sh)[part]:
+            xp.matmul(gathered, block_row(x, window, whole, count[1], i), out=products[i])
+
+    work = gathered.shape[1] * products.size
+    share(fill, cut(sh, evenly(1, work)), work)
+    kernel = products.reshape(sh, rh, rw, outputs, sw, channels).transpose(3, 1, 0, 2, 4, 5)[:, ::-1, :, ::-1]
+    kernel = kernel.reshape(outputs, rh * sh, rw * sw, channels)
+    return kernel[:, : window.kernel[0], : window.kernel[1]].transpose(0, 3, 1, 2)
 
 
-def cut_window(window: Window, size: Pair) -> tuple[Window, Window, Pair]:
-    """Give a block, the window of y that it is seen by, and how many blocks windows at `size` places see."""
+def windows_of_blocks(window: Window, size: Pair) -> tuple[Window, Pair]:
+    """Give the window of y that a block is seen by, r x r, and how many blocks windows at `size` places see."""
     rh, rw = (-(-k // s) for k, s in zip(window.kernel, window.stride, strict=True))
-    block = Window(window.stride, window.stride, window.padding)
-    return block, Window((rh, rw), padding=(rh - 1, rw - 1)), (size[0] + rh - 1, size[1] + rw - 1)
+    return Window((rh, rw), padding=(rh - 1, rw - 1)), (size[0] + rh - 1, size[1] + rw - 1)
 
 
-def cut_kernel(weight, window: Window):
-    """B: (r·r·O, S, S, C), the last block of a window first, as G lists the windows that see a block."""
-    (rh, rw), (sh, sw) = cut_window(window, (1, 1))[2], window.stride
+def places(window: Window, strip: Strip, width: int, i: int, size: Pair):
+    """Where X_i of a strip lies in a map of a size, and which of its pixels do; and its shape (images, rows, columns).
+
+    The first block starts where the first window does, in the padding; in each row are `width` blocks.
+    """
+    (sh, sw), (ph, pw), (images, rows) = window.stride, window.padding, strip
+    start = rows.start * sh + i - ph
+    above = max(0, -(start // sh))
+    found = range(start + above * sh, min(size[0], rows.stop * sh - ph), sh)
+    columns = min(size[1], width * sw - pw)
+    of_x = images, slice(None), slice(found.start, max(0, found.stop), sh), slice(0, columns)
+    of_blocks = slice(None), slice(above, above + len(found)), slice(pw, pw + columns)
+    return of_x, of_blocks, (images.stop - images.start, rows.stop - rows.start, width * sw)
+
+
+def block_row(x, window: Window, strip: Strip, width: int, i: int):
+    """X_i of a strip: (blocks, S·C), in a buffer used again."""
+    of_x, of_blocks, shape = places(window, strip, width, i, x.shape[2:])
+    row = buffer(array_module(x), "row", (*shape, x.shape[1]), x.dtype)
+    row[...] = 0
+    row[of_blocks] = x[of_x].transpose(0, 2, 3, 1)
+    return row.reshape(-1, window.stride[1] * x.shape[1])
+
+
+def kernel_rows(weight, window: Window):
+    """B row by row: (S, r·r·O, S·C), the last block of a window first."""
+    (rh, rw), (sh, sw) = windows_of_blocks(window, (1, 1))[1], window.stride
     outputs, channels, kh, kw = weight.shape
     kernel = array_module(weight).zeros((outputs, rh, sh, rw, sw, channels), weight.dtype)
     kernel.reshape(outputs, rh * sh, rw * sw, channels)[:, :kh, :kw] = weight.transpose(0, 2, 3, 1)
-    return kernel[:, ::-1, :, ::-1].transpose(1, 3, 0, 2, 4, 5).reshape(-1, sh, sw, channels)
+    return kernel[:, ::-1, :, ::-1].transpose(2, 1, 3, 0, 4, 5).reshape(sh, rh * rw * outputs, sw * channels)

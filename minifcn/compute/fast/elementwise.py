@@ -58,14 +58,6 @@ class Finish:
         rows = rows.reshape(-1, y.shape[1]) if rows.flags.c_contiguous else rows
         for_rows(lambda part: self(rows[part]), rows)
 
-    def split(self, groups: int) -> list[Finish]:
-        """Give the finish of each group of outputs."""
-        return [Finish(bias, self.relu) for bias in self.bias.reshape(groups, -1)]
-
-    def repeated(self, times: int) -> Finish:
-        """Finish outputs that lie side by side several times."""
-        return Finish(array_module(self.bias).tile(self.bias, times), self.relu)
-
 
 @fused
 def _finish(xp, y, bias, *, relu):

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from minifcn.backend import array_module, device_of, fused
+from minifcn.compute import pooling
 from minifcn.compute.fast.elementwise import has_nan, piecewise, unless
 from minifcn.compute.im2col import empty_map
-from minifcn.compute.pooling import empty_entries, empty_winner, entries, lowest
 from minifcn.compute.window import Pair, Window
 
 
-def max_pool(x, window: Window, size: Pair, with_winner: bool = True, with_nan: bool | None = None):
+def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
     """Maximum of each window, and which kernel entry it was.
 
-    To look for nan at every entry takes time and is seldom needed: on the host it is done, by default, only if the
-    maxima turn out to have one. A GPU would have to wait for that answer.
+    To look for nan at every entry takes time and is seldom needed: on the host it is done only if the maxima turn out
+    to have one, by the definition. A GPU would have to wait for that answer.
     """
     xp = array_module(x)
-    first, *others = entries(x, window, size, lowest(x.dtype))
+    first, *others = pooling.entries(x, window, size, pooling.lowest(x.dtype))
     y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
     y[...] = first
     if not with_winner:
         for entry in others:
             xp.maximum(y, entry, out=y)
         return y, None
-    winner, look = empty_winner(y, window, size), device_of(x) != "cpu" if with_nan is None else with_nan
+    winner, on_gpu = pooling.empty_winner(y, window, size), device_of(x) != "cpu"
     for k, entry in enumerate(others, start=1):
-        _compete(y, winner, entry, winner.dtype.type(k), with_nan=look)
-    if not look and has_nan(y):
-        return max_pool(x, window, size, with_nan=True)
-    return y, winner
+        _compete(y, winner, entry, winner.dtype.type(k), with_nan=on_gpu)
+    return pooling.max_pool(x, window, size) if not on_gpu and has_nan(y) else (y, winner)
 
 
 @fused
@@ -42,7 +40,7 @@ def _compete(xp, y, winner, entry, k, *, with_nan):
 
 def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
-    x, targets = empty_entries(y, window, size)
+    x, targets = pooling.empty_entries(y, window, size)
     for k, target in enumerate(targets):
         target += _of_winner(y, winner, k)
     return x
@@ -50,7 +48,7 @@ def scatter_winner(y, winner, window: Window, size: Pair):
 
 def gather_winner(x, winner, window: Window):
     """Read from every window the pixel that won: the adjoint of `scatter_winner`."""
-    return sum(_of_winner(entry, winner, k) for k, entry in enumerate(entries(x, window, winner.shape[2:], 0)))
+    return sum(_of_winner(entry, winner, k) for k, entry in enumerate(pooling.entries(x, window, winner.shape[2:], 0)))
 
 
 def _of_winner(values, winner, k: int):

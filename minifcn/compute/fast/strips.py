@@ -23,7 +23,7 @@ import functools
 import itertools
 import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minifcn.backend import array_module, device_of
 from minifcn.backend.threads import cut, evenly, share, share_sum
@@ -71,7 +71,8 @@ class Strips:
         """
         xp, n, (height, width) = array_module(x), x.shape[0], window.output_size(x.shape[2:])
         if self.t > 1:
-            weight, window, finish = self.repeated(weight), self.widened(window), finish and finish.repeated(self.t)
+            weight, window = self.repeated(weight), self.widened(window)
+            finish = finish and replace(finish, bias=xp.tile(finish.bias, self.t))
         w = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])  # Wᵀ: if turned too, a copy of long runs
         y = xp.empty((n, height, width // self.t, w.shape[1]), x.dtype)
 
@@ -82,8 +83,7 @@ class Strips:
             if finish:
                 finish(y_strip, outputs)
 
-        work = to_share(x, y.size * len(w))
-        tasks = cut_windows(x, window, y.shape[1:3], work, min(w.nbytes, LARGEST_STRIP_BYTES))
+        tasks, work = cut_windows(x, window, y.shape[1:3], y.size * len(w), min(w.nbytes, LARGEST_STRIP_BYTES))
         parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)
         share(fill, list(itertools.product(tasks, parts)), work)
         return y.reshape(n, height, width, -1).transpose(0, 3, 1, 2)
@@ -98,8 +98,7 @@ class Strips:
         wide = self.widened(window)
         y = y.transpose(0, 2, 3, 1).reshape(n, height, width // self.t, self.t * outputs)
         products = array_module(x).empty((y.shape[3], math.prod(wide.kernel) * x.shape[1]), x.dtype)
-        work = to_share(x, products.size * math.prod(y.shape[:3]))
-        tasks = cut_windows(x, wide, y.shape[1:3], work, products.nbytes)
+        tasks, work = cut_windows(x, wide, y.shape[1:3], products.size * math.prod(y.shape[:3]), products.nbytes)
 
         def product(strip, outputs=slice(None), out=None):
             images, rows = strip
@@ -134,25 +133,20 @@ class Strips:
         return w.reshape(-1, *w.shape[2:]).transpose(0, 3, 1, 2)
 
 
-def cut_windows(x, window: Window, size: Pair, work: int, least_bytes: int = 0) -> list[Strip]:
-    """Cut the output into strips whose windows take STRIP_BYTES or, if that is more, `least_bytes`."""
+def cut_windows(x, window: Window, size: Pair, work: int, least_bytes: int) -> tuple[list[Strip], int]:
+    """Cut the output into strips whose windows take STRIP_BYTES or, if that is more, `least_bytes`.
+
+    Give also the multiply-adds that threads may share: none on a GPU, where products follow one another.
+    """
+    on_host, whole = device_of(x) == "cpu", (slice(0, x.shape[0]), slice(0, size[0]))
     total = x.shape[0] * math.prod(size) * math.prod(window.kernel) * x.shape[1] * x.itemsize
-    strip_bytes = max(STRIP_BYTES if device_of(x) == "cpu" else GPU_STRIP_BYTES, least_bytes)
-    return cut_maps(x.shape[0], size[0], -(-total // strip_bytes), work)
+    count = -(-total // max(STRIP_BYTES if on_host else GPU_STRIP_BYTES, least_bytes))
+    return cut_strip(whole, count, work), work if on_host else 0
 
 
-def to_share(x, work: int) -> int:
-    """Give the multiply-adds that threads may share: none on a GPU, where products follow one another."""
-    return work if device_of(x) == "cpu" else 0
-
-
-def cut_maps(images: int, height: int, count: int, work: int) -> list[Strip]:
-    """Cut maps into `count` strips or a few more; of several, all threads get equally many."""
-    return cut_strip((slice(0, images), slice(0, height)), evenly(count, work) if count > 1 else 1)
-
-
-def cut_strip(strip: Strip, count: int) -> list[Strip]:
-    """Cut a strip into whole images, or rows of single images."""
+def cut_strip(strip: Strip, count: int, work: int) -> list[Strip]:
+    """Cut a strip into whole images, or rows of single images: `count` or more, so that all threads get as many."""
+    count = evenly(count, work) if count > 1 else 1
     images, rows = (axis.stop - axis.start for axis in strip)
     if count <= images:
         return [(some, strip[1]) for some in cut(images, count, strip[0].start)]
@@ -174,8 +168,8 @@ def gather(x, window: Window, rows: slice, width: int):
 def padded_rows(x, window: Window, rows: slice, width: int):
     """Rows of a padded map (N, C, H, W) that the windows of some output rows, `width` of them in each, look at."""
     (n, c, h, w), (ph, pw) = x.shape, window.padding
-    seen = Window(window.kernel, window.stride, dilation=window.dilation)
-    height, across = seen.transposed_size((rows.stop - rows.start, width))
+    counts = zip((rows.stop - rows.start, width), window.kernel, window.stride, window.dilation, strict=True)
+    height, across = ((count - 1) * s + d * (k - 1) + 1 for count, k, s, d in counts)
     top = rows.start * window.stride[0] - ph
     if (ph, pw) == (0, 0) and top + height <= h and across <= w:
         return x[:, :, top : top + height]

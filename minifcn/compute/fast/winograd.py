@@ -19,14 +19,13 @@ result differs from im2col's by rounding, about 1e-5 of the largest value in flo
 from __future__ import annotations
 
 import functools
-import math
 
 from minifcn.backend import array_module
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast.elementwise import Finish
-from minifcn.compute.fast.strips import Strip, cut_maps, cut_strip, padded_rows
-from minifcn.compute.im2col import empty_map, windows
+from minifcn.compute.fast.strips import Strip, cut_strip, padded_rows
+from minifcn.compute.im2col import windows
 from minifcn.compute.window import Pair, Window
 
 BT = [
@@ -68,14 +67,15 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
     Many tiles are shared out strip by strip. Where there are few, at the end of a net, the weights are what is large,
     and outputs are shared out: no thread reads weights that another one uses.
     """
-    xp, outputs, size = array_module(x), weight.shape[0], window.output_size(x.shape[2:])
-    tasks, columns, work = plan(x.shape[0], size, weight)
-    y = empty_map(xp, x.shape[0], outputs, (-(-size[0] // 4) * 4, 4 * columns), x.dtype)
+    xp, n, outputs, size = array_module(x), x.shape[0], weight.shape[0], window.output_size(x.shape[2:])
+    tasks, columns, work = plan(n, size, outputs * x.shape[1])
+    y = xp.empty((n, -(-size[0] // 4), 4, columns, 4, outputs), x.dtype)
+    blocks = y.transpose(2, 4, 0, 1, 3, 5)
 
     def multiply(strip, v, u, part):
         m = empty_tiles(xp, "M", strip, columns, u.shape[-1], x.dtype)
         xp.matmul(frequencies(v), u, out=frequencies(m))
-        target = blocks(y[:, part], strip)
+        target = blocks[:, :, *strip, :, part]
         done = buffer(xp, "blocks", target.shape, x.dtype)
         transform(constant("AT", xp, x.dtype), m, out=done)
         if finish:
@@ -90,14 +90,14 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
         v = inputs(x, window, whole, columns)
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
         share(lambda part: multiply(whole, v, transformed(weight[part]), part), parts, work)
-    return y[:, :, : size[0], : size[1]]
+    return y.reshape(n, -1, 4 * columns, outputs)[:, : size[0], : size[1]].transpose(0, 3, 1, 2)
 
 
 def convolve_weight(x, y, window: Window):
     """y (A x)ᵀ, as in convolution.py."""
     xp, (outputs, channels) = array_module(x), (y.shape[1], x.shape[1])
     weight = xp.empty((outputs, 3, 3, channels), x.dtype).transpose(0, 3, 1, 2)
-    tasks, columns, work = plan(x.shape[0], y.shape[2:], weight)
+    tasks, columns, work = plan(x.shape[0], y.shape[2:], outputs * channels)
 
     def product(strip, v, part):
         m = empty_tiles(xp, "M", strip, columns, part.stop - part.start, x.dtype)
@@ -120,12 +120,12 @@ def convolve_weight(x, y, window: Window):
     return weight
 
 
-def plan(images: int, size: Pair, weight) -> tuple[list[Strip], int, int]:
+def plan(images: int, size: Pair, products: int) -> tuple[list[Strip], int, int]:
     """Give strips of tiles that cover outputs of a size, the tiles in a row, and the multiplications to come."""
     rows, columns = -(-size[0] // 4), -(-size[1] // 4)  # the last tiles may hang over the edge
     tiles = images * rows * columns
-    work = 36 * tiles * math.prod(weight.shape[:2])
-    return cut_maps(images, rows, tiles // TILES, work), columns, work
+    work = 36 * tiles * products
+    return cut_strip((slice(0, images), slice(0, rows)), tiles // TILES, work), columns, work
 
 
 def inputs(x, window: Window, strip: Strip, columns: int):
@@ -149,7 +149,7 @@ def gather(matrix, x, window: Window, strip: Strip, columns: int, out) -> None:
         transform(matrix, tiles, out=out[:, :, some, across.start * columns : across.stop * columns])
 
     work = 12 * out.size
-    share(fill, cut_strip(strip, evenly(1, work)), work)
+    share(fill, cut_strip(strip, evenly(1, work), work), work)
 
 
 def transform(matrix, a, out) -> None:
@@ -189,12 +189,6 @@ def empty_tiles(xp, name: str, strip: Strip, columns: int, channels: int, dtype)
 def frequencies(a):
     """View (6, 6, ..., C) as a stack of 36 matrices."""
     return a.reshape(36, -1, a.shape[-1])
-
-
-def blocks(y, strip: Strip):
-    """View the 4x4 blocks of a strip of y as (4, 4, N, rows, columns, O)."""
-    (n, outputs, height, width), (images, rows) = y.shape, strip
-    return y.reshape(n, outputs, height // 4, 4, width // 4, 4).transpose(3, 5, 0, 2, 4, 1)[:, :, images, rows]
 
 
 @functools.cache
