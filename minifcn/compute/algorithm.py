@@ -11,11 +11,15 @@ from minifcn.backend import device_of, one_blas_thread
 from minifcn.compute import convolution
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, winograd
-from minifcn.compute.fast.elementwise import Finish, has_nan
-from minifcn.compute.fast.strips import Strips, neighbours
+from minifcn.compute.fast.elementwise import Finish, finish_map, has_nan
+from minifcn.compute.fast.strips import FEW_CHANNELS, Strips, neighbours
 from minifcn.compute.window import Pair, Window
 
 PLAIN = Strips()  # of single outputs: the definition, for any window
+# The others multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one pixel that is nan
+# would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
+# for one takes a hundredth of the time.
+AS_DEFINED = (convolution, PLAIN)
 ALGORITHMS = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
@@ -73,9 +77,9 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
     pays = wanted == "the best" and min(channels, outputs) >= 32 and pixels > 400
     if (pays or wanted == "winograd") and winograd.applies(window):
         return winograd
-    if wanted in ("the best", "blocks") and blocks.applies(window):
+    if window.stride != (1, 1) and wanted in ("the best", "blocks") and blocks.applies(window):
         return blocks
-    t = neighbours(window, size, channels, outputs) if on_host else 1
+    t = neighbours(window, size, channels, outputs) if on_host and channels <= FEW_CHANNELS else 1
     return Strips(t) if t > 1 else PLAIN
 
 
@@ -88,12 +92,12 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
     if groups > 1:
         y = by_groups(convolve, (x, 1), (weight, 0), groups, 1, window)
         if finish:
-            finish.whole(y)
+            finish_map(y, finish)
         return y
     room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0])
     finishing = (finish,) if finish else ()
     y = room.convolve(x, weight, window, *finishing)
-    return PLAIN.convolve(x, weight, window, *finishing) if spoilt(y, room) else y
+    return PLAIN.convolve(x, weight, window, *finishing) if room not in AS_DEFINED and has_nan(y) else y
 
 
 @one_blas_thread()
@@ -108,8 +112,10 @@ def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
     if not textbook(y) and (turned := window.turned()):
         return convolve(y, weight[:, :, ::-1, ::-1].swapaxes(0, 1), turned)
     room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0])
-    x = (blocks if room is blocks else convolution).convolve_transposed(y, weight, window, size)
-    return convolution.convolve_transposed(y, weight, window, size) if spoilt(x, room) else x
+    if room is not blocks:
+        return convolution.convolve_transposed(y, weight, window, size)
+    x = blocks.convolve_transposed(y, weight, window, size)
+    return convolution.convolve_transposed(y, weight, window, size) if has_nan(x) else x
 
 
 @one_blas_thread()
@@ -119,13 +125,4 @@ def convolve_weight(x, y, window: Window, groups: int = 1):
         return by_groups(convolve_weight, (x, 1), (y, 1), groups, 0, window)
     room = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
     weight = room.convolve_weight(x, y, window)
-    return PLAIN.convolve_weight(x, y, window) if spoilt(weight, room) else weight
-
-
-def spoilt(result, room) -> bool:
-    """Whether a result has nan, perhaps where the definition has none.
-
-    Rooms that rearrange windows multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one
-    pixel that is nan would make a whole tile, or the whole map, nan. To look takes a hundredth of the time.
-    """
-    return room not in (convolution, PLAIN) and has_nan(result)
+    return PLAIN.convolve_weight(x, y, window) if room not in AS_DEFINED and has_nan(weight) else weight

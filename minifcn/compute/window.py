@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import SupportsIndex
 
@@ -20,7 +20,8 @@ def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int =
     (2, 2)
     """
     several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
-    found = [as_whole(v) for v in (value if several else (value, value))]  # type: ignore[union-attr]
+    values = value if several else (value, value)
+    found = [v if type(v) is int else as_whole(v) for v in values]  # type: ignore[union-attr]
     if len(found) != 2 or not all(n is not None and least <= n <= LARGEST for n in found):
         raise ValueError(
             f"{name} must be a whole number of at least {least}, or a pair of them, got {value!r}"
@@ -31,16 +32,21 @@ def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int =
 
 @dataclass(frozen=True)
 class Window:
-    """Kernel size K, stride S, padding P and dilation D, each (rows, columns).
+    """Kernel size K, stride S, padding P and dilation D; the letters are those of the paper's reference implementation.
 
-    The letters in the formulas are those of the paper's reference implementation.
+    Parameters
+    ----------
+    kernel, stride, padding, dilation : (rows, columns)
+        In pixels.
+    caller : str
+        Whose window it is, for messages.
     """
 
     kernel: Pair
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
-    caller: str = field(default="", compare=False, repr=False)  # whose window it is, for messages
+    caller: str = field(default="", compare=False, repr=False)
 
     @classmethod
     def of(cls, kernel_size, stride=1, padding=0, dilation=1, *, caller: str = "") -> Window:
@@ -85,7 +91,7 @@ class Window:
         (175, 1)
         """
         result = []
-        for n, k, s, p, d in self._axes(size):
+        for n, k, s, p, d in zip(size, self.kernel, self.stride, self.padding, self.dilation, strict=True):
             room = n + 2 * p - d * (k - 1) - 1
             windows = (-(-room // s) if ceil_mode else room // s) + 1
             if ceil_mode and (windows - 1) * s >= n + p:
@@ -108,7 +114,8 @@ class Window:
         (10, 14)
         """
         result = []
-        for (n, k, s, p, d), extra in zip(self._axes(size), output_padding, strict=True):
+        axes = zip(size, self.kernel, self.stride, self.padding, self.dilation, output_padding, strict=True)
+        for n, k, s, p, d, extra in axes:
             result.append((n - 1) * s - 2 * p + d * (k - 1) + 1 + extra)
         if min(result) < 1:
             raise ValueError(
@@ -151,6 +158,3 @@ class Window:
     def along(self, axis: int) -> tuple[int, int, int, int]:
         """Give kernel size, stride, padding and dilation of the rows (0) or the columns (1)."""
         return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
-
-    def _axes(self, size: Pair) -> Iterator[tuple[int, ...]]:
-        return zip(size, self.kernel, self.stride, self.padding, self.dilation, strict=True)

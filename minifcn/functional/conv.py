@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -73,9 +74,7 @@ def conv2d(
     >>> y.shape == (1, 8, (10 + 2 - 3) // 2 + 1, (12 - 5) // 2 + 1)
     True
     """
-    x, weight, bias = _operands("conv2d", x, weight, bias)
-    groups = whole_argument(groups, "conv2d: groups")
-    _check("conv2d", x, weight, bias, groups, transposed=False)
+    x, weight, bias, groups = _checked("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
     by_steps = hasattr(x, "operate") or textbook(x.data)  # so too on a geometry (models/geometry.py)
     if bias is not None and not by_steps:
@@ -140,9 +139,7 @@ def conv_transpose2d(
     Tensor([[[[10., 20.],
               [30., 40.]]]])
     """
-    x, weight, bias = _operands("conv_transpose2d", x, weight, bias)
-    groups = whole_argument(groups, "conv_transpose2d: groups")
-    _check("conv_transpose2d", x, weight, bias, groups, transposed=True)
+    x, weight, bias, groups = _checked("conv_transpose2d", x, weight, bias, groups, transposed=True)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv_transpose2d")
     extra = window.output_padding(output_padding)
     size = window.transposed_size(x.shape[2:], extra)
@@ -165,18 +162,18 @@ def _cropped_less(x: Tensor, weight: Tensor, *, window: Window, size: Pair, grou
     return cut(y, margin=(left, max(0, -right), top, max(0, -bottom)))
 
 
-def _operands(name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Give Tensors of one dtype; whole numbers in the dtype that NumPy sums them in, where a uint8 does not wrap."""
-    if hasattr(x, "operate"):
-        return x, weight, bias
-    tensors = as_tensors((x, weight) if bias is None else (x, weight, bias), name)
-    if set(map(_kind, tensors)) != {"f"}:
-        dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
-        tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
-    return tensors if bias is not None else (*tensors, None)  # type: ignore[return-value]
+def _checked(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool) -> tuple:
+    """Give Tensors of one dtype whose shapes fit, and groups as an int.
 
-
-def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool) -> None:
+    Whole numbers come in the dtype that NumPy sums them in, where a uint8 does not wrap.
+    """
+    tensors: tuple[Any, ...] = (x, weight) if bias is None else (x, weight, bias)
+    if not hasattr(x, "operate"):
+        tensors = as_tensors(tensors, name)
+        if set(map(_kind, tensors)) != {"f"}:
+            dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
+            tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
+        x, weight, bias = tensors if bias is not None else (*tensors, None)
     if x.ndim != 4:
         raise ValueError(f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
     if weight.ndim != 4:
@@ -185,6 +182,8 @@ def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: in
         raise ValueError(f"{name}: x needs at least one channel and one pixel, got shape {x.shape}")
     if min(weight.shape) < 1:
         raise ValueError(f"{name}: weight must not be empty, got shape {weight.shape}")
+    if type(groups) is not int:
+        groups = whole_argument(groups, f"{name}: groups")
     if groups < 1 or x.shape[1] % groups or weight.shape[0] % groups:
         raise ValueError(
             f"{name}: groups={groups} must divide the {x.shape[1]} channels of x and weight.shape[0] = "
@@ -198,6 +197,7 @@ def _check(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: in
         raise ValueError(
             f"{name}: bias must have one number for each of the {outputs} output channels, got shape {bias.shape}"
         )
+    return x, weight, bias, groups
 
 
 def _wrong_channels(x: Tensor, weight: Tensor, axis: int, share: int) -> str:

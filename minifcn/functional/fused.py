@@ -10,7 +10,7 @@ from __future__ import annotations
 from minifcn.autograd import operation
 from minifcn.backend import array_module, one_blas_thread
 from minifcn.compute import algorithm
-from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.elementwise import Finish, finish_map
 from minifcn.compute.im2col import pixels
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
@@ -35,7 +35,7 @@ def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
 def finished_transposed_convolution(y, weight, bias, *, window, size, groups=1):
     """x = Aᵀ Wᵀ y + b."""
     x = algorithm.convolve_transposed(y.data, weight.data, window, size, groups)
-    Finish(bias.data).whole(x)
+    finish_map(x, Finish(bias.data))
 
     def backward(gx):
         by_y, by_weight = gradients_of_transposed(y, weight, gx, window=window, groups=groups)

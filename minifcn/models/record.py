@@ -40,7 +40,7 @@ class Functional(Module):
 class Crop(NamedTuple):
     """A map that was cut to lie over another one.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Of the score layer that is cropped.

@@ -48,7 +48,7 @@ class Parameter(Tensor):
 class IncompatibleKeys(NamedTuple):
     """What `Module.load_state_dict` did not load.
 
-    Attributes
+    Parameters
     ----------
     missing_keys : list of str
         Parameters that the state does not have.

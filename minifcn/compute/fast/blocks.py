@@ -20,7 +20,7 @@ import math
 from minifcn.backend import array_module
 from minifcn.backend.threads import cut, evenly, share
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.elementwise import Finish, finish_map
 from minifcn.compute.fast.strips import Strip, cut_strip, gather
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
@@ -52,7 +52,7 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
     for i, j in itertools.product(range(rh), range(rw)):  # G lists the last block of a window first
         y += z[:, rh - 1 - i :, rw - 1 - j :, i, j][:, :oh, :ow].transpose(0, 3, 1, 2)
     if finish:
-        finish.whole(y)
+        finish_map(y, finish)
     return y
 
 

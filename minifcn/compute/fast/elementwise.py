@@ -7,8 +7,7 @@ map three times.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,29 +40,34 @@ def _in_memory_order(arrays) -> list | None:
     return None
 
 
-@dataclass(frozen=True)
-class Finish:
-    """What a convolution does to its outputs while they are in the cache: add a bias (O,), then perhaps max(y, 0)."""
+class Finish(NamedTuple):
+    """What a convolution does to its outputs while they are in the cache.
+
+    Parameters
+    ----------
+    bias : array (O,)
+        Is added.
+    relu : bool
+        Whether negative numbers then become 0.
+    """
 
     bias: Any
     relu: bool = False
 
-    def __call__(self, y, outputs: slice = slice(None)) -> None:
-        """Change some outputs (..., O) in place."""
-        _finish(y, self.bias[outputs], relu=self.relu)
-
-    def whole(self, y) -> None:
-        """Change a whole map (N, C, H, W) in place."""
-        rows = y.transpose(0, 2, 3, 1)
-        rows = rows.reshape(-1, y.shape[1]) if rows.flags.c_contiguous else rows
-        for_rows(lambda part: self(rows[part]), rows)
-
 
 @fused
-def _finish(xp, y, bias, *, relu):
+def finish_outputs(xp, y, bias, *, relu):
+    """Change outputs (..., O), or some of them with their part of the bias, in place."""
     y += bias
     if relu:
         xp.maximum(y, 0, out=y)
+
+
+def finish_map(y, finish: Finish) -> None:
+    """Change a whole map (N, C, H, W) in place."""
+    rows = y.transpose(0, 2, 3, 1)
+    rows = rows.reshape(-1, y.shape[1]) if rows.flags.c_contiguous else rows
+    for_rows(lambda part: finish_outputs(rows[part], finish.bias, relu=finish.relu), rows)
 
 
 def positive_part(x):

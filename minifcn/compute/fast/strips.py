@@ -23,12 +23,12 @@ import functools
 import itertools
 import math
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from minifcn.backend import array_module, device_of
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.elementwise import Finish, finish_outputs
 from minifcn.compute.im2col import pixels, windows
 from minifcn.compute.window import Pair, Window
 
@@ -37,6 +37,7 @@ Strip = tuple[slice, slice]  # images, and rows of the output, or of whatever co
 STRIP_BYTES = 2 << 20  # of gathered windows
 GPU_STRIP_BYTES = 256 << 20  # a large product fills a GPU
 LARGEST_STRIP_BYTES = 64 << 20
+FEW_CHANNELS = 16  # so many or fewer make products too narrow for the vectors
 
 
 def neighbours(window: Window, size: Pair, channels: int, outputs: int) -> int:
@@ -45,7 +46,7 @@ def neighbours(window: Window, size: Pair, channels: int, outputs: int) -> int:
     Measured on layers of a VGG16 with an eighth of its channels, where t = 8 was no better, nor were 2x2 outputs.
     """
     shared = window.stride[1] == window.dilation[1] == 1 < window.kernel[1]  # pixels, by windows side by side
-    t = (4 if channels <= 8 else 2 if channels <= 16 else 1) if shared else 1
+    t = (4 if channels <= FEW_CHANNELS // 2 else 2 if channels <= FEW_CHANNELS else 1) if shared else 1
     while t > 1 and (t * outputs > 64 or size[1] % t):
         t //= 2
     return t
@@ -72,7 +73,7 @@ class Strips:
         xp, n, (height, width) = array_module(x), x.shape[0], window.output_size(x.shape[2:])
         if self.t > 1:
             weight, window = self.repeated(weight), self.widened(window)
-            finish = finish and replace(finish, bias=xp.tile(finish.bias, self.t))
+            finish = finish and finish._replace(bias=xp.tile(finish.bias, self.t))
         w = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])  # Wᵀ: if turned too, a copy of long runs
         y = xp.empty((n, height, width // self.t, w.shape[1]), x.dtype)
 
@@ -81,7 +82,7 @@ class Strips:
             y_strip = y[images, rows].reshape(-1, w.shape[1])[:, outputs]  # a view
             xp.matmul(gather(x[images], window, rows, y.shape[2]), w[:, outputs], out=y_strip)
             if finish:
-                finish(y_strip, outputs)
+                finish_outputs(y_strip, finish.bias[outputs], relu=finish.relu)
 
         tasks, work = cut_windows(x, window, y.shape[1:3], y.size * len(w), min(w.nbytes, LARGEST_STRIP_BYTES))
         parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)

@@ -23,7 +23,7 @@ import functools
 from minifcn.backend import array_module
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish
+from minifcn.compute.fast.elementwise import Finish, finish_outputs
 from minifcn.compute.fast.strips import Strip, cut_strip, padded_rows
 from minifcn.compute.im2col import windows
 from minifcn.compute.window import Pair, Window
@@ -79,7 +79,7 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
         done = buffer(xp, "blocks", target.shape, x.dtype)
         transform(constant("AT", xp, x.dtype), m, out=done)
         if finish:
-            finish(done, part)
+            finish_outputs(done, finish.bias[part], relu=finish.relu)
         target[...] = done
 
     if len(tasks) > 1:
