@@ -240,7 +240,7 @@ def backward_pass(
             gradient[tensor] = gradient[tensor] + g
         else:
             gradient[tensor] = g
-            heapq.heappush(waiting, (-tensor.order, id(tensor), tensor))
+            heapq.heappush(waiting, (-tensor.order, id(tensor), tensor))  # a shallow copy has the same order
 
     for output, grad in zip(outputs, grads, strict=True):
         contribute(output, _output_gradient(output, grad))

@@ -169,7 +169,7 @@ def of_its_own(g: Tensor, taken: set[int], since: int, create_graph: bool) -> Te
     taken : set of int
         Memory that belongs to others; that of the result is added.
     since : int
-        Order of what the backward pass began with.
+        Order of a tensor made just before the backward pass.
     create_graph : bool
         Whether the result stays in the graph.
     """

@@ -76,7 +76,8 @@ def conv2d(
     groups = whole(groups, "conv2d: groups")
     _check("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
-    if bias is not None and not _by_steps(x):
+    by_steps = hasattr(x, "operate") or textbook(x.data)  # so too on a geometry (models/geometry.py)
+    if bias is not None and not by_steps:
         return finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
     y = convolution(x, weight, window=window, groups=groups)
     y = y if bias is None else add_bias(y, bias)
@@ -144,8 +145,9 @@ def conv_transpose2d(
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv_transpose2d")
     extra = window.output_padding(output_padding)
     size = window.transposed_size(x.shape[2:], extra)
+    by_steps = hasattr(x, "operate") or textbook(x.data)
     beyond = extra[0] >= window.stride[0] or extra[1] >= window.stride[1]
-    if bias is not None and not beyond and not _by_steps(x):
+    if bias is not None and not beyond and not by_steps:
         return finished_transposed_convolution(x, weight, bias, window=window, size=size, groups=groups)
     transpose = _cropped_less if beyond else transposed_convolution
     y = transpose(x, weight, window=window, size=size, groups=groups)
@@ -160,11 +162,6 @@ def _cropped_less(x: Tensor, weight: Tensor, *, window: Window, size: Pair, grou
     bottom, right = (s - w + p for s, w, p in zip(size, whole_size, window.padding, strict=True))
     y = surround(y, margin=(0, max(0, right), 0, max(0, bottom)))  # beyond the last stamp
     return cut(y, margin=(left, max(0, -right), top, max(0, -bottom)))
-
-
-def _by_steps(x: Tensor) -> bool:
-    """Whether one operation runs after the other: where the definition computes, and on a geometry."""
-    return hasattr(x, "operate") or textbook(x.data)
 
 
 def _operands(name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
