@@ -66,8 +66,11 @@ def test_transposed_size_is_the_smallest_map_with_so_many_windows(settings):
 
 
 def test_a_kernel_larger_than_the_padded_map_is_refused():
-    with pytest.raises(ValueError, match=r"kernel of 5x5 with padding \(1, 1\) and dilation \(1, 1\) does not fit on a "
-                                         r"map of 2x9; pad more or use a smaller kernel"):  # fmt: skip
+    with pytest.raises(
+        ValueError,
+        match=r"kernel of 5x5 with padding \(1, 1\) and dilation \(1, 1\) does not fit on a "
+        r"map of 2x9; pad more or use a smaller kernel",
+    ):
         Window.of(5, padding=1).output_size((2, 9))
 
 
