@@ -67,7 +67,7 @@ PLANTED = {
         lambda patch: patch.setattr(cross_entropy, "clear", lambda *a: None),
     ),
     "winograd loses a row": (
-        "conv2d",
+        "conv2d like VGG's",
         lambda patch: patch.setattr(
             winograd, "convolve", lambda *a, f=winograd.convolve, **k: last_row_lost(f(*a, **k))
         ),
