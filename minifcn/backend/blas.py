@@ -16,6 +16,10 @@ def short_lock():
 
     Nobody may hold it while code of the user runs: that could wait for a thread that waits for the lock. Only a signal
     handler can come in between, so a thread that holds it may take it again.
+
+    >>> with short_lock():
+    ...     "alone"
+    'alone'
     """
     lock = threading.RLock()
     if hasattr(os, "register_at_fork"):
@@ -32,6 +36,11 @@ def one_blas_thread() -> Iterator[None]:
 
     The limit holds for the whole process. So callers in several threads share it: the first sets it, and the last one
     restores what the first found. Nobody waits for another, whatever runs inside.
+
+    >>> import numpy as np
+    >>> with one_blas_thread():
+    ...     np.ones((2, 3)) @ np.ones(3)
+    array([3., 3.])
     """
     if getattr(_this_thread, "holds_limit", False):
         yield

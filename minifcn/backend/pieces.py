@@ -19,6 +19,12 @@ def piecewise(function: Callable, *arrays) -> None:
     """Call function(*pieces) for matching pieces of arrays of one shape; it writes into some of them.
 
     Arrays that do not lie alike in memory make a single piece, as do those on a GPU, where one kernel is quickest.
+
+    >>> import numpy as np
+    >>> x = np.array([1.0, -2.0])
+    >>> piecewise(lambda x: np.maximum(x, 0, out=x), x)
+    >>> x
+    array([1., 0.])
     """
     flat = _in_memory_order(arrays)
     if flat is None or flat[0].size <= PIECE or device_of(flat[0]) != "cpu":

@@ -25,7 +25,11 @@ _this_thread = threading.local()
 
 @functools.cache
 def thread_count() -> int:
-    """Number of threads: MINIFCN_THREADS, or else the cores that this process may use."""
+    """Number of threads: MINIFCN_THREADS, or else the cores that this process may use.
+
+    >>> thread_count() >= 1
+    True
+    """
     text = os.environ.get("MINIFCN_THREADS")
     if text is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -39,6 +43,9 @@ def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> li
 
     The caller takes parts like every other thread. What a part itself wants to share, its thread does alone. If a part
     fails, its error is raised as soon as no thread is at work any more.
+
+    >>> share(abs, [-1, -2, -3], work=WORTH_SHARING)
+    [1, 2, 3]
     """
     if getattr(_this_thread, "in_part", False):
         return [function(part) for part in parts]
@@ -76,6 +83,11 @@ def product(a, b):
     """Give a @ b; of two matrices, threads share out the rows or the columns of the result.
 
     It gives the same bits however many threads BLAS may use, which changes when another thread holds it to one.
+
+    >>> import numpy as np
+    >>> product(np.ones((2, 3)), np.ones((3, 1)))
+    array([[3.],
+           [3.]])
     """
     work = a.size * b.shape[1] if a.ndim == b.ndim == 2 and device_of(a) == "cpu" else 0
     if work < WORTH_SHARING:
