@@ -13,8 +13,7 @@ import numpy as np
 
 from minifcn import optim_checks
 from minifcn.autograd import Tensor
-from minifcn.backend import array_module, fused, to_host
-from minifcn.compute.fast.elementwise import piecewise
+from minifcn.backend import array_module, fused, piecewise, to_host
 
 
 class Optimizer:

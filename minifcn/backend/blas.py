@@ -17,9 +17,9 @@ def short_lock():
     Nobody may hold it while code of the user runs: that could wait for a thread that waits for the lock. Only a signal
     handler can come in between, so a thread that holds it may take it again.
 
-    >>> lock = short_lock()
-    >>> with lock:
-    ...     total = 1 + 1
+    >>> with short_lock():
+    ...     "alone"
+    'alone'
     """
     lock = threading.RLock()
     if hasattr(os, "register_at_fork"):
@@ -39,7 +39,8 @@ def one_blas_thread() -> Iterator[None]:
 
     >>> import numpy as np
     >>> with one_blas_thread():
-    ...     y = np.ones((2, 2)) @ np.ones((2, 2))
+    ...     np.ones((2, 3)) @ np.ones(3)
+    array([3., 3.])
     """
     if getattr(_this_thread, "holds_limit", False):
         yield

@@ -44,8 +44,8 @@ def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> li
     The caller takes parts like every other thread. What a part itself wants to share, its thread does alone. If a part
     fails, its error is raised as soon as no thread is at work any more.
 
-    >>> share(lambda part: part * part, [1, 2, 3], work=0)
-    [1, 4, 9]
+    >>> share(abs, [-1, -2, -3], work=WORTH_SHARING)
+    [1, 2, 3]
     """
     if getattr(_this_thread, "in_part", False):
         return [function(part) for part in parts]

@@ -14,9 +14,9 @@ from drawing import both, broadcasting, dtypes, indices, layouts, pairs, seeds, 
 
 import minifcn as mf  # noqa: E402
 import minifcn.functional as F  # noqa: E402
-from minifcn.backend import threads  # noqa: E402
+from minifcn.backend import pieces, threads  # noqa: E402
 from minifcn.compute.algorithm import ALGORITHMS  # noqa: E402
-from minifcn.compute.fast import elementwise, strips, winograd  # noqa: E402
+from minifcn.compute.fast import strips, winograd  # noqa: E402
 from minifcn.nn.init import bilinear  # noqa: E402
 
 TF = torch.nn.functional
@@ -45,7 +45,7 @@ def in_pieces():
         patch.setattr(threads, "WORTH_SHARING", 0)
         patch.setattr(strips, "STRIP_BYTES", 500)
         patch.setattr(winograd, "TILES", 2)
-        patch.setattr(elementwise, "PIECE", 20)
+        patch.setattr(pieces, "PIECE", 20)
         yield
 
 

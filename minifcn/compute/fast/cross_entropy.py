@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.backend import array_module
-from minifcn.compute.fast.elementwise import clear, for_rows
+from minifcn.backend.pieces import for_rows
+from minifcn.compute.fast.elementwise import clear
 
 
 def losses(scores, classes, weights, ignored):

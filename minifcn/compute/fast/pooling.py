@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from minifcn.backend import array_module, device_of, fused
+from minifcn.backend import array_module, device_of, fused, piecewise
 from minifcn.compute import pooling
-from minifcn.compute.fast.elementwise import has_nan, piecewise, unless
+from minifcn.compute.fast.elementwise import has_nan, unless
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
 
