@@ -16,7 +16,7 @@ ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its 
 
 
 def piecewise(function: Callable, *arrays) -> None:
-    """Call function(*pieces) for matching pieces of arrays of one shape; it writes into some of them.
+    """Call ``function(*pieces)`` for matching pieces of arrays of one shape; it writes into some of them.
 
     Arrays that do not lie alike in memory make a single piece, as do those on a GPU, where one kernel is quickest.
 
