@@ -19,6 +19,7 @@ WINDOWS = {
     "rows and columns differ": Window((5, 4), (3, 2), (1, 0)),
     "all padding": Window((4, 4), (2, 2), (3, 3)),
 }
+ONES = np.ones((1, 3, 2, 2), "float32")
 every_window = pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
 
 
@@ -36,10 +37,13 @@ def test_each_channel_by_itself_is_what_the_textbook_says(window, layout, strip_
     monkeypatch.setattr(blocks, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     y, weight, size = upsampling(rng, window)
-    assert blocks.kernel_of_each(weight) is not None
+    assert blocks.kernel_of_each(weight, y) is not None
     found = blocks.convolve_transposed(*(read_only(LAYOUTS[layout](a)) for a in (y, weight)), window, size)
     expected = textbook.convolve_transposed(y, weight, window, size)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * abs(expected).max())
+    back = blocks.convolve(*(read_only(LAYOUTS[layout](a)) for a in (expected.astype("float32"), weight)), window)
+    expected = textbook.convolve(expected, weight, window)
+    np.testing.assert_allclose(back, expected, rtol=0, atol=2e-6 * abs(expected).max())
 
 
 @every_window
@@ -63,6 +67,8 @@ def test_a_pixel_that_is_not_finite_reaches_the_other_channels_too(value, rng):
     with np.errstate(invalid="ignore"), mf.algorithm("blocks"):
         found = algorithm.convolve_transposed(y, weight, window, size)
         np.testing.assert_allclose(found, convolution.convolve_transposed(y, weight, window, size), atol=1e-6)
+        back = algorithm.convolve(found, weight, window)
+        np.testing.assert_allclose(back, convolution.convolve(found, weight, window), atol=1e-5)
 
 
 class TestTheKernelOfEachChannel:
@@ -70,14 +76,14 @@ class TestTheKernelOfEachChannel:
     @pytest.mark.parametrize("channels", [1, 2, 21])
     def test_of_bilinear_weights_is_the_first(self, kernel_size, channels):
         weight = bilinear(channels, channels, kernel_size)
-        np.testing.assert_array_equal(blocks.kernel_of_each(weight), weight[:1, :1])
+        np.testing.assert_array_equal(blocks.kernel_of_each(weight, weight), weight[:1, :1])
 
     @pytest.mark.parametrize("at", [(2, 0, 1, 1), (0, 2, 3, 3), (1, 1, 0, 0)], ids=str)
     @pytest.mark.parametrize("value", [0.5, np.nan, np.inf])
     def test_there_is_none_of_a_weight_that_is_anything_else(self, at, value):
         weight = bilinear(3, 3, 4)
         weight[at] = value
-        assert blocks.kernel_of_each(weight) is None
+        assert blocks.kernel_of_each(weight, ONES) is None
 
     def test_there_is_none_between_different_numbers_of_channels(self):
-        assert blocks.kernel_of_each(bilinear(3, 3, 4)[:2]) is None
+        assert blocks.kernel_of_each(bilinear(3, 3, 4)[:2], ONES) is None

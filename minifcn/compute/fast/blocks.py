@@ -40,16 +40,24 @@ def convolve(x, weight, window: Window, finish: Finish | None = None):
     """W A x, as in convolution.py."""
     xp, n, outputs, (oh, ow) = array_module(x), x.shape[0], weight.shape[0], window.output_size(x.shape[2:])
     seen, count = windows_of_blocks(window, (oh, ow))
-    (rh, rw), b = seen.kernel, kernel_rows(weight, window)
+    (rh, rw), kernel = seen.kernel, kernel_of_each(weight, x)
+    b = kernel_rows(weight if kernel is None else kernel, window)
     z = xp.empty((n, *count, rh, rw, outputs), x.dtype)
+    if kernel is not None:  # the channels of a row of blocks side by side
+        z = z.reshape(n, count[0], rh, rw, count[1], outputs).transpose(0, 1, 4, 2, 3, 5)
 
     def fill(strip):
-        total = z[strip].reshape(-1, rh * rw * outputs)
+        total = z[strip]
         for i, row in enumerate(b):
-            product = block_row(x, window, strip, count[1], i) @ row.T
-            total[...] = product if i == 0 else total + product
+            z_row = block_row(x, window, strip, count[1], i)
+            if kernel is None:
+                z_row = (z_row @ row.T).reshape(total.shape)
+            else:
+                z_row = row @ side_by_side(z_row, count[1], outputs)
+                z_row = z_row.reshape(*total.shape[:2], rh, rw, count[1], outputs).transpose(0, 1, 4, 2, 3, 5)
+            total[...] = z_row if i == 0 else total + z_row
 
-    work = math.prod(z.shape[:3]) * b.size
+    work = n * math.prod(count) * b.size + ELEMENT_WORK * x.size
     share(fill, cut_strip((slice(0, n), slice(0, count[0])), evenly(1, work), work), work)
     y = empty_map(xp, n, outputs, (oh, ow), x.dtype)
     y[...] = 0
@@ -64,7 +72,7 @@ def convolve_transposed(y, weight, window: Window, size: Pair):
     """Aᵀ Wᵀ y, as in convolution.py."""
     xp, n, channels = array_module(y), y.shape[0], weight.shape[1]
     seen, count = windows_of_blocks(window, y.shape[2:])
-    kernel = kernel_of_each(weight) if finite(y) else None  # 0 · inf is nan, for other channels too
+    kernel = kernel_of_each(weight, y)
     b = kernel_rows(weight, window) if kernel is None else kernel_rows(kernel, window).swapaxes(1, 2)
     x = empty_map(xp, n, channels, size, y.dtype)
     height, width = (c * s - p for c, s, p in zip(count, window.stride, window.padding, strict=True))
@@ -72,9 +80,7 @@ def convolve_transposed(y, weight, window: Window, size: Pair):
 
     def fill(strip):
         gathered = gather(y[strip[0]], seen, strip[1], count[1])
-        if kernel is not None:  # columns and channels are neighbours: rows of blocks times r·r times that
-            gathered = gathered.reshape(-1, count[1], b.shape[2], channels).swapaxes(1, 2)
-            gathered = gathered.reshape(-1, b.shape[2], count[1] * channels)
+        gathered = gathered if kernel is None else side_by_side(gathered, count[1], channels)
         for i, row in enumerate(b):
             of_x, of_blocks, shape = places(window, strip, count[1], i, size)
             if kernel is None:
@@ -138,17 +144,26 @@ def block_row(x, window: Window, strip: Strip, width: int, i: int):
     return row.reshape(-1, window.stride[1] * x.shape[1])
 
 
-def kernel_of_each(weight):
-    """Give the kernel (1, 1, KH, KW) of each channel if it is the same and none sees another one, else None.
+def kernel_of_each(weight, a):
+    """Give the kernel (1, 1, KH, KW) of each channel of a map if it is the same and none sees another one, else None.
+
+    None also for a map that is not finite: 0 · inf is nan, so that a channel does see another one's inf.
 
     >>> import numpy as np
-    >>> kernel_of_each(np.eye(3)[:, :, None, None]).shape
+    >>> kernel_of_each(np.eye(3)[:, :, None, None], np.ones((1, 3, 2, 2))).shape
     (1, 1, 1, 1)
     """
     if weight.shape[0] != weight.shape[1] or weight[0, 1:].any():  # nearly always known by now
         return None
-    alone = array_module(weight).eye(len(weight), dtype=weight.dtype)[:, :, None, None] * weight[:1, :1]
-    return weight[:1, :1] if (weight == alone).all() else None
+    alone, every = array_module(weight).zeros_like(weight), range(len(weight))
+    alone[every, every] = weight[0, 0]
+    return weight[:1, :1] if (weight == alone).all() and finite(a) else None
+
+
+def side_by_side(blocks, width: int, channels: int):
+    """Read (rows of blocks · width, K·C) as (rows of blocks, K, width·C): a product for all channels of a row."""
+    blocks = blocks.reshape(-1, width, blocks.shape[1] // channels, channels).swapaxes(1, 2)
+    return blocks.reshape(*blocks.shape[:2], -1)
 
 
 def kernel_rows(weight, window: Window):
