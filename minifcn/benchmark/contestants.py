@@ -75,10 +75,4 @@ def network(kind: str, model: FCN, images: np.ndarray, labels: np.ndarray) -> Ti
     return {"forward": forward, "step": step}[kind]
 
 
-CONTESTANTS = {
-    "minifcn": contestant(None),
-    "minifcn, im2col": contestant("im2col"),
-    "minifcn, strips": contestant("strips"),
-    "minifcn, blocks": contestant("blocks"),
-    "minifcn, winograd": contestant("winograd"),
-}
+CONTESTANTS = {"minifcn": contestant(None)} | {f"minifcn, {name}": contestant(name) for name in algorithm.ALGORITHMS}

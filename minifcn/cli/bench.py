@@ -48,8 +48,8 @@ def _measure(args: argparse.Namespace) -> Measurements:
 
 
 def _enter(algorithms: list[str], files: list[Path]) -> list[Contestant]:
-    ours = {report.OURS, *(f"{report.OURS}, {name}" for name in algorithms)}
-    entered = [c for c in read_contestants(contestants.__file__) if c.name in ours]
+    ours = [report.OURS, *(f"{report.OURS}, {name}" for name in algorithms)]
+    entered = [Contestant(name, Path(contestants.__file__)) for name in contestants.CONTESTANTS if name in ours]
     for file in files:
         for contestant in read_contestants(file):
             if contestant.name in (other.name for other in entered):

@@ -20,7 +20,7 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
 # for one takes a hundredth of the time.
 AS_DEFINED = (convolution, PLAIN)
-ALGORITHMS = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
+ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -64,21 +64,25 @@ def textbook(array) -> bool:
 
 
 def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Any:
-    """Choose a room for windows on `size` pixels of an array's batch, between `channels` on the x side and `outputs`.
+    """Choose an algorithm for windows on `size` pixels of an array's batch, from `channels` on the x side to `outputs`.
 
-    The definition where `textbook` says so, and on a GPU strips. On a CPU Winograd for 3x3 windows with channels enough
-    to pay for transforming the maps, and pixels enough to pay for transforming the weights; measured, it wins from 32
-    and 400 on. Blocks for strides. Strips for the rest, of neighbouring outputs where there are few channels.
+    The definition where `textbook` says so; one that is forced, where it applies. Else, on a CPU, Winograd for 3x3
+    windows with channels enough to pay for transforming the maps, and pixels enough to pay for transforming the
+    weights; measured, it wins from 32 and 400 on. Blocks for strides. For the rest, and on a GPU, strips; of
+    neighbouring outputs where there are few channels.
     """
     if textbook(array):
         return convolution
-    on_host, pixels = device_of(array) == "cpu", array.shape[0] * size[0] * size[1]
-    wanted = _forced.get() or ("the best" if on_host else "strips")
-    pays = wanted == "the best" and min(channels, outputs) >= 32 and pixels > 400
-    if (pays or wanted == "winograd") and winograd.applies(window):
-        return winograd
-    if window.stride != (1, 1) and wanted in ("the best", "blocks") and blocks.applies(window):
-        return blocks
+    on_host, forced = device_of(array) == "cpu", ALGORITHMS.get(_forced.get() or "")
+    if forced:
+        if forced is not PLAIN and forced.applies(window):
+            return forced
+    elif on_host:
+        many_pixels = array.shape[0] * size[0] * size[1] > 400
+        if many_pixels and min(channels, outputs) >= 32 and winograd.applies(window):
+            return winograd
+        if window.stride != (1, 1) and blocks.applies(window):
+            return blocks
     t = neighbours(window, size, channels, outputs) if on_host and channels <= FEW_CHANNELS else 1
     return Strips(t) if t > 1 else PLAIN
 
@@ -94,10 +98,10 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
         if finish:
             finish_map(y, finish)
         return y
-    room = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0])
+    chosen = choose(x, window, window.output_size(x.shape[2:]), weight.shape[1], weight.shape[0])
     finishing = (finish,) if finish else ()
-    y = room.convolve(x, weight, window, *finishing)
-    return PLAIN.convolve(x, weight, window, *finishing) if room not in AS_DEFINED and has_nan(y) else y
+    y = chosen.convolve(x, weight, window, *finishing)
+    return PLAIN.convolve(x, weight, window, *finishing) if chosen not in AS_DEFINED and has_nan(y) else y
 
 
 @one_blas_thread()
@@ -111,11 +115,11 @@ def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
         return by_groups(convolve_transposed, (y, 1), (weight, 0), groups, 1, window, size)
     if not textbook(y) and (turned := window.turned()):
         return convolve(y, weight[:, :, ::-1, ::-1].swapaxes(0, 1), turned)
-    room = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0])
-    if room is not blocks:
-        return convolution.convolve_transposed(y, weight, window, size)
-    x = blocks.convolve_transposed(y, weight, window, size)
-    return convolution.convolve_transposed(y, weight, window, size) if has_nan(x) else x
+    chosen = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0])
+    scatters = chosen if hasattr(chosen, "convolve_transposed") else convolution
+    x = scatters.convolve_transposed(y, weight, window, size)
+    spoilt = scatters is not convolution and has_nan(x)
+    return convolution.convolve_transposed(y, weight, window, size) if spoilt else x
 
 
 @one_blas_thread()
@@ -123,6 +127,6 @@ def convolve_weight(x, y, window: Window, groups: int = 1):
     """y (A x)ᵀ: (N, C, H, W), (N, O, OH, OW) -> (O, C/groups, KH, KW)."""
     if groups > 1:
         return by_groups(convolve_weight, (x, 1), (y, 1), groups, 0, window)
-    room = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
-    weight = room.convolve_weight(x, y, window)
-    return PLAIN.convolve_weight(x, y, window) if room not in AS_DEFINED and has_nan(weight) else weight
+    chosen = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
+    weight = chosen.convolve_weight(x, y, window)
+    return PLAIN.convolve_weight(x, y, window) if chosen not in AS_DEFINED and has_nan(weight) else weight

@@ -44,9 +44,9 @@ def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
     >>> dataset = open_dataset("shapes", "val", length=3)
     >>> len(dataset), dataset[0].image.shape
     (3, (96, 96, 3))
-    >>> open_dataset("cityscapes:/data", "val")
+    >>> open_dataset("cityscapes:/data", "val")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    minifcn.errors.UserError: there is no data set 'cityscapes'; write one of: shapes, camvid:PATH, voc:PATH
+    minifcn.errors.UserError: there is no data set 'cityscapes'; write one of: shapes, camvid:PATH, voc:PATH...
     """
     name, _, path = spec.partition(":")
     if name not in _OPENERS:

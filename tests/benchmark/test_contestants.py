@@ -5,7 +5,6 @@ import pytest
 import tensordot
 
 from minifcn.benchmark import contestants
-from minifcn.benchmark.race import read_contestants
 from minifcn.benchmark.work import Work
 from minifcn.compute.algorithm import ALGORITHMS
 
@@ -30,8 +29,7 @@ def assert_same(work, found):
 
 
 def test_every_algorithm_is_one():
-    names = [contestant.name for contestant in read_contestants(contestants.__file__)]
-    assert names == ["minifcn", *(f"minifcn, {name}" for name in ALGORITHMS)] == list(contestants.CONTESTANTS)
+    assert list(contestants.CONTESTANTS) == ["minifcn", *(f"minifcn, {name}" for name in ALGORITHMS)]
 
 
 @works

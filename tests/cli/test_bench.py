@@ -44,7 +44,6 @@ def test_other_contestants_and_other_algorithms(tmp_path, capsys):
         (["conv7_1"], "unknown work 'conv7_1'"),
         (["--algorithms", "fft"], "invalid choice: 'fft'"),
         (["--against", "nowhere.py"], "nowhere.py"),
-        (["--against", bench.contestants.__file__], "there is a contestant 'minifcn' already"),
         (["--out", "nowhere/speed.md"], "--out: there is no folder nowhere"),
         (["--out", "speed.txt"], "--out must end in .md"),
         (["--chart", "speed.pdf"], "--chart must end in .png"),
@@ -57,3 +56,9 @@ def test_mistakes(arguments, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_second_contestant_of_a_name_is_refused(tmp_path, capsys):
+    (tmp_path / "other.py").write_text("CONTESTANTS = {'minifcn': 1}")
+    assert main(["bench", "--against", str(tmp_path / "other.py")]) == 2
+    assert "other.py: there is a contestant 'minifcn' already; rename one of the two" in capsys.readouterr().err

@@ -103,6 +103,14 @@ def test_a_strip_in_the_middle_and_a_short_last_one(name, width, rng):
         assert_all_close(three_maps(case, *(a.astype("float32") for a in arrays)), expected, 1e-5)
 
 
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_one_that_is_forced_is_chosen_where_it_applies(name):
+    x, windows = np.zeros((1, 32, 24, 24), "float32"), [case.window for case in CONVOLUTIONS]
+    with mf.algorithm(name):
+        chosen = [algorithm.choose(x, window, (24, 24), 32, 32) for window in windows]
+    assert ALGORITHMS[name] in chosen
+
+
 def test_algorithms_nest_and_end_with_their_block():
     x, window = np.zeros((1, 1, 1, 1), "float32"), Window((1, 1))
 

@@ -11,6 +11,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import Tensor, grad
 from minifcn.backend import to_device, to_host
+from minifcn.compute.algorithm import ALGORITHMS
 
 
 def image(rows, dtype="float64"):
@@ -79,7 +80,7 @@ class TestByHand:
         np.testing.assert_array_equal(y.data[:, 0], 1)
         np.testing.assert_array_equal(y.data[:, 1], -2)
 
-    @pytest.mark.parametrize("algorithm", ["im2col", "strips", "blocks", "winograd"])
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
     @pytest.mark.parametrize("groups", [1, 2])
     @pytest.mark.parametrize("with_bias", [True, False])
     def test_relu_in_the_same_sweep(self, algorithm, groups, with_bias, rng):
