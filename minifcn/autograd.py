@@ -264,13 +264,13 @@ def _contributions(output: Tensor, grad: Tensor, release: bool) -> Iterator[tupl
         raise
     guards.check_gradients(output, gradients)
     guards.check_unchanged(output, grad, gradients)
-    if release:
-        output.inputs, output._backward = (), _released  # lets go of what forward kept
     for i, (x, g) in enumerate(zip(inputs, gradients, strict=True)):
         if x.requires_grad:
             g = g if isinstance(g, Tensor) or not callable(g) else g()
             guards.check_gradient(output, i, x, g)
             yield x, g
+    if release:
+        output.inputs, output._backward = (), _released  # lets go of what forward kept
 
 
 def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:

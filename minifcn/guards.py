@@ -63,9 +63,9 @@ def check_has_graph(output: Tensor, grad: Any) -> None:
         )
 
 
-def changed_inputs(output: Tensor) -> list[Tensor]:
-    """List the inputs whose data were changed since the output was computed from them."""
-    return [x for x in output.inputs if x.version > output.order]
+def changed_since(output: Tensor) -> list[Tensor]:
+    """List the inputs of an operation, and its output, if their data were changed since it was computed."""
+    return [x for x in (*output.inputs, output) if x.version > output.order and not output.is_leaf]
 
 
 def check_unchanged(output: Tensor, grad: Tensor, gradients: Sequence[Any]) -> None:
@@ -77,7 +77,7 @@ def check_unchanged(output: Tensor, grad: Tensor, gradients: Sequence[Any]) -> N
     gradients : sequence
         What its backward gave for the gradient: for each input a Tensor, or a function that will compute it.
     """
-    for changed in changed_inputs(output):
+    for changed in changed_since(output):
         for x, g in zip(output.inputs, gradients, strict=True):
             if x.requires_grad and _may_read(output._backward, grad, g, changed):
                 raise RuntimeError(_sentence_on_changes(output, changed))
@@ -86,16 +86,16 @@ def check_unchanged(output: Tensor, grad: Tensor, gradients: Sequence[Any]) -> N
 def _may_read(backward: Any, grad: Tensor, gradient: Any, changed: Tensor) -> bool:
     """Whether an entry of what backward gave may be computed from changed data.
 
-    A function that will compute it reads what it keeps, if that is the gradient or what backward keeps as well. Of what
-    backward has computed itself nobody knows what it read.
+    A function that will compute it reads what it keeps, if that is the gradient or a variable that backward keeps as
+    well. Of what backward has computed itself, as defaults are, nobody knows what it read.
     """
     if not isinstance(backward, FunctionType):
         return True
     reader, known = backward, backward.__closure__ or ()
-    if isinstance(gradient, FunctionType) and all(
-        cell.cell_contents is grad or any(cell is other for other in known) for cell in gradient.__closure__ or ()
-    ):
-        reader = gradient
+    if isinstance(gradient, FunctionType) and not (gradient.__defaults__ or gradient.__kwdefaults__):
+        cells = gradient.__closure__ or ()
+        if all(cell.cell_contents is grad or any(cell is other for other in known) for cell in cells):
+            reader = gradient
     kept = [cell.cell_contents for cell in reader.__closure__ or ()]
     kept += [*(reader.__defaults__ or ()), *(reader.__kwdefaults__ or {}).values()]
     return _keeps(kept, changed, set())
@@ -118,8 +118,9 @@ def _keeps(x: Any, changed: Tensor, seen: set[int]) -> bool:
 
 
 def _sentence_on_changes(output: Tensor, x: Tensor) -> str:
+    name = "the result" if x is output else "an input"
     return (
-        f"backward: the data of an input of {output.operation}, of shape {x.shape}, were changed after the forward "
+        f"backward: the data of {name} of {output.operation}, of shape {x.shape}, were changed after the forward "
         "pass (by an optimiser, load_state_dict or an assignment to .data), so the gradient would not be that of the "
         "output; call backward before the change, or compute the output again"
     )

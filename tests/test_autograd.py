@@ -243,14 +243,23 @@ class TestGradientsThatNobodyNeeds:
         with pytest.raises(RuntimeError, match="were changed after the forward pass"):
             z.backward()
 
-    def test_what_backward_has_computed_from_changed_data_is_refused(self):
-        """The function itself keeps only a number."""
+    @pytest.mark.parametrize("keep", ["as a variable", "as a default", "as a keyword's default", "as a number"])
+    def test_what_backward_has_computed_from_changed_data_is_refused(self, keep):
+        """What the function itself keeps is not changed."""
 
         @operation
         def scaled(x, w):
+            equal = True
+
             def backward(gy):
-                scale = w.item()
-                return lambda: gy * scale, None
+                scale, positive = w * 1, w.item() > 0
+                found = {
+                    "as a variable": lambda: gy * scale,
+                    "as a default": lambda scale=w * 1: gy * scale,
+                    "as a keyword's default": lambda *, scale=w * 1: gy * scale,
+                    "as a number": lambda: gy * 3 if positive == equal else gy,
+                }
+                return found[keep], None
 
             return x.data * w.data, backward
 
@@ -259,6 +268,24 @@ class TestGradientsThatNobodyNeeds:
         w.data = w.data * 2
         with pytest.raises(RuntimeError, match="were changed after the forward pass"):
             y.backward()
+
+    @pytest.mark.parametrize("misfit", [lambda: 1 / 0, lambda: None, None], ids=["an error", "none", "not a function"])
+    def test_an_error_in_one_of_them_leaves_the_graph_as_it_was(self, misfit):
+        """As an error in backward itself does: what went wrong can be mended, and the pass be run again."""
+        gradients = [misfit]
+
+        @operation
+        def twice(x):
+            return 2 * x.data, lambda gy: tuple(gradients)
+
+        x = leaf(1.0)
+        y = twice(x)
+        with pytest.raises((ZeroDivisionError, TypeError)):
+            y.backward()
+        assert y.inputs == (x,)
+        gradients[0] = lambda: Tensor(np.array(2.0))
+        y.backward()
+        assert x.grad.item() == 2
 
 
 class TestRecording:

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+import minifcn.functional as F
 from minifcn import Tensor, nn
 
 WAYS = {
@@ -62,6 +63,23 @@ def test_a_shallow_copy_of_a_result_has_its_history():
     y = x * x
     (copy.copy(y) + y).sum().backward()
     assert x.grad.item() == 8
+
+
+def change_input(x, y):
+    x.data -= 1
+
+
+def change_result(x, y):
+    y.data *= -1
+
+
+@pytest.mark.parametrize("change", [change_input, change_result])
+def test_a_shallow_copy_knows_what_was_changed_before_it(change):
+    x = Tensor([2.0], requires_grad=True)
+    y = F.relu(x) if change is change_result else x * x
+    change(x, y)
+    with pytest.raises(RuntimeError, match="were changed after the forward pass"):
+        copy.copy(y).sum().backward()
 
 
 @pytest.mark.parametrize("way", ["deepcopy", "pickle"])

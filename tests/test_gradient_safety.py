@@ -10,6 +10,8 @@ import minifcn.functional as F
 from minifcn import Tensor, grad, nn, optim
 from minifcn.autograd import operation
 
+ONE = np.ones((1, 1, 1, 1), "float32")
+
 
 def leaf(values=(1.0, 2.0)):
     return Tensor(np.array(values), requires_grad=True)
@@ -213,6 +215,25 @@ def test_an_operation_that_keeps_the_array_is_refused_too():
     w.data -= 1
     with pytest.raises(RuntimeError, match="an input of square"):
         y.backward()
+
+
+@pytest.mark.parametrize("function", [F.relu, lambda x: F.conv2d(x, ONE, np.zeros(1, "float32"), relu=True)])
+def test_a_changed_result_is_refused_where_the_gradient_depends_on_it(function):
+    """ReLU passes a gradient where its result is positive."""
+    y = function(Tensor(np.ones((1, 1, 2, 2), "float32"), requires_grad=True))
+    y.data *= -1
+    with pytest.raises(RuntimeError, match=r"of the result of \w+, of shape \(1, 1, 2, 2\), were changed after"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("function", [F.exp, lambda x: x * x, lambda x: x + 1, lambda x: x.reshape(1, 2)])
+def test_a_changed_result_is_no_mistake_elsewhere(function):
+    x = leaf()
+    expected = grad(function(x).sum(), x)[0]
+    y = function(x)
+    y.data = y.data * 5
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, expected.data)
 
 
 VIEWS = {

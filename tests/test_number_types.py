@@ -5,6 +5,8 @@ import operator
 import numpy as np
 import pytest
 
+import minifcn as mf
+import minifcn.functional as F
 from minifcn import Tensor
 
 DTYPES = ["bool", "uint8", "int8", "int32", "int64", "float32", "float64"]
@@ -94,6 +96,18 @@ def test_the_mean_is_the_mean_of_the_values(dtype, axis):
     y = Tensor(x).mean(axis=axis)
     assert y.dtype == x.mean(axis=axis).dtype
     np.testing.assert_allclose(y.data, x.mean(axis=axis), rtol=1e-6)
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "strips"])
+def test_gradients_of_half_precision_are_sums_of_many_pixels(algorithm):
+    """Added one after the other in half precision, ones would stop at 2048."""
+    maps = np.ones((1, 60, 70, 2), "float16").transpose(0, 3, 1, 2)
+    bias, numbers = (Tensor(np.zeros((2, *ones), "float16"), requires_grad=True) for ones in [(), (1, 1)])
+    with mf.algorithm(algorithm):
+        y = F.conv2d(Tensor(maps), Tensor(np.ones((2, 2, 1, 1), "float16")), bias) + numbers
+        y.backward(Tensor(maps))
+    assert bias.grad.dtype == numbers.grad.dtype == "float16"
+    assert bias.grad.data.tolist() == numbers.grad.data.ravel().tolist() == [4200, 4200]
 
 
 @pytest.mark.parametrize("size", [3, 100_000])

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 from minifcn.backend.arrays import array_module, device_of
@@ -126,11 +127,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _call(function: Callable[[], None], times: int) -> list[Future]:
-    """Have helpers call a function; fewer, or none, if the system has no more threads or the interpreter is ending."""
+    """Have helpers call a function where numpy.errstate, and all else that belongs to a context, is the caller's.
+
+    Fewer, or none, if the system has no more threads or the interpreter is ending.
+    """
     futures = []
     with suppress(RuntimeError):
         for _ in range(times):
-            futures.append(_pool().submit(function))
+            futures.append(_pool().submit(copy_context().run, function))
     return futures
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minifcn.backend import array_module
+from minifcn.backend import array_module, product
 from minifcn.compute.im2col import col2im, im2col, maps, pixels
 from minifcn.compute.window import Pair, Window
 
@@ -29,18 +29,18 @@ def matrix(weight):
 
 def convolve(x, weight, window: Window):
     """W A x: (N, C, H, W), (O, C, KH, KW) -> (N, O, OH, OW)."""
-    y = im2col(x, window) @ matrix(weight).T
+    y = product(im2col(x, window), matrix(weight).T)
     return maps(y, x.shape[0], window.output_size(x.shape[2:]))
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair):
     """Aᵀ Wᵀ y: (N, O, OH, OW), (O, C, KH, KW) -> `(N, C, *size)`."""
-    return col2im(pixels(y) @ matrix(weight), window, size)
+    return col2im(product(pixels(y), matrix(weight)), window, size)
 
 
 def convolve_weight(x, y, window: Window):
     """y (A x)ᵀ, summed over the batch: (N, C, H, W), (N, O, OH, OW) -> (O, C, KH, KW)."""
-    products = pixels(y).T @ im2col(x, window)
+    products = product(pixels(y).T, im2col(x, window))
     return products.reshape(y.shape[1], *window.kernel, x.shape[1]).transpose(0, 3, 1, 2)
 
 

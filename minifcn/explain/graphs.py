@@ -20,7 +20,7 @@ from minifcn.backend import array_module, to_host
 from minifcn.explain.graph_drawing import Node, drawing, lay_out
 from minifcn.explain.shown import number
 from minifcn.files import atomic_write
-from minifcn.guards import changed_inputs
+from minifcn.guards import changed_since
 
 LARGEST = 200  # tensors that can still be told apart
 
@@ -210,5 +210,4 @@ def _labels(tensors: list[Tensor], names: dict[str, Tensor]) -> list[str]:
 
 def _changed(tensors: list[Tensor]) -> set[Tensor]:
     """Find tensors whose data are no longer those that were computed, or that others were computed from."""
-    used = {x for tensor in tensors for x in changed_inputs(tensor)}
-    return used | {tensor for tensor in tensors if not tensor.is_leaf and tensor.version > tensor.order}
+    return {x for tensor in tensors for x in changed_since(tensor)}

@@ -180,13 +180,15 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 @operation
 def sum_over(x, *, axis=None, keepdims=False):
-    """Sum of the elements along an axis, several axes, or all."""
+    """Sum of the elements along an axis, several axes, or all; half precision is added up in float32."""
     shape, summed = x.shape, _axes(x.ndim, axis)
 
     def backward(gy):
         kept = tuple(1 if i in summed else n for i, n in enumerate(shape))
         return (broadcast_to(reshape(gy, shape=kept), shape=shape),)
 
+    if x.dtype == "float16":  # which cannot add many small numbers
+        return x.data.sum(axis=axis, dtype="float32", keepdims=keepdims).astype(x.dtype), backward
     return x.data.sum(axis=axis, keepdims=keepdims), backward
 
 

@@ -12,6 +12,7 @@ from minifcn.autograd import Tensor
 from minifcn.backend import to_host
 from minifcn.functional import arithmetic
 from minifcn.functional.indexing import getitem
+from minifcn.guards import changed_since
 
 
 def _power(x: Tensor, exponent: Any) -> Tensor:
@@ -122,6 +123,8 @@ def _copy(x: Tensor) -> Tensor:
     copy = type(x).__new__(type(x))
     for name in Tensor.__slots__[1:]:  # all but __weakref__
         setattr(copy, name, getattr(x, name))
+    if not changed_since(x):  # else its order shows it
+        copy.order = Tensor(0.0).order
     if hasattr(x, "__dict__"):  # of a subclass
         vars(copy).update(vars(x))
     return copy

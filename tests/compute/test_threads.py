@@ -50,6 +50,23 @@ def use_threads(monkeypatch):
     forget()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_numpy_says_of_infinities_is_for_the_caller_to_choose(use_threads, dtype):
+    """`numpy.errstate` holds in the threads that help as well: each takes one of the parts, and waits for the other."""
+    use_threads(2)
+    barrier = threading.Barrier(2, timeout=10)
+
+    def difference(infinity):
+        barrier.wait()
+        return infinity - infinity
+
+    infinities = [np.full(3, np.inf, dtype)] * 2
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(threads.share(difference, infinities, work=1)).all()
+    with np.errstate(invalid="raise"), pytest.raises(FloatingPointError):
+        threads.share(difference, infinities, work=1)
+
+
 def three_maps(case, x, weight, y):
     return (
         algorithm.convolve(x, weight, case.window, case.groups),

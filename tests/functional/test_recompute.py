@@ -1,5 +1,6 @@
 """What is computed again in the backward pass: the same numbers, and less in memory in between."""
 
+import copy
 import weakref
 
 import numpy as np
@@ -89,6 +90,12 @@ class TestNumbers:
         y = F.recompute(lambda x: x * middle, x) + middle
         y.backward()
         assert x.grad.item() == 3 * 2**2 + 2 * 2  # of x³ + x²
+
+    def test_a_copy_that_the_function_makes_hands_on_its_gradient(self):
+        x, w = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+        middle = w * w
+        F.recompute(lambda x: x * copy.copy(middle), x).backward()
+        assert (x.grad.item(), w.grad.item()) == (9, 2 * 2 * 3)
 
     def test_a_function_that_gives_back_what_it_got(self, x):
         assert_same(grad(F.recompute(lambda x: x, x).sum(), x), [Tensor(np.ones(x.shape, "float32"))])
