@@ -15,10 +15,10 @@ from minifcn.functional.operands import array, expect, floating, given
 @operation
 def window_maximum(x, *, window, size):
     """Maximum of each window; the gradient goes to the first pixel that has it."""
-    if algorithm.textbook(x.data):
-        y, winner = pooling.max_pool(x.data, window, size)
-    else:
-        y, winner = fast.max_pool(x.data, window, size, with_winner=x.requires_grad)
+    if x.requires_grad:
+        y, winner = _room(x.data).max_pool(x.data, window, size)
+    else:  # who does not learn needs no winners
+        y, winner = fast.max_pool(x.data, window, size, with_winner=False)
 
     def backward(gy):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
