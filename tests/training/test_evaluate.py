@@ -262,7 +262,7 @@ class MoreClassesEachTime(Brightness):
 
 def test_evaluate_refuses_a_network_whose_number_of_classes_changes():
     batch = batch_of(HALVES)
-    with pytest.raises(ValueError, match="^evaluate: the model gave scores of 4 classes, but of 5 in batch 1"):
+    with pytest.raises(ValueError, match=r"^evaluate: the model gave scores of 4 classes, but of 5 in batch 1"):
         evaluate(MoreClassesEachTime(), [batch, batch])
 
 
