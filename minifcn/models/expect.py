@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from minifcn.check import as_whole
 from minifcn.errors import UserError
+from minifcn.models.geometry import Geometry
 from minifcn.models.trunk import Trunk
 
 
@@ -13,6 +16,18 @@ def expect_maps(kind: str, skips: dict[str, int], trunk: type[Trunk]) -> None:
     offered = trunk.scored
     if not offered:
         raise UserError(f"{kind}: the backbone {trunk.__name__} says of no map that it can be scored; see Trunk.scored")
+    if not isinstance(offered, dict) or not all(
+        isinstance(name, str) and as_whole(n) is not None for name, n in offered.items()
+    ):
+        raise TypeError(
+            f"{kind}: the backbone {trunk.__name__} must have a dict of maps and their strides in scored, such as "
+            f"{{'pool4': 16, 'fc7': 32}}, got {offered!r}"
+        )
+    if max(offered.values()) > offered[next(reversed(offered))] or min(offered.values()) < 1:
+        raise ValueError(
+            f"{kind}: the strides in scored of the backbone {trunk.__name__} must be at least 1, and the coarsest map "
+            f"the last, got {offered}"
+        )
     if skips and (skips.items() - offered.items() or offered[next(reversed(offered))] != 32):
         needed, found = (
             ", ".join(f"{name} of stride {stride}" for name, stride in maps.items()) for maps in (skips, offered)
@@ -21,6 +36,27 @@ def expect_maps(kind: str, skips: dict[str, int], trunk: type[Trunk]) -> None:
             f"{kind}: needs maps {needed} and a coarsest one of stride 32, but the backbone {trunk.__name__} has "
             f"{found}; FCN32s takes any"
         )
+
+
+def expect_free(kind: str, trunk: Trunk, name: str, free: bool) -> None:
+    """Refuse a layer of the trunk under a name that something else in the network has."""
+    if not free:
+        raise ValueError(
+            f"{kind}: the backbone {type(trunk).__name__} has a layer {name}, but the network has something else of "
+            "this name, or the trunk another layer; choose another name"
+        )
+
+
+def expect_strides(kind: str, trunk: Trunk, maps: Mapping[str, Geometry]) -> None:
+    """Refuse a trunk whose maps have other strides than it says; they would be upsampled by the wrong factor."""
+    for name, stride in trunk.scored.items():
+        rows, columns = (1 / axis.scale for axis in maps[name].moved)
+        if (rows, columns) != (stride, stride):
+            found = rows if rows == columns else f"({rows}, {columns})"
+            raise ValueError(
+                f"{kind}: scored of the backbone {type(trunk).__name__} says that {name} has stride {stride}, but it "
+                f"has {found}, counted from the image to the end of the stage with this layer"
+            )
 
 
 def expect_fc6(kind: str, asked: Any, variant: str, kernels: dict[str, tuple[int, ...]]) -> None:

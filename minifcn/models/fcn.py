@@ -13,8 +13,9 @@ from minifcn import check, nn
 from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.backbones import backbone_of
-from minifcn.models.expect import expect_fc6, expect_images, expect_maps
+from minifcn.models.expect import expect_fc6, expect_free, expect_images, expect_maps, expect_strides
 from minifcn.models.geometry import Geometry
+from minifcn.models.record import Trace
 from minifcn.models.trunk import Trunk
 
 
@@ -85,10 +86,17 @@ class FCN(nn.Module):
         dropout = check.probability(dropout, f"{kind}: dropout")
         rng = check.generator(rng, f"{kind}: rng") or np.random.default_rng(0)
         self.trunk = trunk(variant, width, dropout, fc6_kernel, rng)
+        self.crop_offsets: dict[str, Any] = {}
+        layers: dict[str, nn.Module] = {}
         for name, layer in self.trunk.build():
+            expect_free(kind, self.trunk, name, not hasattr(self, name))
             setattr(self, name, layer)
+            layers[name] = layer
+        self.trunk.channels = self.measured()
         self.score_fr = self.scoring(self.trunk.coarsest)
         self.add_layers()
+        for name, layer in layers.items():  # layers of the network that were made since may have taken its place
+            expect_free(kind, self.trunk, name, getattr(self, name) is layer)
         self.crop_offsets = crop_offsets(self)
 
     @property
@@ -112,10 +120,18 @@ class FCN(nn.Module):
         maps: dict[str, Any] = {}
         for names in self.trunk.layers:
             stage = [getattr(self, name) for name in names]
-            again = self.recompute and not any(isinstance(layer, nn.Dropout) for layer in stage)
+            inside = (module for layer in stage for _, module in layer.named_modules())
+            again = self.recompute and not any(isinstance(module, nn.Dropout) for module in inside)
             x = F.recompute(functools.partial(passed, stage), x) if again else passed(stage, x)
             maps |= {name: x for name in names if name in self.trunk.scored}
         return maps
+
+    def measured(self) -> dict[str, int]:
+        """Find out how many channels the maps have that can be scored; their strides must be those declared."""
+        names = {id(module): name for name, module in self.named_modules()}
+        maps = self.maps(Geometry((1, 3, 224, 224), Trace(names, running=[self])))
+        expect_strides(type(self).__name__, self.trunk, maps)
+        return {name: x.shape[1] for name, x in maps.items()}
 
     def add_layers(self) -> None:
         """Make the layers between the scores of the coarsest map and the result."""
@@ -127,8 +143,8 @@ class FCN(nn.Module):
     def upsampling(self, stride: int) -> nn.ConvTranspose2d:
         """Make the upsampling of scores by a stride: bilinear at first, and for ever in the paper's variant."""
         padding = 0 if self.paper else stride // 2
-        classes = self.num_classes
-        return nn.ConvTranspose2d(classes, classes, 2 * stride, stride, padding, fixed=self.paper)
+        classes, kernel_size = self.num_classes, 2 * stride - stride % 2  # so that half of what is beyond is whole
+        return nn.ConvTranspose2d(classes, classes, kernel_size, stride, padding, fixed=self.paper)
 
     def fuse(self, name: str, skip, coarse):
         """Add the scores of a skip to coarser ones that were upsampled to its stride."""

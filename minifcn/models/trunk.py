@@ -6,11 +6,12 @@ in backbones.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
 
+from minifcn import check
 from minifcn.nn import Conv2d, Dropout, MaxPool2d, Module
 
 
@@ -44,7 +45,7 @@ class Trunk:
     inputs : int
         Channels that the next layer takes.
     channels : dict of str to int
-        Of the maps that can be scored, once they are built.
+        Of the maps that can be scored, once the network has its layers.
     layers : list of tuple of str
         Names of the layers of each stage that was built.
     dropout_rng : numpy.random.Generator
@@ -89,15 +90,26 @@ class Trunk:
         raise TypeError(f"{type(self).__name__} has no stages(); a Trunk must define it")
 
     def build(self) -> Iterator[tuple[str, Module]]:
-        """Make the layers, and note which belong to one stage and how many channels the scored maps have."""
-        for stage in self.stages():
-            yield from stage.items()
+        """Make the layers, and note which belong to one stage."""
+        kind, stages = type(self).__name__, self.stages()
+        if isinstance(stages, dict) or not isinstance(stages, Iterable):
+            raise TypeError(f"{kind}.stages() must yield one dict after the other, but gives {check.shown(stages)}")
+        for number, stage in enumerate(stages):
+            if not isinstance(stage, dict):
+                raise TypeError(
+                    f"{kind}: stage {number} must be a dict of layers by name, as in "
+                    f'yield {{"conv1": self.conv(64, 3, padding=1)}}, got {check.shown(stage)}'
+                )
+            for name, layer in stage.items():
+                if not isinstance(name, str) or not name or not isinstance(layer, Module):
+                    raise TypeError(
+                        f"{kind}: stage {number} must have Modules by their names, got {check.shown(layer)} as "
+                        f"{name!r}; write a Module for what is none"
+                    )
+                yield name, layer
             self.layers.append(tuple(stage))
-            self.channels |= {name: self.inputs for name in stage if name in self.scored}
-        if missing := self.scored.keys() - self.channels.keys():
-            raise ValueError(
-                f"{type(self).__name__}: scored names {min(missing)}, but no layer in stages() is called so"
-            )
+        if missing := self.scored.keys() - {name for stage in self.layers for name in stage}:
+            raise ValueError(f"{kind}: scored names {min(missing)}, but no layer in stages() is called so")
 
     def conv(
         self, channels: int, kernel_size: int, stride: int = 1, padding: int = 0, groups: int = 1, relu: bool = True
@@ -116,4 +128,4 @@ class Trunk:
 
     def scaled(self, channels: int) -> int:
         """Number of channels at the width, at least 1."""
-        return max(1, round(channels * self.width))
+        return max(1, round(check.whole(channels, f"{type(self).__name__}: channels") * self.width))

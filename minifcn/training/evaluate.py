@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 import minifcn.functional as F
+from minifcn import check
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import to_device, to_host
 from minifcn.compute.window import pair
@@ -32,6 +33,11 @@ def network_input(images: Any, device: str, dtype: Any) -> Tensor:
     >>> network_input(np.zeros((1, 3, 2, 2), "float32"), "cpu", "float64").dtype
     dtype('float64')
     """
+    found = getattr(images, "dtype", None)
+    if found is None or found.kind not in "fiu" or images.ndim != 4:
+        raise TypeError(
+            f"network_input: images must be an array (N, 3, H, W) of real numbers, got {check.kind(images)}"
+        )
     return Tensor(to_device(images, device).astype(dtype, copy=False))
 
 
@@ -81,6 +87,11 @@ def evaluate(model: Module, batches: Iterable[Batch], *, ignore_index: int = 255
                     scores = _scores("evaluate", model, Tensor(image[None, :, :height, :width]))
                 if matrix is None:
                     matrix = ConfusionMatrix(scores.shape[1], ignore_index=ignore_index)
+                elif scores.shape[1] != matrix.num_classes:
+                    raise ValueError(
+                        f"evaluate: the model gave scores of {matrix.num_classes} classes, but of {scores.shape[1]} in "
+                        f"batch {number}"
+                    )
                 matrix.update(label, to_host(scores.data.argmax(axis=1)))
                 if (label != ignore_index).any():
                     loss = F.softmax_cross_entropy(scores, to_device(label, device), ignore_index=ignore_index)
@@ -148,6 +159,9 @@ def _expect_batch(number: int, batch: Batch) -> None:
     name = f"evaluate: batch {number}"
     if not isinstance(batch, Batch):
         raise TypeError(f"{name} is a {type(batch).__name__}, not a Batch; data.DataLoader(...).epoch(0) gives them")
+    for what, array, axes in ("images", batch.images, "NCHW"), ("labels", batch.labels, "NHW"):
+        if getattr(array, "ndim", None) != len(axes):
+            raise TypeError(f"{name}: {what} must be an array ({', '.join(axes)}), got {check.kind(array)}")
     counts, (height, width) = (len(batch.images), len(batch.labels), len(batch.sizes)), batch.images.shape[2:]
     if len(set(counts)) > 1:
         raise ValueError(f"{name} has {counts[0]} images, {counts[1]} labels and {counts[2]} sizes; one is shorter")
@@ -158,7 +172,12 @@ def _expect_batch(number: int, batch: Batch) -> None:
 
 def _scores(caller: str, model: Module, images: Tensor) -> Tensor:
     scores = model(images)
-    if not isinstance(scores, Tensor) or scores.ndim != 4 or len(scores.data) != len(images.data):
+    if (
+        not isinstance(scores, Tensor)
+        or scores.ndim != 4
+        or len(scores.data) != len(images.data)
+        or not scores.shape[1]
+    ):
         found = f"shape {scores.shape}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
         raise TypeError(
             f"{caller}: the model must turn images (N, 3, H, W) into a Tensor of scores (N, C, H, W), got {found}"

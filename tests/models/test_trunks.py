@@ -182,6 +182,31 @@ def test_an_unknown_backbone_is_a_message_and_no_traceback(capsys):
     assert "backbone must be one of vgg16" in capsys.readouterr().err
 
 
+def trunk(declared, given):
+    """Declare a trunk whose convolutions are tuples of arguments and pools are None."""
+
+    class Own(models.Trunk):
+        scored = declared
+
+        def layer(self, arguments):
+            if arguments is None:
+                return self.pool(2)
+            return self.conv(*arguments) if isinstance(arguments, tuple) else arguments
+
+        def stages(self):
+            if not isinstance(given, list):
+                return given
+            return [
+                {name: self.layer(layer) for name, layer in stage.items()} if isinstance(stage, dict) else stage
+                for stage in given
+            ]
+
+    return Own
+
+
+THREE = [{"conv1": (4, 3, 1, 1), "pool1": None}, {"conv2": (8, 3, 1, 1)}]
+
+
 class WrongStride(ThreeLayers):
     scored = {"conv2": 4}
 
@@ -197,7 +222,7 @@ REFUSED = {
         "FCN16s: needs maps pool4 of stride 16 .* ThreeLayers has conv2 of",
     ),
     "no pools for FCN-8s": ("fcn8s", ThreeLayers, "FCN8s: needs maps pool4 of stride 16, pool3 of stride 8"),
-    "a wrong stride": ("fcn32s", WrongStride, "score: no crop aligns|no crop aligns"),
+    "a wrong stride": ("fcn32s", WrongStride, "backbone WrongStride says that conv2 has stride 4, but it has 2"),
     "no such layer": ("fcn32s", NoSuchLayer, "NoSuchLayer: scored names conv3, but no layer in stages"),
     "nothing to score": ("fcn32s", models.Trunk, "FCN32s: the backbone Trunk says of no map that it can be scored"),
     "a trunk that was made": (
@@ -205,14 +230,75 @@ REFUSED = {
         ThreeLayers("aligned", 1, 0, None, np.random.default_rng(0)),
         "backbone must be",
     ),
+    "a stride of rows only": ("fcn32s", trunk({"conv2": 2}, [{"conv2": (8, 3, (2, 1), 1)}]), r"but it has \(2, 1\)"),
+    "a map inside a stage": ("fcn32s", trunk({"conv1": 1}, THREE), "conv1 has stride 1, but it has 2, counted from"),
+    "the coarsest map first": ("fcn32s", trunk({"conv2": 2, "conv1": 1}, THREE), "and the coarsest map the last, got"),
+    "no stride": ("fcn32s", trunk({"conv2": 0}, THREE), "must be at least 1, and the coarsest map the last, got"),
+    "a list of maps": ("fcn32s", trunk(["conv2"], THREE), r"must have a dict of maps and their strides .* \['conv2'\]"),
+    "half a stride": ("fcn32s", trunk({"conv2": 2.0}, THREE), "must have a dict of maps and their strides in scored"),
+    "no stages": (
+        "fcn32s",
+        trunk({"conv2": 2}, None),
+        r"Own.stages\(\) must yield one dict after the other, but gives N",
+    ),
+    "one stage": (
+        "fcn32s",
+        trunk({"conv2": 2}, {}),
+        r"Own.stages\(\) must yield one dict after the other, but gives a",
+    ),
+    "a stage of pairs": ("fcn32s", trunk({"conv2": 2}, [[]]), "Own: stage 0 must be a dict of layers by name"),
+    "a function": ("fcn32s", trunk({"conv2": 1}, [{"conv2": np.tanh}]), "must have Modules by their .* got a ufunc as"),
+    "a layer without a name": ("fcn32s", trunk({"": 1}, [{"": (8, 1)}]), "stage 0 must have Modules by their names"),
+    "no channels": ("fcn32s", trunk({"conv2": 1}, [{"conv2": (0, 1)}]), "Own: channels must be at least 1, got 0"),
+    "half a channel": (
+        "fcn32s",
+        trunk({"conv2": 1}, [{"conv2": (0.5, 1)}]),
+        "Own: channels must be a whole number, got",
+    ),
+    "a name for two layers": (
+        "fcn32s",
+        trunk({"a": 1}, [{"a": (8, 1)}, {"a": (8, 1)}]),
+        "layer a, but the network has",
+    ),
     "a list": ("fcn32s", ["vgg16"], "FCN32s: backbone must be one of vgg16, or a subclass of models.Trunk, got"),
 }
 
 
 @pytest.mark.parametrize(("name", "backbone", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_trunk_that_cannot_be_right_is_refused(name, backbone, message):
-    with pytest.raises((ValueError, GeometryError), match=message):
+    with pytest.raises((TypeError, ValueError, GeometryError), match=message):
         models.create(name, num_classes=2, backbone=backbone)
+
+
+@pytest.mark.parametrize(
+    "name", ["trunk", "maps", "features", "channels", "crop_offsets", "skips", "training", "score_fr", "upscore"]
+)
+def test_a_layer_of_the_trunk_takes_no_name_that_the_network_has(name):
+    with pytest.raises(ValueError, match=f"backbone Own has a layer {name}, but the network has something else"):
+        models.FCN32s(2, backbone=trunk({"conv2": 2}, [{name: (4, 1), "pool1": None}, {"conv2": (8, 1)}]))
+
+
+@pytest.mark.parametrize("variant", ["aligned", "paper"])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5])
+def test_a_map_of_any_stride_is_upsampled_to_lie_over_the_image(stride, variant):
+    stages = [{"conv1": (4, 1), "pool1": nn.MaxPool2d(stride, ceil_mode=True)}, {"conv2": (8, 1)}]
+    model = with_scores(models.FCN32s(2, backbone=trunk({"conv2": stride}, stages), variant=variant))
+    assert model(images(4 * stride, 5 * stride)).shape == (2, 2, 4 * stride, 5 * stride)
+    assert model.crop_offsets["score"] == (0 if variant == "aligned" else stride // 2)
+
+
+def test_scores_take_as_many_channels_as_their_maps_have():
+    backbone = trunk({"conv1": 1, "pool1": 2, "mixed": 2}, [])
+    backbone.stages = lambda self: [{"conv1": self.conv(4, 1)}, {"pool1": self.pool(2)}, {"mixed": nn.Conv2d(4, 7, 1)}]
+    assert models.FCN32s(2, backbone=backbone).channels == {"conv1": 4, "pool1": 4, "mixed": 7}
+
+
+def test_recompute_leaves_out_a_stage_with_dropout_anywhere_inside():
+    backbone = trunk({"conv1": 1}, [])
+    backbone.stages = lambda self: iter([{"conv1": nn.Sequential(self.conv(4, 1), self.drop())}])
+    model = with_scores(models.FCN32s(2, backbone=backbone, recompute=True))
+    F.softmax_cross_entropy(model(images(8, 8)), np.zeros((2, 8, 8), int)).backward()
+    assert model.conv1[0].weight.grad is not None
 
 
 def test_fc6_has_the_kernels_that_the_trunk_says():

@@ -247,13 +247,40 @@ class ScoresAsAnArray(Brightness):
         return super().forward(x).data
 
 
+class NoClasses(Brightness):
+    def forward(self, x):
+        return super().forward(x)[:, :0]
+
+
+class MoreClassesEachTime(Brightness):
+    classes = 3
+
+    def forward(self, x):
+        self.classes += 1
+        return Tensor(np.zeros((1, self.classes, *x.shape[2:]), "float32"))
+
+
+def test_evaluate_refuses_a_network_whose_number_of_classes_changes():
+    batch = batch_of(HALVES)
+    with pytest.raises(ValueError, match=r"^evaluate: the model gave scores of 4 classes, but of 5 in batch 1"):
+        evaluate(MoreClassesEachTime(), [batch, batch])
+
+
+@pytest.mark.parametrize("dtype", [complex, object, bool])
+def test_images_that_are_no_real_numbers_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"^network_input: images must be an array \(N, 3, H, W\) of real numbers, got"):
+        predict(Brightness(), HALVES, lambda image: normalize(image).astype(dtype))
+
+
 class ScoresTwice(Brightness):
     def forward(self, x):
         return super().forward(x), x
 
 
 @pytest.mark.parametrize(
-    ("model", "found"), [(ScoresAsAnArray(), "a ndarray"), (ScoresTwice(), "a tuple")], ids=["array", "tuple"]
+    ("model", "found"),
+    [(ScoresAsAnArray(), "a ndarray"), (ScoresTwice(), "a tuple"), (NoClasses(), r"shape \(1, 0, 24, 40\)")],
+    ids=["array", "tuple", "no classes"],
 )
 def test_what_is_no_map_of_scores_is_refused(model, found):
     with pytest.raises(TypeError, match=f"^predict: the model must turn images .* into a Tensor .*, got {found}$"):
@@ -270,8 +297,16 @@ def test_what_is_no_map_of_scores_is_refused(model, found):
             lambda b: Batch(b.images, b.labels, b.names, ((4, 6), (-1, 6))),
             r"batch 0 has an image of size \(-1, 6\), but",
         ),
+        (
+            lambda b: Batch(b.images[0], b.labels, b.names, b.sizes),
+            r"batch 0: images must be an array \(N, C, H, W\), got float32 \(3, 4, 6\)",
+        ),
+        (
+            lambda b: Batch(b.images, b.labels.tolist(), b.names, b.sizes),
+            r"batch 0: labels must be an array \(N, H, W\), got a list",
+        ),
     ],
-    ids=["tuple", "a label is missing", "larger than its image", "negative"],
+    ids=["tuple", "a label is missing", "larger than its image", "negative", "one image", "a list"],
 )
 def test_batches_whose_parts_do_not_belong_together_are_refused(change, message):
     batch = Batch(np.zeros((2, 3, 4, 6), "float32"), np.zeros((2, 4, 6), "uint8"), ("a", "b"), ((4, 6), (4, 6)))

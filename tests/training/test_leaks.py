@@ -10,11 +10,11 @@ from training.test_devices import make_trainer
 
 import minifcn.functional as F
 from minifcn.compute.fast import cross_entropy, pooling
-from minifcn.training import Trainer
+from minifcn.training import Trainer, trainer
 
 # Where, and what is written instead of what.
 LEAKS = {
-    "a NumPy constant": (Trainer, "step", "copy=False))", "copy=False) * np.ones((3, 1, 1), 'float32'))"),
+    "a NumPy constant": (trainer, "network_input", "copy=False))", "copy=False) * np.ones((3, 1, 1), 'float32'))"),
     "float(loss)": (Trainer, "step", "loss.backward()", "loss.backward(); float(loss.data)"),
     "a loss that is printed": (Trainer, "step", "loss.backward()", "loss.backward(); f'{loss.data:.3f}'"),
     "a mask that is written to": (
