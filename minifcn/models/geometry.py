@@ -255,7 +255,7 @@ class Geometry:
         return Geometry(shape, self.trace, (rows, columns), *paths, self.aligned, self.concatenated)
 
     def _unknown(self, name: str) -> GeometryError:
-        return self._refusal(f"what a pixel sees behind the operation {name!r} is not known")
+        return self._refusal(f"what a pixel sees behind the operation {name!r} is not known; models/passing.py says it")
 
     def _refusal(self, message: str) -> GeometryError:
         return GeometryError(f"{self.trace.place()}: {message}")

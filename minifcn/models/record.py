@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair
+from minifcn.errors import UserError
 from minifcn.nn import Module
 
 if TYPE_CHECKING:
     from minifcn.models.geometry import Geometry
 
 
-class GeometryError(ValueError):
+class GeometryError(UserError):
     """A layer that does not fit on its input, or whose geometry is not known; the message names it."""
 
 
