@@ -59,5 +59,5 @@ def name_language(app, page, template, context, doctree):
 def link_back(app, page, template, context, doctree):
     """Let the source of what `minifcn` itself offers link to it by that name; Sphinx takes the name of its module."""
     if page.startswith("_modules/"):
-        module_names = r"(api/minifcn\.html#minifcn\.)(?:autograd|backend|compute\.\w+)\."
+        module_names = r"(api/minifcn\.html#minifcn\.)(?:autograd|recording|(?:backend|compute)(?:\.\w+)?)\."
         context["body"] = re.sub(module_names, r"\1", context["body"])
