@@ -1,4 +1,4 @@
-"""The machine: the array module and the device, its cores and its scratch memory. NumPy on the host, CuPy on a GPU.
+"""The computer: the array module and the device, its cores and its scratch memory. NumPy on the host, CuPy on a GPU.
 
 Array code asks the array, ``xp = array_module(x)``, and then reads the same for both. There is no global mode, so
 a CPU reference and a GPU run meet in one process. CuPy is imported only when a CUDA device is asked for.

@@ -31,8 +31,8 @@ def algorithm(name: str) -> Iterator[None]:
     Parameters
     ----------
     name : "im2col" | "strips" | "blocks" | "winograd"
-        The definition; the same strip by strip on all cores. And those for certain windows, which leave others to
-        strips: blocks for strides above 1; Winograd for 3x3 kernels.
+        The definition; the same strip by strip on all cores, of few channels several neighbouring outputs at once. And
+        those for certain windows, which leave others to strips: blocks for strides above 1; Winograd for 3x3 kernels.
 
     Examples
     --------
