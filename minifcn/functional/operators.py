@@ -10,7 +10,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor
 from minifcn.backend import to_host
-from minifcn.functional import arithmetic
+from minifcn.functional import arithmetic, maximum
 from minifcn.functional.indexing import getitem
 from minifcn.guards import changed_since
 
@@ -39,7 +39,7 @@ def _unrecorded(name: str) -> Callable:
 
 
 def _reduction(name: str, function: Callable) -> Callable:
-    """Make a method of a sum or mean, which also takes what `numpy.sum` passes on, and knows PyTorch's names."""
+    """Make a method of what reduces axes; it also takes what `numpy.sum` passes on, and knows PyTorch's names."""
 
     def method(self, axis: Any = None, keepdims: bool = False, **others: Any) -> Tensor:
         given = [key for key, value in others.items() if value is not None]
@@ -79,6 +79,11 @@ def _truth(x: Tensor) -> bool:
 def numpy(x: Tensor) -> np.ndarray:
     """Give the data as a NumPy array on the host; it may share memory with the tensor."""
     return to_host(x.data)
+
+
+def to_float32(x: Tensor) -> Tensor:
+    """The same values in float32, the usual number type; for others there is `astype`."""
+    return arithmetic.astype(x, dtype="float32")
 
 
 def item(x: Tensor) -> float:
@@ -195,11 +200,14 @@ METHODS: dict[str, Any] = {
     "__setitem__": _refuse_assignment,
     "sum": _reduction("sum", arithmetic.sum_over),
     "mean": _reduction("mean", arithmetic.mean),
+    "max": _reduction("max", maximum.maximum),
+    "argmax": _reduction("argmax", maximum.argmax),
     "reshape": _documented_by(
         arithmetic.reshape, lambda self, *shape: arithmetic.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
     ),
     "transpose": arithmetic.transpose,
     "astype": _documented_by(arithmetic.astype, lambda self, dtype: arithmetic.astype(self, dtype=dtype)),
+    "float": to_float32,
     "to": _documented_by(arithmetic.to, lambda self, device: arithmetic.to(self, device=device)),
     "numpy": numpy,
     "item": item,
