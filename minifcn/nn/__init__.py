@@ -12,7 +12,9 @@ from minifcn.nn.layers import (
     ReLU,
 )
 from minifcn.nn.mode import evaluating
-from minifcn.nn.module import IncompatibleKeys, Module, Parameter
+from minifcn.nn.module import Module
+from minifcn.nn.parameter import Parameter
+from minifcn.nn.states import IncompatibleKeys
 
 __all__ = [
     "Conv2d",
