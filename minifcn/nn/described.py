@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from minifcn.nn.parameter import Parameter
+from minifcn.text import counted
 
 
 def described(module: Any) -> str:
@@ -66,12 +67,11 @@ def _sizes(parameters: Mapping[str, Parameter]) -> str:
 def _counted(parameters: Any) -> str:
     sizes = [(p.data.size, p.requires_grad) for p in parameters]
     total, fixed = sum(size for size, _ in sizes), sum(size for size, learned in sizes if not learned)
-    noun = "parameter" if total == 1 else "parameters"
     if not sizes:
         return ""
     if total == fixed:
-        return f"{total:,} fixed {noun}"
-    return f"{total:,} {noun}{f', {fixed:,} fixed' if fixed else ''}"
+        return counted(total, "fixed parameter")
+    return counted(total, "parameter") + (f", {fixed:,} fixed" if fixed else "")
 
 
 def _all_parameters(module: Any) -> dict[int, Parameter]:
