@@ -7,11 +7,11 @@ has two: weights, and biases with twice the learning rate and no weight decay.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from minifcn import optim_checks
+from minifcn import named_otherwise, optim_checks
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, fused, piecewise, to_host
 from minifcn.text import counted
@@ -258,3 +258,9 @@ def _adam(xp, w, g, m, v, corrected_lr, correction, *, betas, eps, weight_decay)
     scale *= correction
     scale += eps
     w -= corrected_lr * m / scale
+
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.OPTIM, ["SGD", "Adam", "Optimizer"])

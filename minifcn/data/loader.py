@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import named_otherwise
 from minifcn.check import as_whole, kind
 from minifcn.data.dataset import Dataset, Sample, check_sample
 from minifcn.data.transforms import Normalize, Transform, check_transform
@@ -107,6 +108,7 @@ class DataLoader:
     1 3 4 2 0
     """
 
+    @named_otherwise.arguments
     def __init__(
         self,
         dataset: Dataset,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import named_otherwise
 from minifcn.autograd import Tensor
 from minifcn.backend import to_host
 from minifcn.functional import arithmetic, maximum
@@ -228,7 +229,12 @@ METHODS: dict[str, Any] = {
 }
 
 
+def _missing(x: Tensor, name: str) -> Any:
+    return named_otherwise.of_object(x, name, named_otherwise.TENSOR, named_otherwise.IN_PLACE)
+
+
 def give_to(cls: type) -> None:
     """Make them methods of a class."""
     for name, method in METHODS.items():
         setattr(cls, name, method)
+    setattr(cls, "__getattr__", _missing)  # noqa: B010 (not among METHODS: type checkers would believe in any name)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 import minifcn.functional as F
-from minifcn import check
+from minifcn import check, named_otherwise
 from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window
 from minifcn.nn import described, init
@@ -173,6 +173,10 @@ class ReLU(Module):
     >>> ReLU()(Tensor([-1.0, 2.0])).data.tolist()
     [0.0, 2.0]
     """
+
+    @named_otherwise.arguments
+    def __init__(self) -> None:
+        super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from minifcn import check
+from minifcn import check, named_otherwise
 from minifcn.backend import array_module, to_device, to_host
 from minifcn.nn import states
 from minifcn.nn.common import Common
@@ -64,6 +64,11 @@ class Module:
             )
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            return named_otherwise.of_object(self, name, named_otherwise.MODULE)
+
     def __repr__(self) -> str:
         return described(self)
 
@@ -78,7 +83,7 @@ class Module:
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Give forward(...); a geometry (models/geometry.py) as an input notes which module's forward it passes."""
         for x in inputs:
-            if hasattr(x, "through"):
+            if hasattr(type(x), "through"):
                 return x.through(self, *inputs, **settings)
         return self.forward(*inputs, **settings)
 
