@@ -9,10 +9,12 @@ import numpy as np
 
 from minifcn.data.folders import (
     FolderDataset,
+    Report,
     check_folder,
     check_pairs,
     image_files,
     listing,
+    refuse,
     spelled,
     unknown_split,
 )
@@ -54,6 +56,8 @@ class CamVid(FolderDataset):
         The folder that holds `train/`, `val/` ...
     split : str
         "train", "val" or "test", as far as the folder has them.
+    report : callable
+        What is told that files are missing; `folders.refuse` raises a UserError.
 
     Raises
     ------
@@ -67,7 +71,7 @@ class CamVid(FolderDataset):
     minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
     """
 
-    def __init__(self, root: str | os.PathLike[str], split: str):
+    def __init__(self, root: str | os.PathLike[str], split: str, *, report: Report = refuse):
         root = Path(root)
         check_folder(root)
         self.label_colours = _is_kaggle(root)
@@ -89,8 +93,7 @@ class CamVid(FolderDataset):
             raise unknown_split(split, splits, root)
         labels = root / (split + folder_end)
         pairs = [(image, spelled(labels / f"{image.stem}{file_end}.png")) for image in image_files(root / split)]
-        check_pairs(pairs, split, root)
-        super().__init__(pairs)
+        super().__init__(check_pairs(pairs, split, root, report=report))
 
     def _read_label(self, path: Path) -> np.ndarray:
         return read_colour_label(path, self.palette) if self.label_colours else super()._read_label(path)
