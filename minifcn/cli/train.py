@@ -19,13 +19,14 @@ from minifcn import pictures
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
 from minifcn.cli.output import say
-from minifcn.data import DataLoader, Dataset, open_split
+from minifcn.data import DataLoader, Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.models import FCN
 from minifcn.progress import show_progress
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.config import Config, option
+from minifcn.training.datasets import open_data
 from minifcn.training.evaluate import evaluate, predict
 from minifcn.training.log import Epoch
 
@@ -53,8 +54,10 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    train_set = open_split(config.data, "train", config.images)
-    valid_set = open_split(config.data, "val", config.images)
+    train_set = open_data(config, "train", config.images)
+    valid_set = open_data(config, "val", config.images)
+    if train_set.description:
+        say(train_set.description)
     config = _with_classes(config, train_set)
     model = recipe.build_model(config, device)
     optimizer = recipe.build_optimizer(config, model)
@@ -135,6 +138,7 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
         class_names=tuple(dataset.class_names),
         palette=tuple(map(tuple, dataset.palette.tolist())),
         ignore_index=int(dataset.ignore_index),
+        val_names=tuple(dataset.drawn),
     )
     for name in ("class_names", "palette", "ignore_index"):
         if config.class_names and getattr(found, name) != getattr(config, name):

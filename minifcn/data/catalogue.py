@@ -1,4 +1,4 @@
-"""Data sets by name, as the command line gives them: `shapes`, `camvid:PATH`, `voc:PATH`."""
+"""Data sets by name, as the command line gives them: `shapes`, `folder:PATH`, `camvid:PATH`, `voc:PATH`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from minifcn.data.camvid import CamVid
 from minifcn.data.dataset import Dataset, FirstImages
+from minifcn.data.folder import Drawing, Folder
 from minifcn.data.folders import Report, refuse, unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
@@ -23,15 +24,15 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
     Parameters
     ----------
     spec : str
-        "shapes", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit); a shell leaves a ~ in it as it is, so that it
-        is expanded here.
+        "shapes", "folder:PATH", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit); a shell leaves a ~ in it as it
+        is, so that it is expanded here.
     split : str
         "train", "val" ...
     report : callable
         What is told each fault of the files, in one line; `folders.refuse` raises a UserError. After one that returns,
         such as `list.append`, the data set lacks the pairs that have a fault.
     **options
-        Of shapes: length, size, num_classes, seed. Of voc: year, 2012 unless given.
+        Of shapes: length, size, num_classes, seed. Of folder: drawing. Of voc: year, 2012 unless given.
 
     Returns
     -------
@@ -47,9 +48,9 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
     >>> dataset = open_dataset("shapes", "val", length=3)
     >>> len(dataset), dataset[0].image.shape
     (3, (96, 96, 3))
-    >>> open_dataset("cityscapes:/data", "val")  # doctest: +ELLIPSIS
+    >>> open_dataset("coco:/data", "val")
     Traceback (most recent call last):
-    minifcn.errors.UserError: there is no data set 'cityscapes'; write one of: shapes, camvid:PATH, voc:PATH...
+    minifcn.errors.UserError: there is no data set 'coco'; write one of: shapes, folder:PATH, camvid:PATH, voc:PATH
     """
     name, _, path = spec.partition(":")
     if name not in _OPENERS:
@@ -111,6 +112,10 @@ def _open_shapes(
     return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)
 
 
+def _open_folder(path: str, split: str, report: Report, drawing: Drawing | None = None) -> Folder:
+    return Folder(path, split, drawing=drawing or Drawing(), report=report)
+
+
 def _open_camvid(path: str, split: str, report: Report) -> CamVid:
     return CamVid(path, split, report=report)
 
@@ -122,6 +127,7 @@ def _open_voc(path: str, split: str, report: Report, year: int | str = 2012) -> 
 # How the command line writes each data set, and what opens it.
 _OPENERS: dict[str, tuple[str, Callable[..., Dataset]]] = {
     "shapes": ("shapes", _open_shapes),
+    "folder": ("folder:PATH", _open_folder),
     "camvid": ("camvid:PATH", _open_camvid),
     "voc": ("voc:PATH", _open_voc),
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample, check_label, position
-from minifcn.data.images import read_index_label, read_stored_image
+from minifcn.data.images import read_image, read_stored_image
+from minifcn.data.labels import read_index_label
 from minifcn.errors import UserError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
@@ -41,7 +42,14 @@ class FolderDataset(Dataset):
     Parameters
     ----------
     pairs : sequence of (image path, label path)
+
+    Attributes
+    ----------
+    turns : bool
+        Whether an image is turned upright if only then it has the shape of its label.
     """
+
+    turns = False
 
     def __init__(self, pairs: Sequence[Pair]):
         self.pairs = list(pairs)
@@ -54,6 +62,8 @@ class FolderDataset(Dataset):
         # A label has no EXIF orientation: its pixels go with the pixels of the image as they are stored.
         image, orientation = read_stored_image(image_path)
         label = self._read_label(label_path)
+        if self.turns and orientation >= 5 and image.shape[:2] != label.shape == image.shape[1::-1]:
+            image, orientation = read_image(image_path), 1
         _check_fit(image, image_path, orientation, label, label_path)
         check_label(label, self.num_classes, self.ignore_index, str(label_path))
         return Sample(image, label, image_path.stem, self.ignore_index)
