@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     faults: list[str] = []
     splits = _open(args.data, args.split, faults)
     found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr)
-    found.faults[:0] = faults
+    found.faults = [*dict.fromkeys(faults + found.faults)]  # splits have folders and tables in common, and their faults
     if args.json:
         print(json.dumps({"data": args.data} | found.to_dict(), indent=2))
     else:

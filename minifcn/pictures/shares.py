@@ -12,11 +12,12 @@ import numpy as np
 
 from minifcn.files import atomic_write
 from minifcn.pictures.colours import check_sizes, overlay
+from minifcn.text import shortened
 
 _WIDTH, _MARGIN = 10.0, 0.5  # inches
 _ACROSS, _CELL = 3, 2.7  # examples in a row, and the height of a row in inches
 _FADED = (0, 0.5, 0.75)  # how much white the colours have, split by split
-_LONGEST = 26  # of a name, in characters
+_LONGEST = 28  # of a name, in characters
 
 
 def save_shares(
@@ -67,12 +68,14 @@ def save_shares(
     largest = max([float(np.max(share, initial=0)) for share in shares.values()], default=0) or 1
     for number, axes in enumerate(parts[0, 0].subplots(1, columns, squeeze=False)[0]):
         shown = classes[number * rows : (number + 1) * rows]
-        _draw_bars(axes, shown, shares, [_short(class_names[place]) for place in shown], np.asarray(palette) / 255)
+        _draw_bars(
+            axes, shown, shares, [shortened(class_names[place], _LONGEST) for place in shown], np.asarray(palette) / 255
+        )
         axes.set(xlim=(0, 1.25 * largest), ylim=(rows - 0.4, -0.6))
     if examples:
         for axes, example in zip(_cells(parts[1, 0], len(examples)), examples, strict=True):
             axes.imshow(overlay(example[1], example[2], palette, 0.5, ignore_index))
-            axes.set_title(_short(example[0]), fontsize=9, parse_math=False)
+            axes.set_title(shortened(example[0], _LONGEST), fontsize=9, parse_math=False)
     memory = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # in Matplotlib's font, of names in other scripts
@@ -98,7 +101,8 @@ def _draw_bars(
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_title("share of the pixels", fontsize=9, loc="left")
     if len(shares) > 1:
-        keys = [Patch(facecolor=_faded(np.full(3, 0.3), number), edgecolor="0.5") for number in range(len(shares))]
+        greys = [tuple(_faded(np.full(3, 0.3), number)) for number in range(len(shares))]
+        keys = [Patch(facecolor=grey, edgecolor="0.5") for grey in greys]
         axes.legend(keys, list(shares), fontsize=8, frameon=False, loc="lower right")
 
 
@@ -112,7 +116,3 @@ def _cells(figure: Any, count: int) -> list[Any]:
     for axes in cells:
         axes.set_axis_off()
     return cells[:count]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."

@@ -88,7 +88,9 @@ class _Survey:
     def __init__(self, splits: Mapping[str, Dataset], examples: int):
         first = next(iter(splits.values()))
         counts = {split: SplitCounts.of(first.num_classes) for split in splits}
-        self.found = Inspection(tuple(first.class_names), first.palette, first.ignore_index, counts)
+        self.found = Inspection(
+            tuple(first.class_names), first.palette, first.ignore_index, counts, description=first.description
+        )
         pairs = sum(map(len, splits.values()))
         self.wanted = np.linspace(0, pairs - 1, min(examples, pairs)).astype(int)  # as examples: these, or later ones
         self.seen = 0

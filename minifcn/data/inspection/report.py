@@ -10,7 +10,7 @@ import numpy as np
 
 from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
-from minifcn.text import in_columns
+from minifcn.text import in_columns, shortened
 
 _MOST_PLACES = 50  # named under one fault
 _LONGEST_NAME = 24  # of a class, in characters
@@ -33,6 +33,8 @@ class Inspection:
         A line for each thing that stands out.
     examples : list of (name, image, label)
         Pairs spread over the splits, for a picture, scaled down.
+    description : str
+        That of the data set.
     """
 
     class_names: tuple[str, ...]
@@ -42,9 +44,10 @@ class Inspection:
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     examples: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
+    description: str = ""
 
     def __str__(self) -> str:
-        parts = [self._split_table(), self._class_table()]
+        parts = [self.description, self._split_table(), self._class_table()]
         if self.faults:
             parts.append(
                 "\n".join([_heading(len(self.faults), "fault", "at which training stops"), *self._fault_lines()])
@@ -84,7 +87,7 @@ class Inspection:
         counts = list(self.splits.values())
         if not any(count.pairs for count in counts):
             return ""
-        names = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..." for name in self.class_names]
+        names = [shortened(name, _LONGEST_NAME) for name in self.class_names]
         rows = [["", *(cell for split in self.splits for cell in (split, ""))]] if any(self.splits) else []
         rows.append(["class", *len(counts) * ["pixels", "images"]])
         for number in np.flatnonzero(sum(count.pixels for count in counts)):
