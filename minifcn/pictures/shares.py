@@ -72,9 +72,12 @@ def save_shares(
             axes, shown, shares, [shortened(class_names[place], _LONGEST) for place in shown], np.asarray(palette) / 255
         )
         axes.set(xlim=(0, 1.25 * largest), ylim=(rows - 0.4, -0.6))
+    if len(shares) > 1:
+        _draw_legend(axes, list(shares))
     if examples:
         for axes, example in zip(_cells(parts[1, 0], len(examples)), examples, strict=True):
             axes.imshow(overlay(example[1], example[2], palette, 0.5, ignore_index))
+            axes.set_anchor("N")
             axes.set_title(shortened(example[0], _LONGEST), fontsize=9, parse_math=False)
     memory = io.BytesIO()
     with warnings.catch_warnings():
@@ -88,8 +91,6 @@ def _draw_bars(
     axes: Any, classes: Sequence[int], shares: Mapping[str, np.ndarray], names: Sequence[str], palette: np.ndarray
 ) -> None:
     """Draw a bar for each class and split, with its number."""
-    from matplotlib.patches import Patch
-
     thickness = 0.8 / max(1, len(shares))
     for number, share in enumerate(shares.values()):
         places = np.arange(len(classes)) - 0.4 + (number + 0.5) * thickness
@@ -100,10 +101,16 @@ def _draw_bars(
     axes.set_xticks([])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_title("share of the pixels", fontsize=9, loc="left")
-    if len(shares) > 1:
-        greys = [tuple(_faded(np.full(3, 0.3), number)) for number in range(len(shares))]
-        keys = [Patch(facecolor=grey, edgecolor="0.5") for grey in greys]
-        axes.legend(keys, list(shares), fontsize=8, frameon=False, loc="lower right")
+
+
+def _draw_legend(axes: Any, splits: Sequence[str]) -> None:
+    """Say above the bars, where none of them is, which split is which."""
+    from matplotlib.patches import Patch
+
+    greys = [tuple(_faded(np.full(3, 0.3), number)) for number in range(len(splits))]
+    keys = [Patch(facecolor=grey, edgecolor="0.5") for grey in greys]
+    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    axes.legend(keys, splits, fontsize=8, frameon=False, ncols=len(splits), **place)
 
 
 def _faded(colours: np.ndarray, number: int) -> np.ndarray:
