@@ -66,7 +66,7 @@ def find_classes(folder: Path, report: Report = refuse) -> Classes | None:
         first, kept = found[0]
         if classes.names != kept.names:
             report(
-                f"{path}: it lists {_counted(classes.names)}, but {first.name} beside it {_counted(kept.names)}; "
+                f"{path}: it lists {_counted(classes.names)}, but {first.name} beside it has {_counted(kept.names)}; "
                 "remove the one that is wrong"
             )
         elif classes.colours is not None and kept.colours is not None and (classes.colours != kept.colours).any():

@@ -79,7 +79,7 @@ class Folder(FolderDataset):
         if not every:
             raise UserError(f"{root}: there is no image with a mask; give each image a mask of its name")
         splits = divide(root, pairs, split, drawing, report)
-        own = _of_split(root, split, splits)
+        own = _of_split(root, split, splits, report)
         masks = scan([mask for _, mask in every], {mask for _, mask in own}, report)
         self._meaning = find_meaning(masks, find_classes(root, report), root, report)
         classes = self._meaning.classes
@@ -98,11 +98,11 @@ class Folder(FolderDataset):
         return np.where(label == 255, np.uint8(self.ignore_index), label)
 
 
-def _of_split(root: Path, split: str, splits: Splits) -> list[Pair]:
+def _of_split(root: Path, split: str, splits: Splits, report: Report) -> list[Pair]:
     if split not in splits.pairs:
         raise unknown_split(split, [*splits.pairs, "all"], root)
     if not splits.pairs[split]:
-        raise UserError(f"{root}: the split {split!r} has no images; there are {', '.join(splits.pairs)}")
+        report(f"{root}: the split {split!r} has no images; put some into it")
     return splits.pairs[split]
 
 

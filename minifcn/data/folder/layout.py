@@ -49,7 +49,7 @@ def find_parts(root: Path, report: Report) -> list[Part]:
     ----------
     root : path
     report : callable
-        What is told that there is more than one folder where there should be one; the first counts then.
+        What is told that there is more than one folder where there should be one; the fullest counts then.
 
     Returns
     -------
@@ -104,8 +104,8 @@ def _classified(root: Path, report: Report) -> tuple[dict[str, Path], dict[str, 
         if len(paths) > 1:
             names = " and ".join(f"{path.relative_to(root)}/" for path in paths)
             of = f"{kind} of the split {split}" if split else kind
-            report(f"{root}: {names} both look like the {of}; leave one, or give the path of the folder to use")
-        kinds[kind][split] = paths[0]
+            report(f"{root}: {names} both look like the {of}; leave one of them here")
+        kinds[kind][split] = max(paths, key=lambda path: len(listing(path)))
     for folders in kinds.values():
         if "" in folders and len(folders) > 1:
             split = next(name for name in folders if name)

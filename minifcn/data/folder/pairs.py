@@ -85,7 +85,7 @@ def _by_name(paths: Iterable[Path], report: Report) -> dict[str, Path]:
     for path in paths:
         name = folded(path.stem)
         if path.suffix.lower() in OTHER_ENDINGS:
-            report(f"{path}: {path.suffix[1:].upper()} files are not read; save it as JPEG, or a mask as PNG")
+            report(f"{path}: {path.suffix[1:].upper()} files are not read; save it as JPEG (a mask as PNG)")
         elif name in found:
             why = "the names differ in their endings" if found[name].stem == path.stem else "on some disks they are one"
             report(f"{path}: {found[name].name} has the same name ({why}); remove or rename one of the two")

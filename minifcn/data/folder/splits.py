@@ -94,7 +94,7 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
     names = {folded(image.stem) for image, _ in every}
     ours = any(folded(name) in names for name in drawing.names)  # else another data set is looked at
     if "val" not in pairs or ours:
-        pairs, how, drawn = _draw(root, pairs, how, drawing)
+        pairs, how, drawn = _draw(root, pairs, how, drawing, report)
         return Splits(pairs, how, drawn)
     if drawing.share is not None:
         raise UserError(
@@ -105,7 +105,7 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
 
 
 def _draw(
-    root: Path, pairs: dict[str, list[Pair]], how: str, drawing: Drawing
+    root: Path, pairs: dict[str, list[Pair]], how: str, drawing: Drawing, report: Report
 ) -> tuple[dict[str, list[Pair]], str, tuple[str, ...]]:
     every = pairs["train"]
     if drawing.names:
@@ -114,10 +114,8 @@ def _draw(
     else:
         share = VAL_SHARE if drawing.share is None else drawing.share
         if len(every) < 2:
-            raise UserError(
-                f"{root}: training and validation need an image each, but there is {len(every)}; add images"
-            )
-        count = min(max(1, round(share * len(every))), len(every) - 1)
+            report(f"{root}: training and validation need an image each, but there is {len(every)}; add images")
+        count = max(0, min(max(1, round(share * len(every))), len(every) - 1))
         order = np.random.default_rng(drawing.seed).permutation(len(every))
         val = sorted(order[:count].tolist())
         drawn = f"val drawn at random: --val-share {share:g}, seed {drawing.seed}"
