@@ -20,11 +20,12 @@ from minifcn.data import DataLoader, Dataset, open_split
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.models import FCN
-from minifcn.progress import show_progress
+from minifcn.progress import show_progress, unbreakable
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.album import Album
 from minifcn.training.config import Config, option
 from minifcn.training.evaluate import evaluate
+from minifcn.training.start import begin, open_start, taken_over
 
 RESULTS = ("config.json", "log.csv", "curves.png", "predictions.png", "checkpoint.npz", "best.npz")
 _SGD = {"lr": 0.01, "weight_decay": 0.0005}  # its own defaults
@@ -37,22 +38,27 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
     arguments.check_folder("--out", args.out)
     settings = {field.name for field in dataclasses.fields(Config)}
-    given = {name: value for name, value in vars(args).items() if name in settings}
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(args).items() if name in settings}
     if not args.resume:
         _refuse_other_run(args.out, args.overwrite)
-        return _train(args, Config(**(_SGD if given.get("optimizer") == "sgd" else {}) | given), None, device)
+        start = _start(args) if "init" in given else None
+        defaults = (_SGD if given.get("optimizer") == "sgd" else {}) | (taken_over(start) if start else {})
+        return _train(args, Config(**defaults | given), None, device, start)
     with lock_folder(args.out) if args.out.is_dir() else nullcontext():
         state = checkpoint.load(args.out / "checkpoint.npz")
         return _train(args, _resumed(state.config, given, args.out), state, device)
 
 
-def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
+def _train(
+    args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str, start: Checkpoint | None = None
+) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
     train_set = open_split(config.data, "train", config.images)
     valid_set = open_split(config.data, "val", config.images)
     config = _with_classes(config, train_set)
     model = recipe.build_model(config, device)
+    config, notes = (config, []) if state else begin(config, model, train_set, start, sys.stderr)
     optimizer = recipe.build_optimizer(config, model)
     valid_loader = recipe.valid_loader(config, valid_set)
     album = Album(args.out, config, model, valid_loader, say)
@@ -69,6 +75,8 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
     )
     for dataset in (train_set, valid_set):
         dataset[0]  # a data set that cannot be read shows before anything is written
+    for note in notes:
+        print(note, file=unbreakable(sys.stderr))
     if state is not None:
         trainer.restore(state)
         if trainer.position.epoch == config.epochs:
@@ -85,6 +93,13 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
             trainer.fit()
         _report(args.out / "best.npz", config, model, valid_loader)
     return 1 if album.failed else 0
+
+
+def _start(args: argparse.Namespace) -> Checkpoint:
+    """Read the checkpoint of --init, which must not be one that --overwrite is about to remove."""
+    if args.overwrite and Path(args.init).resolve().parent == args.out.resolve():
+        raise UserError(f"--init {args.init} is in --out, which --overwrite empties; choose another --out")
+    return open_start(args.init)
 
 
 def _report(path: Path, config: Config, model: FCN, loader: DataLoader) -> None:
