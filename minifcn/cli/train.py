@@ -23,7 +23,7 @@ from minifcn.models import FCN
 from minifcn.progress import show_progress, unbreakable
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.album import Album
-from minifcn.training.config import Config, option
+from minifcn.training.config import Config, option, written
 from minifcn.training.evaluate import evaluate
 from minifcn.training.start import begin, open_start, taken_over
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
     arguments.check_folder("--out", args.out)
     settings = {field.name for field in dataclasses.fields(Config)}
-    given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(args).items() if name in settings}
+    given = {name: _setting(value) for name, value in vars(args).items() if name in settings}
     if not args.resume:
         _refuse_other_run(args.out, args.overwrite)
         start = _start(args) if "init" in given else None
@@ -95,6 +95,10 @@ def _train(
     return 1 if album.failed else 0
 
 
+def _setting(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else str(value) if isinstance(value, Path) else value
+
+
 def _start(args: argparse.Namespace) -> Checkpoint:
     """Read the checkpoint of --init, which must not be one that --overwrite is about to remove."""
     if args.overwrite and Path(args.init).resolve().parent == args.out.resolve():
@@ -122,7 +126,8 @@ def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
             continue
         if getattr(wanted, name) != getattr(config, name):
             raise UserError(
-                f"{option(name)} is {getattr(wanted, name)}, but the run in {folder} has {getattr(config, name)}; "
+                f"{option(name)} is {written(getattr(wanted, name))}, but the run in {folder} has "
+                f"{written(getattr(config, name))}; "
                 "leave it out to --resume, or start anew in another --out"
             )
     return wanted

@@ -236,9 +236,8 @@ def read_weights(path: str | Path, class_names: Sequence[str]) -> tuple[float, .
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Part a line into name and weight."""
-    delimiter = max(",;\t", key=text.count)
-    name, _, weight = text.rpartition(delimiter)
+    """Part a line into name and weight, at its last comma, semicolon or tab: a name may have some of its own."""
+    name, _, weight = text.rpartition(max(",;\t", key=text.rfind))
     name = name.strip()
     return (name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' else name), weight.strip()
 

@@ -149,6 +149,17 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def written(value: Any) -> str:
+    """Write the value of a setting as the command line has it.
+
+    >>> written(("conv1_*", "fc6")), written((360, 480)), written((0.75, 1.5)), written(None)
+    ('conv1_*,fc6', '360x480', '0.75,1.5', 'none')
+    """
+    if isinstance(value, tuple) and value:
+        return ("x" if type(value[0]) is int else ",").join(map(written, value))
+    return "none" if value in (None, ()) else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 
 from minifcn.errors import UserError
 from minifcn.nn import Module
-from minifcn.text import did_you_mean
 
 
 def freeze(model: Module, patterns: Sequence[str]) -> list[str]:
@@ -48,10 +47,7 @@ def freeze(model: Module, patterns: Sequence[str]) -> list[str]:
     layers = [*dict.fromkeys(names[-2] if len(names) > 1 else names[0] for names in called.values())]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for names in called.values() for name in names):
-            raise UserError(
-                f"--freeze {pattern} matches no layer and no parameter; the layers are {_listed(layers)}"
-                f"{did_you_mean(pattern, layers)}"
-            )
+            raise UserError(f"--freeze {pattern} matches no layer and no parameter; the layers are {_listed(layers)}")
     frozen = [
         name for name, names in called.items() if any(fnmatchcase(n, pattern) for n in names for pattern in patterns)
     ]

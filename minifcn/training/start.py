@@ -12,7 +12,7 @@ from minifcn.models.summary import count_parameters
 from minifcn.training import checkpoint, recipe
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
-from minifcn.training.config import Config, option
+from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
 from minifcn.training.transplant import transplant
 
@@ -90,20 +90,14 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> str:
         table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
     except UserError as error:
         differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
-        fix = " ".join(f"{option(name)} {_written(getattr(there, name))}" for name in differ)
+        fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
         raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
-    network = f"{there.model} on {there.backbone}, {there.variant}, width {_written(there.width)}"
+    network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
     text = f"starting from {path} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
     if (there.mean, there.std) != (Config.mean, Config.std):
-        text += f"\n  images are normalised as there: mean {_written(there.mean)}, std {_written(there.std)}"
+        text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
     return text
 
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(_written, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

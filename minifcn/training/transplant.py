@@ -164,11 +164,16 @@ def _as_it_is(given: np.ndarray, shape: Shape) -> tuple[np.ndarray | None, str, 
 
 
 def _is_same_matrix(there: Shape, here: Shape) -> bool:
-    """Say if both are one matrix (O, I·KH·KW), perhaps behind axes of length 1, as older files of Caffe have them."""
-    if math.prod(there) != math.prod(here) or not math.prod(here):
-        return False
-    there, here = (shape[next((i for i, n in enumerate(shape) if n > 1), len(shape)) :] for shape in (there, here))
-    return there == here or (there[:1] == here[:1] and min(len(there), len(here)) <= 2)
+    """Say if one is a kernel (O, I, KH, KW) and the other its matrix (O, I·KH·KW), or the same behind axes of length 1.
+
+    Older files of Caffe have a matrix as (1, 1, O, I), and a bias as (1, 1, 1, O).
+    """
+    matrix_there, matrix_here = (
+        (shape[0], math.prod(shape[1:])) if len(shape) > 1 else shape for shape in (there, here)
+    )
+    axes = len(matrix_here)
+    behind_ones = there[-axes:] == matrix_here and math.prod(there[:-axes]) == 1
+    return behind_ones or matrix_there == here
 
 
 def _class_axes(model: Module) -> dict[str, tuple[int, ...]]:
@@ -232,7 +237,7 @@ def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, st
         return listed, f"{len(inside)} layers, {count:,} parameters" if len(inside) > 1 else f"{count:,} parameters"
     if first.outcome == RESHAPED or first.why == _OTHER_SHAPE:
         shapes = f"{first.there} there, {first.here} here"
-        return listed, shapes if len(moves) == 1 else f"{first.name} is {shapes}"
+        return listed, shapes if len(names) == 1 else f"{first.name} is {shapes}"
     return listed, first.why
 
 

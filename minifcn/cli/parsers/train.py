@@ -42,6 +42,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")
     group.add_argument(
         "--init",
+        type=arguments.path,
         metavar="FILE",
         help="start with the weights of a checkpoint, as far as they fit; it may have other classes, or be of another "
         "--model; of the settings above, --model to --width are its own unless given",
