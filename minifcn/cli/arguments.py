@@ -67,6 +67,18 @@ def interval(text: str) -> tuple[float, float]:
     return low, high
 
 
+def texts(text: str) -> list[str]:
+    """Turn "conv1_*,conv2_*" into a list of the parts between the commas.
+
+    >>> texts("conv1_*, conv2_*")
+    ['conv1_*', 'conv2_*']
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise argparse.ArgumentTypeError(f"{_short(text)} is empty; name at least one")
+    return parts
+
+
 def seconds(text: str) -> float:
     """Turn "300" into 300.0; not negative."""
     value = number(text)
