@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    train_set = open_data(config, "train", config.images)
-    valid_set = open_data(config, "val", config.images)
+    train_set = open_data(config, config.train_split, config.images)
+    valid_set = open_data(config, config.val_split, config.images)
     if train_set.description:
         say(train_set.description)
     config = _with_classes(config, train_set)
