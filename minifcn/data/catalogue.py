@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from minifcn.data.camvid import CamVid
 from minifcn.data.dataset import Dataset, FirstImages
-from minifcn.data.folder import Drawing, Folder
+from minifcn.data.folder import AnnotatedFolder, Drawing, Folder, is_annotated
 from minifcn.data.folders import Report, refuse, unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
@@ -112,8 +113,9 @@ def _open_shapes(
     return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)
 
 
-def _open_folder(path: str, split: str, report: Report, drawing: Drawing | None = None) -> Folder:
-    return Folder(path, split, drawing=drawing or Drawing(), report=report)
+def _open_folder(path: str, split: str, report: Report, drawing: Drawing | None = None) -> Dataset:
+    kind = AnnotatedFolder if is_annotated(Path(path)) else Folder
+    return kind(path, split, drawing=drawing or Drawing(), report=report)
 
 
 def _open_camvid(path: str, split: str, report: Report) -> CamVid:

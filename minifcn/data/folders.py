@@ -160,6 +160,10 @@ def check_pairs(
     return [pair for number, pair in enumerate(pairs) if number not in left_out]
 
 
-def unknown_split(split: str, splits: Iterable[str], source: str | Path) -> UserError:
+class UnknownSplit(UserError):
+    """There is no split of this name; the data set may have others."""
+
+
+def unknown_split(split: str, splits: Iterable[str], source: str | Path) -> UnknownSplit:
     """Make the error for a split that is not there, naming those that are."""
-    return UserError(f"{source}: there is no split {split!r}; there are: {', '.join(splits) or 'none'}")
+    return UnknownSplit(f"{source}: there is no split {split!r}; there are: {', '.join(splits) or 'none'}")
