@@ -17,7 +17,7 @@ from minifcn.data import Normalize, read_image
 from minifcn.errors import UserError
 from minifcn.files import remove_leftovers
 from minifcn.training import Config, checkpoint, recipe
-from minifcn.training.evaluate import predict
+from minifcn.training.prediction import predict
 
 
 def run(args: argparse.Namespace) -> None:

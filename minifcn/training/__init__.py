@@ -3,21 +3,27 @@
 from minifcn.training import checkpoint
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.config import Config
-from minifcn.training.evaluate import evaluate, predict
+from minifcn.training.evaluate import evaluate, evaluate_dataset
 from minifcn.training.log import Log
+from minifcn.training.prediction import predict, probabilities, score_blocks
 from minifcn.training.recipe import build_model, build_optimizer, load_model, paper_groups
+from minifcn.training.tiles import Tiling
 from minifcn.training.trainer import Trainer
 
 __all__ = [
     "Checkpoint",
     "Config",
     "Log",
+    "Tiling",
     "Trainer",
     "build_model",
     "build_optimizer",
     "checkpoint",
     "evaluate",
+    "evaluate_dataset",
     "load_model",
     "paper_groups",
     "predict",
+    "probabilities",
+    "score_blocks",
 ]
