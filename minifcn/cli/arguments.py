@@ -160,5 +160,9 @@ def add_device(parser: argparse._ActionsContainer, default: str = "auto") -> Non
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add --checkpoint."""
     parser.add_argument(
-        "--checkpoint", type=path, required=True, metavar="FILE", help="best.npz or checkpoint.npz of a training run"
+        "--checkpoint",
+        type=path,
+        required=True,
+        metavar="RUN",
+        help="folder of a training run, which stands for its best.npz; or a file, such as its checkpoint.npz",
     )

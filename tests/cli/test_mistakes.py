@@ -73,7 +73,7 @@ MISTAKES = {
     "out is a file": ([*TRAIN, "--images", "2", "--out", "file"], "file"),
     "nothing to resume": ([*TRAIN, "--resume"], "out/checkpoint.npz: there is no such file"),
     "evaluate, no checkpoint": (["evaluate", "--checkpoint", "none.npz"], "none.npz: there is no such file"),
-    "evaluate, a folder": (["evaluate", "--checkpoint", "camvid"], "name a file in it, such as best.npz"),
+    "evaluate, a folder": (["evaluate", "--checkpoint", "camvid"], "camvid: this folder has no best.npz"),
     "evaluate, cut off": (["evaluate", "--checkpoint", "cut.npz"], "cut.npz: not a minifcn checkpoint, or damaged"),
     "evaluate, a pickle": (["evaluate", "--checkpoint", "pickle.npz"], "pickle.npz: not a minifcn checkpoint"),
     "evaluate, pickle inside": (["evaluate", "--checkpoint", "object.npz"], "object.npz: about.npy holds pickled"),
