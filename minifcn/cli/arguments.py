@@ -66,6 +66,17 @@ def interval(text: str) -> tuple[float, float]:
     return low, high
 
 
+def scales(text: str) -> tuple[float, ...]:
+    """Turn "0.75,1,1.25" into (0.75, 1.0, 1.25): at most 16 numbers of 0.1..10."""
+    try:
+        values = tuple(map(number, text.split(",")))
+    except argparse.ArgumentTypeError:
+        values = ()
+    if not 1 <= len(values) <= 16 or not all(0.1 <= value <= 10 for value in values):
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not one or more numbers of 0.1..10, such as 0.75,1,1.25")
+    return values
+
+
 def seconds(text: str) -> float:
     """Turn "300" into 300.0; not negative."""
     value = number(text)

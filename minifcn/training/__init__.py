@@ -5,7 +5,8 @@ from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.config import Config
 from minifcn.training.evaluate import evaluate, evaluate_dataset
 from minifcn.training.log import Log
-from minifcn.training.prediction import predict, probabilities, score_blocks
+from minifcn.training.prediction import predict, score_blocks
+from minifcn.training.probabilities import probabilities, probability_file
 from minifcn.training.recipe import build_model, build_optimizer, load_model, paper_groups
 from minifcn.training.tiles import Tiling
 from minifcn.training.trainer import Trainer
@@ -25,5 +26,6 @@ __all__ = [
     "paper_groups",
     "predict",
     "probabilities",
+    "probability_file",
     "score_blocks",
 ]

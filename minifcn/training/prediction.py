@@ -122,16 +122,6 @@ def score_blocks(
     yield from resized_blocks(tiled(score_part, base, tiling) if tiling else all_at_once, base, whole)
 
 
-def probabilities(scores: np.ndarray) -> np.ndarray:
-    """Turn scores (C, ...) into the probabilities of the classes, by softmax.
-
-    >>> probabilities(np.array([[0.0, 1000.0], [0.0, 0.0]])).tolist()
-    [[0.5, 1.0], [0.5, 0.0]]
-    """
-    powers = np.exp(scores - scores.max(axis=0))
-    return powers / powers.sum(axis=0)
-
-
 def _expect_image(image: np.ndarray) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"

@@ -77,8 +77,10 @@ class Tiling:
         stride, margin = stride_and_margin(model)
         # Resized scores come from the pixels around, one or more on each side.
         margin = max(margin if s == 1 else math.ceil((margin + max(1, s)) / s) for s in checked_scales(scales))
-        overlap = min(2 * margin, tile // 2) if overlap is None else whole_argument(overlap, "Tiling: overlap", 0)
         common = int(np.lcm(*stride))
+        if overlap is None:
+            overlap = max(0, min(2 * margin, tile // 2, tile - common))
+        overlap = whole_argument(overlap, "Tiling: overlap", 0)
         step = (tile - overlap) // common * common
         if step < 1:
             raise UserError(

@@ -1,5 +1,7 @@
 """Tiles give the scores of the whole image where receptive fields are complete: everywhere, if they overlap enough."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,20 @@ class TestBlending:
         np.testing.assert_allclose(scores[32:], 24)
 
 
+def test_the_memory_does_not_grow_with_the_height_of_an_image():
+    """Of the whole image, the scores alone would take 36 MB for each 1000 rows."""
+    net, normalize = models.FCN32s(20, width=1 / 64), Normalize()
+    tiling, peaks = Tiling.of(net, 96, 32), []
+    for height in (300, 1200):
+        image = photograph(height, 450)
+        tracemalloc.start()
+        for _ in score_blocks(net, image, normalize, tiling=tiling):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 1e6
+
+
 class TestTheGrid:
     @pytest.mark.parametrize(
         ("tile", "overlap", "expected"), [(512, 64, 64), (512, 50, 64), (500, 64, 84), (512, 0, 0)]
@@ -129,7 +145,7 @@ class TestTheGrid:
     def test_tiles_begin_at_multiples_of_the_stride(self, tile, overlap, expected):
         assert Tiling.of(models.FCN8s(2, width=1 / 64), tile, overlap).overlap == expected
 
-    @pytest.mark.parametrize(("tile", "expected"), [(256, 128), (512, 256), (1024, 320)])
+    @pytest.mark.parametrize(("tile", "expected"), [(32, 0), (50, 18), (256, 128), (512, 256), (1024, 320)])
     def test_unless_given_they_overlap_by_twice_the_margin_or_half_a_tile(self, tile, expected):
         assert Tiling.of(models.FCN8s(2, width=1 / 64), tile).overlap == expected
 
