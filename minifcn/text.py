@@ -34,6 +34,15 @@ def in_bytes(count: float) -> str:
     return f"{count:.2f} GiB"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "sample"), counted(1792, "parameter"), counted(3, "batch", "batches")
+    ('1 sample', '1,792 parameters', '3 batches')
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """End a message about an unknown name with the nearest known one, or with nothing if none is near.
 

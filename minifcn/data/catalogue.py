@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from minifcn.data.camvid import CamVid
 from minifcn.data.dataset import Dataset, FirstImages
-from minifcn.data.folder import Drawing, Folder
+from minifcn.data.folder import AnnotatedFolder, Drawing, Folder, is_annotated
 from minifcn.data.folders import Report, refuse, unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
@@ -32,7 +33,7 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
         What is told each fault of the files, in one line; `folders.refuse` raises a UserError. After one that returns,
         such as `list.append`, the data set lacks the pairs that have a fault.
     **options
-        Of shapes: length, size, num_classes, seed. Of folder: drawing. Of voc: year, 2012 unless given.
+        Of shapes: length, size, num_classes, seed. Of folder: drawing. Of voc: year.
 
     Returns
     -------
@@ -112,15 +113,16 @@ def _open_shapes(
     return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)
 
 
-def _open_folder(path: str, split: str, report: Report, drawing: Drawing | None = None) -> Folder:
-    return Folder(path, split, drawing=drawing or Drawing(), report=report)
+def _open_folder(path: str, split: str, report: Report, drawing: Drawing | None = None) -> Dataset:
+    kind = AnnotatedFolder if is_annotated(Path(path)) else Folder
+    return kind(path, split, drawing=drawing or Drawing(), report=report)
 
 
 def _open_camvid(path: str, split: str, report: Report) -> CamVid:
     return CamVid(path, split, report=report)
 
 
-def _open_voc(path: str, split: str, report: Report, year: int | str = 2012) -> VOCSegmentation:
+def _open_voc(path: str, split: str, report: Report, year: int | str | None = None) -> VOCSegmentation:
     return VOCSegmentation(path, year, split, report=report)
 
 

@@ -16,7 +16,7 @@ from minifcn.errors import UserError
 # What lists call the pixels that do not count, in lower case; the last is labelme's.
 IGNORED = ("void", "unlabelled", "unlabeled", "ignore", "unknown", "__ignore__")
 TABLES = ("classes.csv", "class_dict.csv")
-NAMES = ("classes.txt", "class_names.txt")
+NAMES = ("classes.txt", "class_names.txt", "labels.txt")
 
 
 class Classes(NamedTuple):

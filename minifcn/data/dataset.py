@@ -11,9 +11,10 @@ import numpy as np
 
 from minifcn.check import kind
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sample:
     """One image and its label.
 
@@ -44,6 +45,10 @@ class Sample:
     label: np.ndarray
     name: str
     ignore_index: int = 255
+
+    def __repr__(self) -> str:
+        image, label = kind(self.image), kind(self.label)
+        return f"Sample(image {image}, label {label}, name={self.name!r}, ignore_index={self.ignore_index})"
 
     def __post_init__(self) -> None:
         _check_image(self.image, self.name)
@@ -83,6 +88,8 @@ class Dataset(ABC):
     ...         return Sample(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8), f"black {index}")
     >>> Black().num_classes, Black()[1].name
     (1, 'black 1')
+    >>> Black()
+    Black(2 samples, 1 class: nothing)
     """
 
     class_names: tuple[str, ...]
@@ -95,6 +102,12 @@ class Dataset(ABC):
     def num_classes(self) -> int:
         """The number of classes, that is of scores a model must give per pixel."""
         return len(self.class_names)
+
+    def __repr__(self) -> str:
+        names = tuple(getattr(self, "class_names", ()))
+        shown = ", ".join(map(str, names[:3])) + ", ..." * (len(names) > 3)
+        classes = f", {counted(len(names), 'class', 'classes')}: {shown}" if names else ""
+        return f"{type(self).__name__}({counted(len(self), 'sample')}{classes})"
 
     @abstractmethod
     def __len__(self) -> int: ...

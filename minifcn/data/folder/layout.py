@@ -81,6 +81,25 @@ def find_parts(root: Path, report: Report) -> list[Part]:
     return _ordered(parts)
 
 
+def folders_without_masks(root: Path) -> dict[str, Path]:
+    """Find the folders of images by their splits, or nothing if there are masks.
+
+    Parameters
+    ----------
+    root : path
+
+    Returns
+    -------
+    dict of str to path
+        The split "" is of images that lie in no folder of a split.
+    """
+    check_folder(root)
+    images, masks = _classified(root, lambda _: None)
+    if masks or any(map(_has_both, (root, *images.values()))):
+        return {}
+    return images or ({"": root} if holds_pictures(root) else {})
+
+
 def holds_pictures(folder: Path) -> bool:
     """Say if a folder holds a file that is an image by its ending."""
     return any(is_picture(path) for path in listing(folder))
@@ -153,8 +172,8 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
         return f"{root}: there are masks in {there}/, but no folder of images beside it; it takes {FORMS}"
     if ".json" in files and ENDINGS & set(files):
         return (
-            f"{root}: there are images and .json files, but no masks; labelme's labelme2voc.py makes a folder with "
-            "masks of them, give that"
+            f"{root}: there are images and .json files, but no masks, and no .json file of labelme has the name of an "
+            "image beside it; put them into one folder"
         )
     if ".npy" in files:
         return f"{root}: there are .npy files, but no masks as images; save the masks as PNG, as labelme2voc.py does"
