@@ -16,7 +16,7 @@ from typing import Any
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
 from minifcn.cli.output import say
-from minifcn.data import DataLoader, Dataset, open_split
+from minifcn.data import DataLoader, Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.models import FCN
@@ -24,6 +24,7 @@ from minifcn.progress import show_progress, unbreakable
 from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
 from minifcn.training.album import Album
 from minifcn.training.config import Config, option, written
+from minifcn.training.datasets import open_data
 from minifcn.training.evaluate import evaluate
 from minifcn.training.start import begin, open_start, taken_over
 
@@ -54,8 +55,10 @@ def _train(
 ) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    train_set = open_split(config.data, "train", config.images)
-    valid_set = open_split(config.data, "val", config.images)
+    train_set = open_data(config, "train", config.images)
+    valid_set = open_data(config, "val", config.images)
+    if train_set.description:
+        say(train_set.description)
     config = _with_classes(config, train_set)
     model = recipe.build_model(config, device)
     config, notes = (config, []) if state else begin(config, model, train_set, start, sys.stderr)
@@ -101,7 +104,7 @@ def _setting(value: Any) -> Any:
 
 def _start(args: argparse.Namespace) -> Checkpoint:
     """Read the checkpoint of --init, which must not be one that --overwrite is about to remove."""
-    if args.overwrite and Path(args.init).resolve().parent == args.out.resolve():
+    if args.overwrite and args.out.resolve() in (Path(args.init).resolve(), Path(args.init).resolve().parent):
         raise UserError(f"--init {args.init} is in --out, which --overwrite empties; choose another --out")
     return open_start(args.init)
 
@@ -151,6 +154,7 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
         class_names=tuple(dataset.class_names),
         palette=tuple(map(tuple, dataset.palette.tolist())),
         ignore_index=int(dataset.ignore_index),
+        val_names=tuple(dataset.drawn),
     )
     for name in ("class_names", "palette", "ignore_index"):
         if config.class_names and getattr(found, name) != getattr(config, name):
