@@ -55,8 +55,8 @@ def _train(
 ) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    train_set = open_data(config, "train", config.images)
-    valid_set = open_data(config, "val", config.images)
+    train_set = open_data(config, config.train_split, config.images)
+    valid_set = open_data(config, config.val_split, config.images)
     if train_set.description:
         say(train_set.description)
     config = _with_classes(config, train_set)

@@ -30,6 +30,8 @@ class Config:
         Range of the random scale; with `mirror` and `crop`, the augmentation of the training images.
     images : int or None
         Only the first so many images of each split.
+    train_split, val_split : str
+        The splits of the data to train on and to validate on, such as "train_aug".
     val_share : float or None
         The share of the images of folder:PATH that validation gets, where the folder does not say which those are;
         None is 0.2.
@@ -83,6 +85,8 @@ class Config:
     crop: tuple[int, int] | None = None
     scale: tuple[float, float] | None = None
     images: int | None = None
+    train_split: str = "train"
+    val_split: str = "val"
     val_share: float | None = None
     val_names: tuple[str, ...] = ()
     epochs: int = 5
@@ -144,9 +148,11 @@ _EARLIER = {
     "class_weights": "none",
     "loss_weights": (),
     "init": None,
-    "freeze": (),
     "val_share": None,
     "val_names": (),
+    "train_split": "train",
+    "val_split": "val",
+    "freeze": (),
 }
 
 
@@ -205,6 +211,15 @@ def _names(value: Any) -> bool:
     return not isinstance(value, str) and len(value) <= 255 and all(isinstance(name, str) for name in value)
 
 
+def _split(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and value.isprintable()
+
+
+def _val_names(value: Any) -> bool:
+    """Whether these are names, and a checkpoint's text has room for them."""
+    return not isinstance(value, str) and all(isinstance(n, str) for n in value) and len(json.dumps(value)) <= 500_000
+
+
 def _texts(value: Any) -> bool:
     return not isinstance(value, str) and all(isinstance(text, str) and text for text in value)
 
@@ -215,11 +230,6 @@ def _weights(value: Any) -> bool:
 
 def _path(value: Any) -> bool:
     return isinstance(value, str) and value != "" and "\0" not in value
-
-
-def _val_names(value: Any) -> bool:
-    """Whether these are names, and a checkpoint's text has room for them."""
-    return not isinstance(value, str) and all(isinstance(n, str) for n in value) and len(json.dumps(value)) <= 500_000
 
 
 def _colours(value: Any) -> bool:
@@ -238,6 +248,8 @@ _RULES = {
     "crop": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 320x320"),
     "scale": (_scale, "LOW,HIGH with 0.1 <= LOW <= HIGH <= 10, such as 0.75,1.5"),
     "images": (lambda v: v is None or _count(v), "a whole number from 1 up"),
+    "train_split": (_split, "the name of a split, such as train"),
+    "val_split": (_split, "the name of a split, such as val"),
     "val_share": (lambda v: v is None or (_number(v) and 0 < v < 1), "a number between 0 and 1, such as 0.2"),
     "val_names": (_val_names, "names of at most 500000 characters in all; list the images in train.txt and val.txt"),
     "epochs": (_count, "a whole number from 1 up"),

@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_data(group: argparse._ArgumentGroup) -> None:
     size = arguments.size
     group.add_argument("--data", metavar="NAME[:PATH]", help=f"{arguments.DATA_SETS} (default shapes)")
+    group.add_argument("--train-split", metavar="NAME", help="split to train on (default train)")
+    group.add_argument("--val-split", metavar="NAME", help="split to validate on (default val)")
     group.add_argument(
         "--val-share",
         type=arguments.number,
