@@ -61,10 +61,8 @@ def test_the_network_is_that_of_the_file_unless_it_is_given(coarse, tmp_path):
 
 
 def test_the_folder_of_a_run_stands_for_its_best_network(coarse, tmp_path, capsys):
-    assert (
-        train(tmp_path / "run", "--model", "fcn32s", "--epochs", "1", "--init", str(coarse), "--freeze", "conv*") == 0
-    )
-    assert f"starting from {coarse} (fcn32s" in capsys.readouterr().err
+    assert train(tmp_path / "run", "--epochs", "1", "--init", str(coarse), "--freeze", "conv*") == 0
+    assert f"starting from {coarse / 'best.npz'} (fcn32s" in capsys.readouterr().err
     first, last = arrays(coarse / "best.npz"), arrays(tmp_path / "run" / "best.npz")
     np.testing.assert_array_equal(last["model/conv5_3.weight"], first["model/conv5_3.weight"])
 
