@@ -52,8 +52,8 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         "--init",
         type=arguments.path,
         metavar="FILE",
-        help="start with the weights of a checkpoint, or of a run's folder, as far as they fit; classes and --model may "
-        "be others; --model, --backbone, --variant and --width are its own unless given",
+        help="start with the weights of a checkpoint, or of a run's folder, as far as they fit; it may have other "
+        "classes, or another --model; --model, --backbone, --variant and --width are its own unless given",
     )
     group.add_argument(
         "--freeze",
