@@ -10,6 +10,8 @@ from typing import Any
 from minifcn.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from minifcn.errors import UserError
 
+_BEFORE = {"recompute": False, "backbone": "vgg16", "patience": None}  # of runs that are older than these settings
+
 
 @dataclass(frozen=True)
 class Config:
@@ -30,6 +32,9 @@ class Config:
     images : int or None
         Only the first so many images of each split.
     epochs, batch_size, seed : int
+    patience : int or None
+        Training stops when so many epochs have had no better network than the best one; None: never. A run may
+        continue with another.
     optimizer : "adam" or "sgd"
     lr, momentum, weight_decay : float
         Momentum belongs to SGD only.
@@ -76,6 +81,7 @@ class Config:
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "constant"
+    patience: int | None = None
     seed: int = 0
     dtype: str = "float32"
     recompute: bool = False
@@ -106,7 +112,11 @@ class Config:
         """Check and take settings that were read from a file; UserError if they are not those of a run."""
         names = {field.name for field in dataclasses.fields(cls)}
         if isinstance(settings, dict):
-            settings = {"recompute": False, "backbone": "vgg16"} | settings  # runs of before these settings
+            settings = {
+                "recompute": False,
+                "backbone": "vgg16",
+                "patience": None,
+            } | settings  # runs of before these settings
         if not isinstance(settings, dict) or set(settings) != names:
             found = sorted(set(settings) ^ names) if isinstance(settings, dict) else type(settings).__name__
             raise UserError(f"the configuration is not that of a minifcn run (differs in: {found})")
@@ -181,6 +191,7 @@ _RULES = {
     "momentum": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "weight_decay": (lambda v: _number(v) and v >= 0, "a number from 0 up, such as 0.0005"),
     "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
+    "patience": (lambda v: v is None or _count(v), "a whole number of epochs from 1 up"),
     "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
     "dtype": (lambda v: v in ("float32", "float64"), "float32 or float64"),
     "recompute": (lambda v: isinstance(v, bool), "true or false"),
