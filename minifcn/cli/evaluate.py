@@ -9,10 +9,11 @@ import sys
 
 from minifcn.backend import use_device
 from minifcn.cli import tables
-from minifcn.data import open_split
+from minifcn.cli.output import say
 from minifcn.errors import UserError
 from minifcn.progress import show_progress
 from minifcn.training import checkpoint, recipe
+from minifcn.training.datasets import open_data
 from minifcn.training.evaluate import evaluate
 
 
@@ -22,7 +23,9 @@ def run(args: argparse.Namespace) -> None:
     state = checkpoint.load(args.checkpoint)
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
     config = dataclasses.replace(state.config, **{name: value for name, value in changes.items() if value is not None})
-    dataset = open_split(config.data, args.split, args.images)
+    dataset = open_data(config, args.split, args.images)
+    if dataset.description:
+        say(dataset.description)
     if tuple(dataset.class_names) != config.class_names:
         raise UserError(
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {args.checkpoint} was trained on "

@@ -17,12 +17,13 @@ from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
 from minifcn.cli.output import say
 from minifcn.cli.watcher import Watcher
-from minifcn.data import Dataset, open_split
+from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.training import Checkpoint, Trainer, checkpoint, images_list, recipe
 from minifcn.training.album import PICTURES, Album
 from minifcn.training.config import Config, option
+from minifcn.training.datasets import open_data
 
 RESULTS = ("config.json", "images.csv", "log.csv", "iou.csv", *PICTURES, "checkpoint.npz", "best.npz")
 _SGD = {"lr": 0.01, "weight_decay": 0.0005}  # its own defaults
@@ -47,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    splits = {split: open_split(config.data, split, config.images) for split in ("train", "val")}
+    splits = {split: open_data(config, split, config.images) for split in ("train", "val")}
+    if splits["train"].description:
+        say(splits["train"].description)
     config = _with_classes(config, splits["train"])
     model = recipe.build_model(config, device)
     optimizer = recipe.build_optimizer(config, model)
@@ -119,6 +122,7 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
         class_names=tuple(dataset.class_names),
         palette=tuple(map(tuple, dataset.palette.tolist())),
         ignore_index=int(dataset.ignore_index),
+        val_names=tuple(dataset.drawn),
     )
     for name in ("class_names", "palette", "ignore_index"):
         if config.class_names and getattr(found, name) != getattr(config, name):

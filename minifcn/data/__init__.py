@@ -4,6 +4,7 @@ from minifcn.data import transforms
 from minifcn.data.camvid import CamVid
 from minifcn.data.catalogue import open_dataset, open_split
 from minifcn.data.dataset import Dataset, Sample
+from minifcn.data.folder import Folder
 from minifcn.data.images import read_image
 from minifcn.data.loader import Batch, DataLoader
 from minifcn.data.shapes import Shapes
@@ -16,6 +17,7 @@ __all__ = [
     "Compose",
     "DataLoader",
     "Dataset",
+    "Folder",
     "Normalize",
     "RandomCrop",
     "RandomMirror",

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.folders import FolderDataset, check_folder, check_pairs, listing, spelled, unknown_split
+from minifcn.data.folders import (
+    FolderDataset,
+    Report,
+    check_folder,
+    check_pairs,
+    listing,
+    refuse,
+    spelled,
+    unknown_split,
+)
 from minifcn.data.lists import read_voc_list
 from minifcn.errors import UserError
 
@@ -56,6 +65,8 @@ class VOCSegmentation(FolderDataset):
     split : str
         "train", "val", "trainval", or any other list in `ImageSets/Segmentation/`: one name a line, with or without
         its ending; or pairs `/JPEGImages/NAME.jpg /SegmentationClassAug/NAME.png`, as in train_aug.
+    report : callable
+        What is told wrong lines of the list and missing files; `folders.refuse` raises a UserError.
 
     Raises
     ------
@@ -72,7 +83,7 @@ class VOCSegmentation(FolderDataset):
     class_names = CLASS_NAMES
     palette = voc_palette(len(CLASS_NAMES))
 
-    def __init__(self, root: str | os.PathLike[str], year: int | str, split: str):
+    def __init__(self, root: str | os.PathLike[str], year: int | str, split: str, *, report: Report = refuse):
         root = Path(root)
         check_folder(root)
         folder = root / f"VOC{year}"
@@ -88,11 +99,10 @@ class VOCSegmentation(FolderDataset):
         if split not in splits:
             raise unknown_split(split, splits, lists)
         pairs, places = [], []
-        for line, name, stem, labels in read_voc_list(lists / f"{split}.txt"):
+        for line, name, stem, labels in read_voc_list(lists / f"{split}.txt", report):
             images = folder / "JPEGImages"
             if not os.path.isfile(spelled(images / f"{name}.jpg")):
                 name = stem
             pairs.append((spelled(images / f"{name}.jpg"), spelled(folder / labels / f"{name}.png")))
             places.append(f"{lists / split}.txt: line {line}")
-        check_pairs(pairs, split, folder, places)
-        super().__init__(pairs)
+        super().__init__(check_pairs(pairs, split, folder, places, report))

@@ -4,6 +4,7 @@ from minifcn.pictures.colours import VOID_COLOUR, colour, overlay
 from minifcn.pictures.confusion import save_confusion
 from minifcn.pictures.curves import save_curves
 from minifcn.pictures.ious import save_ious
+from minifcn.pictures.shares import save_shares
 from minifcn.pictures.sheets import legend, save_label, save_overlay, save_panel
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "save_label",
     "save_overlay",
     "save_panel",
+    "save_shares",
 ]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
 from minifcn.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from minifcn.errors import UserError
-
-_BEFORE = {"recompute": False, "backbone": "vgg16", "patience": None}  # of runs that are older than these settings
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Config:
     Parameters
     ----------
     data : str
-        A data set as `data.open_dataset` takes it: "shapes", "camvid:PATH", "voc:PATH".
+        A data set as `data.open_dataset` takes it: "shapes", "folder:PATH", "camvid:PATH", "voc:PATH".
     model, backbone, variant, width, dropout
         As in `models.create`.
     size : (height, width) or None
@@ -31,6 +30,11 @@ class Config:
         Range of the random scale; with `mirror` and `crop`, the augmentation of the training images.
     images : int or None
         Only the first so many images of each split.
+    val_share : float or None
+        The share of the images of folder:PATH that validation gets, where the folder does not say which those are;
+        None is 0.2.
+    val_names : tuple of str
+        The names of the images that were drawn for it; a run that continues, or is evaluated, takes these.
     epochs, batch_size, seed : int
     patience : int or None
         Training stops when so many epochs have had no better network than the best one; None: never. A run may
@@ -74,6 +78,8 @@ class Config:
     crop: tuple[int, int] | None = None
     scale: tuple[float, float] | None = None
     images: int | None = None
+    val_share: float | None = None
+    val_names: tuple[str, ...] = ()
     epochs: int = 5
     batch_size: int = 8
     optimizer: str = "adam"
@@ -116,6 +122,8 @@ class Config:
                 "recompute": False,
                 "backbone": "vgg16",
                 "patience": None,
+                "val_share": None,
+                "val_names": [],
             } | settings  # runs of before these settings
         if not isinstance(settings, dict) or set(settings) != names:
             found = sorted(set(settings) ^ names) if isinstance(settings, dict) else type(settings).__name__
@@ -167,6 +175,11 @@ def _names(value: Any) -> bool:
     return not isinstance(value, str) and len(value) <= 255 and all(isinstance(name, str) for name in value)
 
 
+def _val_names(value: Any) -> bool:
+    """Whether these are names, and a checkpoint's text has room for them."""
+    return not isinstance(value, str) and all(isinstance(n, str) for n in value) and len(json.dumps(value)) <= 500_000
+
+
 def _colours(value: Any) -> bool:
     return all(len(colour) == 3 and all(_count(c, 0) and c <= 255 for c in colour) for colour in value)
 
@@ -183,6 +196,8 @@ _RULES = {
     "crop": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 320x320"),
     "scale": (_scale, "LOW,HIGH with 0.1 <= LOW <= HIGH <= 10, such as 0.75,1.5"),
     "images": (lambda v: v is None or _count(v), "a whole number from 1 up"),
+    "val_share": (lambda v: v is None or (_number(v) and 0 < v < 1), "a number between 0 and 1, such as 0.2"),
+    "val_names": (_val_names, "names of at most 500000 characters in all; list the images in train.txt and val.txt"),
     "epochs": (_count, "a whole number from 1 up"),
     "batch_size": (_count, "a whole number from 1 up"),
     "optimizer": (lambda v: v in ("adam", "sgd"), "adam or sgd"),

@@ -26,7 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
     size = arguments.size
-    group.add_argument("--data", metavar="NAME[:PATH]", help="shapes (default), camvid:FOLDER or voc:VOCDEVKIT")
+    group.add_argument("--data", metavar="NAME[:PATH]", help=f"{arguments.DATA_SETS} (default shapes)")
+    group.add_argument(
+        "--val-share",
+        type=arguments.number,
+        metavar="SHARE",
+        help="drawn for validation from folder:PATH if it has no val; 0.2 if left out",
+    )
     group.add_argument("--size", type=size, metavar="HxW", help="resize every image (default: as it is)")
     group.add_argument("--crop", type=size, metavar="HxW", help="train on random crops of this size")
     group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
