@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from minifcn.pictures.sheets import font_of_size, save_png
+from minifcn.text import shortened
 
 _INK, _PAPER, _FAINT = (32, 32, 32), (255, 255, 255), (232, 232, 228)
 _FULL = (0, 88, 150)  # of a share of 1
@@ -43,7 +44,7 @@ def save_confusion(path: str | os.PathLike, matrix: np.ndarray, class_names: Seq
     ...     picture.getpixel((0, 0))
     (255, 255, 255)
     """
-    counts, names = np.asarray(matrix), [_short(name) for name in class_names]
+    counts, names = np.asarray(matrix), [shortened(name, _LONGEST_NAME) for name in class_names]
     if counts.shape != (len(names), len(names)) or not names:
         raise ValueError(
             f"save_confusion: matrix has the shape (num_classes, num_classes), and each class a name, but it is "
@@ -114,7 +115,3 @@ def _percent(share: float) -> str:
     if percent < 0.1:
         return "<0.1"
     return f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

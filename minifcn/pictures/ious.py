@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from minifcn.files import atomic_write
+from minifcn.text import shortened
 
 _ROWS = 16  # of a column, before there are two
 
@@ -50,7 +51,9 @@ def save_ious(
         numbers = range(column * rows, min(len(class_names), (column + 1) * rows))
         _draw_strips(axes, epochs, table, numbers, palette)
         axes.set_ylim(rows - 0.95, -0.95)
-        axes.set_yticks(range(len(numbers)), [_short(class_names[n], columns) for n in numbers], va="bottom")
+        axes.set_yticks(
+            range(len(numbers)), [shortened(class_names[n], 4 + 26 // columns) for n in numbers], va="bottom"
+        )
     memory = io.BytesIO()
     figure.savefig(memory, format="png")
     with atomic_write(path) as file:
@@ -75,8 +78,3 @@ def _draw_strips(axes, epochs: list[int], table: np.ndarray, numbers: range, pal
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.tick_params(axis="y", length=0, labelsize=10)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-
-
-def _short(name: str, columns: int) -> str:
-    longest = 26 // columns + 4
-    return name if len(name) <= longest else f"{name[: longest - 3]}..."

@@ -80,7 +80,7 @@ class Album:
         ends = ranked if len(ranked) <= 2 * _EXTREMES else [*ranked[:_EXTREMES], *ranked[-_EXTREMES:]]
         rows, names = self._predicted(ends)
         titles = [
-            f"{ranked.index(index) + 1} of {len(ranked)}: {name}, mean IoU {found.image_iou[index]:.3f}"
+            f"rank {ranked.index(index) + 1} of {len(ranked)}: {name}, mean IoU {found.image_iou[index]:.3f}"
             for index, name in zip(ends, names, strict=True)
         ]
         self._save_panel(path, rows, titles)
