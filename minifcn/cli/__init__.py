@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except UserError as error:
             return output.fail(str(error), 2)
         except MemoryError as error:
-            advice = "choose a smaller image, batch or network (--size, --longer-side, --batch-size, --width)"
+            advice = "choose a smaller image, batch or network (--size, --longer-side, --tile, --batch-size, --width)"
             return output.fail(f"not enough memory{f' ({error})' if str(error) else ''}; {advice}", 2)
         except KeyboardInterrupt as interrupt:
             signum = getattr(interrupt, "signum", signal.SIGINT)

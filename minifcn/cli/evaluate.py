@@ -23,7 +23,8 @@ def run(args: argparse.Namespace) -> None:
     state = checkpoint.load(args.checkpoint)
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
     config = dataclasses.replace(state.config, **{name: value for name, value in changes.items() if value is not None})
-    dataset = open_data(config, args.split, args.images)
+    split = args.split or config.val_split
+    dataset = open_data(config, split, args.images)
     if dataset.description:
         say(dataset.description)
     if tuple(dataset.class_names) != config.class_names:
@@ -38,6 +39,6 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps({"images": len(dataset), "loss": loss} | tables.as_json(matrix, config.class_names), indent=2))
     else:
-        print(f"{args.checkpoint} on {len(dataset)} images of {config.data}, split {args.split}")
+        print(f"{args.checkpoint} on {len(dataset)} images of {config.data}, split {split}")
         print(matrix, end="\n\n")
         print(tables.class_table(matrix, config.class_names))

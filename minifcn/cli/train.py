@@ -20,10 +20,12 @@ from minifcn.cli.watcher import Watcher
 from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
+from minifcn.progress import unbreakable
 from minifcn.training import Checkpoint, Trainer, checkpoint, images_list, recipe
 from minifcn.training.album import PICTURES, Album
-from minifcn.training.config import Config, option
+from minifcn.training.config import Config, option, written
 from minifcn.training.datasets import open_data
+from minifcn.training.start import begin, open_start, taken_over
 
 RESULTS = ("config.json", "images.csv", "log.csv", "iou.csv", *PICTURES, "checkpoint.npz", "best.npz")
 _SGD = {"lr": 0.01, "weight_decay": 0.0005}  # its own defaults
@@ -36,23 +38,29 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
     arguments.check_folder("--out", args.out)
     settings = {field.name for field in dataclasses.fields(Config)}
-    given = {name: value for name, value in vars(args).items() if name in settings}
+    given = {name: _setting(value) for name, value in vars(args).items() if name in settings}
     if not args.resume:
         _refuse_other_run(args.out, args.overwrite)
-        return _train(args, Config(**(_SGD if given.get("optimizer") == "sgd" else {}) | given), None, device)
+        start = _start(args) if "init" in given else None
+        defaults = (_SGD if given.get("optimizer") == "sgd" else {}) | (taken_over(start) if start else {})
+        return _train(args, Config(**defaults | given), None, device, start)
     with lock_folder(args.out) if args.out.is_dir() else nullcontext():
         state = checkpoint.load(args.out / "checkpoint.npz")
         return _train(args, _resumed(state.config, given, args.out), state, device)
 
 
-def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
+def _train(
+    args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str, start: Checkpoint | None = None
+) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    splits = {split: open_data(config, split, config.images) for split in ("train", "val")}
+    names = {"train": config.train_split, "val": config.val_split}
+    splits = {split: open_data(config, name, config.images) for split, name in names.items()}
     if splits["train"].description:
         say(splits["train"].description)
     config = _with_classes(config, splits["train"])
     model = recipe.build_model(config, device)
+    config, notes = (config, []) if state else begin(config, model, splits["train"], start, sys.stderr)
     optimizer = recipe.build_optimizer(config, model)
     valid_loader = recipe.valid_loader(config, splits["val"])
     album = Album(args.out, config, model, valid_loader, say)
@@ -70,6 +78,8 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
     trainer.after_epoch = watcher.after_epoch
     for dataset in splits.values():
         dataset[0]  # a data set that cannot be read shows before anything is written
+    for note in notes:
+        print(note, file=unbreakable(sys.stderr))
     if state is not None:
         images_list.check(args.out / "images.csv", splits, config.data)
         trainer.restore(state)
@@ -89,6 +99,17 @@ def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, d
     return 1 if album.failed else 0
 
 
+def _setting(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else str(value) if isinstance(value, Path) else value
+
+
+def _start(args: argparse.Namespace) -> Checkpoint:
+    """Read the checkpoint of --init, which must not be one that --overwrite is about to remove."""
+    if args.overwrite and Path(args.init).resolve().parent == args.out.resolve():
+        raise UserError(f"--init {args.init} is in --out, which --overwrite empties; choose another --out")
+    return open_start(args.init)
+
+
 def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
     """Give the settings of the run in the folder, with what may differ as asked for now."""
     wanted = dataclasses.replace(config, **given)
@@ -98,7 +119,8 @@ def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
             continue
         if getattr(wanted, name) != getattr(config, name):
             raise UserError(
-                f"{option(name)} is {getattr(wanted, name)}, but the run in {folder} has {getattr(config, name)}; "
+                f"{option(name)} is {written(getattr(wanted, name))}, but the run in {folder} has "
+                f"{written(getattr(config, name))}; "
                 "leave it out to --resume, or start anew in another --out"
             )
     return wanted

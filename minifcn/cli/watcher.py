@@ -45,8 +45,9 @@ class Watcher:
             self.album.draw_best(found)
             self.drawn = int(rows[-1]["epoch"])
         if is_time(trainer.iou_log.rows, found, trainer.config.epochs):
-            findings = diagnose(rows, trainer.config.num_classes, trainer.config.lr)
-            say(diagnose_classes(found.matrix, trainer.config.class_names, found.occurs, findings))
+            config = trainer.config
+            findings, weighted = diagnose(rows, config.num_classes, config.lr), bool(config.loss_weights)
+            say(diagnose_classes(found.matrix, config.class_names, found.occurs, findings, weighted=weighted))
 
     def draw_logs(self) -> None:
         """Draw the pictures of the logs."""
@@ -66,7 +67,7 @@ class Watcher:
         recipe.check_fits(config, best.model, name=str(path))
         model.load_state_dict(best.model)
         batches = show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr)
-        found = validate(model, batches, config.num_classes, ignore_index=config.ignore_index)
+        found = validate(model, batches, ignore_index=config.ignore_index)
         epoch = best.position.epoch + 1
         if epoch != self.drawn:  # in an earlier process, or not at all
             self.album.draw_best(found)

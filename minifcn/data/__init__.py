@@ -6,6 +6,7 @@ from minifcn.data.catalogue import open_dataset, open_split
 from minifcn.data.dataset import Dataset, Sample
 from minifcn.data.folder import Folder
 from minifcn.data.images import read_image
+from minifcn.data.inspection import Inspection, SplitCounts, inspect
 from minifcn.data.loader import Batch, DataLoader
 from minifcn.data.shapes import Shapes
 from minifcn.data.transforms import Compose, Normalize, RandomCrop, RandomMirror, RandomScale, Resize
@@ -18,6 +19,7 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "Folder",
+    "Inspection",
     "Normalize",
     "RandomCrop",
     "RandomMirror",
@@ -25,7 +27,9 @@ __all__ = [
     "Resize",
     "Sample",
     "Shapes",
+    "SplitCounts",
     "VOCSegmentation",
+    "inspect",
     "open_dataset",
     "open_split",
     "read_image",

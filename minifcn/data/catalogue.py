@@ -33,7 +33,7 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
         What is told each fault of the files, in one line; `folders.refuse` raises a UserError. After one that returns,
         such as `list.append`, the data set lacks the pairs that have a fault.
     **options
-        Of shapes: length, size, num_classes, seed. Of folder: drawing. Of voc: year, 2012 unless given.
+        Of shapes: length, size, num_classes, seed. Of folder: drawing. Of voc: year.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def _open_camvid(path: str, split: str, report: Report) -> CamVid:
     return CamVid(path, split, report=report)
 
 
-def _open_voc(path: str, split: str, report: Report, year: int | str = 2012) -> VOCSegmentation:
+def _open_voc(path: str, split: str, report: Report, year: int | str | None = None) -> VOCSegmentation:
     return VOCSegmentation(path, year, split, report=report)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -113,9 +113,9 @@ def listing(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: the folder cannot be read ({error.strerror}); allow reading it") from None
 
 
-def image_files(folder: Path) -> list[Path]:
+def image_files(folder: Path, endings: Collection[str] = _SUFFIXES) -> list[Path]:
     """Give the images of a folder in the order of their names."""
-    return [path for path in listing(folder) if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+    return [path for path in listing(folder) if path.suffix.lower() in endings and not path.name.startswith(".")]
 
 
 def spelled(path: Path) -> Path:

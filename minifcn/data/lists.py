@@ -22,7 +22,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # A pair of paths in the lists of VOC's augmented training set, seen from the folder of the year.
-_PAIR = re.compile(r"/?JPEGImages/(.+)\.jpg\s+/?(SegmentationClass\w*)/(.+)\.png")
+_PAIR = re.compile(r"/?JPEGImages/(.+)\.(?:jpe?g|png)\s+/?(SegmentationClass\w*)/(.+)\.png")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

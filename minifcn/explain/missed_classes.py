@@ -14,7 +14,12 @@ NAMED = 6  # classes that are named before it is said how many more there are
 
 
 def diagnose_classes(
-    matrix: ConfusionMatrix, class_names: Sequence[str], occurs: np.ndarray, findings: Sequence[str] = ()
+    matrix: ConfusionMatrix,
+    class_names: Sequence[str],
+    occurs: np.ndarray,
+    findings: Sequence[str] = (),
+    *,
+    weighted: bool = False,
 ) -> str:
     """Name the classes of which not one pixel is right, and what may help.
 
@@ -27,6 +32,9 @@ def diagnose_classes(
         Which classes the label of each image has.
     findings : sequence of str, optional
         What `diagnose` found in the log: the first one is the advice then, for it has the reason.
+
+    weighted : bool
+        Whether the loss has weights for the classes already.
 
     Returns
     -------
@@ -53,7 +61,7 @@ def diagnose_classes(
     if findings:
         return f"{found}. {findings[0]}"
     advice = []
-    if (share[missed] < RARE).any():
+    if (share[missed] < RARE).any() and not weighted:
         advice.append("give rare classes more weight in the loss (--class-weights balanced)")
     if (in_an_image[missed] < SMALL).any():
         advice.append("small ones larger images (--size)" if advice else "give small classes larger images (--size)")

@@ -38,9 +38,13 @@ def open_data(config: Config, split: str, images: int | None = None, *, report: 
     Traceback (most recent call last):
     minifcn.errors.UserError: --val-share draws images of folder:PATH, but --data is shapes; leave it out
     """
-    if config.data.partition(":")[0] == "folder":
-        drawing = Drawing(config.val_share, config.seed, config.val_names)
-        return open_split(config.data, split, images, report=report, drawing=drawing)
-    if config.val_share is not None:
-        raise UserError(f"--val-share draws images of folder:PATH, but --data is {config.data}; leave it out")
-    return open_split(config.data, split, images, report=report)
+    folder = config.data.partition(":")[0] == "folder"
+    if config.val_share is not None and (not folder or config.val_split != "val"):
+        what = f"draws the split val, but --val-split is {config.val_split}"
+        if not folder:
+            what = f"draws images of folder:PATH, but --data is {config.data}"
+        raise UserError(f"--val-share {what}; leave it out")
+    if not folder:
+        return open_split(config.data, split, images, report=report)
+    drawing = Drawing(config.val_share if config.val_split == "val" else 0.0, config.seed, config.val_names)
+    return open_split(config.data, split, images, report=report, drawing=drawing)

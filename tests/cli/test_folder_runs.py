@@ -27,8 +27,8 @@ def val_names(out):
 def test_one_line_says_what_was_found(data, tmp_path, capsys):
     assert train(data, tmp_path / "run", "--val-share", "0.5", "--seed", "3") == 0
     assert capsys.readouterr().err.splitlines()[0] == (
-        "minifcn: folder: 6 images in images/, masks in masks/ (class indices, grey), 3 classes from the masks; train 3, "
-        "val 3 (val drawn at random: --val-share 0.5, seed 3)"
+        "minifcn: folder: 6 images in images/, masks in masks/ (class indices, grey), 3 classes from the masks; "
+        "train 3, val 3 (val drawn at random: --val-share 0.5, seed 3)"
     )
 
 
@@ -79,3 +79,20 @@ def test_a_run_goes_on_with_the_share_that_it_has(data, tmp_path, capsys):
     capsys.readouterr()
     assert small_runs.resume(tmp_path / "run", "--val-share", "0.5") == 2
     assert "--val-share is 0.5, but the run in" in capsys.readouterr().err
+
+
+def test_other_splits_are_trained_on_and_validated_on(tmp_path, capsys):
+    """Then nothing is drawn."""
+    data, out = folder_sets.keras_segmentation(tmp_path / "mine"), tmp_path / "run"
+    assert train(data, out, "--val-split", "test") == 0
+    assert "train 3, test 1 (by subfolders)" in capsys.readouterr().err
+    assert val_names(out) == []
+    assert main(["evaluate", "--checkpoint", str(out / "best.npz"), "--device", "cpu"]) == 0
+    assert "on 1 images of" in (text := capsys.readouterr().out)
+    assert "split test" in text
+
+
+def test_a_share_and_another_split_contradict_each_other(data, tmp_path, capsys):
+    arguments = ["train", "--data", f"folder:{data}", "--out", str(tmp_path / "run"), "--val-share", "0.5"]
+    message = "--val-share draws the split val, but --val-split is test; leave it out"
+    small_runs.assert_refused([*arguments, "--val-split", "test"], message, tmp_path, capsys)

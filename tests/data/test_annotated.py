@@ -195,11 +195,8 @@ def test_all_faults_are_reported_and_the_rest_is_read(tmp_path):
 def test_a_name_that_is_not_listed_is_refused_with_the_nearest(tmp_path):
     photograph(tmp_path, "a.jpg", outline("mugg"))
     (tmp_path / "labels.txt").write_text("background\nmug\n")
-    with pytest.raises(
-        UserError,
     message = r"a\.json: an outline is named 'mugg', but the classes are background, mug; did you mean 'mug'\?"
     with pytest.raises(UserError, match=message):
-    ):
         open_dataset(f"folder:{tmp_path}", "all")
 
 

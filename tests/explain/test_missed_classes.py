@@ -49,6 +49,12 @@ def test_the_advice_fits(truth, advice):
     assert {part for part in (RARE, SMALL, LONGER) if part in text} == advice
 
 
+def test_weights_are_not_advised_where_there_are_some():
+    matrix, occurs = evaluated([10**6, 10**3]), np.ones((10, 2), bool)
+    assert RARE in diagnose_classes(matrix, ("a", "b"), occurs)
+    assert RARE not in diagnose_classes(matrix, ("a", "b"), occurs, weighted=True)
+
+
 def test_what_the_log_says_comes_before_general_advice():
     text = said([10**6, 10**3], findings=["In epoch 2 the training diverges.", "And more."])
     assert text == "c1 (0.1% of the pixels) is still at IoU 0. In epoch 2 the training diverges."

@@ -48,7 +48,7 @@ def model():
 
 def found_of(model, count):
     loader = data.DataLoader(data.dataset.FirstImages(SHAPES, count), 2)
-    return loader, validate(model, loader.epoch(0), SHAPES.num_classes)
+    return loader, validate(model, loader.epoch(0))
 
 
 def test_validation_has_the_numbers_of_evaluate_and_those_of_each_image(model):

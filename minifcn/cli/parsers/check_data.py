@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "would stop at something, and 0 if not."
     )
     parser.epilog = "Example: minifcn check-data shapes --split val test --out check.png"
-    parser.add_argument("data", metavar="DATA", help="as for train --data: shapes, camvid:FOLDER or voc:VOCDEVKIT")
+    parser.add_argument("data", metavar="DATA", help=f"as for train --data: {arguments.DATA_SETS}")
     parser.add_argument(
         "--split", nargs="+", metavar="NAME", help="only these (default: train, val and test, as far as they are there)"
     )

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Example: minifcn evaluate --checkpoint runs/shapes/best.npz --split test"
     arguments.add_checkpoint(parser)
     parser.add_argument("--data", metavar="NAME[:PATH]", help=f"{arguments.DATA_SETS} (default: as trained)")
-    parser.add_argument("--split", default="val", help="(default val; all: every image of folder:PATH)")
+    parser.add_argument("--split", help="(default: that of the validation; all: every image of folder:PATH)")
     parser.add_argument("--size", type=arguments.size, metavar="HxW", help="resize images (default: as trained)")
     parser.add_argument("--images", type=arguments.count, metavar="N", help="only the first N images")
     parser.add_argument(

@@ -24,7 +24,7 @@ class Drawing(NamedTuple):
     Parameters
     ----------
     share : float or None
-        Of all images; None is `VAL_SHARE`, and also fits a folder that has a validation split.
+        Of all images; 0 draws none. None is `VAL_SHARE`, and also fits a folder that has a validation split.
     seed : int
     names : tuple of str
         The names of the images that an earlier run drew, without their endings: these and no others.
@@ -89,7 +89,7 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
             f"{root}: there is no split train, but {', '.join(sorted(pairs))} {how}; name the images to train on in "
             "train.txt, or put them into a folder train"
         )
-    if wanted not in ("train", "val") and wanted in pairs:
+    if drawing.share == 0 or (wanted not in ("train", "val") and wanted in pairs):
         return Splits(pairs, how)
     names = {folded(image.stem) for image, _ in every}
     ours = any(folded(name) in names for name in drawing.names)  # else another data set is looked at

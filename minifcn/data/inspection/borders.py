@@ -47,12 +47,6 @@ class Borders(NamedTuple):
         compressed = self.stairs + self.specks >= ENOUGH and 3 * self.sharp <= self.stairs + self.specks
         return interpolated or compressed
 
-    @property
-    def found(self) -> str:
-        """What a label that looks smoothed has, in words."""
-        example = f" (such as {self.example})" if self.example else ""
-        return f"between its areas are thin lines of other values{example}, as interpolation and JPEG leave them"
-
 
 def find_borders(label: np.ndarray) -> Borders:
     """Count the borders between areas of a label, by what lies between the areas.

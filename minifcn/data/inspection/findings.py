@@ -36,7 +36,8 @@ def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ig
         if not counts.pairs:
             continue
         if counts.empty:
-            found.append(f"{of(split)}{counts.empty} of {counts.pairs} labels have no pixel that counts")
+            every = f"{counts.empty} of {counts.pairs} labels"
+            found.append(f"{of(split)}{every}: all pixels are ignored; look whether the label is filled in")
         absent = [
             name for name, is_absent in zip(class_names, expected & (counts.pixels == 0), strict=True) if is_absent
         ]
@@ -52,28 +53,40 @@ def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ig
 
 
 def of_borders(smoothed: Sequence[tuple[str, str]], pairs: int) -> list[str]:
-    """Name the labels that look smoothed; of each its name and what was found there."""
+    """Name the labels that look smoothed; of each its name and an example.
+
+    >>> of_borders([("a.png", "row 7: 0 1 4 5")], pairs=9)[0][:87]
+    '1 of 9 labels looks resized with interpolation or saved as JPEG (a.png, row 7: 0 1 4 5)'
+    """
     if not smoothed:
         return []
-    (name, found), count = smoothed[0], len(smoothed)
-    others = f"; so have {in_short([name for name, _ in smoothed[1:]])}" if count > 1 else ""
+    (first, example), *others = smoothed
+    places = f"{first}, {example}" if example else first
+    if others:
+        places += f"; {in_short([name for name, _ in others], 3)}"
     return [
-        f"{count} of {pairs} labels look resized with interpolation, or saved as JPEG on the way. {name}: {found}"
-        f"{others}; that makes wrong classes: make the labels again from where they were drawn, with nearest neighbour"
+        f"{len(smoothed)} of {pairs} labels {_verb(smoothed, 'looks', 'look')} resized with interpolation or saved as "
+        f"JPEG ({places}): values in between are wrong classes; make such labels again from where they were drawn, "
+        "resized with nearest neighbour and saved as PNG"
     ]
 
 
 def of_copies(copies: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> list[str]:
-    """Name the images that are there twice: of two splits, the names there."""
+    """Name the images that are there twice: of two splits, the names there.
+
+    >>> of_copies({("val", "train"): [("b.png", "a.png")]})[0][:50]
+    'val: 1 image is in train too (b.png is a.png), so '
+    """
     found = []
     for (split, other), names in copies.items():
+        count = f"{len(names)} {_verb(names, 'image is', 'images are')}"
         pairs = in_short([f"{copy} is {original}" for copy, original in names], 3)
         if split == other:
-            found.append(f"{of(split)}{len(names)} images have the pixels of another one ({pairs}); keep one of each")
+            found.append(f"{of(split)}{count} there twice ({pairs}); keep one of each")
         else:
             found.append(
-                f"{of(split)}{len(names)} images are in {other} too ({pairs}), so that a network is measured by what "
-                "it has learnt; take them out of one of the two"
+                f"{of(split)}{count} in {other} too ({pairs}), so that a network is measured by what it has learnt by "
+                "heart; take them out of one of the two"
             )
     return found
 
@@ -83,8 +96,9 @@ def of_palettes(conflicts: Sequence[str], pairs: int) -> list[str]:
     if not conflicts:
         return []
     return [
-        f"{len(conflicts)} of {pairs} labels have another palette than the ones before: {conflicts[0]}; if a program "
-        "chose the palettes, one index is several classes: save the labels with one palette for all"
+        f"{len(conflicts)} of {pairs} labels {_verb(conflicts, 'has', 'have')} another palette than the ones before "
+        f"({conflicts[0]}); if a program chose the palettes, an index is one class here and another there: save all "
+        "labels with one palette"
     ]
 
 
@@ -115,3 +129,7 @@ def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
 def of(split: str) -> str:
     """Begin a sentence about a split; a data set of its own has no name."""
     return f"{split}: " if split else ""
+
+
+def _verb(things: Sequence[object], one: str, several: str) -> str:
+    return one if len(things) == 1 else several

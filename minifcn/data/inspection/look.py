@@ -62,7 +62,7 @@ def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
             if pair.sample is not None:
                 counts[split].add(pair.sample.label, dataset.ignore_index)
             if pair.borders and pair.borders.smoothed:
-                smoothed.append((pair.name, pair.borders.found))
+                smoothed.append((pair.name, pair.borders.example))
     if faults:
         more = f" (and {len(faults) - 1} more in the {opened} pairs looked at)" if len(faults) > 1 else ""
         raise UserError(f"{faults[0]}{more}")

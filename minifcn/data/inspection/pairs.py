@@ -84,4 +84,5 @@ def _look_at_label(files: FolderDataset, path: Path, pair: OpenedPair) -> None:
         if str(error) not in pair.faults:
             pair.faults.append(str(error))
     if pair.borders and pair.borders.smoothed and pair.faults[-1].startswith(str(path)):
-        pair.faults[-1] += f"; {pair.borders.found}: make the label again from where it was drawn"
+        example = f" ({pair.borders.example})" if pair.borders.example else ""
+        pair.faults[-1] += f"; it looks resized with interpolation or saved as JPEG{example}"

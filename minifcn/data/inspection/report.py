@@ -35,6 +35,13 @@ class Inspection:
         Pairs spread over the splits, for a picture, scaled down.
     description : str
         That of the data set.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes, inspect
+    >>> found = inspect(Shapes(20, 32, 3))
+    >>> found.faults, found.warnings, found.splits[""].pairs
+    ([], [], 20)
     """
 
     class_names: tuple[str, ...]
@@ -48,12 +55,12 @@ class Inspection:
 
     def __str__(self) -> str:
         parts = [self.description, self._split_table(), self._class_table()]
+        if self.warnings:
+            parts.append("\n".join([_heading(len(self.warnings), "thing", "to look at"), *_indented(self.warnings)]))
         if self.faults:
             parts.append(
                 "\n".join([_heading(len(self.faults), "fault", "at which training stops"), *self._fault_lines()])
             )
-        if self.warnings:
-            parts.append("\n".join([_heading(len(self.warnings), "thing", "to look at"), *_indented(self.warnings)]))
         if not self.faults and not self.warnings:
             parts.append("every pair can be read, and nothing stands out")
         return "\n\n".join(part for part in parts if part)

@@ -105,7 +105,7 @@ class _Survey:
         if pair.sample is not None:
             self.found.splits[split].add(pair.sample.label, pair.sample.ignore_index)
             if pair.borders and pair.borders.smoothed:
-                self.smoothed.append((pair.name, pair.borders.found))
+                self.smoothed.append((pair.name, pair.borders.example))
             self.compare(split, pair.image_name, pair.sample.image)
             if np.searchsorted(self.wanted, self.seen, "right") > len(self.found.examples):
                 self.found.examples.append((f"{split} {pair.sample.name}".strip(), *_scaled_down(pair.sample)))
