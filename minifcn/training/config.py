@@ -40,6 +40,9 @@ class Config:
     val_names : tuple of str
         The names of the images that were drawn for it; a run that continues, or is evaluated, takes these.
     epochs, batch_size, seed : int
+    patience : int or None
+        Training stops when so many epochs have had no better network than the best one; None: never. A run may
+        continue with another.
     optimizer : "adam" or "sgd"
     lr, momentum, weight_decay : float
         Momentum belongs to SGD only.
@@ -99,6 +102,7 @@ class Config:
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "constant"
+    patience: int | None = None
     seed: int = 0
     class_weights: str = "none"
     loss_weights: tuple[float, ...] = ()
@@ -159,6 +163,7 @@ _EARLIER = {
     "train_split": "train",
     "val_split": "val",
     "freeze": (),
+    "patience": None,
 }
 
 
@@ -267,6 +272,7 @@ _RULES = {
     "momentum": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "weight_decay": (lambda v: _number(v) and v >= 0, "a number from 0 up, such as 0.0005"),
     "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
+    "patience": (lambda v: v is None or _count(v), "a whole number of epochs from 1 up"),
     "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
     "class_weights": (_path, "none, balanced, median or a file of weights"),
     "loss_weights": (_weights, "numbers from 0 to 1e30, not all of them 0"),
