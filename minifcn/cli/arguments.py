@@ -11,6 +11,7 @@ from pathlib import Path
 from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
+DATA_SETS = "shapes, folder:PATH (images and masks), camvid:PATH or voc:VOCDEVKIT"
 BACKBONE = "trunk of the network (default vgg16)"  # a wrong name is told which there are
 
 
@@ -75,6 +76,18 @@ def scales(text: str) -> tuple[float, ...]:
     if not 1 <= len(values) <= 16 or not all(0.1 <= value <= 10 for value in values):
         raise argparse.ArgumentTypeError(f"{_short(text)} is not one or more numbers of 0.1..10, such as 0.75,1,1.25")
     return values
+
+
+def texts(text: str) -> list[str]:
+    """Turn "conv1_*,conv2_*" into a list of the parts between the commas.
+
+    >>> texts("conv1_*, conv2_*")
+    ['conv1_*', 'conv2_*']
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise argparse.ArgumentTypeError(f"{_short(text)} is empty; name at least one")
+    return parts
 
 
 def seconds(text: str) -> float:

@@ -9,9 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from minifcn.data.images import ENDINGS, OTHER_ENDINGS
 from minifcn.errors import UserError
 
-_ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+_ENDINGS = (
+    ENDINGS | OTHER_ENDINGS
+)  # of the others, reading says that they cannot be read; left out, they would be missed
 
 
 def find(names: Iterable[Path]) -> list[Path]:

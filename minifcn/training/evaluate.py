@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
 
 import numpy as np
@@ -21,7 +21,9 @@ from minifcn.training.prediction import predict as predict
 from minifcn.training.prediction import score_blocks
 
 
-def evaluate(model: Module, batches: Iterable[Batch], *, ignore_index: int = 255) -> tuple[ConfusionMatrix, float]:
+def evaluate(
+    model: Module, batches: Iterable[Batch], *, ignore_index: int = 255, weight: Sequence[float] | None = None
+) -> tuple[ConfusionMatrix, float]:
     """Hold the model's predictions against the labels.
 
     Every image goes through the model alone and without padding. So neither its scores nor the loss depend on which
@@ -36,12 +38,15 @@ def evaluate(model: Module, batches: Iterable[Batch], *, ignore_index: int = 255
         Such as `loader.epoch(0)`, padded or not; at least one.
     ignore_index : int
         Label of the pixels that do not count.
+    weight : sequence of C numbers, optional
+        Weight of each class in the loss; it changes nothing else.
 
     Returns
     -------
     ConfusionMatrix
     float
-        Mean over the images of the cross-entropy of their pixels that count; nan if no image has one.
+        Mean over the images of the cross-entropy of their pixels that count (those of a class of weight 0 do not); nan
+        if no image has one.
 
     Examples
     --------
@@ -59,6 +64,8 @@ def evaluate(model: Module, batches: Iterable[Batch], *, ignore_index: int = 255
     matrix, losses = None, []
     with evaluating(model):
         device, dtype = model.device, model.dtype
+        weights = None if weight is None else np.asarray(weight, dtype)
+        uploaded = None if weights is None else to_device(weights, device)
         for number, batch in enumerate(batches):
             _expect_batch(number, batch)
             images = network_input(batch.images, device, dtype).data
@@ -74,8 +81,9 @@ def evaluate(model: Module, batches: Iterable[Batch], *, ignore_index: int = 255
                         f"batch {number}"
                     )
                 matrix.update(label, to_host(scores.data.argmax(axis=1)))
-                if (label != ignore_index).any():
-                    loss = F.softmax_cross_entropy(scores, to_device(label, device), ignore_index=ignore_index)
+                counted = label[label != ignore_index]
+                if counted.size if weights is None else weights[counted].any():
+                    loss = F.softmax_cross_entropy(scores, to_device(label, device), uploaded, ignore_index)
                     losses.append(loss.item())
     if matrix is None:
         raise ValueError("evaluate: batches holds no image; an epoch is made anew each time: pass loader.epoch(0)")
