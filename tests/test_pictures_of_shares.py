@@ -1,4 +1,4 @@
-"""The picture of a data set: its bars are as long as the shares, and it is sound for any number of classes and pairs."""
+"""The picture of a data set: bars as long as the shares, and sound for any number of classes and pairs."""
 
 import numpy as np
 import pytest

@@ -67,17 +67,6 @@ def interval(text: str) -> tuple[float, float]:
     return low, high
 
 
-def scales(text: str) -> tuple[float, ...]:
-    """Turn "0.75,1,1.25" into (0.75, 1.0, 1.25): at most 16 numbers of 0.1..10."""
-    try:
-        values = tuple(map(number, text.split(",")))
-    except argparse.ArgumentTypeError:
-        values = ()
-    if not 1 <= len(values) <= 16 or not all(0.1 <= value <= 10 for value in values):
-        raise argparse.ArgumentTypeError(f"{_short(text)} is not one or more numbers of 0.1..10, such as 0.75,1,1.25")
-    return values
-
-
 def texts(text: str) -> list[str]:
     """Turn "conv1_*,conv2_*" into a list of the parts between the commas.
 
@@ -88,6 +77,17 @@ def texts(text: str) -> list[str]:
     if not parts:
         raise argparse.ArgumentTypeError(f"{_short(text)} is empty; name at least one")
     return parts
+
+
+def scales(text: str) -> tuple[float, ...]:
+    """Turn "0.75,1,1.25" into (0.75, 1.0, 1.25): at most 16 numbers of 0.1..10."""
+    try:
+        values = tuple(map(number, text.split(",")))
+    except argparse.ArgumentTypeError:
+        values = ()
+    if not 1 <= len(values) <= 16 or not all(0.1 <= value <= 10 for value in values):
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not one or more numbers of 0.1..10, such as 0.75,1,1.25")
+    return values
 
 
 def seconds(text: str) -> float:
