@@ -12,9 +12,8 @@ from pathlib import Path
 from minifcn.data.images import ENDINGS, OTHER_ENDINGS
 from minifcn.errors import UserError
 
-_ENDINGS = (
-    ENDINGS | OTHER_ENDINGS
-)  # of the others, reading says that they cannot be read; left out, they would be missed
+# The others cannot be read; to leave them out would be to say nothing about them.
+_ENDINGS = ENDINGS | OTHER_ENDINGS
 
 
 def find(names: Iterable[Path]) -> list[Path]:
