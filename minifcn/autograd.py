@@ -202,7 +202,10 @@ def operation(function: Callable) -> Callable[..., Tensor]:
         if not (isinstance(result, tuple) and len(result) == 2 and (callable(result[1]) or not recorded)):
             raise guards.no_result(name, result)
         output = Tensor(result[0])
-        guards.share_changes(output, inputs)
+        memory = memory_of(output._data)
+        for x in inputs:
+            if memory_of(x._data) == memory:  # a view changes with what it is a view of
+                output._changes = x._changes
         if recorded and output._data.dtype.kind == "f":
             output.requires_grad, output.operation = True, name
             output.inputs, output._backward = inputs, result[1]

@@ -43,15 +43,6 @@ def no_result(name: str, found: Any) -> TypeError:
     )
 
 
-def share_changes(output: Tensor, inputs: Sequence[Tensor]) -> None:
-    """Let an output that is a view of an input change with it."""
-    array = output._data
-    memory = memory_of(array)
-    for x in inputs:
-        if x._data is array or (array.base is not None and memory_of(x._data) == memory):
-            output._changes = x._changes
-
-
 def check_has_graph(output: Tensor, grad: Any) -> None:
     """Refuse to differentiate what depends on nothing, or several numbers without a weight for each."""
     if not output.requires_grad:

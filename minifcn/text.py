@@ -51,3 +51,15 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(str(name), [*known], 1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def shortened(text: str, most: int) -> str:
+    """Leave out the middle of a text of more than so many characters: names often differ at their ends.
+
+    >>> shortened("building_on_the_left_3", 15)
+    'building...ft_3'
+    """
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 3
+    return f"{text[: most - 3 - end]}...{text[-end:]}"

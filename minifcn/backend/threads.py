@@ -61,7 +61,8 @@ def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> li
             _this_thread.in_part = False
 
     with one_blas_thread():
-        helpers = _call(one_blas_thread()(take), min(thread_count(), len(parts)) - 1 if work >= WORTH_SHARING else 0)
+        others = min(thread_count(), len(parts)) - 1 if work >= WORTH_SHARING else 0
+        helpers = _call(one_blas_thread()(take), others) if others else []
         try:
             take()
         finally:  # those that had no time to begin are not waited for: nothing is left to do

@@ -71,6 +71,10 @@ class Dataset(ABC):
         The colour in which each class is drawn, RGB.
     ignore_index : int
         The label of the pixels that do not count; 0..255 for a `DataLoader`.
+    description : str
+        What was found in files, in one line; "" if there is nothing to say.
+    drawn : tuple of str
+        The names of the validation images if they were drawn at random.
 
     Examples
     --------
@@ -91,6 +95,8 @@ class Dataset(ABC):
     class_names: tuple[str, ...]
     palette: np.ndarray
     ignore_index: int = 255
+    description: str = ""
+    drawn: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -130,6 +136,7 @@ class FirstImages(Dataset):
     def __init__(self, dataset: Dataset, count: int):
         self.dataset, self.count = dataset, min(count, len(dataset))
         self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
+        self.description, self.drawn = dataset.description, dataset.drawn
 
     def __len__(self) -> int:
         return self.count

@@ -2,6 +2,17 @@
 
 from minifcn.pictures.colours import VOID_COLOUR, colour, overlay
 from minifcn.pictures.curves import save_curves
+from minifcn.pictures.shares import save_shares
 from minifcn.pictures.sheets import legend, save_label, save_overlay, save_panel
 
-__all__ = ["VOID_COLOUR", "colour", "legend", "overlay", "save_curves", "save_label", "save_overlay", "save_panel"]
+__all__ = [
+    "VOID_COLOUR",
+    "colour",
+    "legend",
+    "overlay",
+    "save_curves",
+    "save_label",
+    "save_overlay",
+    "save_panel",
+    "save_shares",
+]

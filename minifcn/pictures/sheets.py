@@ -14,6 +14,7 @@ from minifcn.files import atomic_write
 from minifcn.pictures.colours import VOID_COLOUR, check_sizes, colour, overlay
 
 _Entry = tuple[str, tuple[int, ...]]  # a name and its colour
+_PIXELS = 1 << 20  # that are blended at a time
 _INK, _PAPER, _LINE = (32, 32, 32), (255, 255, 255), (150, 150, 150)
 
 
@@ -26,6 +27,7 @@ def save_overlay(
     *,
     alpha: float = 0.5,
     ignore_index: int = 255,
+    with_legend: bool = True,
 ) -> None:
     """Save an overlay at the image's full size, with a legend of the classes that occur below it.
 
@@ -35,6 +37,8 @@ def save_overlay(
     image, label, palette, alpha, ignore_index
         As in `overlay`.
     class_names : sequence of str
+    with_legend : bool
+        Without, the picture has the size of the image.
 
     Examples
     --------
@@ -51,14 +55,18 @@ def save_overlay(
     occurs = [np.any(label == number) for number in range(len(classes))]
     present = [entry for entry, occurring in zip(classes, occurs, strict=True) if occurring]
     present += [entry for entry in void if np.any(label == ignore_index)]
-    blended = Image.fromarray(overlay(image, label, palette, alpha, ignore_index))
+    check_sizes("save_overlay", image, label=label)
+    height, width = label.shape
     # The swatches are the full colours: those of the picture depend on what is below them.
     # A long and narrow image has a legend of its own scale: of one that fits its length, it would be a shred.
-    font_size = max(11, round(min(0.022 * max(blended.size), 0.1 * min(blended.size))))
-    key = legend(present, blended.width, font_size)
-    sheet = Image.new("RGB", (blended.width, blended.height + key.height), _PAPER)
-    sheet.paste(blended, (0, 0))
-    sheet.paste(key, (0, blended.height))
+    font_size = max(11, round(min(0.022 * max(label.shape), 0.1 * min(label.shape))))
+    key = legend(present if with_legend else [], width, font_size)
+    sheet = Image.new("RGB", (width, height + key.height), _PAPER)
+    sheet.paste(key, (0, height))
+    step = max(1, _PIXELS // width)
+    for top in range(0, height, step):  # a large photograph is not held several times
+        rows = slice(top, top + step)
+        sheet.paste(Image.fromarray(overlay(image[rows], label[rows], palette, alpha, ignore_index)), (0, top))
     _save_png(path, sheet)
 
 

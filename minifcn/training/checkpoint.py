@@ -138,12 +138,35 @@ def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
+def file_of(path: str | os.PathLike) -> Path:
+    """Give the file that a path stands for: the folder of a run stands for its best.npz, any other path for itself.
+
+    Raises
+    ------
+    UserError
+        If it is a folder without best.npz.
+
+    Examples
+    --------
+    >>> file_of("runs/shapes/checkpoint.npz").name
+    'checkpoint.npz'
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    best, latest = path / "best.npz", path / "checkpoint.npz"
+    if not best.exists():
+        fix = f"wait for it, or name {latest}" if latest.exists() else "name the folder of a run, or a file"
+        raise UserError(f"{path}: this folder has no best.npz, which a run writes after its first epoch; {fix}")
+    return best
+
+
 def load(path: str | os.PathLike) -> Checkpoint:
     """Read a checkpoint, trusting nothing in it: it takes no more memory than the file is large.
 
     Parameters
     ----------
-    path : path of a file that `save` wrote
+    path : path of a file that `save` wrote, or of the folder of a run, which stands for its best.npz
 
     Returns
     -------
@@ -155,11 +178,10 @@ def load(path: str | os.PathLike) -> Checkpoint:
     UserError
         If the file is missing, damaged, holds pickled objects, or is not a checkpoint; the message names the file.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path}: there is no such file, but a folder; name a file in it, such as best.npz")
+    path = file_of(path)
     if not path.is_file():
-        raise UserError(f"{path}: {'is a device, not a file' if path.exists() else 'there is no such file'}")
+        found = "is a folder" if path.is_dir() else "is a device"
+        raise UserError(f"{path}: {f'{found}, not a file' if path.exists() else 'there is no such file'}")
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             return _read(archive, os.fstat(file.fileno()).st_size)

@@ -102,6 +102,8 @@ class Trainer:
         if not checkpoint_every >= 0:
             raise UserError(f"Trainer: checkpoint_every must be seconds from 0 up, but is {checkpoint_every}")
         check_model(config, model)
+        weights = np.array(config.loss_weights, config.dtype)
+        self.weight = to_device(weights, self.device) if config.loss_weights else None
 
     def fit(self) -> None:
         """Train until the configured number of epochs is complete.
@@ -159,7 +161,7 @@ class Trainer:
         """Take one gradient step; gives the loss as a float64 scalar of the device, without waiting for it."""
         images = network_input(batch.images, self.device, self.config.dtype)
         labels = to_device(batch.labels, self.device)
-        loss = F.softmax_cross_entropy(self.model(images), labels, ignore_index=self.config.ignore_index)
+        loss = F.softmax_cross_entropy(self.model(images), labels, self.weight, self.config.ignore_index)
         self.optimizer.zero_grad()
         loss.backward()
         self.schedule()
@@ -180,7 +182,8 @@ class Trainer:
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
         batches = show_progress("validation", self.valid_loader.epoch(0), len(self.valid_loader.dataset), self.stream)
-        return evaluate(self.model, self._stoppable(batches), ignore_index=self.config.ignore_index)
+        ignored, weight = self.config.ignore_index, self.config.loss_weights or None  # the loss of the training
+        return evaluate(self.model, self._stoppable(batches), ignore_index=ignored, weight=weight)
 
     def finish_epoch(self, matrix: ConfusionMatrix, valid_loss: float, seconds: float) -> None:
         """Write the epoch's row, keep the model if it is the best so far, and move on to the next epoch."""

@@ -37,11 +37,12 @@ def test_each_channel_by_itself_is_what_the_textbook_says(window, layout, strip_
     monkeypatch.setattr(blocks, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     y, weight, size = upsampling(rng, window)
-    assert blocks.kernel_of_each(weight, y) is not None
+    assert blocks.kernel_rows(weight, window, y)[1]
     found = blocks.convolve_transposed(*(read_only(LAYOUTS[layout](a)) for a in (y, weight)), window, size)
     expected = textbook.convolve_transposed(y, weight, window, size)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * abs(expected).max())
-    back = blocks.convolve(*(read_only(LAYOUTS[layout](a)) for a in (expected.astype("float32"), weight)), window)
+    arrays = (read_only(LAYOUTS[layout](a)) for a in (expected.astype("float32"), weight))
+    back = blocks.convolve(*arrays, window, window.output_size(size))
     expected = textbook.convolve(expected, weight, window)
     np.testing.assert_allclose(back, expected, rtol=0, atol=2e-6 * abs(expected).max())
 
@@ -76,14 +77,16 @@ class TestTheKernelOfEachChannel:
     @pytest.mark.parametrize("channels", [1, 2, 21])
     def test_of_bilinear_weights_is_the_first(self, kernel_size, channels):
         weight = bilinear(channels, channels, kernel_size)
-        np.testing.assert_array_equal(blocks.kernel_of_each(weight, weight), weight[:1, :1])
+        b, apart = blocks.kernel_rows(weight, Window((kernel_size, kernel_size)), weight)
+        assert apart
+        np.testing.assert_array_equal(b.ravel(), weight[0, 0, ::-1, ::-1].ravel())
 
     @pytest.mark.parametrize("at", [(2, 0, 1, 1), (0, 2, 3, 3), (1, 1, 0, 0)], ids=str)
     @pytest.mark.parametrize("value", [0.5, np.nan, np.inf])
     def test_there_is_none_of_a_weight_that_is_anything_else(self, at, value):
         weight = bilinear(3, 3, 4)
         weight[at] = value
-        assert blocks.kernel_of_each(weight, ONES) is None
+        assert not blocks.kernel_rows(weight, Window((4, 4)), ONES)[1]
 
     def test_there_is_none_between_different_numbers_of_channels(self):
-        assert blocks.kernel_of_each(bilinear(3, 3, 4)[:2], ONES) is None
+        assert not blocks.kernel_rows(bilinear(3, 3, 4)[:2], Window((4, 4)), ONES)[1]

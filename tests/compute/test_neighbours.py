@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minifcn.compute import convolution
+from minifcn.compute import algorithm, convolution
 from minifcn.compute.fast import strips
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Window
@@ -25,31 +25,29 @@ VGG = Window((3, 3), padding=(1, 1))
     ],
 )
 def test_how_many_neighbours(channels, outputs, width, t):
-    assert strips.neighbours(VGG, (5, width), channels, outputs) == t
+    x = np.zeros((1, channels, 5, width), "float32")
+    assert algorithm.choose(x, VGG, (5, width), channels, outputs) == Strips(t)
 
 
 @pytest.mark.parametrize("window", [Window((3, 3), (1, 2)), Window((3, 3), dilation=(1, 2)), Window((3, 1))], ids=str)
 def test_windows_that_share_nothing_are_computed_one_by_one(window):
-    assert strips.neighbours(window, (5, 12), 3, 8) == 1
+    assert algorithm.choose(np.zeros((1, 3, 5, 12), "float32"), window, (5, 12), 3, 8) == Strips(1)
 
 
 @pytest.mark.parametrize("window", [VGG, Window((2, 5), (3, 1), (0, 2), (2, 1)), Window((1, 2))], ids=str)
-def test_the_window_of_four_neighbours_has_a_quarter_of_the_positions(window):
-    rows, columns = window.output_size((9, 40 + window.kernel[1] - 1 - 2 * window.padding[1]))
-    assert columns == 40
-    assert Strips(4).widened(window).output_size((9, 40 + window.kernel[1] - 1 - 2 * window.padding[1])) == (rows, 10)
-
-
-def test_the_product_has_more_outputs_and_fewer_pixels(monkeypatch, rng):
-    """It has four times as many outputs and a quarter of the pixels."""
+def test_the_product_has_more_outputs_and_fewer_pixels(window, monkeypatch, rng):
+    """It has four times as many outputs and a quarter of the pixels, here of 40 in a row."""
     seen = []
     gather = strips.gather
     monkeypatch.setattr(strips, "gather", lambda *args: seen.append(gather(*args).shape) or gather(*args))
-    x, weight = rng.standard_normal((2, 3, 4, 8)), rng.standard_normal((8, 3, 3, 3))
-    y = Strips(4).convolve(x, weight, VGG)
-    assert Strips(4).repeated(weight).shape == (32, 3, 3, 6)
-    assert seen == [(2 * 4 * 8 // 4, 3 * 6 * 3)]
-    np.testing.assert_allclose(y, convolution.convolve(x, weight, VGG), atol=1e-12, rtol=0)
+    (kh, kw), (_, padding) = window.kernel, window.padding
+    x, weight = rng.standard_normal((2, 3, 9, 40 + kw - 1 - 2 * padding)), rng.standard_normal((8, 3, kh, kw))
+    rows, columns = window.output_size(x.shape[2:])
+    assert columns == 40
+    y = Strips(4).convolve(x, weight, window, (rows, columns))
+    assert Strips(4).repeated(weight).shape == (32, 3, kh, kw + 3)
+    assert seen == [(2 * rows * 10, kh * (kw + 3) * 3)]
+    np.testing.assert_allclose(y, convolution.convolve(x, weight, window), atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("t", [1, 2, 4])

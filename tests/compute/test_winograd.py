@@ -37,7 +37,10 @@ def test_it_equals_im2col(size, padding, rng):
     x, weight = random_map(rng, 2, 5, *size), rng.standard_normal((4, 5, 3, 3))
     y = random_map(rng, 2, 4, *window.output_size(size))
     np.testing.assert_allclose(
-        winograd.convolve(x, weight, window), convolution.convolve(x, weight, window), rtol=0, atol=1e-11
+        winograd.convolve(x, weight, window, window.output_size(x.shape[2:])),
+        convolution.convolve(x, weight, window),
+        rtol=0,
+        atol=1e-11,
     )
     with mf.algorithm("winograd"):
         transposed = algorithm.convolve_transposed(y, weight, window, size)
@@ -82,7 +85,10 @@ def test_inputs_of_any_layout_are_left_as_they_are(rng):
     before = x.copy(), weight.copy()
     window = Window((3, 3), padding=(1, 1))
     np.testing.assert_allclose(
-        winograd.convolve(x, weight, window), convolution.convolve(x, weight, window), atol=1e-12, rtol=0
+        winograd.convolve(x, weight, window, window.output_size(x.shape[2:])),
+        convolution.convolve(x, weight, window),
+        atol=1e-12,
+        rtol=0,
     )
     assert np.array_equal(x, before[0])
     assert np.array_equal(weight, before[1])

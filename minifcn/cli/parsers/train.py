@@ -24,7 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
     size = arguments.size
-    group.add_argument("--data", metavar="NAME[:PATH]", help="shapes (default), camvid:FOLDER or voc:VOCDEVKIT")
+    group.add_argument("--data", metavar="NAME[:PATH]", help=f"{arguments.DATA_SETS} (default shapes)")
+    group.add_argument("--train-split", metavar="NAME", help="split to train on (default train)")
+    group.add_argument("--val-split", metavar="NAME", help="split to validate on (default val)")
+    group.add_argument(
+        "--val-share",
+        type=arguments.number,
+        metavar="SHARE",
+        help="drawn for validation from folder:PATH if it has no val; 0.2 if left out",
+    )
     group.add_argument("--size", type=size, metavar="HxW", help="resize every image (default: as it is)")
     group.add_argument("--crop", type=size, metavar="HxW", help="train on random crops of this size")
     group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
@@ -40,6 +48,20 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--width", type=number, help="factor for all channels, 1 as in the paper (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
     group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")
+    group.add_argument(
+        "--init",
+        type=arguments.path,
+        metavar="FILE",
+        help="start with the weights of a checkpoint, as far as they fit; it may have other classes, or be of another "
+        "--model; of the settings above, --model to --width are its own unless given",
+    )
+    group.add_argument(
+        "--freeze",
+        type=arguments.texts,
+        action="extend",
+        metavar="PATTERN",
+        help="do not train these layers, such as 'conv[1-3]_*'; several with commas or repeated",
+    )
 
 
 def _add_training(group: argparse._ArgumentGroup) -> None:
@@ -51,6 +73,12 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--momentum", type=number, help="of sgd (default 0.9)")
     group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
     group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
+    group.add_argument(
+        "--class-weights",
+        metavar="none|balanced|median|FILE",
+        help="weights of the classes in the loss, for rare ones (default none): balanced: 1 / pixels; median: median "
+        "frequency / frequency in the images where it occurs; FILE: lines CLASS,WEIGHT",
+    )
     group.add_argument("--seed", type=whole, help="of weights, order, augmentation and dropout (default 0)")
     group.add_argument(
         "--recompute",

@@ -24,74 +24,66 @@ from minifcn.backend import array_module
 from minifcn.backend.pieces import ELEMENT_WORK
 from minifcn.backend.threads import cut, evenly, share
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish, finish_map, finite
-from minifcn.compute.fast.strips import STRIP_BYTES, Strip, cut_strip, gather
+from minifcn.compute.fast.elementwise import Finish, finish_outputs, finite
+from minifcn.compute.fast.strips import STRIP_BYTES, Strip, cut_map, gather
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
 
 
-def applies(window: Window) -> bool:
-    """Whether windows are made of blocks: they overlap or touch, and are not dilated."""
-    (kh, kw), (sh, sw) = window.kernel, window.stride
-    return window.dilation == (1, 1) and 1 < sh <= kh and 1 < sw <= kw
-
-
-def convolve(x, weight, window: Window, finish: Finish | None = None):
+def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None):
     """W A x, as in convolution.py."""
-    xp, n, outputs, (oh, ow) = array_module(x), x.shape[0], weight.shape[0], window.output_size(x.shape[2:])
-    seen, count = windows_of_blocks(window, (oh, ow))
-    (rh, rw), kernel = seen.kernel, kernel_of_each(weight, x)
-    b = kernel_rows(weight if kernel is None else kernel, window)
+    xp, n, outputs, (oh, ow) = array_module(x), x.shape[0], weight.shape[0], size
+    seen, count = windows_of_blocks(window, size)
+    (rh, rw), (b, apart) = seen.kernel, kernel_rows(weight, window, x)
     z = xp.empty((n, *count, rh, rw, outputs), x.dtype)
-    if kernel is not None:  # the channels of a row of blocks side by side
+    if apart:  # the channels of a row of blocks side by side
         z = z.reshape(n, count[0], rh, rw, count[1], outputs).transpose(0, 1, 4, 2, 3, 5)
 
     def fill(strip):
         total = z[strip]
         for i, row in enumerate(b):
             z_row = block_row(x, window, strip, count[1], i)
-            if kernel is None:
-                z_row = (z_row @ row.T).reshape(total.shape)
-            else:
+            if apart:
                 z_row = row @ side_by_side(z_row, count[1], outputs)
                 z_row = z_row.reshape(*total.shape[:2], rh, rw, count[1], outputs).transpose(0, 1, 4, 2, 3, 5)
+            else:
+                z_row = (z_row @ row.T).reshape(total.shape)
             total[...] = z_row if i == 0 else total + z_row
 
     work = n * math.prod(count) * b.size + ELEMENT_WORK * x.size
-    share(fill, cut_strip((slice(0, n), slice(0, count[0])), evenly(1, work), work), work)
-    y = empty_map(xp, n, outputs, (oh, ow), x.dtype)
-    y[...] = 0
+    share(fill, cut_map(n, count[0], evenly(1, work), work), work)
+    y = xp.zeros((n, oh, ow, outputs), x.dtype)
     for i, j in itertools.product(range(rh), range(rw)):  # G lists the last block of a window first
-        y += z[:, rh - 1 - i :, rw - 1 - j :, i, j][:, :oh, :ow].transpose(0, 3, 1, 2)
+        y += z[:, rh - 1 - i :, rw - 1 - j :, i, j][:, :oh, :ow]
     if finish:
-        finish_map(y, finish)
-    return y
+        finish_outputs(y, finish.bias, relu=finish.relu)
+    return y.transpose(0, 3, 1, 2)
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair):
     """Aᵀ Wᵀ y, as in convolution.py."""
     xp, n, channels = array_module(y), y.shape[0], weight.shape[1]
     seen, count = windows_of_blocks(window, y.shape[2:])
-    kernel = kernel_of_each(weight, y)
-    b = kernel_rows(weight, window) if kernel is None else kernel_rows(kernel, window).swapaxes(1, 2)
+    b, apart = kernel_rows(weight, window, y)
+    b = b.swapaxes(1, 2) if apart else b
     x = empty_map(xp, n, channels, size, y.dtype)
     height, width = (c * s - p for c, s, p in zip(count, window.stride, window.padding, strict=True))
     x[:, :, height:] = x[:, :, :, width:] = 0  # beyond all blocks, where output_padding asks for pixels
 
     def fill(strip):
-        gathered = gather(y[strip[0]], seen, strip[1], count[1])
-        gathered = gathered if kernel is None else side_by_side(gathered, count[1], channels)
+        gathered = gather(y, seen, strip, count[1])
+        gathered = side_by_side(gathered, count[1], channels) if apart else gathered
         for i, row in enumerate(b):
             of_x, of_blocks, shape = places(window, strip, count[1], i, size)
-            if kernel is None:
-                done = xp.matmul(gathered, row, out=buffer(xp, "row", (len(gathered), row.shape[1]), y.dtype))
-            else:
+            if apart:
                 done = (row @ gathered).reshape(len(gathered), -1, count[1], channels).swapaxes(1, 2)
+            else:
+                done = xp.matmul(gathered, row, out=buffer(xp, "row", (len(gathered), row.shape[1]), y.dtype))
             x[of_x] = done.reshape(*shape, channels)[of_blocks].transpose(0, 3, 1, 2)
 
     work = n * math.prod(count) * b.size + ELEMENT_WORK * x.size
-    parts = evenly(1, work) if kernel is None else -(-x.nbytes // STRIP_BYTES)
-    share(fill, cut_strip((slice(0, n), slice(0, count[0])), parts, work), work)
+    parts = -(-x.nbytes // STRIP_BYTES) if apart else evenly(1, work)
+    share(fill, cut_map(n, count[0], parts, work), work)
     return x
 
 
@@ -100,7 +92,7 @@ def convolve_weight(x, y, window: Window):
     xp, outputs, channels = array_module(x), y.shape[1], x.shape[1]
     seen, count = windows_of_blocks(window, y.shape[2:])
     whole, (rh, rw), (sh, sw) = (slice(0, x.shape[0]), slice(0, count[0])), seen.kernel, window.stride
-    gathered = gather(y, seen, whole[1], count[1]).T
+    gathered = gather(y, seen, whole, count[1]).T
     products = xp.empty((sh, len(gathered), sw * channels), x.dtype)
 
     def fill(part):
@@ -144,32 +136,32 @@ def block_row(x, window: Window, strip: Strip, width: int, i: int):
     return row.reshape(-1, window.stride[1] * x.shape[1])
 
 
-def kernel_of_each(weight, a):
-    """Give the kernel (1, 1, KH, KW) of each channel of a map if it is the same and none sees another one, else None.
-
-    None also for a map that is not finite: 0 · inf is nan, so that a channel does see another one's inf.
-
-    >>> import numpy as np
-    >>> kernel_of_each(np.eye(3)[:, :, None, None], np.ones((1, 3, 2, 2))).shape
-    (1, 1, 1, 1)
-    """
-    if weight.shape[0] != weight.shape[1] or weight[0, 1:].any():  # nearly always known by now
-        return None
-    alone, every = array_module(weight).zeros_like(weight), range(len(weight))
-    alone[every, every] = weight[0, 0]
-    return weight[:1, :1] if (weight == alone).all() and finite(a) else None
-
-
 def side_by_side(blocks, width: int, channels: int):
     """Read (rows of blocks · width, K·C) as (rows of blocks, K, width·C): a product for all channels of a row."""
     blocks = blocks.reshape(-1, width, blocks.shape[1] // channels, channels).swapaxes(1, 2)
     return blocks.reshape(*blocks.shape[:2], -1)
 
 
-def kernel_rows(weight, window: Window):
-    """B row by row: (S, r·r·O, S·C), the last block of a window first."""
-    (rh, rw), (sh, sw) = windows_of_blocks(window, (1, 1))[1], window.stride
-    outputs, channels, kh, kw = weight.shape
-    kernel = array_module(weight).zeros((outputs, rh, sh, rw, sw, channels), weight.dtype)
+def kernel_rows(weight, window: Window, a):
+    """B row by row: (S, r·r·O, S·C), the last block of a window first; and whether each channel has that one by itself.
+
+    So it is where all channels have the same kernel, and none sees another one; nor an inf in the other's map `a`, as
+    0 · inf is nan.
+
+    >>> import numpy as np
+    >>> weight, window, a = np.eye(3)[:, :, None, None], Window((1, 1)), np.ones((1, 3, 2, 2))
+    >>> kernel_rows(weight, window, a)
+    (array([[[1.]]]), True)
+    """
+    xp, apart = array_module(weight), False
+    if weight.shape[0] == weight.shape[1] and not weight[0, 1:].any():  # else known by now
+        alone, every = xp.zeros_like(weight), range(len(weight))
+        alone[every, every] = weight[0, 0]
+        apart = bool((weight == alone).all()) and finite(a)
+    weight = weight[:1, :1] if apart else weight
+    (outputs, channels, kh, kw), (sh, sw) = weight.shape, window.stride
+    rh, rw = windows_of_blocks(window, (1, 1))[1]
+    kernel = xp.zeros((outputs, rh, sh, rw, sw, channels), weight.dtype)
     kernel.reshape(outputs, rh * sh, rw * sw, channels)[:, :kh, :kw] = weight.transpose(0, 2, 3, 1)
-    return kernel[:, ::-1, :, ::-1].transpose(2, 1, 3, 0, 4, 5).reshape(sh, rh * rw * outputs, sw * channels)
+    b = kernel[:, ::-1, :, ::-1].transpose(2, 1, 3, 0, 4, 5).reshape(sh, rh * rw * outputs, sw * channels)
+    return b, apart
