@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_sight(
         parser.add_argument_group(
             "what the network sees",
-            "Unless told otherwise, each photograph so that its longer side is that of --size in training; without "
-            f"--size in training, as it is; and without --tile, {UNASKED} pixels at most, which bounds the memory. The "
-            "scores are brought back to the photograph bilinearly.",
+            "Unless told otherwise, each photograph so that its longer side is that of --size or --longer-side in "
+            f"training; without them, as it is; and without --tile, {UNASKED} pixels at most, which bounds the memory. "
+            "The scores are brought back to the photograph bilinearly.",
         )
     )
     arguments.add_device(parser)
