@@ -128,9 +128,13 @@ def _description(
     root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning
 ) -> str:
     counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in splits.pairs.items())
+    where = (
+        f"in {_where(root, [part.images for part in parts])}, masks in {_where(root, [part.masks for part in parts])}"
+    )
+    if all(part.images == part.masks for part in parts):
+        where = "with masks beside them"
     return (
-        f"folder: {len(masks)} images in {_where(root, [part.images for part in parts])}, "
-        f"masks in {_where(root, [part.masks for part in parts])} ({_kind(masks, meaning)}), "
+        f"folder: {len(masks)} images {where} ({_kind(masks, meaning)}), "
         f"{len(meaning.classes.names)} classes from {meaning.classes.source}{_ignored(masks, meaning)}; "
         f"{counts}" + (f" ({splits.how})" if splits.how else "")
     )
@@ -138,7 +142,7 @@ def _description(
 
 def _where(root: Path, folders: list[Path]) -> str:
     """Name the folders, "images/train/, images/val/"."""
-    return ", ".join("the folder itself" if path == root else f"{path.relative_to(root)}/" for path in folders)
+    return ", ".join(f"{path.relative_to(root)}/" for path in folders)
 
 
 def _kind(masks: dict[Path, MaskValues], meaning: Meaning) -> str:
