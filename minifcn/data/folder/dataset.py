@@ -90,7 +90,7 @@ class Folder(FolderDataset):
         self.class_names, _, self.ignore_index, _ = self._meaning.classes
         self.palette = self._meaning.palette
         self.drawn = splits.drawn
-        self.description = _description(root, parts, splits, masks, self._meaning)
+        self.description = f"folder: {len(every)} images {_found(root, parts, splits, masks, self._meaning)}"
         super().__init__(_sound(own, masks, self._meaning, report))
 
     def _read_label(self, path: Path) -> np.ndarray:
@@ -124,9 +124,8 @@ def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, r
     return sound
 
 
-def _description(
-    root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning
-) -> str:
+def _found(root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning) -> str:
+    """Say where the images are, what the masks mean, and how many there are in each split."""
     counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in splits.pairs.items())
     where = (
         f"in {_where(root, [part.images for part in parts])}, masks in {_where(root, [part.masks for part in parts])}"
@@ -134,7 +133,7 @@ def _description(
     if all(part.images == part.masks for part in parts):
         where = "with masks beside them"
     return (
-        f"folder: {len(masks)} images {where} ({_kind(masks, meaning)}), "
+        f"{where} ({_kind(masks, meaning)}), "
         f"{len(meaning.classes.names)} classes from {meaning.classes.source}{_ignored(masks, meaning)}; "
         f"{counts}" + (f" ({splits.how})" if splits.how else "")
     )
