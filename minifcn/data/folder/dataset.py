@@ -59,9 +59,18 @@ class Folder(FolderDataset):
 
     Examples
     --------
-    >>> Folder("no/folder", "train")
-    Traceback (most recent call last):
-    minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> root, mask = Path(tempfile.mkdtemp()), Image.fromarray(np.eye(4, dtype=np.uint8))
+    >>> for name, picture in (("images", mask.convert("RGB")), ("masks", mask)):
+    ...     (root / name).mkdir()
+    ...     picture.save(root / name / "a.png")
+    ...     picture.save(root / name / "b.png")
+    >>> folder = Folder(root, "train")
+    >>> folder.description.split("; ")[0]
+    'folder: 2 images in images/, masks in masks/ (class indices, grey), 2 classes from the masks'
+    >>> len(folder), folder[0].label[0].tolist()
+    (1, [1, 0, 0, 0])
     """
 
     turns = True
