@@ -118,6 +118,11 @@ def test_one_name_may_begin_with_another(tmp_path):
     assert {image.stem: mask.stem for image, mask in pairs} == {name: f"{name}_mask" for name in names_of(pairs)}
 
 
+def test_an_image_may_have_a_name_that_ends_as_masks_do(tmp_path):
+    photos(tmp_path, ["a", "a_label"])
+    assert [(image.stem, mask.stem) for image, mask in Folder(tmp_path, "all").pairs] == [("a", "a"), ("a_label",) * 2]
+
+
 def names_of(pairs):
     return [image.stem for image, _ in pairs]
 
