@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
-from collections.abc import Mapping
 
 from minifcn import pictures
 from minifcn.cli import arguments
 from minifcn.cli.output import say
 from minifcn.data import Dataset, open_dataset
 from minifcn.data.folders import UnknownSplit
-from minifcn.data.inspection import Inspection, inspect, look
+from minifcn.data.inspection import Inspection, inspect
 from minifcn.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -34,17 +32,6 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         _draw(args, found)
     return 2 if found.faults else 0
-
-
-def look_first(data: str, splits: Mapping[str, Dataset]) -> None:
-    """Look at some pairs before training: refuse what it would stop at, and say what stands out."""
-    every = f"minifcn check-data {shlex.quote(data)}"
-    try:
-        warnings = look(splits)
-    except UserError as error:
-        raise UserError(f"{error}; {every} lists all") from None
-    for warning in warnings:
-        say(f"{warning} ({every} shows more)")
 
 
 def _open(data: str, names: list[str] | None, faults: list[str]) -> dict[str, Dataset]:

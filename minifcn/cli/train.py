@@ -15,6 +15,7 @@ from typing import Any
 
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
+from minifcn.cli.first_look import look_first
 from minifcn.cli.output import say
 from minifcn.data import DataLoader, Dataset
 from minifcn.errors import UserError
@@ -76,14 +77,13 @@ def _train(
         stream=sys.stderr,
         after_epoch=album.draw,
     )
-    for dataset in (train_set, valid_set):
-        dataset[0]  # a data set that cannot be read shows before anything is written
-    for note in notes:
-        print(note, file=unbreakable(sys.stderr))
     if state is not None:
         trainer.restore(state)
         if trainer.position.epoch == config.epochs:
             say(f"the run in {args.out} is complete; --epochs with more than {config.epochs} would go on with it")
+    look_first(config.data, {config.train_split: train_set, config.val_split: valid_set})
+    for note in notes:
+        print(note, file=unbreakable(sys.stderr))
     args.out.mkdir(parents=True, exist_ok=True)
     with lock_folder(args.out):
         if state is None:
