@@ -9,19 +9,20 @@ from minifcn.cli.output import say
 from minifcn.data import Dataset
 from minifcn.data.inspection import look
 from minifcn.errors import UserError
+from minifcn.training import Config
 
 
-def look_first(data: str, splits: Mapping[str, Dataset]) -> None:
+def look_first(config: Config, splits: Mapping[str, Dataset]) -> None:
     """Refuse what training would stop at, and say what stands out.
 
     Parameters
     ----------
-    data : str
-        As --data has it.
+    config : Config
     splits : mapping from names to data sets
         The first one is the one to train on.
     """
-    every = f"minifcn check-data {shlex.quote(data)}"
+    names = [config.train_split, config.val_split]
+    every = shlex.join(["minifcn", "check-data", config.data, *(["--split", *names] if names != [*splits] else [])])
     try:
         warnings = look(splits)
     except UserError as error:

@@ -82,7 +82,7 @@ def _train(
         trainer.restore(state)
         if trainer.is_complete():
             say(f"the run in {args.out} is complete; {watcher.how_to_go_on()}")
-    look_first(config.data, splits)
+    look_first(config, splits)
     for note in notes:
         print(note, file=unbreakable(sys.stderr))
     args.out.mkdir(parents=True, exist_ok=True)

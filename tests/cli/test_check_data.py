@@ -76,7 +76,7 @@ def test_faults_of_25_kinds_are_found_at_once(tmp_path, capsys):
     assert len(faults) == len(set(faults)) < len(made) + 5
     assert check(tmp_path) == 2
     text = capsys.readouterr().out
-    assert f"{len(faults)} faults at which training stops:" in text
+    assert f"{len(faults)} faults at which training or evaluation stops:" in text
     assert all(fault.file.format(name) in text for fault, name in made)
 
 

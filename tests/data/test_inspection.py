@@ -144,7 +144,7 @@ class TestFaults:
     def test_that_are_alike_are_put_together_in_the_text_and_all_are_in_the_json(self):
         found = inspect(Labels(ALL, *70 * [[[9, 0]]]))
         assert str(found).count("out of range") == 1
-        assert "70 faults at which training stops" in str(found)
+        assert "70 faults at which training or evaluation stops" in str(found)
         assert "and likewise number 2, number 3, " in str(found)
         assert "and 19 more" in str(found)
         assert len(json.loads(json.dumps(found.to_dict()))["faults"]) == 70
@@ -243,7 +243,7 @@ class TestText:
             "           0  -",
             "",
             "",
-        ][:3] + ["1 fault at which training stops:"]
+        ][:3] + ["1 fault at which training or evaluation stops:"]
 
 
 def test_splits_of_different_classes_are_refused():

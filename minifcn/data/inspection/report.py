@@ -28,7 +28,7 @@ class Inspection:
     splits : dict of SplitCounts
         By name; that of a single data set is "".
     faults : list of str
-        A line for each: the file, what is wrong with it, and how to mend it. Training stops at it.
+        A line for each: the file, what is wrong with it, and how to mend it. Training or evaluation stops at it.
     warnings : list of str
         A line for each thing that stands out.
     examples : list of (name, image, label)
@@ -59,7 +59,9 @@ class Inspection:
             parts.append("\n".join([_heading(len(self.warnings), "thing", "to look at"), *_indented(self.warnings)]))
         if self.faults:
             parts.append(
-                "\n".join([_heading(len(self.faults), "fault", "at which training stops"), *self._fault_lines()])
+                "\n".join(
+                    [_heading(len(self.faults), "fault", "at which training or evaluation stops"), *self._fault_lines()]
+                )
             )
         if not self.faults and not self.warnings:
             parts.append("every pair can be read, and nothing stands out")
