@@ -12,7 +12,7 @@ from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.text import in_columns, shortened
 
-_MOST_PLACES = 50  # named under one fault
+_MOST_PLACES = 20  # named under one fault
 _LONGEST_NAME = 24  # of a class, in characters
 
 
@@ -85,6 +85,8 @@ class Inspection:
         }
 
     def _split_table(self) -> str:
+        if not self.splits:
+            return ""
         rows = [(split, str(counts.pairs), _sizes(counts.sizes)) for split, counts in self.splits.items()]
         columns = [*zip(("split", "pairs", "width x height"), *rows, strict=True)]
         width = max(map(len, columns[2]))
@@ -111,7 +113,7 @@ class Inspection:
         for first, others in findings.group(self.faults):
             lines += _indented([first])
             if others:
-                lines.append(f"    and likewise {findings.in_short(others, _MOST_PLACES)}")
+                lines.append(f"    and likewise {findings.in_short(sorted(others), _MOST_PLACES)}")
         return lines
 
 
