@@ -113,7 +113,7 @@ class Inspection:
         for first, others in findings.group(self.faults):
             lines += _indented([first])
             if others:
-                lines.append(f"    and likewise {findings.in_short(sorted(others), _MOST_PLACES)}")
+                lines.append(f"    and likewise {findings.in_short(others, _MOST_PLACES)}")
         return lines
 
 
