@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
-from collections.abc import Mapping
+
+import numpy as np
 
 from minifcn import pictures
 from minifcn.cli import arguments
 from minifcn.cli.output import say
 from minifcn.data import Dataset, open_dataset
 from minifcn.data.folders import UnknownSplit
-from minifcn.data.inspection import Inspection, inspect, look
+from minifcn.data.inspection import Inspection, inspect
 from minifcn.errors import UserError
 
 SPLITS = ("train", "val", "test")
 _EXAMPLES = 6
+_NOTHING = Inspection((), np.zeros((0, 3), np.uint8), 255, {})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     _check_out(args)
     faults: list[str] = []
     splits = _open(args.data, args.split, faults)
-    found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr)
+    found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr) if splits else _NOTHING
     found.faults = [*dict.fromkeys(faults + found.faults)]  # splits have folders and tables in common, and their faults
     if args.json:
         print(json.dumps({"data": args.data} | found.to_dict(), indent=2))
@@ -36,19 +37,8 @@ def run(args: argparse.Namespace) -> int:
     return 2 if found.faults else 0
 
 
-def look_first(data: str, splits: Mapping[str, Dataset]) -> None:
-    """Look at some pairs before training: refuse what it would stop at, and say what stands out."""
-    every = f"minifcn check-data {shlex.quote(data)}"
-    try:
-        warnings = look(splits)
-    except UserError as error:
-        raise UserError(f"{error}; {every} lists all") from None
-    for warning in warnings:
-        say(f"{warning} ({every} shows more)")
-
-
 def _open(data: str, names: list[str] | None, faults: list[str]) -> dict[str, Dataset]:
-    """Open the splits; of a split that cannot be opened, the reason is a fault, unless that is so of all."""
+    """Open the splits; of a split that cannot be opened, the reason is a fault, and an error if that is all."""
     splits, reasons = {}, {}
     for name in names or SPLITS:
         try:
@@ -58,7 +48,7 @@ def _open(data: str, names: list[str] | None, faults: list[str]) -> dict[str, Da
                 reasons[name] = str(error)
         except UserError as error:
             reasons[name] = str(error)
-    if not splits:
+    if not splits and not faults:
         raise UserError(next(iter(reasons.values())))
     faults[:0] = dict.fromkeys(reasons.values())
     return splits
@@ -71,6 +61,8 @@ def _check_out(args: argparse.Namespace) -> None:
 
 
 def _draw(args: argparse.Namespace, found: Inspection) -> None:
+    if not found.examples:
+        return say(f"{args.out} was not drawn, since no pair can be read")
     shares = {split: counts.shares for split, counts in found.splits.items()}
     pictures.save_shares(args.out, shares, found.examples, found.class_names, found.palette, found.ignore_index)
     say(f"{args.out} shows the shares and {len(found.examples)} pairs")

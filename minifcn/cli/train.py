@@ -15,6 +15,7 @@ from typing import Any
 
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
+from minifcn.cli.first_look import look_first
 from minifcn.cli.output import say
 from minifcn.cli.watcher import Watcher
 from minifcn.data import Dataset
@@ -76,15 +77,14 @@ def _train(
     )
     watcher = Watcher(trainer, album)
     trainer.after_epoch = watcher.after_epoch
-    for dataset in splits.values():
-        dataset[0]  # a data set that cannot be read shows before anything is written
-    for note in notes:
-        print(note, file=unbreakable(sys.stderr))
     if state is not None:
         images_list.check(args.out / "images.csv", splits, config.data)
         trainer.restore(state)
         if trainer.is_complete():
             say(f"the run in {args.out} is complete; {watcher.how_to_go_on()}")
+    look_first(config, splits)
+    for note in notes:
+        print(note, file=unbreakable(sys.stderr))
     args.out.mkdir(parents=True, exist_ok=True)
     with lock_folder(args.out):
         if state is None:

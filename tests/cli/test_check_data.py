@@ -76,7 +76,7 @@ def test_faults_of_25_kinds_are_found_at_once(tmp_path, capsys):
     assert len(faults) == len(set(faults)) < len(made) + 5
     assert check(tmp_path) == 2
     text = capsys.readouterr().out
-    assert f"{len(faults)} faults at which training stops:" in text
+    assert f"{len(faults)} faults at which training or evaluation stops:" in text
     assert all(fault.file.format(name) in text for fault, name in made)
 
 
@@ -136,11 +136,23 @@ def test_a_picture_is_drawn_where_it_is_asked_for(sound, tmp_path, capsys, fault
         assert picture.width == 1500
 
 
-def test_a_picture_of_a_data_set_that_cannot_be_read_has_no_pairs(sound, tmp_path, capsys):
+def test_no_picture_is_drawn_of_a_data_set_that_cannot_be_read(sound, tmp_path, capsys):
     for path in (sound / "images").iterdir():
         path.write_bytes(b"")
     assert check(sound, "--out", str(tmp_path / "check.png")) == 2
-    assert "shows the shares and 0 pairs" in capsys.readouterr().err
+    assert "check.png was not drawn, since no pair can be read" in capsys.readouterr().err
+    assert not (tmp_path / "check.png").exists()
+
+
+def test_where_no_split_can_be_opened_the_faults_are_listed_all_the_same(sound, capsys):
+    for number, path in enumerate(sorted((sound / "masks").iterdir())):
+        path.write_bytes(b"no image" * (number > 2))
+    assert check(sound) == 2
+    text = capsys.readouterr().out
+    assert f"{sound}: none of its 6 masks can be read" in text
+    assert "7 faults at which" in text
+    assert text.count("the file is empty") == text.count("not a readable image") == 1
+    assert all(f"{name}.png" in text for name in "abcdef")
 
 
 @pytest.mark.parametrize(

@@ -144,9 +144,9 @@ class TestFaults:
     def test_that_are_alike_are_put_together_in_the_text_and_all_are_in_the_json(self):
         found = inspect(Labels(ALL, *70 * [[[9, 0]]]))
         assert str(found).count("out of range") == 1
-        assert "70 faults at which training stops" in str(found)
+        assert "70 faults at which training or evaluation stops" in str(found)
         assert "and likewise number 2, number 3, " in str(found)
-        assert "and 19 more" in str(found)
+        assert "and 49 more" in str(found)
         assert len(json.loads(json.dumps(found.to_dict()))["faults"]) == 70
 
 
@@ -182,6 +182,11 @@ class TestWhatStandsOut:
     def test_images_of_the_same_pixels_in_one_split(self):
         (warning,) = inspect({"train": Labels(ALL, ALL, ALL, numbers=[5, 6, 5])}).warnings
         assert warning.startswith("train: 1 image is there twice (number 2 is number 0)")
+
+    def test_an_image_that_is_one_file_in_two_splits_is_named_once(self, tmp_path):
+        root = camvid(tmp_path)
+        found = inspect({"train": CamVid(root, "train"), "val": FirstImages(CamVid(root, "train"), 1)})
+        assert f"val: 1 image is in train too ({root}/train/0.png), so that" in found.warnings[0]
 
     def test_images_of_the_same_bytes_in_another_shape_are_not_the_same(self):
         assert inspect({"train": Labels([[0, 1, 2, 0]]), "val": Labels([[0, 1], [2, 0]])}).warnings == []
@@ -243,7 +248,7 @@ class TestText:
             "           0  -",
             "",
             "",
-        ][:3] + ["1 fault at which training stops:"]
+        ][:3] + ["1 fault at which training or evaluation stops:"]
 
 
 def test_splits_of_different_classes_are_refused():

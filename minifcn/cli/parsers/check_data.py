@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Open every pair of a data set once and print what is there: pairs, sizes, and the share of each class of the "
         "pixels and of the images; and all that is wrong, file by file, with how to mend it. Exit status 2 if training "
-        "would stop at something, and 0 if not."
+        "or evaluation would stop at something, and 0 if not."
     )
     parser.epilog = "Example: minifcn check-data shapes --split val test --out check.png"
     parser.add_argument("data", metavar="DATA", help=f"as for train --data: {arguments.DATA_SETS}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_PART = 1_000_000  # pixels that are counted at a time
+
 
 @dataclass
 class SplitCounts:
@@ -49,12 +51,14 @@ class SplitCounts:
 
     def add(self, label: np.ndarray, ignore_index: int) -> None:
         """Count a label that holds the classes and the ignore index alone."""
-        counted = label[label != ignore_index].astype(np.intp)
-        pixels = np.bincount(counted, minlength=len(self.pixels))
+        pixels = np.zeros_like(self.pixels)
+        for part in np.array_split(label, -(-label.size // _PART)):  # bincount takes 8 bytes for each pixel
+            pixels += np.bincount(part[part != ignore_index].astype(np.intp), minlength=len(pixels))
+        counted = int(pixels.sum())
         self.pixels += pixels
         self.images += pixels > 0
-        self.ignored += label.size - counted.size
-        self.empty += not counted.size
+        self.ignored += label.size - counted
+        self.empty += not counted
         self.pairs += 1
         height, width = label.shape
         self.sizes[height, width] += 1

@@ -80,7 +80,7 @@ def of_copies(copies: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> li
     found = []
     for (split, other), names in copies.items():
         count = f"{len(names)} {_verb(names, 'image is', 'images are')}"
-        pairs = in_short([f"{copy} is {original}" for copy, original in names], 3)
+        pairs = in_short([copy if copy == original else f"{copy} is {original}" for copy, original in names], 3)
         if split == other:
             found.append(f"{of(split)}{count} there twice ({pairs}); keep one of each")
         else:

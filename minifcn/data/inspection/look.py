@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from minifcn.data.dataset import Dataset
+from minifcn.data.dataset import Dataset, FirstImages
 from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import read_label, read_pair
@@ -84,6 +84,8 @@ def _spread(length: int) -> Iterator[int]:
 
 def _classes(split: str, dataset: Dataset, counts: SplitCounts, end: float) -> list[str]:
     """Read on, label after label, until each class has been seen; say which are not there."""
+    if isinstance(dataset, FirstImages):
+        return []  # whoever asks for some of the images does not expect all classes
     known = np.arange(dataset.num_classes) != dataset.ignore_index
     for index in islice(_spread(len(dataset)), counts.pairs, None):
         if counts.pixels[known].all() or time.monotonic() > end:

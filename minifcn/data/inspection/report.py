@@ -12,7 +12,7 @@ from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.text import in_columns, shortened
 
-_MOST_PLACES = 50  # named under one fault
+_MOST_PLACES = 20  # named under one fault
 _LONGEST_NAME = 24  # of a class, in characters
 
 
@@ -28,7 +28,7 @@ class Inspection:
     splits : dict of SplitCounts
         By name; that of a single data set is "".
     faults : list of str
-        A line for each: the file, what is wrong with it, and how to mend it. Training stops at it.
+        A line for each: the file, what is wrong with it, and how to mend it. Training or evaluation stops at it.
     warnings : list of str
         A line for each thing that stands out.
     examples : list of (name, image, label)
@@ -59,7 +59,9 @@ class Inspection:
             parts.append("\n".join([_heading(len(self.warnings), "thing", "to look at"), *_indented(self.warnings)]))
         if self.faults:
             parts.append(
-                "\n".join([_heading(len(self.faults), "fault", "at which training stops"), *self._fault_lines()])
+                "\n".join(
+                    [_heading(len(self.faults), "fault", "at which training or evaluation stops"), *self._fault_lines()]
+                )
             )
         if not self.faults and not self.warnings:
             parts.append("every pair can be read, and nothing stands out")
@@ -83,6 +85,8 @@ class Inspection:
         }
 
     def _split_table(self) -> str:
+        if not self.splits:
+            return ""
         rows = [(split, str(counts.pairs), _sizes(counts.sizes)) for split, counts in self.splits.items()]
         columns = [*zip(("split", "pairs", "width x height"), *rows, strict=True)]
         width = max(map(len, columns[2]))

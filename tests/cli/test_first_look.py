@@ -1,0 +1,56 @@
+"""`minifcn train` looks at its data first: faults are refused before anything is written, and the rest is a line."""
+
+import folder_sets
+import numpy as np
+import pytest
+
+from minifcn.cli import main
+
+TRAIN = ["train", "--epochs", "1", "--width", "0.03125", "--device", "cpu", "--size", "32x32"]
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """Six pairs in a folder `my data`; the folder above is the current one."""
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "my data"
+    folder_sets.photos(root)
+    (root / "classes.txt").write_text(folder_sets.NAMES)
+    return root
+
+
+def test_a_fault_is_refused_and_the_command_that_lists_all_is_named(data, capsys, tmp_path):
+    for name in "bc":
+        (data / "images" / f"{name}.jpg").write_bytes(b"")
+    assert main([*TRAIN, "--data", "folder:my data", "--out", "run"]) == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "minifcn: my data/images/b.jpg: the file is empty (0 bytes); copy or download it again (and 1 more in the 6 "
+        "pairs looked at); minifcn check-data 'folder:my data' lists all"
+    ]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_that_is_not_there_is_told_in_a_line(data, capsys):
+    (data / "classes.txt").write_text(f"{folder_sets.NAMES}tram\n")
+    assert main([*TRAIN, "--data", "folder:my data", "--out", "run"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "check-data" in line]
+    assert told == [
+        "minifcn: train: no label has the class tram, so a network cannot learn it "
+        "(minifcn check-data 'folder:my data' looks at all)"
+    ]
+
+
+def test_nothing_is_told_of_a_sound_data_set(data, capsys):
+    assert main([*TRAIN, "--data", "folder:my data", "--out", "run"]) == 0
+    assert "check-data" not in capsys.readouterr().err
+
+
+def test_labels_that_look_smoothed_are_told(data, capsys):
+    stairs = np.repeat([9 * [0] + [1] + 9 * [2]], 40, axis=0)
+    for name in "abcdef":
+        folder_sets.save(stairs, data / "masks" / f"{name}.png")
+        folder_sets.save(np.zeros((*stairs.shape, 3)) + ord(name), data / "images" / f"{name}.jpg")
+    assert main([*TRAIN, "--data", "folder:my data", "--out", "run"]) == 0
+    assert "minifcn: 6 of 6 labels look resized with interpolation or saved as JPEG (my data/masks/" in (
+        capsys.readouterr().err
+    )
