@@ -197,8 +197,8 @@ def weigh_classes(config: Config, dataset: Dataset, *, stream: TextIO | None = N
     most, least = max(names), min(weight for weight in names if weight)
     if most > _STEEP * least:
         remarks.append(
-            f"a pixel of {names[most]} weighs {most / least:,.0f} times one of {names[least]}, so that few pixels steer "
-            "the steps; a file with a smaller weight is steadier"
+            f"a pixel of {names[most]} weighs {most / least:,.0f} times one of {names[least]}, so that few pixels "
+            "steer the steps; a file with a smaller weight is steadier"
         )
     return dataclasses.replace(config, loss_weights=weights), "\n".join([in_columns(rows), *remarks])
 
