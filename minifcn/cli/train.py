@@ -117,7 +117,7 @@ def _setting(value: Any) -> Any:
 
 def _start(args: argparse.Namespace) -> Checkpoint:
     """Read the checkpoint of --init, which must not be one that --overwrite is about to remove."""
-    if args.overwrite and Path(args.init).resolve().parent == args.out.resolve():
+    if args.overwrite and args.out.resolve() in (Path(args.init).resolve(), Path(args.init).resolve().parent):
         raise UserError(f"--init {args.init} is in --out, which --overwrite empties; choose another --out")
     return open_start(args.init)
 

@@ -36,6 +36,9 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         help="drawn for validation from folder:PATH if it has no val; 0.2 if left out",
     )
     group.add_argument("--size", type=size, metavar="HxW", help="resize every image (default: as it is)")
+    group.add_argument(
+        "--longer-side", type=arguments.side, metavar="N", help="scale every image so that this is its longer side"
+    )
     group.add_argument("--crop", type=size, metavar="HxW", help="train on random crops of this size")
     group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
     group.add_argument("--mirror", action="store_true", help="mirror training images at random")
@@ -54,8 +57,8 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         "--init",
         type=arguments.path,
         metavar="FILE",
-        help="start with the weights of a checkpoint, as far as they fit; it may have other classes, or be of another "
-        "--model; of the settings above, --model to --width are its own unless given",
+        help="start with the weights of a checkpoint, or of a run's folder, as far as they fit; it may have other "
+        "classes, or another --model; --model, --backbone, --variant and --width are its own unless given",
     )
     group.add_argument(
         "--freeze",
