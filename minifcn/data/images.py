@@ -119,7 +119,7 @@ def _as_rgb(image: Image.Image) -> np.ndarray:
     step = max(1, 1_000_000 // image.width)
     for top in range(0, image.height, step):
         bottom = min(top + step, image.height)
-        pixels[top:bottom] = image.crop((0, top, image.width, bottom)).convert("RGB")
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))
     return pixels
 
 
