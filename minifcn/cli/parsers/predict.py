@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=arguments.path,
         metavar="PHOTO",
-        help="image files such as JPEG or PNG, folders of them, patterns such as 'photos/**/*.jpg'",
+        help="image files such as JPEG or PNG, of at most 80 megapixels; folders of them; patterns such as "
+        "'photos/**/*.jpg'",
     )
     arguments.add_checkpoint(parser)
     _add_results(parser.add_argument_group("results", "of several photographs in folders, by the names of the files"))
