@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from minifcn.data.images import ENDINGS, OTHER_ENDINGS
 from minifcn.errors import UserError
 
-_ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+# The others cannot be read; to leave them out would be to say nothing about them.
+_ENDINGS = ENDINGS | OTHER_ENDINGS
 
 
 def find(names: Iterable[Path]) -> list[Path]:

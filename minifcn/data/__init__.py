@@ -9,7 +9,15 @@ from minifcn.data.images import read_image
 from minifcn.data.inspection import Inspection, SplitCounts, inspect
 from minifcn.data.loader import Batch, DataLoader
 from minifcn.data.shapes import Shapes
-from minifcn.data.transforms import Compose, Normalize, RandomCrop, RandomMirror, RandomScale, Resize
+from minifcn.data.transforms import (
+    Compose,
+    Normalize,
+    RandomCrop,
+    RandomMirror,
+    RandomScale,
+    Resize,
+    ResizeLongerSide,
+)
 from minifcn.data.voc import VOCSegmentation
 
 __all__ = [
@@ -25,6 +33,7 @@ __all__ = [
     "RandomMirror",
     "RandomScale",
     "Resize",
+    "ResizeLongerSide",
     "Sample",
     "Shapes",
     "SplitCounts",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minifcn.data.camvid import CamVid
+from minifcn.data.classes import Classes
 from minifcn.data.dataset import Dataset, FirstImages
 from minifcn.data.folder import AnnotatedFolder, Drawing, Folder, is_annotated
 from minifcn.data.folders import Report, refuse, unknown_split
@@ -33,7 +34,7 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
         What is told each fault of the files, in one line; `folders.refuse` raises a UserError. After one that returns,
         such as `list.append`, the data set lacks the pairs that have a fault.
     **options
-        Of shapes: length, size, num_classes, seed. Of folder: drawing. Of voc: year.
+        Of shapes: length, size, num_classes, seed. Of folder: drawing, classes. Of voc: year.
 
     Returns
     -------
@@ -113,9 +114,11 @@ def _open_shapes(
     return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)
 
 
-def _open_folder(path: str, split: str, report: Report, drawing: Drawing | None = None) -> Dataset:
+def _open_folder(
+    path: str, split: str, report: Report, drawing: Drawing | None = None, classes: Classes | None = None
+) -> Dataset:
     kind = AnnotatedFolder if is_annotated(Path(path)) else Folder
-    return kind(path, split, drawing=drawing or Drawing(), report=report)
+    return kind(path, split, drawing=drawing or Drawing(), classes=classes, report=report)
 
 
 def _open_camvid(path: str, split: str, report: Report) -> CamVid:

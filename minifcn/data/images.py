@@ -82,7 +82,7 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndar
     stored, orientation = read_stored_image(path)
     if not upright or orientation == 1:
         return stored
-    return np.array(_turned(Image.fromarray(stored), orientation))
+    return _as_rgb(_turned(Image.fromarray(stored), orientation))
 
 
 def read_stored_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
@@ -110,7 +110,17 @@ def read_stored_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
             "convert it to 8 bits first"
         )
     with named_errors(path):
-        return np.array(file.image.convert("RGB")), file.orientation
+        return _as_rgb(file.image), file.orientation
+
+
+def _as_rgb(image: Image.Image) -> np.ndarray:
+    """The pixels, some rows at a time: Pillow holds an image of 144 MB four times to convert it at once."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    step = max(1, 1_000_000 // image.width)
+    for top in range(0, image.height, step):
+        bottom = min(top + step, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))
+    return pixels
 
 
 class ImageFile(NamedTuple):

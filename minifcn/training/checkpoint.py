@@ -21,6 +21,8 @@ import numpy as np
 
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
+from minifcn.models import FCN
+from minifcn.optim import Optimizer
 from minifcn.training.config import Config
 
 FORMAT = "minifcn checkpoint 1"
@@ -107,6 +109,15 @@ class Checkpoint:
     optimizer: dict[str, np.ndarray] = field(default_factory=dict)
     position: Position = field(default_factory=Position)
     random: dict[str, Any] = field(default_factory=dict)
+
+    def into(self, model: FCN, optimizer: Optimizer, path: Path) -> None:
+        """Give the state to a model and its optimizer; UserError, naming the path, if it does not fit them."""
+        try:
+            model.load_state_dict(self.model)
+            optimizer.load_state_dict(self.optimizer)
+            model.dropout_rng.bit_generator.state = self.random
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"{path}: does not fit a {self.config.model} as it is configured ({error})") from error
 
 
 def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:

@@ -63,6 +63,11 @@ def count_labels(batches: Iterable[Batch], num_classes: int, *, ignore_index: in
     -------
     LabelCounts
 
+    Raises
+    ------
+    UserError
+        If a label is neither a class nor `ignore_index`.
+
     Examples
     --------
     >>> from minifcn.data import DataLoader, Shapes
@@ -74,6 +79,11 @@ def count_labels(batches: Iterable[Batch], num_classes: int, *, ignore_index: in
     for batch in batches:
         for label in batch.labels:
             here = np.bincount(label[label != ignore_index], minlength=num_classes)
+            if len(here) > num_classes:
+                raise UserError(
+                    f"label {len(here) - 1} is neither a class 0..{num_classes - 1} nor ignore_index {ignore_index}; "
+                    "give the ignore_index of the data set"
+                )
             pixels += here
             images += here > 0
             around += (here > 0) * here.sum()

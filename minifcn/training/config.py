@@ -24,6 +24,8 @@ class Config:
         As in `models.create`.
     size : (height, width) or None
         Every image is resized to it; None keeps the images as they are.
+    longer_side : int or None
+        The longer side of every image after resizing, in pixels; the proportions stay. One of this and `size`.
     mirror : bool
     crop : (height, width) or None
     scale : (low, high) or None
@@ -38,6 +40,9 @@ class Config:
     val_names : tuple of str
         The names of the images that were drawn for it; a run that continues, or is evaluated, takes these.
     epochs, batch_size, seed : int
+    patience : int or None
+        Training stops when so many epochs have had no better network than the best one; None: never. A run may
+        continue with another.
     optimizer : "adam" or "sgd"
     lr, momentum, weight_decay : float
         Momentum belongs to SGD only.
@@ -81,6 +86,7 @@ class Config:
     width: float = 0.25
     dropout: float = 0.5
     size: tuple[int, int] | None = None
+    longer_side: int | None = None
     mirror: bool = False
     crop: tuple[int, int] | None = None
     scale: tuple[float, float] | None = None
@@ -96,6 +102,7 @@ class Config:
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "constant"
+    patience: int | None = None
     seed: int = 0
     class_weights: str = "none"
     loss_weights: tuple[float, ...] = ()
@@ -114,6 +121,8 @@ class Config:
             value = getattr(self, name)
             if not _holds(holds, value):
                 raise UserError(f"{option(name)} must be {rule}, but is {value!r}")
+        if self.size and self.longer_side:
+            raise UserError(f"--size is {self.size} and --longer-side {self.longer_side}; give one of the two")
         if len(self.palette) != len(self.class_names):
             raise UserError(f"the palette has {len(self.palette)} colours for {len(self.class_names)} class names")
         if self.loss_weights and len(self.loss_weights) != len(self.class_names):
@@ -148,11 +157,13 @@ _EARLIER = {
     "class_weights": "none",
     "loss_weights": (),
     "init": None,
+    "longer_side": None,
     "val_share": None,
     "val_names": (),
     "train_split": "train",
     "val_split": "val",
     "freeze": (),
+    "patience": None,
 }
 
 
@@ -244,6 +255,7 @@ _RULES = {
     "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
     "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "size": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 360x480"),
+    "longer_side": (lambda v: v is None or (_count(v) and v <= 16384), "a whole number from 1 to 16384, such as 256"),
     "mirror": (lambda v: isinstance(v, bool), "true or false"),
     "crop": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 320x320"),
     "scale": (_scale, "LOW,HIGH with 0.1 <= LOW <= HIGH <= 10, such as 0.75,1.5"),
@@ -260,6 +272,7 @@ _RULES = {
     "momentum": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "weight_decay": (lambda v: _number(v) and v >= 0, "a number from 0 up, such as 0.0005"),
     "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
+    "patience": (lambda v: v is None or _count(v), "a whole number of epochs from 1 up"),
     "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
     "class_weights": (_path, "none, balanced, median or a file of weights"),
     "loss_weights": (_weights, "numbers from 0 to 1e30, not all of them 0"),

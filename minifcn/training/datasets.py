@@ -1,8 +1,11 @@
-"""The data of a run: the same images in each split, whenever it is opened."""
+"""The data of a run: the same images in each split and the same classes, whenever it is opened."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from minifcn.data import Dataset, open_split
+from minifcn.data.classes import Classes
 from minifcn.data.folder import Drawing
 from minifcn.data.folders import Report, refuse
 from minifcn.errors import UserError
@@ -10,7 +13,9 @@ from minifcn.training.config import Config
 
 
 def open_data(config: Config, split: str, images: int | None = None, *, report: Report = refuse) -> Dataset:
-    """Open one split of the data of a run; validation images that were drawn stay the ones that were drawn.
+    """Open one split of the data of a run.
+
+    Validation images that were drawn stay the ones that were drawn, and classes that the masks told stay the same.
 
     Parameters
     ----------
@@ -47,4 +52,7 @@ def open_data(config: Config, split: str, images: int | None = None, *, report: 
     if not folder:
         return open_split(config.data, split, images, report=report)
     drawing = Drawing(config.val_share if config.val_split == "val" else 0.0, config.seed, config.val_names)
-    return open_split(config.data, split, images, report=report, drawing=drawing)
+    classes = None
+    if config.class_names:
+        classes = Classes(config.class_names, np.array(config.palette, np.uint8), config.ignore_index, "the run")
+    return open_split(config.data, split, images, report=report, drawing=drawing, classes=classes)

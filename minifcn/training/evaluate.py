@@ -57,7 +57,7 @@ def evaluate(
     >>> round(loss, 4)  # of a new network, whose scores are all 0: ln 3
     1.0986
     """
-    if not isinstance(batches, Iterable):
+    if isinstance(batches, Batch) or not isinstance(batches, Iterable):
         fix = "pass [batch]" if isinstance(batches, Batch) else "pass loader.epoch(0)"
         fix = "call evaluate_dataset" if isinstance(batches, Dataset) else fix
         raise TypeError(f"evaluate: batches must be an iterable of Batch, got a {type(batches).__name__}; {fix}")

@@ -222,7 +222,19 @@ def valid_loader(config: Config, dataset: Dataset) -> DataLoader:
 
 def resizing(config: Config) -> transforms.Compose:
     """Give what happens to every image before the network sees it: it is resized, if so configured."""
-    return transforms.Compose([transforms.Resize(config.size)] if config.size else [])
+    steps: list[Transform] = [transforms.Resize(config.size)] if config.size else []
+    steps += [transforms.ResizeLongerSide(config.longer_side)] if config.longer_side else []
+    return transforms.Compose(steps)
+
+
+def network_size(config: Config, size: tuple[int, int]) -> tuple[int, int]:
+    """Give the size to which `resizing` brings an image of this size.
+
+    >>> network_size(Config(longer_side=256), (1200, 1600))
+    (192, 256)
+    """
+    longer = config.longer_side
+    return config.size or (transforms.with_longer_side(size, longer) if longer else size)
 
 
 def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: bool, pad: bool = False) -> DataLoader:

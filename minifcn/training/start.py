@@ -93,7 +93,9 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> str:
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
         raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
     network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
-    text = f"starting from {path} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
+    text = (
+        f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
+    )
     if (there.mean, there.std) != (Config.mean, Config.std):
         text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
     return text

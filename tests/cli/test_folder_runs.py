@@ -96,3 +96,15 @@ def test_a_share_and_another_split_contradict_each_other(data, tmp_path, capsys)
     arguments = ["train", "--data", f"folder:{data}", "--out", str(tmp_path / "run"), "--val-share", "0.5"]
     message = "--val-share draws the split val, but --val-split is test; leave it out"
     small_runs.assert_refused([*arguments, "--val-split", "test"], message, tmp_path, capsys)
+
+
+def test_a_run_keeps_its_classes_where_the_masks_hold_fewer(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train(data, out) == 0
+    other = folder_sets.photos(tmp_path / "other", "xyz", mask=folder_sets.MASK % 2)
+    evaluate = ["evaluate", "--checkpoint", str(out / "best.npz"), "--device", "cpu", "--split", "all"]
+    assert main([*evaluate, "--data", f"folder:{other}"]) == 0
+    assert "3 classes from the run; all 3" in capsys.readouterr().err
+    folder_sets.photos(other, "xyz", mask=folder_sets.MASK * 2)
+    assert main([*evaluate, "--data", f"folder:{other}"]) == 2
+    assert "it holds the value 4, but there are 3 classes (0..2) in the run" in capsys.readouterr().err

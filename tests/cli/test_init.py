@@ -60,6 +60,13 @@ def test_the_network_is_that_of_the_file_unless_it_is_given(coarse, tmp_path):
     assert config["init"] == str(coarse / "best.npz")
 
 
+def test_the_folder_of_a_run_stands_for_its_best_network(coarse, tmp_path, capsys):
+    assert train(tmp_path / "run", "--epochs", "1", "--init", str(coarse), "--freeze", "conv*") == 0
+    assert f"starting from {coarse / 'best.npz'} (fcn32s" in capsys.readouterr().err
+    first, last = arrays(coarse / "best.npz"), arrays(tmp_path / "run" / "best.npz")
+    np.testing.assert_array_equal(last["model/conv5_3.weight"], first["model/conv5_3.weight"])
+
+
 def test_images_are_normalised_as_they_were(coarse, tmp_path, capsys):
     state = checkpoint.load(coarse / "best.npz")
     other = dataclasses.replace(state.config, mean=(1.0, 2.0, 3.0), std=(1.5, 1.0, 1.0))
@@ -148,9 +155,10 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(coarse, tm
     assert_refused([*arguments, *options], message, tmp_path, capsys)
 
 
-def test_the_run_that_is_overwritten_cannot_be_the_start(coarse, capsys):
+@pytest.mark.parametrize("name", ["best.npz", ""])
+def test_the_run_that_is_overwritten_cannot_be_the_start(coarse, name, capsys):
     arguments = ["train", *small_runs.SETTINGS, "--device", "cpu", "--out", str(coarse), "--overwrite"]
-    assert_refused([*arguments, "--init", str(coarse / "best.npz")], "which --overwrite empties", coarse, capsys)
+    assert_refused([*arguments, "--init", str(coarse / name)], "which --overwrite empties", coarse, capsys)
 
 
 def test_a_file_that_claims_a_larger_network_than_it_holds_is_refused(coarse, tmp_path, monkeypatch, capsys):

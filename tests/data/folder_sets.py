@@ -213,7 +213,7 @@ FAULTS = {
     "empty list": Fault(_write("train.txt", b"\n"), "train.txt", "the list names no images", True),
     "no folder of masks": Fault(_move("masks", "other"), "", "no folder of masks beside it", True),
     "no folder of images": Fault(_move("images", "other"), "", "no folder of images beside it", True),
-    "labelme's files before the export": Fault(_only_json, "", "labelme2voc.py makes a folder with masks", True),
+    ".json files that are not labelme's": Fault(_only_json, "", "no .json file of labelme has the name", True),
     "two folders of images": Fault(
         lambda root, name: photos(root, "a", images="JPEGImages"),
         "",

@@ -48,6 +48,12 @@ def test_pixels_images_and_pixels_around_are_counted_without_those_ignored():
     assert counts.around.tolist() == [19, 12, 4, 0]
 
 
+def test_a_label_that_is_no_class_is_refused():
+    """As where the data set ignores another label than the configuration says."""
+    with pytest.raises(UserError, match=r"label 255 is neither a class 0..3 nor ignore_index 11; give"):
+        count_labels(DataLoader(Toy(), 2).epoch(0), 4, ignore_index=11)
+
+
 def test_balanced_gives_each_class_that_occurs_the_same_share():
     """As sklearn.utils.class_weight.compute_class_weight("balanced", ...): 19 pixels of 3 classes."""
     weights = weigh_classes(dataclasses.replace(TOY, class_weights="balanced"), Toy())[0].loss_weights
@@ -209,6 +215,14 @@ def test_the_validation_loss_is_the_loss_of_the_training():
         for image, label in zip(batch.images, batch.labels, strict=True)
     ]
     assert loss == pytest.approx(np.mean(expected), rel=1e-9)
+
+
+def test_a_trainer_validates_with_its_weights(tmp_path):
+    weights = (0.5, 1.0, 2.0, 7.0, 1.0, 1.0)
+    trainer = make_trainer(tmp_path, class_weights="by hand", loss_weights=weights)
+    trainer.model.score_fr.bias.data[...] = np.arange(CONFIG.num_classes)
+    found, (_, plain) = trainer.validate()[1], evaluate(trainer.model, trainer.valid_loader.epoch(0))
+    assert found == evaluate(trainer.model, trainer.valid_loader.epoch(0), weight=weights)[1] != plain
 
 
 def test_an_image_of_classes_without_weight_has_no_loss_to_average():

@@ -36,6 +36,8 @@ class AnnotatedFolder(FolderDataset):
         As in `Folder`.
     drawing : Drawing
         As in `Folder`.
+    classes : Classes or None
+        As in `Folder`.
     report : callable
         As in `Folder`.
 
@@ -64,6 +66,7 @@ class AnnotatedFolder(FolderDataset):
         split: str,
         *,
         drawing: Drawing = _NOTHING_DRAWN,
+        classes: Classes | None = None,
         report: Report = refuse,
     ):
         root = Path(root)
@@ -75,13 +78,13 @@ class AnnotatedFolder(FolderDataset):
         if split not in splits.pairs:
             raise unknown_split(split, [*splits.pairs, "all"], root)
         annotations = _read_all([path for _, path in every], {path for _, path in splits.pairs[split]}, report)
-        classes = _classes(root, annotations, find_classes(root, report))
-        self.class_names, self.ignore_index = classes.names, classes.ignore_index
-        self.palette = voc_palette(len(classes.names)) if classes.colours is None else classes.colours
-        self._background = _background(classes.names)
+        found_classes = _classes(root, annotations, find_classes(root, report) or classes)
+        self.class_names, colours, self.ignore_index, _ = found_classes
+        self.palette = voc_palette(len(self.class_names)) if colours is None else colours
+        self._background = _background(self.class_names)
         self.drawn = splits.drawn
         bare = sum(count for _, count in found.values())
-        self.description = _description(annotations, bare, classes, splits)
+        self.description = _description(annotations, bare, found_classes, splits)
         super().__init__([pair for pair in splits.pairs[split] if self._fits(pair[1], annotations, report)])
 
     def __getitem__(self, index: int) -> Sample:

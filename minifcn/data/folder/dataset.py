@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.classes import find_classes
+from minifcn.data.classes import Classes, find_classes
 from minifcn.data.folder.layout import Part, find_parts
 from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs
@@ -40,6 +40,8 @@ class Folder(FolderDataset):
         "train", "val", "test" as far as they are there, or "all".
     drawing : Drawing
         How the validation images are drawn, if the folder does not say which they are.
+    classes : Classes or None
+        What the classes are if the folder lists none: those of a run. None: what the masks hold.
     report : callable
         What is told each fault; `folders.refuse` raises a UserError.
 
@@ -70,6 +72,7 @@ class Folder(FolderDataset):
         split: str,
         *,
         drawing: Drawing = _NOTHING_DRAWN,
+        classes: Classes | None = None,
         report: Report = refuse,
     ):
         root = Path(root)
@@ -81,9 +84,11 @@ class Folder(FolderDataset):
         splits = divide(root, pairs, split, drawing, report)
         own = _of_split(root, split, splits, report)
         masks = scan([mask for _, mask in every], {mask for _, mask in own}, report)
-        self._meaning = find_meaning(masks, find_classes(root, report), root, report)
-        classes = self._meaning.classes
-        self.class_names, self.ignore_index, self.palette = classes.names, classes.ignore_index, self._meaning.palette
+        if not masks:
+            raise UserError(f"{root}: none of its {len(every)} masks can be read; save them as PNG again")
+        self._meaning = find_meaning(masks, find_classes(root, report) or classes, root, report)
+        self.class_names, _, self.ignore_index, _ = self._meaning.classes
+        self.palette = self._meaning.palette
         self.drawn = splits.drawn
         self.description = _description(root, parts, splits, masks, self._meaning)
         super().__init__(_sound(own, masks, self._meaning, report))

@@ -114,6 +114,8 @@ def _classified(root: Path, report: Report) -> tuple[dict[str, Path], dict[str, 
     """The folders of images and of masks by their splits."""
     found: defaultdict[tuple[str, str], list[Path]] = defaultdict(list)
     for folder in _folders(root):
+        if not any(_told(folder.relative_to(root))):
+            continue  # of another data set, perhaps a large one
         for path in (folder, *_folders(folder)):
             kind, split = _told(path.relative_to(root))
             if (kind or split) and holds_pictures(path):
@@ -149,8 +151,6 @@ def _told(path: Path) -> tuple[str, str]:
             words = list(glued.groups())
         kinds += [kind for kind, names in (("images", _IMAGES), ("masks", _MASKS)) if names & set(words)]
         splits += [_SPLITS[word] for word in words if word in _SPLITS]
-        if not kinds and not splits:
-            return "", ""  # images/ below a folder of another name are those of another data set
     return kinds[0] if len(set(kinds)) == 1 else "", splits[0] if len(set(splits)) == 1 else ""
 
 
@@ -166,7 +166,8 @@ def _ordered(parts: list[Part]) -> list[Part]:
 
 def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str:
     """What to say where images or masks are missing."""
-    files = [path.suffix.lower() for folder in (root, *_folders(root)) for path in listing(folder)]
+    readable = [path for path in _folders(root) if os.access(path, os.R_OK | os.X_OK)]
+    files = [path.suffix.lower() for folder in (root, *readable) for path in listing(folder)]
     if masks:
         there = next(iter(masks.values())).relative_to(root)
         return f"{root}: there are masks in {there}/, but no folder of images beside it; it takes {FORMS}"
@@ -180,6 +181,6 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
     if images:
         there = next(iter(images.values())).relative_to(root)
         return f"{root}: there are images in {there}/, but no folder of masks beside it; it takes {FORMS}"
-    inside = [path for path in _folders(root) if os.access(path, os.R_OK) and any(_classified(path, lambda _: None))]
+    inside = [path for path in readable if any(_classified(path, lambda _: None))]
     hint = f"; did you mean folder:{inside[0]}?" if inside else f"; it takes {FORMS}"
     return f"{root}: no images with masks here{hint}"

@@ -186,7 +186,7 @@ def _indexed(masks: Masks, classes: Classes | None, root: Path, report: Report) 
         return classes if classes.colours is not None else classes._replace(colours=voc_palette(len(classes.names)))
     values = {value for mask in masks.values() for value in (mask.indices or {})} - {255}
     count = max(values, default=0) + 1
-    if count > _MOST_CLASSES or 2 * len(values) < count:
+    if values and (count > _MOST_CLASSES or 2 * len(values) < count):
         path = next(path for path, mask in masks.items() if count - 1 in (mask.indices or {}))
         mixed = smoothed_grey(masks[path].indices or {}, 2)
         report(
