@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from minifcn import functional, models, nn, optim
+from minifcn import functional, models, named_otherwise, nn, optim
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import array_module, cuda_problem, release_workspace, to_device, to_host
 from minifcn.compute.algorithm import algorithm
@@ -46,4 +46,4 @@ def __getattr__(name: str) -> Any:
     """Import at first use what many programs never need, so that `import minifcn` stays quick."""
     if name in _ROOMS_ON_DEMAND:
         return importlib.import_module(f"minifcn.{name}")
-    raise AttributeError(f"module 'minifcn' has no attribute {name!r}")
+    raise named_otherwise.in_room(__name__, name, named_otherwise.TOP, __all__)

@@ -183,15 +183,18 @@ def operation(function: Callable) -> Callable[..., Tensor]:
     12.0
     """
     name, parameters = function.__name__, inspect.signature(function).parameters.values()
-    names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    count = None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters) - len(names)
+    names = {p.name: None for p in parameters if p.kind is p.KEYWORD_ONLY}
+    inputs_of = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    count = None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(inputs_of)
 
     @functools.wraps(function)
     def apply(*inputs: Any, **settings: Any) -> Tensor:
         if count is not None and len(inputs) > count:  # settings given by position
             inputs, settings = inputs[:count], dict(zip(names, inputs[count:], strict=False)) | settings
+        if settings and not settings.keys() <= names.keys():
+            inputs, settings = guards.by_name(name, inputs, settings, inputs_of, names)
         for x in inputs:
-            if not isinstance(x, Tensor) and hasattr(x, "operate"):  # a geometry (models/geometry.py): no values
+            if not isinstance(x, Tensor) and hasattr(type(x), "operate"):  # a geometry (models/geometry.py): no values
                 return x.operate(apply, inputs, settings)
         inputs = as_tensors(inputs, name)
         recorded = recording.get() and any(map(_learns, inputs))
@@ -218,7 +221,7 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
             break
     else:  # as nearly always
         return tuple(inputs)
-    if any(hasattr(x, "operate") for x in inputs):  # a geometry has no array, and goes with all
+    if any(hasattr(type(x), "operate") for x in inputs):  # a geometry has no array, and goes with all
         return tuple(inputs)
     arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
     return tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in zip(inputs, arrays, strict=True))

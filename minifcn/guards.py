@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import EllipsisType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -183,3 +183,16 @@ def _is_held_elsewhere(g: Tensor) -> bool:
     """Whether anything but a Tensor holds its array, as an operation that gives a constant of its own."""
     base = getattr(g._data, "base", None)  # no more names here: each would be counted
     return sys.getrefcount(g._data) > 2 or (base is not None and sys.getrefcount(base) > 3)
+
+
+def by_name(name: str, inputs: tuple, settings: dict[str, Any], wanted: list[str], known: Collection[str]) -> tuple:
+    """Take inputs of an operation that are given by their names, and refuse a name that it does not have."""
+    rest = dict(settings)
+    while len(inputs) < len(wanted) and wanted[len(inputs)] in rest:
+        inputs = (*inputs, rest.pop(wanted[len(inputs)]))
+    for key in rest:
+        if key not in known:
+            names = ", ".join([*wanted, *known])
+            fix = "it is called axis here, as in NumPy" if key == "dim" and "axis" in known else f"there are {names}"
+            raise TypeError(f"{name}: no argument is called {key!r}; {fix}")
+    return inputs, rest

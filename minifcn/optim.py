@@ -7,13 +7,14 @@ has two: weights, and biases with twice the learning rate and no weight decay.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from minifcn import optim_checks
+from minifcn import named_otherwise, optim_checks
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, fused, piecewise, to_host
+from minifcn.text import counted
 
 
 class Optimizer:
@@ -52,6 +53,21 @@ class Optimizer:
         self.learned = everything
         self.steps = [0] * len(everything)  # of each parameter: those in which it had a gradient
         self.state = [{name: array_module(p.data).zeros_like(p.data) for name in self.names} for p in everything]
+
+    def __repr__(self) -> str:
+        groups = []
+        for group in self.param_groups:
+            chosen, parameters = dict(group), group["params"]
+            del chosen["params"]
+            numbers, tensors = counted(sum(p.data.size for p in parameters), "parameter"), len(parameters)
+            settings = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
+            groups.append((settings, f"# {numbers} in {counted(tensors, 'tensor')}"))
+        if len(groups) == 1:
+            ((settings, note),) = groups
+            return f"{type(self).__name__}({settings})  {note}"
+        width = max(len(settings) for settings, _ in groups)
+        lines = (f"  group {i}: {settings.ljust(width)}  {note}" for i, (settings, note) in enumerate(groups))
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in place; if one cannot be changed, none is."""
@@ -152,6 +168,8 @@ class SGD(Optimizer):
     >>> from minifcn import Tensor
     >>> w = Tensor([1.0], requires_grad=True)
     >>> optimizer = SGD([w], lr=0.1)
+    >>> optimizer
+    SGD(lr=0.1, momentum=0.0, weight_decay=0.0)  # 1 parameter in 1 tensor
     >>> (w * w).sum().backward()
     >>> optimizer.step()
     >>> w.data
@@ -240,3 +258,9 @@ def _adam(xp, w, g, m, v, corrected_lr, correction, *, betas, eps, weight_decay)
     scale *= correction
     scale += eps
     w -= corrected_lr * m / scale
+
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.OPTIM, ["SGD", "Adam", "Optimizer"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TextIO
 
 from tqdm import tqdm
@@ -85,6 +85,15 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while something else is said."""
+        if self._bar is not None:
+            self._bar.clear()
+        yield
+        if self._bar is not None:
+            self._bar.refresh()
 
     def wants_text(self) -> bool:
         """Say, at most once a second, that it is time to look at the loss: on a GPU, looking waits."""

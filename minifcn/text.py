@@ -34,6 +34,15 @@ def in_bytes(count: float) -> str:
     return f"{count:.2f} GiB"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "sample"), counted(1792, "parameter"), counted(3, "batch", "batches")
+    ('1 sample', '1,792 parameters', '3 batches')
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """End a message about an unknown name with the nearest known one, or with nothing if none is near.
 
@@ -42,3 +51,15 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(str(name), [*known], 1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def shortened(text: str, most: int) -> str:
+    """Leave out the middle of a text of more than so many characters: names often differ at their ends.
+
+    >>> shortened("building_on_the_left_3", 15)
+    'building...ft_3'
+    """
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 3
+    return f"{text[: most - 3 - end]}...{text[-end:]}"

@@ -44,6 +44,7 @@ def results(path):
 def assert_same_run(folder, expected):
     """Assert that two runs left the same numbers, bit for bit."""
     assert log_without_seconds(folder) == log_without_seconds(expected)
+    assert (folder / "iou.csv").read_bytes() == (expected / "iou.csv").read_bytes()
     for name in ("checkpoint.npz", "best.npz"):
         found, wanted = results(folder / name), results(expected / name)
         assert found.keys() == wanted.keys()

@@ -71,8 +71,8 @@ def loaded_by(*arguments):
     """The rooms, libraries and commands that a command line imports."""
     modules = run_python(LOADED_BY_COMMAND, *arguments).split()
     rooms = {name.split(".")[1] for name in modules if name.startswith("minifcn.")} & ROOMS
-    commands = {name.split(".")[-1] for name in modules if name.startswith("minifcn.cli.")} & set(COMMANDS)
-    return rooms, LIBRARIES & set(modules), commands
+    files = {name.split(".")[-1].replace("_", "-") for name in modules if name.startswith("minifcn.cli.")}
+    return rooms, LIBRARIES & set(modules), files & set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -228,3 +228,21 @@ def test_a_learning_rate_of_the_optimizer_itself_is_refused():
     optimizer = optim.SGD([Tensor(np.ones(2), requires_grad=True)], lr=0.1)
     with pytest.raises(AttributeError, match=r"has no lr of its own.*group\['lr'\]"):
         optimizer.lr = 0.01
+
+
+class TestText:
+    def test_of_one_group_is_a_line(self):
+        w = Tensor(np.zeros((3, 4)), requires_grad=True)
+        assert repr(optim.SGD([w], lr=0.1, momentum=0.9)) == (
+            "SGD(lr=0.1, momentum=0.9, weight_decay=0.0)  # 12 parameters in 1 tensor"
+        )
+
+    def test_of_several_has_a_line_for_each(self):
+        w, b, c = (Tensor(np.zeros(n), requires_grad=True) for n in (1500, 1, 2))
+        groups = [{"params": [w]}, {"params": [b, c], "lr": 2e-3, "weight_decay": 0}]
+        assert repr(optim.SGD(groups, lr=1e-3, momentum=0.9, weight_decay=5e-4)).splitlines() == [
+            "SGD(",
+            "  group 0: lr=0.001, momentum=0.9, weight_decay=0.0005  # 1,500 parameters in 1 tensor",
+            "  group 1: lr=0.002, momentum=0.9, weight_decay=0       # 3 parameters in 2 tensors",
+            ")",
+        ]

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train a network",
     "evaluate": "measure a trained network on a data set",
     "predict": "segment photographs",
+    "check-data": "look through a data set: what is there, and all that is wrong",
     "summary": "show the layers of a network",
     "explain": "show a convolution step by step",
     "gradcheck": "check every gradient against finite differences",
@@ -41,7 +42,7 @@ class _CommandParser(_Parser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse what follows the name of the command."""
         if self.command:
-            importlib.import_module(f"minifcn.cli.parsers.{self.command}").add_arguments(self)
+            _module("parsers.", self.command).add_arguments(self)
             self.command = ""
         return super().parse_known_args(args, namespace)
 
@@ -54,6 +55,10 @@ def build_parser() -> argparse.ArgumentParser:
     for name, purpose in COMMANDS.items():
         commands.add_parser(name, help=purpose).command = name
     return parser
+
+
+def _module(room: str, command: str) -> Any:
+    return importlib.import_module(f"minifcn.cli.{room}{command.replace('-', '_')}")
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -83,13 +88,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     with output.any_terminal(), output.without_windows(), signals.handled(signals.stop):
         try:
             args = _parse(argv)
-            status = importlib.import_module(f"minifcn.cli.{args.command}").run(args)
+            status = _module("", args.command).run(args)
             output.finish()
             return status or 0
         except UserError as error:
             return output.fail(str(error), 2)
         except MemoryError as error:
-            advice = "choose a smaller image, batch or network (--size, --longer-side, --batch-size, --width)"
+            advice = "choose a smaller image, batch or network (--size, --longer-side, --tile, --batch-size, --width)"
             return output.fail(f"not enough memory{f' ({error})' if str(error) else ''}; {advice}", 2)
         except KeyboardInterrupt as interrupt:
             signum = getattr(interrupt, "signum", signal.SIGINT)

@@ -11,6 +11,7 @@ from pathlib import Path
 from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
+DATA_SETS = "shapes, folder:PATH (images and masks), camvid:PATH or voc:VOCDEVKIT"
 BACKBONE = "trunk of the network (default vgg16)"  # a wrong name is told which there are
 
 
@@ -64,6 +65,29 @@ def interval(text: str) -> tuple[float, float]:
     except (ValueError, argparse.ArgumentTypeError):
         raise argparse.ArgumentTypeError(f"{_short(text)} is not LOW,HIGH, such as 0.75,1.5") from None
     return low, high
+
+
+def texts(text: str) -> list[str]:
+    """Turn "conv1_*,conv2_*" into a list of the parts between the commas.
+
+    >>> texts("conv1_*, conv2_*")
+    ['conv1_*', 'conv2_*']
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise argparse.ArgumentTypeError(f"{_short(text)} is empty; name at least one")
+    return parts
+
+
+def scales(text: str) -> tuple[float, ...]:
+    """Turn "0.75,1,1.25" into (0.75, 1.0, 1.25): at most 16 numbers of 0.1..10."""
+    try:
+        values = tuple(map(number, text.split(",")))
+    except argparse.ArgumentTypeError:
+        values = ()
+    if not 1 <= len(values) <= 16 or not all(0.1 <= value <= 10 for value in values):
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not one or more numbers of 0.1..10, such as 0.75,1,1.25")
+    return values
 
 
 def seconds(text: str) -> float:
@@ -160,5 +184,9 @@ def add_device(parser: argparse._ActionsContainer, default: str = "auto") -> Non
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add --checkpoint."""
     parser.add_argument(
-        "--checkpoint", type=path, required=True, metavar="FILE", help="best.npz or checkpoint.npz of a training run"
+        "--checkpoint",
+        type=path,
+        required=True,
+        metavar="RUN",
+        help="folder of a training run, which stands for its best.npz; or a file, such as its checkpoint.npz",
     )

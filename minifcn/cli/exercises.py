@@ -14,16 +14,19 @@ from minifcn.marking.folder import exercises, find_folder, select
 from minifcn.marking.handout import hand_out
 from minifcn.marking.marks import State, number, title
 from minifcn.marking.report import report
+from minifcn.text import counted
 
 
 def run(args: argparse.Namespace) -> int:
     """Mark the exercises, or do what teachers need."""
-    folder = find_folder(args.folder)
     if args.hand_out:
         if args.names:
             raise UserError("--hand-out copies all exercises; leave the names out")
-        hand_out(folder, args.hand_out)
+        hand_out(find_folder(args.folder, or_shipped=True), args.hand_out)
+        there = exercises(args.hand_out)
+        print(f"{args.hand_out}: {counted(len(there), 'exercise')}; the first is {args.hand_out / there[0]}.py")
         return 0
+    folder = find_folder(args.folder)
     names = select(exercises(folder), args.names)
     if find_spec("pytest") is None:
         raise UserError("the exercises are marked by pytest, which is not installed: python -m pip install pytest")

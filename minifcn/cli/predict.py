@@ -3,88 +3,140 @@
 from __future__ import annotations
 
 import argparse
-import os
-import unicodedata
+import csv
+import io
+import math
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from minifcn import pictures
-from minifcn.backend import use_device
-from minifcn.cli import arguments
+from minifcn.backend import to_host, use_device
+from minifcn.cli import output, photographs, targets
 from minifcn.cli.parsers.predict import UNASKED
 from minifcn.data import Normalize, read_image
 from minifcn.errors import UserError
-from minifcn.files import remove_leftovers
-from minifcn.training import Config, checkpoint, recipe
-from minifcn.training.evaluate import predict
+from minifcn.files import atomic_write
+from minifcn.progress import Progress
+from minifcn.training import Config, Tiling, checkpoint, recipe
+from minifcn.training.prediction import score_blocks
+from minifcn.training.probabilities import probability_file
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Predict as the arguments say."""
     device = use_device(args.device, args.precision)
-    overlays = _targets(args.photos, args.out, "--out")
-    labels = _targets(args.photos, args.label, "--label") if args.label else [None] * len(args.photos)
-    _refuse_overwriting(args, overlays, [path for path in labels if path])
-    state = checkpoint.load(args.checkpoint)
-    config, palette = state.config, np.array(state.config.palette, np.uint8)
-    model = recipe.load_model(config, state.model, device, name=str(args.checkpoint))
-    normalize = Normalize(config.mean, config.std)
-    for folder in {path.parent for path in (*overlays, *labels) if path}:
-        remove_leftovers(folder)
-    for photo, overlay_path, label_path in zip(args.photos, overlays, labels, strict=True):
-        image = read_image(photo)
-        size = _seen(image.shape[:2], config, args)
-        label = predict(model, image, normalize, size=size)
-        overlay_path.parent.mkdir(parents=True, exist_ok=True)
-        pictures.save_overlay(overlay_path, image, label, config.class_names, palette, alpha=args.alpha)
-        if label_path is not None:
-            label_path.parent.mkdir(parents=True, exist_ok=True)
-            pictures.save_label(label_path, label, palette)
+    if args.overlap is not None and args.tile is None:
+        raise UserError("--overlap is of tiles; give --tile too, such as --tile 512")
+    photos = photographs.find(args.photos)
+    planned = targets.plan(args, photos)
+    path = checkpoint.file_of(args.checkpoint)
+    segmenter = _Segmenter(args, path, device)
+    shares: list[tuple[str, np.ndarray]] = []
+    started = time.monotonic()
+    try:
+        with Progress("predict", len(photos), 0, sys.stderr) as progress:
+            for photo, target in zip(photos, planned, strict=True):
+                try:
+                    shares.append((str(photo), segmenter.segment(photo, target)))
+                except (UserError, MemoryError) as error:
+                    if len(photos) == 1:
+                        raise
+                    with progress.aside():
+                        output.say(str(error) if isinstance(error, UserError) else f"{photo}: {NO_MEMORY}")
+                progress.advance(f"{len(shares) / (time.monotonic() - started):.2g} images/s")
+    finally:  # what is done is kept, whatever ends the work
+        if args.shares and shares:
+            _save_shares(args.shares, shares, segmenter.config.class_names)
+    output.say(_summary(len(shares), len(photos), time.monotonic() - started))
+    if note := segmenter.note():
+        output.say(note)
+    return 0 if len(shares) == len(photos) else 1 if shares else 2
 
 
-def _targets(photos: list[Path], target: Path, name: str) -> list[Path]:
-    """Give the path of each photograph's result: `target` itself if it is a .png, else files in the folder `target`."""
-    if target.is_dir() or not target.suffix:
-        if target.exists() and not target.is_dir():
-            raise UserError(f"{name} must end in .png or be a folder, but {target} is a file")
-        return [target / f"{photo.stem}.png" for photo in photos]
-    if target.suffix.lower() == ".png" and len(photos) == 1:
-        return [target]
-    wanted = "end in .png or be a folder" if len(photos) == 1 else f"be a folder for {len(photos)} photos"
-    raise UserError(f"{name} must {wanted}, but is {target}")
+NO_MEMORY = "not enough memory for this photograph; choose --tile 512, or a smaller --longer-side"
 
 
-def _refuse_overwriting(args: argparse.Namespace, overlays: list[Path], labels: list[Path]) -> None:
-    """Refuse, before any work, results that would be one file, or would replace what is read."""
-    read = {_identity(photo): "the photograph itself" for photo in args.photos}
-    read[_identity(args.checkpoint)] = "the checkpoint itself"
-    written: dict[tuple[str, ...], str] = {}
-    for name, paths in (("--out", overlays), ("--label", labels)):
-        for path in paths:
-            arguments.check_folder(name, path.parent)
-            key = _identity(path)
-            if key in read:
-                raise UserError(f"{name} {path} would replace {read[key]}; choose another place")
-            if written.get(key) == name:
-                raise UserError(f"{name} {path}: two photos have the same name, their results would be one file")
-            if key in written:
-                raise UserError(f"{name} {path} is a file of {written[key]} as well; choose another place")
-            written[key] = name
+class _Segmenter:
+    """The network of a checkpoint, and how the arguments want it to be used."""
+
+    def __init__(self, args: argparse.Namespace, path: Path, device: str):
+        state = checkpoint.load(path)
+        self.args, self.config = args, state.config
+        self.palette = np.array(self.config.palette, np.uint8)
+        self.model = recipe.load_model(self.config, state.model, device, name=str(path))
+        self.normalize = Normalize(self.config.mean, self.config.std)
+        self.tiling = Tiling.of(self.model, args.tile, args.overlap, args.scales) if args.tile else None
+        self.largest = 0  # side that the network was shown
+
+    def segment(self, photo: Path, target: targets.Target) -> np.ndarray:
+        """Write the results of a photograph; gives the share of each class."""
+        image, args, names = read_image(photo), self.args, self.config.class_names
+        height, width = image.shape[:2]
+        size = seen(image.shape[:2], self.config, args)
+        self.largest = max(self.largest, *size)
+        label, counts = np.empty((height, width), np.uint8), np.zeros(len(names), int)
+        sight = {"size": size, "scales": args.scales, "mirror": args.mirror, "tiling": self.tiling}
+        target.make_folders()
+        wanted = target.probabilities
+        with probability_file(wanted, (height, width), names) if wanted else nullcontext() as add:
+            for block in score_blocks(self.model, image, self.normalize, **sight):
+                label[block.place] = best = to_host(block.scores.argmax(axis=0))
+                counts += np.bincount(best.ravel(), minlength=len(names))
+                if add is not None:
+                    add(block)
+        if target.out:
+            options = {"alpha": args.alpha, "with_legend": not args.no_legend}
+            pictures.save_overlay(target.out, image, label, names, self.palette, **options)
+        if target.label:
+            pictures.save_label(target.label, label, self.palette)
+        return counts / label.size
+
+    def note(self) -> str:
+        """Say what tiles did to the result, if it is not what one would expect."""
+        if self.tiling is None:
+            return ""
+        if self.largest <= self.tiling.tile:
+            return (
+                f"--tile {self.tiling.tile} changed nothing: the network saw no side of more than {self.largest} pixels"
+                + ("; --full-size shows it the photographs as they are" if self.config.size else "")
+            )
+        if self.tiling.exact:
+            return ""
+        tile, exact, stride = self.tiling.tile, 2 * self.tiling.margin, max(self.tiling.stride)
+        larger = "" if tile >= exact + stride else f"--tile {exact + 8 * stride} "
+        return (
+            f"up to {exact // 2} pixels from a border of a tile, scores are not quite those of the whole photograph; "
+            f"with {larger}--overlap {exact} they are"
+        )
 
 
-def _identity(path: Path) -> tuple[str, ...]:
-    """Give what two names of one file have in common: through links, and where A and a are one letter to the disk.
-
-    Two files whose names differ in capitals only are taken for one: not every disk that they may be copied to can
-    hold both.
-    """
-    return tuple(unicodedata.normalize("NFC", part).casefold() for part in Path(os.path.realpath(path)).parts)
-
-
-def _seen(size: tuple[int, ...], config: Config, args: argparse.Namespace) -> tuple[int, ...]:
+def seen(size: tuple[int, ...], config: Config, args: argparse.Namespace) -> tuple[int, ...]:
     """Give the size at which the network sees a photograph of this size."""
     if args.full_size or args.size:
         return args.size or size
-    longer = args.longer_side or min(UNASKED, max(config.size or size))
+    most = math.inf if args.tile else UNASKED
+    longer = args.longer_side or min(most, max(config.size or size))
     return tuple(max(1, round(side * longer / max(size))) for side in size)
+
+
+def _save_shares(path: Path, shares: Sequence[tuple[str, np.ndarray]], class_names: Sequence[str]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["image", *class_names])
+    for name, row in shares:
+        table.writerow([name, *(f"{share:.6f}" for share in row)])
+    with atomic_write(path) as file:
+        file.write(text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _summary(done: int, of: int, seconds: float) -> str:
+    if not done:
+        return f"none of {of} images could be segmented; see above"
+    number = f"{done} image{'s' * (done != 1)}" if done == of else f"{done} of {of} images"
+    failed = "" if done == of else f"; {of - done} failed, see above"
+    return f"{number} in {seconds:.1f} s ({done / seconds:.2g} images/s){failed}"

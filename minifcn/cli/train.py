@@ -8,29 +8,26 @@ import json
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from minifcn import pictures
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
 from minifcn.cli.output import say
-from minifcn.data import DataLoader, Dataset, open_split
+from minifcn.cli.watcher import Watcher
+from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
-from minifcn.models import FCN
-from minifcn.progress import show_progress
-from minifcn.training import Checkpoint, Trainer, checkpoint, recipe
-from minifcn.training.config import Config, option
-from minifcn.training.evaluate import evaluate, predict
-from minifcn.training.log import Epoch
+from minifcn.progress import unbreakable
+from minifcn.training import Checkpoint, Trainer, checkpoint, images_list, recipe
+from minifcn.training.album import PICTURES, Album
+from minifcn.training.config import Config, option, written
+from minifcn.training.datasets import open_data
+from minifcn.training.start import begin, open_start, taken_over
 
-RESULTS = ("config.json", "log.csv", "curves.png", "predictions.png", "checkpoint.npz", "best.npz")
-_PANEL_ROWS = 4
+RESULTS = ("config.json", "images.csv", "log.csv", "iou.csv", *PICTURES, "checkpoint.npz", "best.npz")
 _SGD = {"lr": 0.01, "weight_decay": 0.0005}  # its own defaults
 
 
@@ -41,65 +38,76 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
     arguments.check_folder("--out", args.out)
     settings = {field.name for field in dataclasses.fields(Config)}
-    given = {name: value for name, value in vars(args).items() if name in settings}
+    given = {name: _setting(value) for name, value in vars(args).items() if name in settings}
     if not args.resume:
         _refuse_other_run(args.out, args.overwrite)
-        return _train(args, Config(**(_SGD if given.get("optimizer") == "sgd" else {}) | given), None, device)
+        start = _start(args) if "init" in given else None
+        defaults = (_SGD if given.get("optimizer") == "sgd" else {}) | (taken_over(start) if start else {})
+        return _train(args, Config(**defaults | given), None, device, start)
     with lock_folder(args.out) if args.out.is_dir() else nullcontext():
         state = checkpoint.load(args.out / "checkpoint.npz")
         return _train(args, _resumed(state.config, given, args.out), state, device)
 
 
-def _train(args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str) -> int:
+def _train(
+    args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str, start: Checkpoint | None = None
+) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    train_set = open_split(config.data, "train", config.images)
-    valid_set = open_split(config.data, "val", config.images)
-    config = _with_classes(config, train_set)
+    names = {"train": config.train_split, "val": config.val_split}
+    splits = {split: open_data(config, name, config.images) for split, name in names.items()}
+    if splits["train"].description:
+        say(splits["train"].description)
+    config = _with_classes(config, splits["train"])
     model = recipe.build_model(config, device)
+    config, notes = (config, []) if state else begin(config, model, splits["train"], start, sys.stderr)
     optimizer = recipe.build_optimizer(config, model)
-    valid_loader = recipe.valid_loader(config, valid_set)
-    draw = _Pictures(args.out, config, model, valid_loader)
+    valid_loader = recipe.valid_loader(config, splits["val"])
+    album = Album(args.out, config, model, valid_loader, say)
     trainer = Trainer(
         config,
         model,
         optimizer,
-        recipe.train_loader(config, train_set),
+        recipe.train_loader(config, splits["train"]),
         valid_loader,
         args.out,
         checkpoint_every=args.checkpoint_every,
         stream=sys.stderr,
-        after_epoch=draw,
     )
-    for dataset in (train_set, valid_set):
+    watcher = Watcher(trainer, album)
+    trainer.after_epoch = watcher.after_epoch
+    for dataset in splits.values():
         dataset[0]  # a data set that cannot be read shows before anything is written
+    for note in notes:
+        print(note, file=unbreakable(sys.stderr))
     if state is not None:
+        images_list.check(args.out / "images.csv", splits, config.data)
         trainer.restore(state)
-        if trainer.position.epoch == config.epochs:
-            say(f"the run in {args.out} is complete; --epochs with more than {config.epochs} would go on with it")
+        if trainer.is_complete():
+            say(f"the run in {args.out} is complete; {watcher.how_to_go_on()}")
     args.out.mkdir(parents=True, exist_ok=True)
     with lock_folder(args.out):
         if state is None:
             _refuse_other_run(args.out, args.overwrite)  # another process may have begun one meanwhile
-        _prepare(args.out, config, keep=state is not None)
+        _prepare(args.out, config, splits, keep=state is not None)
         with _finish_step_first(trainer), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # the trainer looks for inf and nan
             if trainer.log.rows and trainer.position.batch == 0:
-                draw(trainer.log.rows)  # a kill may have come between the checkpoint of this epoch and its pictures
+                watcher.draw_logs()  # a kill may have come between the epoch's checkpoint and its pictures
             trainer.fit()
-        _report(args.out / "best.npz", config, model, valid_loader)
-    return 1 if draw.failed else 0
+        watcher.report(args.out / "best.npz", valid_loader)
+    return 1 if album.failed else 0
 
 
-def _report(path: Path, config: Config, model: FCN, loader: DataLoader) -> None:
-    """Print the measures of the best network."""
-    best = checkpoint.load(path)
-    recipe.check_fits(config, best.model, name=str(path))
-    model.load_state_dict(best.model)
-    batches = show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr)
-    matrix, _ = evaluate(model, batches, ignore_index=config.ignore_index)
-    print(f"{path}, after epoch {best.position.epoch + 1}, on {len(loader.dataset)} validation images")
-    print(matrix)
+def _setting(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else str(value) if isinstance(value, Path) else value
+
+
+def _start(args: argparse.Namespace) -> Checkpoint:
+    """Read the checkpoint of --init, which must not be one that --overwrite is about to remove."""
+    if args.overwrite and args.out.resolve() in (Path(args.init).resolve(), Path(args.init).resolve().parent):
+        raise UserError(f"--init {args.init} is in --out, which --overwrite empties; choose another --out")
+    return open_start(args.init)
 
 
 def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
@@ -107,11 +115,12 @@ def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
     wanted = dataclasses.replace(config, **given)
     moved = wanted.data.partition(":")[0] == config.data.partition(":")[0]  # the same data in another folder
     for name in given:
-        if name in ("epochs", "recompute") or (name == "data" and moved):
+        if name in ("epochs", "patience", "recompute") or (name == "data" and moved):
             continue
         if getattr(wanted, name) != getattr(config, name):
             raise UserError(
-                f"{option(name)} is {getattr(wanted, name)}, but the run in {folder} has {getattr(config, name)}; "
+                f"{option(name)} is {written(getattr(wanted, name))}, but the run in {folder} has "
+                f"{written(getattr(config, name))}; "
                 "leave it out to --resume, or start anew in another --out"
             )
     return wanted
@@ -135,6 +144,7 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
         class_names=tuple(dataset.class_names),
         palette=tuple(map(tuple, dataset.palette.tolist())),
         ignore_index=int(dataset.ignore_index),
+        val_names=tuple(dataset.drawn),
     )
     for name in ("class_names", "palette", "ignore_index"):
         if config.class_names and getattr(found, name) != getattr(config, name):
@@ -145,48 +155,15 @@ def _with_classes(config: Config, dataset: Dataset) -> Config:
     return found
 
 
-def _prepare(folder: Path, config: Config, keep: bool) -> None:
-    """Empty the folder of the results of an earlier run unless they are continued, and write config.json."""
+def _prepare(folder: Path, config: Config, splits: Mapping[str, Dataset], keep: bool) -> None:
+    """Empty the folder of the results of an earlier run unless they are continued, and write what this one is of."""
     if not keep:
         for name in reversed(RESULTS):  # the checkpoint before the log: what is left never looks like a whole run
             (folder / name).unlink(missing_ok=True)
+    if not (folder / "images.csv").exists():
+        images_list.write(folder / "images.csv", splits)
     with atomic_write(folder / "config.json") as file:
         file.write(json.dumps(config.to_dict(), indent=2).encode() + b"\n")
-
-
-class _Pictures:
-    """Draws curves.png and predictions.png after every epoch; a picture that fails costs no training."""
-
-    def __init__(self, folder: Path, config: Config, model: FCN, loader: DataLoader):
-        self.folder, self.config, self.model, self.loader = folder, config, model, loader
-        self.failed: dict[str, str] = {}
-
-    def __call__(self, rows: list[Epoch]) -> None:
-        best = not rows[-1]["valid_mean_iu"] < max(row["valid_mean_iu"] for row in rows)
-        for name, draw in (("curves.png", self.draw_curves), ("predictions.png", self.draw_predictions))[: 1 + best]:
-            try:
-                draw(self.folder / name, rows)
-            except Exception as error:  # a plotting library has more ways to fail than can be listed
-                reason = str(error) or type(error).__name__
-                if self.failed.get(name) != reason:  # once is enough
-                    say(f"{self.folder / name} could not be drawn ({reason}); training goes on")
-                self.failed[name] = reason
-            else:
-                self.failed.pop(name, None)
-
-    def draw_curves(self, path: Path, rows: list[Epoch]) -> None:
-        """Draw the log."""
-        pictures.save_curves(path, rows)
-
-    def draw_predictions(self, path: Path, rows: list[Epoch]) -> None:
-        """Draw the predictions, of a model that is the best so far, for images spread over the split."""
-        config, dataset = self.config, self.loader.dataset
-        transform, panel = recipe.resizing(config), []
-        for index in np.linspace(0, len(dataset) - 1, min(_PANEL_ROWS, len(dataset))).astype(int).tolist():
-            sample = transform(dataset[index], np.random.default_rng(0))
-            panel.append((sample.image, sample.label, predict(self.model, sample.image, self.loader.normalize)))
-        palette = np.array(config.palette, np.uint8)
-        pictures.save_panel(path, panel, config.class_names, palette, config.ignore_index)
 
 
 @contextmanager

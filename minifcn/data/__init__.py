@@ -4,10 +4,20 @@ from minifcn.data import transforms
 from minifcn.data.camvid import CamVid
 from minifcn.data.catalogue import open_dataset, open_split
 from minifcn.data.dataset import Dataset, Sample
+from minifcn.data.folder import Folder
 from minifcn.data.images import read_image
+from minifcn.data.inspection import Inspection, SplitCounts, inspect
 from minifcn.data.loader import Batch, DataLoader
 from minifcn.data.shapes import Shapes
-from minifcn.data.transforms import Compose, Normalize, RandomCrop, RandomMirror, RandomScale, Resize
+from minifcn.data.transforms import (
+    Compose,
+    Normalize,
+    RandomCrop,
+    RandomMirror,
+    RandomScale,
+    Resize,
+    ResizeLongerSide,
+)
 from minifcn.data.voc import VOCSegmentation
 
 __all__ = [
@@ -16,14 +26,19 @@ __all__ = [
     "Compose",
     "DataLoader",
     "Dataset",
+    "Folder",
+    "Inspection",
     "Normalize",
     "RandomCrop",
     "RandomMirror",
     "RandomScale",
     "Resize",
+    "ResizeLongerSide",
     "Sample",
     "Shapes",
+    "SplitCounts",
     "VOCSegmentation",
+    "inspect",
     "open_dataset",
     "open_split",
     "read_image",

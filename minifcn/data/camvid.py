@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
+from minifcn.data.classes import read_class_table
 from minifcn.data.folders import (
     FolderDataset,
+    Report,
     check_folder,
     check_pairs,
     image_files,
     listing,
+    refuse,
     spelled,
     unknown_split,
 )
-from minifcn.data.images import read_colour_label
-from minifcn.data.lists import read_class_rows
+from minifcn.data.labels import read_colour_label
 from minifcn.errors import UserError
 
 CLASSES = {
@@ -34,8 +36,6 @@ CLASSES = {
     "Bicyclist": (0, 128, 192),
 }
 _UNLABELLED = 11
-# What tables call the pixels that do not count, in lower case.
-_IGNORED = ("void", "unlabelled", "unlabeled", "ignore", "unknown")
 
 
 class CamVid(FolderDataset):
@@ -54,6 +54,8 @@ class CamVid(FolderDataset):
         The folder that holds `train/`, `val/` ...
     split : str
         "train", "val" or "test", as far as the folder has them.
+    report : callable
+        What is told that files are missing; `folders.refuse` raises a UserError.
 
     Raises
     ------
@@ -67,12 +69,17 @@ class CamVid(FolderDataset):
     minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
     """
 
-    def __init__(self, root: str | os.PathLike[str], split: str):
+    def __init__(self, root: str | os.PathLike[str], split: str, *, report: Report = refuse):
         root = Path(root)
         check_folder(root)
         self.label_colours = _is_kaggle(root)
         if self.label_colours:
-            self.class_names, self.palette, self.ignore_index = _read_class_dict(root / "class_dict.csv")
+            table = root / "class_dict.csv"
+            if not os.path.isfile(table):
+                raise UserError(
+                    f"{table}: no such file; the Kaggle layout of CamVid lists its classes and colours there"
+                )
+            self.class_names, self.palette, self.ignore_index = read_class_table(table)
             folder_end, file_end = "_labels", "_L"
         else:
             self.class_names, self.ignore_index = tuple(CLASSES), _UNLABELLED
@@ -89,8 +96,7 @@ class CamVid(FolderDataset):
             raise unknown_split(split, splits, root)
         labels = root / (split + folder_end)
         pairs = [(image, spelled(labels / f"{image.stem}{file_end}.png")) for image in image_files(root / split)]
-        check_pairs(pairs, split, root)
-        super().__init__(pairs)
+        super().__init__(check_pairs(pairs, split, root, report=report))
 
     def _read_label(self, path: Path) -> np.ndarray:
         return read_colour_label(path, self.palette) if self.label_colours else super()._read_label(path)
@@ -104,28 +110,3 @@ def _splits(root: Path, folder_end: str) -> list[str]:
 
 def _is_kaggle(root: Path) -> bool:
     return bool(_splits(root, "_labels")) or os.path.isfile(root / "class_dict.csv")
-
-
-def _read_class_dict(path: Path) -> tuple[tuple[str, ...], np.ndarray, int]:
-    """Class names, colours and the ignore index from a table with the header `name,r,g,b`."""
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: no such file; the Kaggle layout of CamVid lists its classes and colours there")
-    classes: dict[str, tuple[int, ...]] = {}
-    ignored: list[str] = []
-    for line, name, colour in read_class_rows(path):
-        if not all(0 <= value <= 255 for value in colour):
-            raise UserError(f"{path}: line {line}: a colour has values 0..255, found {colour}")
-        if name in classes or colour in classes.values():
-            raise UserError(f"{path}: line {line}: {name!r} {colour} repeats a name or a colour; list each once")
-        classes[name] = colour
-        if name.lower() in _IGNORED:
-            ignored.append(name)
-        if len(ignored) > 1:
-            raise UserError(
-                f"{path}: line {line}: {ignored[0]!r} and {name!r} both stand for what does not count, but a data set "
-                "ignores one class; give them one colour, or one of them another name"
-            )
-    if not 2 <= len(classes) <= 255:
-        raise UserError(f"{path}: a data set has 2..255 classes, but this table has {len(classes)}")
-    ignore_index = list(classes).index(ignored[0]) if ignored else 255
-    return tuple(classes), np.array(list(classes.values()), np.uint8), ignore_index

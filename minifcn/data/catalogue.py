@@ -1,15 +1,18 @@
-"""Data sets by name, as the command line gives them: `shapes`, `camvid:PATH`, `voc:PATH`."""
+"""Data sets by name, as the command line gives them: `shapes`, `folder:PATH`, `camvid:PATH`, `voc:PATH`."""
 
 from __future__ import annotations
 
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from minifcn.data.camvid import CamVid
+from minifcn.data.classes import Classes
 from minifcn.data.dataset import Dataset, FirstImages
-from minifcn.data.folders import unknown_split
+from minifcn.data.folder import AnnotatedFolder, Drawing, Folder, is_annotated
+from minifcn.data.folders import Report, refuse, unknown_split
 from minifcn.data.shapes import Shapes
 from minifcn.data.voc import VOCSegmentation
 from minifcn.errors import UserError
@@ -17,18 +20,21 @@ from minifcn.errors import UserError
 _SHAPES_LENGTHS = {"train": 1800, "val": 100, "test": 100}
 
 
-def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
+def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: Any) -> Dataset:
     """Open a data set by its name.
 
     Parameters
     ----------
     spec : str
-        "shapes", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit); a shell leaves a ~ in it as it is, so that it
-        is expanded here.
+        "shapes", "folder:PATH", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit); a shell leaves a ~ in it as it
+        is, so that it is expanded here.
     split : str
         "train", "val" ...
+    report : callable
+        What is told each fault of the files, in one line; `folders.refuse` raises a UserError. After one that returns,
+        such as `list.append`, the data set lacks the pairs that have a fault.
     **options
-        Of shapes: length, size, num_classes, seed. Of voc: year, 2012 unless given.
+        Of shapes: length, size, num_classes, seed. Of folder: drawing, classes. Of voc: year.
 
     Returns
     -------
@@ -44,9 +50,9 @@ def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
     >>> dataset = open_dataset("shapes", "val", length=3)
     >>> len(dataset), dataset[0].image.shape
     (3, (96, 96, 3))
-    >>> open_dataset("cityscapes:/data", "val")  # doctest: +ELLIPSIS
+    >>> open_dataset("coco:/data", "val")
     Traceback (most recent call last):
-    minifcn.errors.UserError: there is no data set 'cityscapes'; write one of: shapes, camvid:PATH, voc:PATH...
+    minifcn.errors.UserError: there is no data set 'coco'; write one of: shapes, folder:PATH, camvid:PATH, voc:PATH
     """
     name, _, path = spec.partition(":")
     if name not in _OPENERS:
@@ -56,14 +62,14 @@ def open_dataset(spec: str, split: str, **options: Any) -> Dataset:
     form, opener = _OPENERS[name]
     if bool(path) != (":" in form):
         raise UserError(f"the data set {name} is written {form}, got {spec!r}")
-    known = list(inspect.signature(opener).parameters)[2:]
+    known = list(inspect.signature(opener).parameters)[3:]
     for option in options:
         if option not in known:
             raise UserError(f"the data set {name} has no option {option!r}; it has: {', '.join(known) or 'none'}")
-    return opener(os.path.expanduser(path), split, **options)
+    return opener(os.path.expanduser(path), split, report, **options)
 
 
-def open_split(name: str, split: str, images: int | None = None) -> Dataset:
+def open_split(name: str, split: str, images: int | None = None, *, report: Report = refuse, **options: Any) -> Dataset:
     """Open one split of a data set, or only its first images.
 
     Parameters
@@ -73,6 +79,8 @@ def open_split(name: str, split: str, images: int | None = None) -> Dataset:
     split : str
     images : int or None
         How many; None: all.
+    report, **options
+        As in `open_dataset`.
 
     Returns
     -------
@@ -83,13 +91,14 @@ def open_split(name: str, split: str, images: int | None = None) -> Dataset:
     >>> len(open_split("shapes", "val")), len(open_split("shapes", "val", images=3))
     (100, 3)
     """
-    dataset = open_dataset(name, split)
+    dataset = open_dataset(name, split, report=report, **options)
     return dataset if images is None else FirstImages(dataset, images)
 
 
 def _open_shapes(
     path: str,
     split: str,
+    report: Report,
     length: int | None = None,
     size: int | tuple[int, int] = (96, 96),
     num_classes: int = 6,
@@ -105,13 +114,25 @@ def _open_shapes(
     return Shapes(_SHAPES_LENGTHS[split] if length is None else length, size, num_classes, generator)
 
 
-def _open_voc(path: str, split: str, year: int | str = 2012) -> VOCSegmentation:
-    return VOCSegmentation(path, year, split)
+def _open_folder(
+    path: str, split: str, report: Report, drawing: Drawing | None = None, classes: Classes | None = None
+) -> Dataset:
+    kind = AnnotatedFolder if is_annotated(Path(path)) else Folder
+    return kind(path, split, drawing=drawing or Drawing(), classes=classes, report=report)
+
+
+def _open_camvid(path: str, split: str, report: Report) -> CamVid:
+    return CamVid(path, split, report=report)
+
+
+def _open_voc(path: str, split: str, report: Report, year: int | str | None = None) -> VOCSegmentation:
+    return VOCSegmentation(path, year, split, report=report)
 
 
 # How the command line writes each data set, and what opens it.
 _OPENERS: dict[str, tuple[str, Callable[..., Dataset]]] = {
     "shapes": ("shapes", _open_shapes),
-    "camvid": ("camvid:PATH", CamVid),
+    "folder": ("folder:PATH", _open_folder),
+    "camvid": ("camvid:PATH", _open_camvid),
     "voc": ("voc:PATH", _open_voc),
 }

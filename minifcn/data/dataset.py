@@ -11,9 +11,10 @@ import numpy as np
 
 from minifcn.check import kind
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sample:
     """One image and its label.
 
@@ -45,6 +46,10 @@ class Sample:
     name: str
     ignore_index: int = 255
 
+    def __repr__(self) -> str:
+        image, label = kind(self.image), kind(self.label)
+        return f"Sample(image {image}, label {label}, name={self.name!r}, ignore_index={self.ignore_index})"
+
     def __post_init__(self) -> None:
         _check_image(self.image, self.name)
         _check_map(self.label, self.name)
@@ -66,6 +71,10 @@ class Dataset(ABC):
         The colour in which each class is drawn, RGB.
     ignore_index : int
         The label of the pixels that do not count; 0..255 for a `DataLoader`.
+    description : str
+        What was found in files, in one line; "" if there is nothing to say.
+    drawn : tuple of str
+        The names of the validation images if they were drawn at random.
 
     Examples
     --------
@@ -79,16 +88,26 @@ class Dataset(ABC):
     ...         return Sample(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8), f"black {index}")
     >>> Black().num_classes, Black()[1].name
     (1, 'black 1')
+    >>> Black()
+    Black(2 samples, 1 class: nothing)
     """
 
     class_names: tuple[str, ...]
     palette: np.ndarray
     ignore_index: int = 255
+    description: str = ""
+    drawn: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
         """The number of classes, that is of scores a model must give per pixel."""
         return len(self.class_names)
+
+    def __repr__(self) -> str:
+        names = tuple(getattr(self, "class_names", ()))
+        shown = ", ".join(map(str, names[:3])) + ", ..." * (len(names) > 3)
+        classes = f", {counted(len(names), 'class', 'classes')}: {shown}" if names else ""
+        return f"{type(self).__name__}({counted(len(self), 'sample')}{classes})"
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -117,6 +136,7 @@ class FirstImages(Dataset):
     def __init__(self, dataset: Dataset, count: int):
         self.dataset, self.count = dataset, min(count, len(dataset))
         self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
+        self.description, self.drawn = dataset.description, dataset.drawn
 
     def __len__(self) -> int:
         return self.count

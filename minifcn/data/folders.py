@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample, check_label, position
-from minifcn.data.images import read_index_label, read_stored_image
+from minifcn.data.images import read_image, read_stored_image
+from minifcn.data.labels import read_index_label
 from minifcn.errors import UserError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
+
+# The path of an image, and that of its label.
+Pair = tuple[Path, Path]
+# What is told each fault of a data set, in one line as a UserError has it.
+Report = Callable[[str], None]
+
+
+def refuse(fault: str) -> None:
+    """Raise a UserError: a data set with a fault is not opened.
+
+    Whatever opens a data set takes this or another function as `report`. One that returns, such as `list.append`, is
+    told every fault; what has one is left out, and the rest goes on.
+
+    Examples
+    --------
+    >>> refuse("a.png: the file is empty (0 bytes); copy or download it again")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: a.png: the file is empty (0 bytes); copy or download it again
+    """
+    raise UserError(fault)
 
 
 class FolderDataset(Dataset):
@@ -21,9 +42,16 @@ class FolderDataset(Dataset):
     Parameters
     ----------
     pairs : sequence of (image path, label path)
+
+    Attributes
+    ----------
+    turns : bool
+        Whether an image is turned upright if only then it has the shape of its label.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Path, Path]]):
+    turns = False
+
+    def __init__(self, pairs: Sequence[Pair]):
         self.pairs = list(pairs)
 
     def __len__(self) -> int:
@@ -34,6 +62,8 @@ class FolderDataset(Dataset):
         # A label has no EXIF orientation: its pixels go with the pixels of the image as they are stored.
         image, orientation = read_stored_image(image_path)
         label = self._read_label(label_path)
+        if self.turns and orientation >= 5 and image.shape[:2] != label.shape == image.shape[1::-1]:
+            image, orientation = read_image(image_path), 1
         _check_fit(image, image_path, orientation, label, label_path)
         check_label(label, self.num_classes, self.ignore_index, str(label_path))
         return Sample(image, label, image_path.stem, self.ignore_index)
@@ -83,9 +113,9 @@ def listing(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: the folder cannot be read ({error.strerror}); allow reading it") from None
 
 
-def image_files(folder: Path) -> list[Path]:
+def image_files(folder: Path, endings: Collection[str] = _SUFFIXES) -> list[Path]:
     """Give the images of a folder in the order of their names."""
-    return [path for path in listing(folder) if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+    return [path for path in listing(folder) if path.suffix.lower() in endings and not path.name.startswith(".")]
 
 
 def spelled(path: Path) -> Path:
@@ -95,32 +125,45 @@ def spelled(path: Path) -> Path:
 
 
 def check_pairs(
-    pairs: Sequence[tuple[Path, Path]], split: str, source: Path, places: Sequence[str] | None = None
-) -> None:
-    """Raise a UserError if a split is empty, has a file twice, or files of it are missing.
+    pairs: Sequence[Pair],
+    split: str,
+    source: Path,
+    places: Sequence[str] | None = None,
+    report: Report = refuse,
+) -> list[Pair]:
+    """Give the pairs of a split without those that lack a file, or have one that another pair has; report those.
 
     `places` says where each pair is listed; it is the path of the image if there is no list.
     """
     if not pairs:
-        raise UserError(
-            f"{source}: the split {split!r} has no images; look whether the data set was unpacked completely"
-        )
+        report(f"{source}: the split {split!r} has no images; look whether the data set was unpacked completely")
     places = places or [str(image) for image, _ in pairs]
-    for kind, paths in zip(("image", "label"), zip(*pairs, strict=True), strict=True):
+    left_out: set[int] = set()
+    for kind, paths in zip(("image", "label"), zip(*pairs, strict=True), strict=False):
         missing = [number for number, path in enumerate(paths) if not os.path.isfile(path)]
-        if missing:
-            path, place = paths[missing[0]], places[missing[0]]
-            raise UserError(
-                f"{source}: {len(missing)} of {len(pairs)} {kind}s of the split {split!r} are missing, the first is "
-                f"{path} (for {place}); add the files or remove the others of the pair"
-            )
+        for number in missing:
+            path, place = paths[number], places[number]
+            if number == missing[0]:
+                report(
+                    f"{source}: {len(missing)} of {len(pairs)} {kind}s of the split {split!r} are missing, the first "
+                    f"is {path} (for {place}); add the files or remove the others of the pair"
+                )
+            else:
+                report(f"{path}: this {kind} is missing too (for {place}); add it or remove the other of the pair")
+        left_out.update(missing)
         seen: dict[Path, str] = {}
-        for path, place in zip(paths, places, strict=True):
+        for number, (path, place) in enumerate(zip(paths, places, strict=True)):
             if path in seen:
-                raise UserError(f"{place}: it has the {kind} {path}, as {seen[path]} has; a split has each once")
-            seen[path] = place
+                report(f"{place}: it has the {kind} {path}, as {seen[path]} has; a split has each once")
+                left_out.add(number)
+            seen.setdefault(path, place)
+    return [pair for number, pair in enumerate(pairs) if number not in left_out]
 
 
-def unknown_split(split: str, splits: Iterable[str], source: str | Path) -> UserError:
+class UnknownSplit(UserError):
+    """There is no split of this name; the data set may have others."""
+
+
+def unknown_split(split: str, splits: Iterable[str], source: str | Path) -> UnknownSplit:
     """Make the error for a split that is not there, naming those that are."""
-    return UserError(f"{source}: there is no split {split!r}; there are: {', '.join(splits) or 'none'}")
+    return UnknownSplit(f"{source}: there is no split {split!r}; there are: {', '.join(splits) or 'none'}")

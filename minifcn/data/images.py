@@ -1,4 +1,4 @@
-"""Image and label files as arrays: checked before they are decoded, since nothing on disk is trusted."""
+"""Image files as arrays: checked before they are decoded, since nothing on disk is trusted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,26 @@ MAX_MEGAPIXELS = 80
 MAX_SIDE = 65535  # pixels; a JPEG has no more
 # Only formats that Pillow decodes itself: some others start external programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+# How their files end, in lower case; and how those of photographs do that are not read.
+ENDINGS = {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp"),
+}
+OTHER_ENDINGS = {
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".j2k",
+    ".jxl",
+    ".dng",
+    ".cr2",
+    ".nef",
+    ".arw",
+    ".raw",
+    ".psd",
+    ".tga",
+}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,7 +82,7 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndar
     stored, orientation = read_stored_image(path)
     if not upright or orientation == 1:
         return stored
-    return np.array(_turned(Image.fromarray(stored), orientation))
+    return _as_rgb(_turned(Image.fromarray(stored), orientation))
 
 
 def read_stored_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
@@ -83,143 +103,50 @@ def read_stored_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
     UserError
         As `read_image`.
     """
-    file = _decode(path)
+    file = decode(path)
     if file.bits > 8 or file.image.mode.startswith(("I", "F")):
         raise UserError(
             f"{path}: images need 8 bits a channel, but this one has {file.bits} (Pillow's mode {file.image.mode!r}); "
             "convert it to 8 bits first"
         )
-    with _named_errors(path):
-        return np.array(file.image.convert("RGB")), file.orientation
+    with named_errors(path):
+        return _as_rgb(file.image), file.orientation
 
 
-def read_index_label(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a label file whose pixels are class indices (greyscale, or palette as in Pascal VOC).
-
-    Parameters
-    ----------
-    path : str or path
-        A PNG file: a palette of 1, 2, 4 or 8 bits, or grey of 1, 2, 4, 8 or 16 bits; or 8-bit RGB with three equal
-        channels. An alpha channel has to be opaque.
-
-    Returns
-    -------
-    uint8 array (H, W)
-        The indices exactly as they are stored: 1 in a file of 2 bits is 1, not 85.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, is no PNG, holds colours instead of class indices, or an index beyond 255.
-    """
-    image, bits = _decode_label(path)
-    pixels = np.array(image)
-    if image.mode == "RGB" and bits == 8 and (pixels == pixels[..., :1]).all():
-        return pixels[..., 0].copy()
-    if image.mode not in ("1", "L", "P", "I", "I;16", "I;16B"):
-        raise UserError(
-            f"{path}: a label needs one 8-bit class index a pixel (Pillow's mode L or P), but this file has "
-            f"mode {image.mode!r} of {bits} bits; save the class indices, not their colours"
-        )
-    if pixels.max() > 255:
-        row, column = np.argwhere(pixels > 255)[0].tolist()
-        raise UserError(
-            f"{path}: the index {pixels[row, column]} at row {row}, column {column} is beyond 255, the largest that a "
-            "label has; save the label with 8 bits a pixel, and what does not count as 255"
-        )
-    label = pixels.astype(np.uint8)
-    if image.mode == "L" and bits < 8:
-        label //= 255 // (2**bits - 1)  # Pillow spreads grey of 2 and 4 bits evenly over 0..255
-    return label
+def _as_rgb(image: Image.Image) -> np.ndarray:
+    """The pixels, some rows at a time: Pillow holds an image of 144 MB four times to convert it at once."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    step = max(1, 1_000_000 // image.width)
+    for top in range(0, image.height, step):
+        bottom = min(top + step, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))
+    return pixels
 
 
-def read_colour_label(path: str | os.PathLike[str], palette: np.ndarray) -> np.ndarray:
-    """Read a label file whose pixels are class colours.
+class ImageFile(NamedTuple):
+    """A decoded image, its pixels as they are stored, and what Pillow's image does not tell.
 
     Parameters
     ----------
-    path : str or path
-        A PNG file in RGB, or with a palette.
-    palette : uint8 array (num_classes, 3)
-        The colour of each class, all different.
-
-    Returns
-    -------
-    uint8 array (H, W)
-        The class index of each pixel.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, is no PNG, or has a colour that is not in the palette.
+    image : PIL image
+    format : str
+    bits : int
+        A channel.
+    orientation : int
+        Of its EXIF data, 1..8.
+    frames : int
+        Of an animated PNG file.
     """
-    image, bits = _decode_label(path)
-    if image.mode not in ("RGB", "P") or bits > 8:
-        raise UserError(
-            f"{path}: a label of this data set needs class colours (Pillow's mode RGB), but this file has "
-            f"mode {image.mode!r} of {bits} bits; save the colours of class_dict.csv"
-        )
-    colours = np.array(image.convert("RGB"))
-    codes, known = _colour_codes(colours), _colour_codes(palette)
-    order = np.argsort(known)
-    position = np.searchsorted(known[order], codes).clip(max=len(known) - 1)
-    label = order[position]
-    wrong = known[label] != codes
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0].tolist()
-        raise UserError(
-            f"{path}: the colour {tuple(colours[row, column].tolist())} at row {row}, column {column} is not "
-            "in class_dict.csv; save labels without smoothing or JPEG compression, or add the class"
-        )
-    return label.astype(np.uint8)
-
-
-def _colour_codes(colours: np.ndarray) -> np.ndarray:
-    """One integer per RGB triple."""
-    red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
-    return red << 16 | green << 8 | blue
-
-
-class _File(NamedTuple):
-    """A decoded image, its pixels as they are stored, and what Pillow's image does not tell."""
 
     image: Image.Image
     format: str
-    bits: int  # a channel
+    bits: int
     orientation: int
     frames: int
 
 
-def _decode_label(path: str | os.PathLike[str]) -> tuple[Image.Image, int]:
-    """The decoded image without its alpha channel, and its bits a channel, if nothing can have changed an index."""
-    file = _decode(path)
-    if file.format != "PNG":
-        raise UserError(
-            f"{path}: a label is a PNG file, which keeps every value as it is, but this is a {file.format} file; "
-            "save the label as PNG from where it was made (what a JPEG has lost does not come back)"
-        )
-    with _named_errors(path), Image.open(path, formats=["PNG"]) as checked:
-        checked.verify()  # the checksums, which decoding leaves out: a wrong bit would be another class
-    if file.frames > 1:
-        raise UserError(f"{path}: a label is one picture, but this file is an animation of {file.frames}; save one")
-    if file.orientation != 1:
-        raise UserError(
-            f"{path}: a label is stored as its image is, but this one has an EXIF orientation ({file.orientation}); "
-            "save it without"
-        )
-    image = file.image
-    if image.mode in ("LA", "RGBA"):
-        if image.getchannel("A").getextrema() != (255, 255):
-            raise UserError(
-                f"{path}: a label has no transparent pixels, but this file has an alpha channel that is not 255 "
-                "everywhere; save the label without alpha"
-            )
-        image = image.convert(image.mode[:-1])
-    return image, file.bits
-
-
-def _decode(path: str | os.PathLike[str]) -> _File:
-    """The decoded image, if its size and its bytes are sound."""
+def decode(path: str | os.PathLike[str]) -> ImageFile:
+    """Decode an image file, if its size and its bytes are sound; UserError otherwise."""
     if not os.path.isfile(path):
         found = "is a folder" if os.path.isdir(path) else "is no regular file"
         raise UserError(f"{path}: {f'{found}, not an image' if os.path.exists(path) else 'no such file'}")
@@ -229,7 +156,7 @@ def _decode(path: str | os.PathLike[str]) -> _File:
     too_large = f"more than {MAX_MEGAPIXELS} megapixels; scale it down first"
     if size > MAX_MEGAPIXELS * 8_000_000:  # bytes of the largest image in the widest format, 16-bit RGBA
         raise UserError(f"{path}: the file has {size} bytes, as only images have of {too_large}")
-    with _named_errors(path), Image.open(path, formats=_FORMATS) as opened:
+    with named_errors(path), Image.open(path, formats=_FORMATS) as opened:
         width, height = opened.size
         if width * height > MAX_MEGAPIXELS * 1_000_000:
             raise UserError(f"{path}: the image is {width} x {height}, {too_large}")
@@ -247,11 +174,11 @@ def _decode(path: str | os.PathLike[str]) -> _File:
         else:
             opened.load()
             orientation = _orientation(opened)
-        return _File(image, kind, bits, orientation, getattr(opened, "n_frames", 1) if kind == "PNG" else 1)
+        return ImageFile(image, kind, bits, orientation, getattr(opened, "n_frames", 1) if kind == "PNG" else 1)
 
 
 @contextmanager
-def _named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn what Pillow raises into one line that names the file."""
     try:
         yield

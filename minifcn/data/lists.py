@@ -7,7 +7,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minifcn.errors import UserError
@@ -22,7 +22,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # A pair of paths in the lists of VOC's augmented training set, seen from the folder of the year.
-_PAIR = re.compile(r"/?JPEGImages/(.+)\.jpg\s+/?(SegmentationClass\w*)/(.+)\.png")
+_PAIR = re.compile(r"/?JPEGImages/(.+)\.(?:jpe?g|png)\s+/?(SegmentationClass\w*)/(.+)\.png")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -48,7 +48,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def read_voc_list(path: Path) -> Iterator[tuple[int, str, str, str]]:
+def read_voc_list(path: Path, report: Callable[[str], None]) -> Iterator[tuple[int, str, str, str]]:
     """Read a list of images of Pascal VOC.
 
     Parameters
@@ -56,6 +56,8 @@ def read_voc_list(path: Path) -> Iterator[tuple[int, str, str, str]]:
     path : path of the list
         A line has one name, which may have spaces and the ending of its file; or, as in the lists of the augmented
         training set, `/JPEGImages/NAME.jpg /SegmentationClassAug/NAME.png`.
+    report : callable
+        What is told a line that is neither, or leads out of the folders of the data set; it is left out then.
 
     Yields
     ------
@@ -65,21 +67,23 @@ def read_voc_list(path: Path) -> Iterator[tuple[int, str, str, str]]:
     Raises
     ------
     UserError
-        If a line is neither, or leads out of the folders of the data set.
+        If the file cannot be read as text.
     """
     for number, line in read_lines(path):
         pair = _PAIR.fullmatch(line)
         if pair:
             name, folder, label = pair.groups()
             if name != label:
-                raise UserError(f"{path}: line {number}: image and label have one name, found {name!r} and {label!r}")
+                report(f"{path}: line {number}: image and label have one name, found {name!r} and {label!r}")
+                continue
         else:
             name, folder = line, "SegmentationClass"
         if not _stays_inside(name):
-            raise UserError(
+            report(
                 f"{path}: line {number}: {line!r} is not the name of an image in JPEGImages, such as 2007_000032; "
                 "write one name a line, or /JPEGImages/NAME.jpg /SegmentationClassAug/NAME.png"
             )
+            continue
         yield number, name, re.sub(r"\.(jpe?g|png)$", "", name, flags=re.IGNORECASE), folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.check import as_whole
+from minifcn import named_otherwise
+from minifcn.check import as_whole, kind
 from minifcn.data.dataset import Dataset, Sample, check_sample
 from minifcn.data.transforms import Normalize, Transform, check_transform
+from minifcn.text import counted
 
 # The first word of each seed keeps the two streams of random numbers apart.
 _ORDER, _AUGMENTATION = 0, 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Batch:
-    """Samples stacked for a step.
+    """Samples stacked for a step; ``images, labels = batch`` unpacks what a step needs.
 
     Images of different sizes, where they are let into one batch, are padded at the right and at the bottom: the
     normalised image with 0, the label with the ignore index.
@@ -42,6 +44,9 @@ class Batch:
     >>> (batch,) = DataLoader(Shapes(2, size=(32, 48)), batch_size=2).epoch(0)
     >>> batch.images.shape, batch.labels.shape, batch.sizes
     ((2, 3, 32, 48), (2, 32, 48), ((32, 48), (32, 48)))
+    >>> images, labels = batch
+    >>> images is batch.images, labels is batch.labels
+    (True, True)
     """
 
     images: np.ndarray
@@ -52,11 +57,20 @@ class Batch:
     def __len__(self) -> int:
         return len(self.names)
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.images, self.labels))
+
+    def __repr__(self) -> str:
+        images, labels = kind(self.images), kind(self.labels)
+        return f"Batch(images {images}, labels {labels}, names={self.names}, sizes={self.sizes})"
+
 
 class DataLoader:
     """Batches of a data set, in an order and with an augmentation that depend on nothing but seed, epoch and index.
 
     So training resumes bit for bit from two numbers, the epoch and the batch: what was drawn before leaves no trace.
+    ``for batch in loader`` takes the next epoch each time: the first such loop is that over ``loader.epoch(0)``, the
+    second that over ``loader.epoch(1)``.
 
     Parameters
     ----------
@@ -83,11 +97,18 @@ class DataLoader:
     Examples
     --------
     >>> from minifcn.data import Shapes
-    >>> loader = DataLoader(Shapes(5), batch_size=2, shuffle=True)
+    >>> loader = DataLoader(Shapes(5, num_classes=2), batch_size=2, shuffle=True)
     >>> [batch.images.shape for batch in loader.epoch(0)]
     [(2, 3, 96, 96), (2, 3, 96, 96), (1, 3, 96, 96)]
+    >>> loader
+    DataLoader(Shapes(5 samples, 2 classes: background, disc), batch_size=2, shuffle=True)  # 3 batches an epoch
+    >>> for epoch in range(2):
+    ...     print(*[name[-1] for batch in loader for name in batch.names])
+    2 4 3 0 1
+    1 3 4 2 0
     """
 
+    @named_otherwise.arguments
     def __init__(
         self,
         dataset: Dataset,
@@ -114,6 +135,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.pad = pad
         self.prefetch = _whole("prefetch", prefetch, 0)
+        self.loops = 0  # that were begun over the loader itself, each of which is an epoch
 
         if not len(self):
             raise ValueError(
@@ -125,6 +147,16 @@ class DataLoader:
         """The number of batches in an epoch; without `pad`, there are more where sizes are mixed."""
         full, rest = divmod(len(self.dataset), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Generator[Batch, None, None]:
+        number, self.loops = self.loops, self.loops + 1
+        return self.epoch(number)
+
+    def __repr__(self) -> str:
+        chosen = {"seed": self.seed, "shuffle": self.shuffle, "drop_last": self.drop_last, "pad": self.pad}
+        parts = [f"{name}={value}" for name, value in chosen.items() if value]
+        made_of = ", ".join([repr(self.dataset), f"batch_size={self.batch_size}", *parts])
+        return f"DataLoader({made_of})  # {counted(len(self), 'batch', 'batches')} an epoch"
 
     def epoch(self, number: int, start: int = 0) -> Generator[Batch, None, None]:
         """Iterate over the batches of an epoch.

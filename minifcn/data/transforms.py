@@ -112,6 +112,43 @@ class Resize:
         return _resized(sample, *self.size)
 
 
+class ResizeLongerSide:
+    """Scale so that the longer side has a fixed length and the picture keeps its proportions.
+
+    The image is scaled bilinearly, the label by nearest neighbour.
+
+    Parameters
+    ----------
+    side : int
+        Pixels.
+
+    Examples
+    --------
+    >>> sample = Sample(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8), "black")
+    >>> ResizeLongerSide(9)(sample, np.random.default_rng(0)).label.shape
+    (6, 9)
+    """
+
+    def __init__(self, side: int):
+        if (as_whole(side) or 0) < 1:
+            raise ValueError(f"ResizeLongerSide: side is a number of whole pixels, at least 1, got {side!r}")
+        self.side = int(side)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        height, width = sample.label.shape
+        return _resized(sample, *with_longer_side((height, width), self.side))
+
+
+def with_longer_side(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Give the size in the same proportions whose longer side is this.
+
+    >>> with_longer_side((1200, 1600), 256)
+    (192, 256)
+    """
+    height, width = (max(1, round(length * side / max(size))) for length in size)
+    return height, width
+
+
 class RandomMirror:
     """Mirror left and right with probability `p`.
 

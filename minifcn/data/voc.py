@@ -1,4 +1,4 @@
-"""Pascal VOC segmentation."""
+"""Pascal VOC segmentation, and data sets of other classes in its folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.folders import FolderDataset, check_folder, check_pairs, listing, spelled, unknown_split
+from minifcn.data.classes import find_classes
+from minifcn.data.folders import (
+    FolderDataset,
+    Report,
+    check_folder,
+    check_pairs,
+    image_files,
+    listing,
+    refuse,
+    spelled,
+    unknown_split,
+)
+from minifcn.data.images import ENDINGS
 from minifcn.data.lists import read_voc_list
 from minifcn.errors import UserError
 
@@ -16,6 +28,7 @@ CLASS_NAMES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
+_LISTS = "ImageSets/Segmentation"
 
 
 def voc_palette(num_classes: int = 21) -> np.ndarray:
@@ -46,16 +59,21 @@ def voc_palette(num_classes: int = 21) -> np.ndarray:
 class VOCSegmentation(FolderDataset):
     """Pascal VOC segmentation: 20 classes of objects and background; 255, the void border, is ignored.
 
+    Other classes stand in `classes.csv` (name,r,g,b), `classes.txt` or `class_names.txt`, in the folder of the year or
+    in VOCdevkit.
+
     Parameters
     ----------
     root : str or path
         The folder VOCdevkit, which holds `VOC2012/` with `JPEGImages/`, `SegmentationClass/` and
-        `ImageSets/Segmentation/`.
-    year : int or str
-        2007 .. 2012.
+        `ImageSets/Segmentation/`; or that of a year itself.
+    year : int, str or None
+        2007 .. 2012, or whatever follows VOC in the name of the folder; None: 2012, or the only one that is there.
     split : str
         "train", "val", "trainval", or any other list in `ImageSets/Segmentation/`: one name a line, with or without
         its ending; or pairs `/JPEGImages/NAME.jpg /SegmentationClassAug/NAME.png`, as in train_aug.
+    report : callable
+        What is told wrong lines of the list and missing files; `folders.refuse` raises a UserError.
 
     Raises
     ------
@@ -69,30 +87,56 @@ class VOCSegmentation(FolderDataset):
     minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
     """
 
-    class_names = CLASS_NAMES
+    class_names: tuple[str, ...] = CLASS_NAMES
     palette = voc_palette(len(CLASS_NAMES))
 
-    def __init__(self, root: str | os.PathLike[str], year: int | str, split: str):
+    def __init__(self, root: str | os.PathLike[str], year: int | str | None, split: str, *, report: Report = refuse):
         root = Path(root)
         check_folder(root)
-        folder = root / f"VOC{year}"
-        lists = folder / "ImageSets" / "Segmentation"
-        if not os.path.isdir(lists):
-            years = [path.name for path in listing(root) if path.name.startswith("VOC") and os.path.isdir(path)]
-            raise UserError(
-                f"{root}: expected VOC{year}/ImageSets/Segmentation/ in this folder (VOCdevkit), found "
-                f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has"
-            )
+        folder = _folder_of_year(root, year)
+        lists = folder / _LISTS
         splits = [path.stem for path in listing(lists) if path.suffix == ".txt" and os.path.isfile(path)]
         splits = [name for name in splits if not name.startswith(".")]  # such as ._train of a Mac
         if split not in splits:
             raise unknown_split(split, splits, lists)
+        images = folder / "JPEGImages"
+        by_name = {path.stem: path for path in reversed(image_files(images, ENDINGS))} if images.is_dir() else {}
         pairs, places = [], []
-        for line, name, stem, labels in read_voc_list(lists / f"{split}.txt"):
-            images = folder / "JPEGImages"
-            if not os.path.isfile(spelled(images / f"{name}.jpg")):
+        for line, name, stem, labels in read_voc_list(lists / f"{split}.txt", report):
+            if not os.path.isfile(spelled(images / f"{name}.jpg")) and name not in by_name:
                 name = stem
-            pairs.append((spelled(images / f"{name}.jpg"), spelled(folder / labels / f"{name}.png")))
+            jpeg = spelled(images / f"{name}.jpg")
+            pairs.append(
+                (jpeg if os.path.isfile(jpeg) else by_name.get(name, jpeg), spelled(folder / labels / f"{name}.png"))
+            )
             places.append(f"{lists / split}.txt: line {line}")
-        check_pairs(pairs, split, folder, places)
-        super().__init__(pairs)
+        classes = find_classes(folder, report) or find_classes(root, report)
+        if classes is not None:
+            self.class_names, colours, self.ignore_index, _ = classes
+            self.palette = voc_palette(len(classes.names)) if colours is None else colours
+        super().__init__(check_pairs(pairs, split, folder, places, report))
+
+    def _read_label(self, path: Path) -> np.ndarray:
+        label = super()._read_label(path)
+        return np.where(label == 255, np.uint8(self.ignore_index), label)  # 255 is void whatever the classes are
+
+
+def _folder_of_year(root: Path, year: int | str | None) -> Path:
+    """The folder that holds JPEGImages and the lists."""
+    if os.path.isdir(root / _LISTS) and (year is None or root.name == f"VOC{year}"):
+        return root
+    years = [path.name for path in listing(root) if path.name.startswith("VOC") and os.path.isdir(path)]
+    complete = [name for name in years if os.path.isdir(root / name / _LISTS)]
+    wanted = f"VOC{year}"
+    if year is None:
+        wanted = complete[0] if len(complete) == 1 else "VOC2012"
+        if len(complete) > 1 and wanted not in complete:
+            raise UserError(
+                f"{root}: it has {', '.join(complete)}; give the path of one of them, such as {root / complete[0]}"
+            )
+    if wanted not in complete:
+        raise UserError(
+            f"{root}: expected {wanted}/{_LISTS}/ in this folder (VOCdevkit), found "
+            f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has"
+        )
+    return root / wanted

@@ -5,6 +5,7 @@ from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partiti
 from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.explain.graphs import Graph, graph
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
+from minifcn.explain.missed_classes import diagnose_classes
 from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
 from minifcn.explain.sizes import TransposedSize, shared_output, solve_sizes
 from minifcn.explain.stamps import Coverage, coverage
@@ -43,6 +44,7 @@ __all__ = [
     "conv_steps",
     "coverage",
     "diagnose",
+    "diagnose_classes",
     "diagnose_network",
     "draw_receptive_fields",
     "graph",

@@ -1,5 +1,8 @@
 """Differentiable operations on Tensors; in each file the value, and right under it the derivative."""
 
+from typing import TYPE_CHECKING, NoReturn
+
+from minifcn import named_otherwise
 from minifcn.autograd import Tensor
 from minifcn.functional import operators
 from minifcn.functional.activation import dropout, dropout2d, local_response_norm, log_softmax, relu, softmax
@@ -33,3 +36,8 @@ __all__ = [
 ]
 
 operators.give_to(Tensor)
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.FUNCTIONAL, __all__)

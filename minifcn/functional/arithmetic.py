@@ -181,7 +181,7 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 @operation
 def sum_over(x, *, axis=None, keepdims=False):
     """Sum of the elements along an axis, several axes, or all; half precision is added up in float32."""
-    shape, summed = x.shape, _axes(x.ndim, axis)
+    shape, summed = x.shape, axes_of(x.ndim, axis)
 
     def backward(gy):
         kept = tuple(1 if i in summed else n for i, n in enumerate(shape))
@@ -192,7 +192,7 @@ def sum_over(x, *, axis=None, keepdims=False):
     return x.data.sum(axis=axis, keepdims=keepdims), backward
 
 
-def _axes(ndim: int, axis) -> list[int]:
+def axes_of(ndim: int, axis) -> list[int]:
     """List the axes that None, a number or several of them mean."""
     if axis is None:
         return list(range(ndim))
@@ -214,7 +214,7 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = None, keepdims: bool = 
     """
     if x.dtype == "float16":  # which cannot add the values of many elements
         return mean(x.astype("float32"), axis, keepdims).astype(x.dtype)
-    count = math.prod(x.shape[a] for a in _axes(x.ndim, axis))
+    count = math.prod(x.shape[a] for a in axes_of(x.ndim, axis))
     total = sum_over(x if x.dtype.kind == "f" else x.astype("float64"), axis=axis, keepdims=keepdims)
     return total * (1 / count if count else math.nan)
 

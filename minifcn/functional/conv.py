@@ -76,7 +76,7 @@ def conv2d(
     """
     x, weight, bias, groups = _checked("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
-    by_steps = hasattr(x, "operate") or textbook(x.data)  # so too on a geometry (models/geometry.py)
+    by_steps = hasattr(type(x), "operate") or textbook(x.data)  # so too on a geometry (models/geometry.py)
     if bias is not None and not by_steps:
         return finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
     y = convolution(x, weight, window=window, groups=groups)
@@ -143,7 +143,7 @@ def conv_transpose2d(
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv_transpose2d")
     extra = window.output_padding(output_padding)
     size = window.transposed_size(x.shape[2:], extra)
-    by_steps = hasattr(x, "operate") or textbook(x.data)
+    by_steps = hasattr(type(x), "operate") or textbook(x.data)
     beyond = extra[0] >= window.stride[0] or extra[1] >= window.stride[1]
     if bias is not None and not beyond and not by_steps:
         return finished_transposed_convolution(x, weight, bias, window=window, size=size, groups=groups)
@@ -168,7 +168,7 @@ def _checked(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: 
     Whole numbers come in the dtype that NumPy sums them in, where a uint8 does not wrap.
     """
     tensors: tuple[Any, ...] = (x, weight) if bias is None else (x, weight, bias)
-    if not hasattr(x, "operate"):
+    if not hasattr(type(x), "operate"):
         tensors = as_tensors(tensors, name)
         if set(map(_kind, tensors)) != {"f"}:
             dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype

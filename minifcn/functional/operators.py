@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import named_otherwise
 from minifcn.autograd import Tensor
 from minifcn.backend import to_host
-from minifcn.functional import arithmetic
+from minifcn.functional import arithmetic, maximum
 from minifcn.functional.indexing import getitem
 from minifcn.guards import changed_since
 
@@ -39,7 +40,7 @@ def _unrecorded(name: str) -> Callable:
 
 
 def _reduction(name: str, function: Callable) -> Callable:
-    """Make a method of a sum or mean, which also takes what `numpy.sum` passes on, and knows PyTorch's names."""
+    """Make a method of what reduces axes; it also takes what `numpy.sum` passes on, and knows PyTorch's names."""
 
     def method(self, axis: Any = None, keepdims: bool = False, **others: Any) -> Tensor:
         given = [key for key, value in others.items() if value is not None]
@@ -79,6 +80,11 @@ def _truth(x: Tensor) -> bool:
 def numpy(x: Tensor) -> np.ndarray:
     """Give the data as a NumPy array on the host; it may share memory with the tensor."""
     return to_host(x.data)
+
+
+def to_float32(x: Tensor) -> Tensor:
+    """The same values in float32, the usual number type; for others there is `astype`."""
+    return arithmetic.astype(x, dtype="float32")
 
 
 def item(x: Tensor) -> float:
@@ -195,11 +201,14 @@ METHODS: dict[str, Any] = {
     "__setitem__": _refuse_assignment,
     "sum": _reduction("sum", arithmetic.sum_over),
     "mean": _reduction("mean", arithmetic.mean),
+    "max": _reduction("max", maximum.maximum),
+    "argmax": _reduction("argmax", maximum.argmax),
     "reshape": _documented_by(
         arithmetic.reshape, lambda self, *shape: arithmetic.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
     ),
     "transpose": arithmetic.transpose,
     "astype": _documented_by(arithmetic.astype, lambda self, dtype: arithmetic.astype(self, dtype=dtype)),
+    "float": to_float32,
     "to": _documented_by(arithmetic.to, lambda self, device: arithmetic.to(self, device=device)),
     "numpy": numpy,
     "item": item,
@@ -220,7 +229,12 @@ METHODS: dict[str, Any] = {
 }
 
 
+def _missing(x: Tensor, name: str) -> Any:
+    return named_otherwise.of_object(x, name, named_otherwise.TENSOR, named_otherwise.IN_PLACE)
+
+
 def give_to(cls: type) -> None:
     """Make them methods of a class."""
     for name, method in METHODS.items():
         setattr(cls, name, method)
+    setattr(cls, "__getattr__", _missing)  # noqa: B010 (not among METHODS: type checkers would believe in any name)

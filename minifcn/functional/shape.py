@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from minifcn import named_otherwise
 from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.check import whole_argument
@@ -109,6 +110,7 @@ def cut(x, *, margin):
     return x.data[:, :, top : x.shape[2] - bottom, left : x.shape[3] - right], backward
 
 
+@named_otherwise.arguments
 def concatenate(tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
     """Join tensors along an axis, by default the channels.
 
@@ -118,7 +120,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
     expect(not isinstance(tensors, Tensor), "concatenate: pass a list of tensors, as in concatenate([x, y])")
     tensors, axis = list(tensors), whole_argument(axis, "concatenate: axis")
     expect(len(tensors) > 0, "concatenate: there is nothing to join; pass at least one tensor")
-    if not any(hasattr(x, "operate") for x in tensors):
+    if not any(hasattr(type(x), "operate") for x in tensors):
         tensors = list(as_tensors(tensors, "concatenate"))
     shapes = [x.shape for x in tensors]
     ndim = len(shapes[0])
@@ -163,7 +165,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0, 4.0], [5.0, 6.0]]), Tensor([0.0, 1.0]))
     Tensor([[11., 18.]])
     """
-    if not hasattr(x, "operate"):
+    if not hasattr(type(x), "operate"):
         x, weight, *rest = as_tensors((x, weight) if bias is None else (x, weight, bias), "linear")
         bias = rest[0] if rest else None
     expect(

@@ -27,6 +27,7 @@ CASES: list[Case] = [
     ("a @ b, stacks", lambda a, b: a @ b, [(2, 3, 4), (4, 2)]),
     ("sum, mean", lambda x: x.sum(axis=0) * x.mean(axis=1, keepdims=True), [(3, 4)]),
     ("reshape, transpose, [ ]", lambda x: x.transpose(1, 0).reshape(2, 6)[:, [0, 2, 2]], [(3, 4)]),
+    ("max", lambda x: x.max(axis=(0, 2)) * x.max(axis=1, keepdims=True).sum(), [(3, 2, 4)]),
     ("exp", F.exp, [(2, 3)]),
     ("log, of x * x + 1", lambda x: F.log(x * x + 1.0), [(2, 3)]),
     ("linear", F.linear, [(3, 4), (2, 4), (2,)]),

@@ -12,23 +12,32 @@ from minifcn.marking.marks import number, title
 TEST = re.compile(r"test_(ex\d+_\w+)\.py")
 
 
-def find_folder(folder: Path | None = None) -> Path:
+def find_folder(folder: Path | None = None, or_shipped: bool = False) -> Path:
     """Find the folder of exercises: the given one, or `exercises` in the current one, or that itself.
+
+    With `or_shipped`, where there are none, the one that came with minifcn.
 
     Raises
     ------
     UserError
         If there are none.
     """
-    places = [folder] if folder else [Path("exercises"), Path()]
+    places = [folder] if folder else [Path("exercises"), Path(), *[shipped()] * or_shipped]
     for place in places:
         if exercises(place):
             return place
     if folder:
         raise UserError(f"--folder: there are no exercises in {folder} (no tests/test_ex01_....py)")
     raise UserError(
-        "there are no exercises in this folder, nor in a folder `exercises` in it; name their folder: --folder DIR"
+        "there are no exercises in this folder, nor in a folder `exercises` in it; get them with "
+        "minifcn exercises --hand-out exercises, or name their folder: --folder DIR"
     )
+
+
+def shipped() -> Path:
+    """Give the folder of exercises that came with minifcn: in a wheel beside this file, else in the repository."""
+    installed = Path(__file__).with_name("exercises")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "exercises"
 
 
 def exercises(folder: Path) -> list[str]:

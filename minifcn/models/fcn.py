@@ -99,6 +99,12 @@ class FCN(nn.Module):
             expect_free(kind, self.trunk, name, getattr(self, name) is layer)
         self.crop_offsets = crop_offsets(self)
 
+    def extra_repr(self) -> str:
+        """Give the classes, the trunk, the variant and the width."""
+        trunk = self.trunk
+        name = type(trunk).__name__
+        return f"{self.num_classes} classes, trunk {name}, variant {trunk.variant!r}, width {trunk.width:g}"
+
     @property
     def channels(self) -> dict[str, int]:
         """Channels of the maps that can be scored, by name."""

@@ -1,5 +1,8 @@
 """Modules, layers and the first values of their weights."""
 
+from typing import TYPE_CHECKING, NoReturn
+
+from minifcn import named_otherwise
 from minifcn.nn import init
 from minifcn.nn.containers import ModuleList, Sequential
 from minifcn.nn.layers import (
@@ -12,7 +15,9 @@ from minifcn.nn.layers import (
     ReLU,
 )
 from minifcn.nn.mode import evaluating
-from minifcn.nn.module import IncompatibleKeys, Module, Parameter
+from minifcn.nn.module import Module
+from minifcn.nn.parameter import Parameter
+from minifcn.nn.states import IncompatibleKeys
 
 __all__ = [
     "Conv2d",
@@ -30,3 +35,8 @@ __all__ = [
     "evaluating",
     "init",
 ]
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.NN, __all__)

@@ -7,11 +7,12 @@ from typing import Any, cast
 import numpy as np
 
 import minifcn.functional as F
-from minifcn import check
+from minifcn import check, named_otherwise
 from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window
-from minifcn.nn import init
-from minifcn.nn.module import Module, Parameter
+from minifcn.nn import described, init
+from minifcn.nn.module import Module
+from minifcn.nn.parameter import Parameter
 
 
 class Conv2d(Module):
@@ -29,6 +30,8 @@ class Conv2d(Module):
     Examples
     --------
     >>> layer = Conv2d(3, 64, 3, padding=1, rng=np.random.default_rng(0))
+    >>> layer
+    Conv2d(3, 64, kernel_size=3, padding=1)  # 64x3x3x3 + 64 = 1,792 parameters
     >>> layer(Tensor(np.zeros((1, 3, 5, 7), "float32"))).shape
     (1, 64, 5, 7)
     """
@@ -48,12 +51,17 @@ class Conv2d(Module):
         rng: np.random.Generator | None = None,
     ):
         self.window = Window.of(kernel_size, stride, padding, dilation, caller="Conv2d")
-        in_channels, out_channels, self.groups = _channels("Conv2d", in_channels, out_channels, groups)
+        self.in_channels, self.out_channels, self.groups = _channels("Conv2d", in_channels, out_channels, groups)
         self.relu = check.flag(relu, "Conv2d: relu")
-        shape = out_channels, in_channels // self.groups, self.window.kernel
+        shape = self.out_channels, self.in_channels // self.groups, self.window.kernel
         rng = check.generator(rng, "Conv2d: rng")
         self.weight = Parameter(init.zeros(*shape) if rng is None else init.he_normal(*shape, rng))
-        self.bias = Parameter(np.zeros(out_channels, "float32")) if check.flag(bias, "Conv2d: bias") else None
+        self.bias = Parameter(np.zeros(self.out_channels, "float32")) if check.flag(bias, "Conv2d: bias") else None
+
+    def extra_repr(self) -> str:
+        """Give the settings as they are given, but for the usual ones."""
+        chosen = {"groups": self.groups, "bias": self.bias is not None, "relu": self.relu}
+        return f"{self.in_channels}, {self.out_channels}, {_settings(self.window, chosen, _USUAL | {'bias': True})}"
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
@@ -99,6 +107,7 @@ class ConvTranspose2d(Module):
         self.window = Window.of(kernel_size, stride, padding, dilation, caller=name)
         self.output_padding = self.window.output_padding(output_padding)
         in_channels, out_channels, self.groups = _channels(name, in_channels, out_channels, groups)
+        self.in_channels, self.out_channels = in_channels, out_channels
         kernel = self.window.kernel
         rng = check.generator(rng, f"{name}: rng")
         if rng is not None:
@@ -114,6 +123,12 @@ class ConvTranspose2d(Module):
             weight = init.bilinear(in_channels, out_channels, kernel[0])
         self.weight = Parameter(weight, requires_grad=not check.flag(fixed, f"{name}: fixed"))
         self.bias = Parameter(np.zeros(out_channels, "float32")) if check.flag(bias, f"{name}: bias") else None
+
+    def extra_repr(self) -> str:
+        """Give the settings as they are given, but for the usual ones."""
+        fixed = self.weight is not None and not self.weight.requires_grad
+        chosen = {"output_padding": self.output_padding, "groups": self.groups, "bias": self.bias is not None}
+        return f"{self.in_channels}, {self.out_channels}, {_settings(self.window, chosen | {'fixed': fixed}, _USUAL)}"
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
@@ -140,6 +155,11 @@ class MaxPool2d(Module):
         self.window = Window.of_pool(kernel_size, stride, padding, dilation, caller="MaxPool2d")
         self.ceil_mode = check.flag(ceil_mode, "MaxPool2d: ceil_mode")
 
+    def extra_repr(self) -> str:
+        """Give the settings as they are given, but for the usual ones."""
+        usual = _USUAL | {"stride": described.once(self.window.kernel)}
+        return _settings(self.window, {"ceil_mode": self.ceil_mode}, usual)
+
     def forward(self, x: Tensor) -> Tensor:
         w = self.window
         return cast(Tensor, F.max_pool2d(x, w.kernel, w.stride, w.padding, w.dilation, self.ceil_mode))
@@ -153,6 +173,10 @@ class ReLU(Module):
     >>> ReLU()(Tensor([-1.0, 2.0])).data.tolist()
     [0.0, 2.0]
     """
+
+    @named_otherwise.arguments
+    def __init__(self) -> None:
+        super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
@@ -181,6 +205,10 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None):
         name = type(self).__name__
         self.p, self.rng = check.probability(p, f"{name}: p"), check.generator(rng, f"{name}: rng")
+
+    def extra_repr(self) -> str:
+        """Give the probability."""
+        return f"p={self.p}"
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(x, self.p, self.training, self.rng)
@@ -216,8 +244,30 @@ class LocalResponseNorm(Module):
             for name, value in (("alpha", alpha), ("beta", beta), ("k", k))
         )
 
+    def extra_repr(self) -> str:
+        """Give the settings."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
     def forward(self, x: Tensor) -> Tensor:
         return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+
+_USUAL = {
+    "stride": 1,
+    "padding": 0,
+    "output_padding": 0,
+    "dilation": 1,
+    "groups": 1,
+    "bias": False,
+    "relu": False,
+    "fixed": False,
+    "ceil_mode": False,
+}
+
+
+def _settings(window: Window, chosen: dict[str, Any], usual: dict[str, Any]) -> str:
+    of_window = {"kernel_size": window.kernel, "stride": window.stride, "padding": window.padding}
+    return described.settings(of_window | {"dilation": window.dilation} | chosen, usual)
 
 
 def _channels(layer: str, in_channels: Any, out_channels: Any, groups: Any) -> tuple[int, int, int]:

@@ -4,65 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from minifcn import check
-from minifcn.autograd import Tensor
+from minifcn import check, named_otherwise
 from minifcn.backend import array_module, to_device, to_host
 from minifcn.nn import states
 from minifcn.nn.common import Common
+from minifcn.nn.described import described
+from minifcn.nn.parameter import Parameter
+from minifcn.nn.states import IncompatibleKeys
 
 Self = TypeVar("Self", bound="Module")
-
-
-class Parameter(Tensor):
-    """A Tensor that a Module learns, or, with ``requires_grad=False``, holds fixed.
-
-    >>> Parameter(np.zeros(2)).requires_grad
-    True
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, requires_grad: bool = True):
-        if isinstance(data, Tensor):
-            raise TypeError("Parameter: data is a Tensor; pass its array: Parameter(tensor.data)")
-        super().__init__(data, check.flag(requires_grad, "Parameter: requires_grad"))
-        if self.dtype.kind != "f":
-            raise TypeError(
-                f"Parameter: data must be floating-point to be learned, got {self.dtype}; "
-                "convert it first, for example with array.astype('float32')"
-            )
-
-    def _changed_in_place(self, other: Any) -> NoReturn:
-        raise TypeError(
-            "a Parameter is not changed by += or -=, which would put a new Tensor in its place that nothing learns: "
-            "change its array, as in weight.data -= 0.1, or write weight = weight - 0.1 for a Tensor beside it"
-        )
-
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __ipow__ = __imatmul__ = _changed_in_place
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `Module.load_state_dict` did not load.
-
-    Parameters
-    ----------
-    missing_keys : list of str
-        Parameters that the state does not have.
-    unexpected_keys : list of str
-        Names in the state that are no parameters of the module.
-
-    Examples
-    --------
-    >>> IncompatibleKeys([], ["fc8.weight"]).unexpected_keys
-    ['fc8.weight']
-    """
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module:
@@ -76,6 +30,9 @@ class Module:
     ...     def forward(self, x):
     ...         return x * self.factor
     >>> module = Scale()
+    >>> module
+    Scale()  # factor: 1 parameter
+    >>> from minifcn import Tensor
     >>> module(Tensor([1.0, 2.0]))
     Tensor([3., 6.], requires_grad=True)
     >>> [name for name, _ in module.named_parameters()]
@@ -107,6 +64,18 @@ class Module:
             )
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            return named_otherwise.of_object(self, name, named_otherwise.MODULE)
+
+    def __repr__(self) -> str:
+        return described(self)
+
+    def extra_repr(self) -> str:
+        """Give the settings that stand in the text of a module, ``Conv2d(3, 64, kernel_size=3)``; none unless said."""
+        return ""
+
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """Compute the output; every subclass has its own, of as many inputs as it takes."""
         raise TypeError(f"{type(self).__name__} has no forward(); a Module must define it")
@@ -114,7 +83,7 @@ class Module:
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Give forward(...); a geometry (models/geometry.py) as an input notes which module's forward it passes."""
         for x in inputs:
-            if hasattr(x, "through"):
+            if hasattr(type(x), "through"):
                 return x.through(self, *inputs, **settings)
         return self.forward(*inputs, **settings)
 
@@ -145,6 +114,23 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         """Yield the parameters, fixed ones included."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the modules directly inside, each once, with the names of their attributes."""
+        seen = set()
+        for name, value in vars(self).items():
+            if isinstance(value, Module) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def children(self) -> Iterator[Module]:
+        """Yield the modules directly inside, each once; `named_modules` also goes into those."""
+        return (module for _, module in self.named_children())
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copy all parameters to NumPy arrays on the host, by name."""

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minifcn.autograd import Tensor
 from minifcn.backend import to_host
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` did not load.
+
+    Parameters
+    ----------
+    missing_keys : list of str
+        Parameters that the state does not have.
+    unexpected_keys : list of str
+        Names in the state that are no parameters of the module.
+
+    Examples
+    --------
+    >>> IncompatibleKeys([], ["fc8.weight"]).unexpected_keys
+    ['fc8.weight']
+    """
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 def some(names: list[str]) -> str:

@@ -14,6 +14,7 @@ from minifcn.files import atomic_write
 from minifcn.pictures.colours import VOID_COLOUR, check_sizes, colour, overlay
 
 _Entry = tuple[str, tuple[int, ...]]  # a name and its colour
+_PIXELS = 1 << 20  # that are blended at a time
 _INK, _PAPER, _LINE = (32, 32, 32), (255, 255, 255), (150, 150, 150)
 
 
@@ -26,6 +27,7 @@ def save_overlay(
     *,
     alpha: float = 0.5,
     ignore_index: int = 255,
+    with_legend: bool = True,
 ) -> None:
     """Save an overlay at the image's full size, with a legend of the classes that occur below it.
 
@@ -35,6 +37,8 @@ def save_overlay(
     image, label, palette, alpha, ignore_index
         As in `overlay`.
     class_names : sequence of str
+    with_legend : bool
+        Without, the picture has the size of the image.
 
     Examples
     --------
@@ -51,15 +55,19 @@ def save_overlay(
     occurs = [np.any(label == number) for number in range(len(classes))]
     present = [entry for entry, occurring in zip(classes, occurs, strict=True) if occurring]
     present += [entry for entry in void if np.any(label == ignore_index)]
-    blended = Image.fromarray(overlay(image, label, palette, alpha, ignore_index))
+    check_sizes("save_overlay", image, label=label)
+    height, width = label.shape
     # The swatches are the full colours: those of the picture depend on what is below them.
     # A long and narrow image has a legend of its own scale: of one that fits its length, it would be a shred.
-    font_size = max(11, round(min(0.022 * max(blended.size), 0.1 * min(blended.size))))
-    key = legend(present, blended.width, font_size)
-    sheet = Image.new("RGB", (blended.width, blended.height + key.height), _PAPER)
-    sheet.paste(blended, (0, 0))
-    sheet.paste(key, (0, blended.height))
-    _save_png(path, sheet)
+    font_size = max(11, round(min(0.022 * max(label.shape), 0.1 * min(label.shape))))
+    key = legend(present if with_legend else [], width, font_size)
+    sheet = Image.new("RGB", (width, height + key.height), _PAPER)
+    sheet.paste(key, (0, height))
+    step = max(1, _PIXELS // width)
+    for top in range(0, height, step):  # a large photograph is not held several times
+        rows = slice(top, top + step)
+        sheet.paste(Image.fromarray(overlay(image[rows], label[rows], palette, alpha, ignore_index)), (0, top))
+    save_png(path, sheet)
 
 
 def save_label(path: str | os.PathLike, label: np.ndarray, palette: np.ndarray, ignore_index: int = 255) -> None:
@@ -94,7 +102,7 @@ def save_label(path: str | os.PathLike, label: np.ndarray, palette: np.ndarray, 
         table[ignore_index] = VOID_COLOUR
     picture = Image.fromarray(np.asarray(label).astype(np.uint8))
     picture.putpalette(table.tobytes())
-    _save_png(path, picture)
+    save_png(path, picture)
 
 
 def save_panel(
@@ -103,8 +111,9 @@ def save_panel(
     class_names: Sequence[str],
     palette: np.ndarray,
     ignore_index: int = 255,
+    titles: Sequence[str] | None = None,
 ) -> None:
-    """Save image, label and prediction side by side, one row per image, with a legend of all classes.
+    """Save image, label and prediction side by side, one row per image, with a legend of the classes that occur.
 
     Parameters
     ----------
@@ -114,6 +123,8 @@ def save_panel(
     palette : uint8 array (num_classes, 3)
     ignore_index : int
         Void: shown in `VOID_COLOUR`, in the legend too.
+    titles : sequence of str, optional
+        One above each row.
 
     Examples
     --------
@@ -131,27 +142,30 @@ def save_panel(
     width = 3 * cell + 4 * gap
     for image, label, prediction in rows:
         check_sizes("save_panel", image, label=label, prediction=prediction)
-    classes, void = _entries(class_names, palette, ignore_index)
-    key = legend(classes + void, width, font_size)
+    key = legend(_occurring(rows, class_names, palette, ignore_index), width, font_size)
     pictures = [
         [_to_cell(image, cell, Image.Resampling.BILINEAR)]
         + [_to_cell(colour(classes, palette, ignore_index), cell, Image.Resampling.NEAREST) for classes in both]
         for image, *both in rows
     ]
     heading = round(1.8 * font_size)
-    height = heading + sum(row[0].height + gap for row in pictures) + key.height
+    above = heading if titles else 0
+    height = heading + sum(row[0].height + gap + above for row in pictures) + key.height
     sheet = Image.new("RGB", (width, height), _PAPER)
-    draw, font = ImageDraw.Draw(sheet), _font(font_size)
+    draw, font = ImageDraw.Draw(sheet), font_of_size(font_size)
     for column, title in enumerate(("image", "label", "prediction")):
         x = gap + column * (cell + gap) + cell // 2
         draw.text((x, heading // 2), title, _INK, font, anchor="mm")
     top = heading
-    for row in pictures:
+    for number, row in enumerate(pictures):
+        if titles:
+            draw.text((gap, top + above // 2), titles[number], _INK, font, anchor="lm")
+        top += above
         for column, picture in enumerate(row):
             sheet.paste(picture, (gap + column * (cell + gap), top))
         top += row[0].height + gap
     sheet.paste(key, (0, top))
-    _save_png(path, sheet)
+    save_png(path, sheet, compress_level=1)  # it is drawn again and again as a training goes on
 
 
 def legend(entries: Sequence[tuple[str, tuple[int, ...]]], width: int, font_size: int) -> Image.Image:
@@ -173,7 +187,7 @@ def legend(entries: Sequence[tuple[str, tuple[int, ...]]], width: int, font_size
     >>> legend([("sky", (128, 128, 128)), ("road", (128, 64, 128))], width=200, font_size=12).width
     200
     """
-    font = _font(font_size)
+    font = font_of_size(font_size)
     swatch, margin = round(0.9 * font_size), round(0.6 * font_size)
     indent = swatch + round(0.45 * font_size)
     name_width = max((font.getlength(name) for name, _ in entries), default=0)
@@ -206,8 +220,18 @@ def _entries(class_names: Sequence[str], palette: np.ndarray, ignore_index: int)
     return classes, [] if 0 <= ignore_index < len(palette) else [("void", VOID_COLOUR)]
 
 
-def _font(size: int) -> Any:
-    """Pillow's own font; before Pillow 10.1 that has one size, and Matplotlib's takes its place."""
+def _occurring(
+    rows: Sequence[tuple[np.ndarray, ...]], class_names: Sequence[str], palette: np.ndarray, ignore_index: int
+) -> list[_Entry]:
+    """The entries of a legend for what labels and predictions have."""
+    classes, void = _entries(class_names, palette, ignore_index)
+    found = set().union(*(np.unique(label).tolist() for _, *both in rows for label in both))
+    void = void if ignore_index in found else []
+    return [entry for number, entry in enumerate(classes) if number in found] + void
+
+
+def font_of_size(size: int) -> Any:
+    """Give Pillow's own font; before Pillow 10.1 that has one size, and Matplotlib's takes its place."""
     if "size" in inspect.signature(ImageFont.load_default).parameters:
         return ImageFont.load_default(size)
     import matplotlib
@@ -222,6 +246,7 @@ def _to_cell(array: np.ndarray, width: int, resampling: Image.Resampling) -> Ima
     return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), resampling)
 
 
-def _save_png(path: str | os.PathLike, picture: Image.Image) -> None:
+def save_png(path: str | os.PathLike, picture: Image.Image, compress_level: int = 6) -> None:
+    """Save a picture; the file is whole or not there. Level 1 of 9 takes a third of the time of 6."""
     with atomic_write(path) as file:
-        picture.save(file, format="png")
+        picture.save(file, format="png", compress_level=compress_level)

@@ -21,6 +21,8 @@ import numpy as np
 
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
+from minifcn.models import FCN
+from minifcn.optim import Optimizer
 from minifcn.training.config import Config
 
 FORMAT = "minifcn checkpoint 1"
@@ -108,6 +110,15 @@ class Checkpoint:
     position: Position = field(default_factory=Position)
     random: dict[str, Any] = field(default_factory=dict)
 
+    def into(self, model: FCN, optimizer: Optimizer, path: Path) -> None:
+        """Give the state to a model and its optimizer; UserError, naming the path, if it does not fit them."""
+        try:
+            model.load_state_dict(self.model)
+            optimizer.load_state_dict(self.optimizer)
+            model.dropout_rng.bit_generator.state = self.random
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"{path}: does not fit a {self.config.model} as it is configured ({error})") from error
+
 
 def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; the file is replaced when the new one is complete.
@@ -138,12 +149,35 @@ def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
+def file_of(path: str | os.PathLike) -> Path:
+    """Give the file that a path stands for: the folder of a run stands for its best.npz, any other path for itself.
+
+    Raises
+    ------
+    UserError
+        If it is a folder without best.npz.
+
+    Examples
+    --------
+    >>> file_of("runs/shapes/checkpoint.npz").name
+    'checkpoint.npz'
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    best, latest = path / "best.npz", path / "checkpoint.npz"
+    if not best.exists():
+        fix = f"wait for it, or name {latest}" if latest.exists() else "name the folder of a run, or a file"
+        raise UserError(f"{path}: this folder has no best.npz, which a run writes after its first epoch; {fix}")
+    return best
+
+
 def load(path: str | os.PathLike) -> Checkpoint:
     """Read a checkpoint, trusting nothing in it: it takes no more memory than the file is large.
 
     Parameters
     ----------
-    path : path of a file that `save` wrote
+    path : path of a file that `save` wrote, or of the folder of a run, which stands for its best.npz
 
     Returns
     -------
@@ -155,11 +189,10 @@ def load(path: str | os.PathLike) -> Checkpoint:
     UserError
         If the file is missing, damaged, holds pickled objects, or is not a checkpoint; the message names the file.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path}: there is no such file, but a folder; name a file in it, such as best.npz")
+    path = file_of(path)
     if not path.is_file():
-        raise UserError(f"{path}: {'is a device, not a file' if path.exists() else 'there is no such file'}")
+        found = "is a folder" if path.is_dir() else "is a device"
+        raise UserError(f"{path}: {f'{found}, not a file' if path.exists() else 'there is no such file'}")
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             return _read(archive, os.fstat(file.fileno()).st_size)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
+from minifcn.metrics import ConfusionMatrix
+from minifcn.training.config import Config
 
 COLUMNS = {
     "epoch": int,  # from 1
@@ -25,6 +29,72 @@ COLUMNS = {
 }
 
 Epoch = dict[str, int | float]  # a row, by the names of COLUMNS
+
+
+def measured(matrix: ConfusionMatrix) -> Epoch:
+    """Give the part of a row that the confusion matrix of the validation split has."""
+    return {
+        "valid_acc": float(matrix.pixel_accuracy),
+        "valid_acc_cls": float(matrix.mean_accuracy),
+        "valid_mean_iu": float(matrix.mean_iou),
+        "valid_fwavacc": float(matrix.frequency_weighted_iou),
+    }
+
+
+def best_of(rows: Sequence[Epoch]) -> Epoch:
+    """Give the row of the best network: highest mean IoU; of equal ones, lowest validation loss.
+
+    >>> rows = [{"epoch": n, "valid_mean_iu": iou, "valid_loss": loss} for n, iou, loss in
+    ...         [(1, 0.2, 3.0), (2, 0.5, 2.0), (3, 0.5, 1.5), (4, 0.5, 1.5), (5, 0.4, 1.0)]]
+    >>> best_of(rows)["epoch"]
+    3
+    """
+
+    def better(a: Epoch, b: Epoch) -> Epoch:
+        if a["valid_mean_iu"] == b["valid_mean_iu"]:
+            return b if b["valid_loss"] < a["valid_loss"] else a
+        return a if a["valid_mean_iu"] > b["valid_mean_iu"] else b
+
+    return functools.reduce(better, rows)
+
+
+def out_of_patience(rows: Sequence[Epoch], config: Config) -> str:
+    """Say why a run stops early, by its configured patience; nothing if it goes on.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+    config : Config
+
+    Returns
+    -------
+    str
+    """
+    if config.patience is None or not rows:
+        return ""
+    best, last = best_of(rows), rows[-1]
+    if last["epoch"] - best["epoch"] < config.patience or last["epoch"] >= config.epochs:
+        return ""
+    epochs = f"{config.patience} epochs" if config.patience > 1 else "an epoch"
+    reason = (
+        f"stopped after epoch {last['epoch']} of {config.epochs}: no better mean IoU for {epochs} than the "
+        f"{best['valid_mean_iu']:.4f} of epoch {best['epoch']} (--patience {config.patience})"
+    )
+    if config.schedule == "poly":
+        reason += (
+            f"; the learning rate of --schedule poly had come from {config.lr:g} to {last['lr']:.2g}, and a run with "
+            f"--epochs {last['epoch']} takes it down to 0"
+        )
+    return reason
+
+
+def in_one_line(row: Epoch, epochs: int) -> str:
+    """Write what a row of so many epochs says, for people."""
+    return (
+        f"epoch {row['epoch']}/{epochs}  training loss {row['train_loss']:.4f}  validation loss "
+        f"{row['valid_loss']:.4f}  pixel accuracy {row['valid_acc']:.4f}  mean IoU {row['valid_mean_iu']:.4f}  "
+        f"{row['seconds']:.1f} s"
+    )
 
 
 class Log:
@@ -102,3 +172,16 @@ def read_epochs(path: str | os.PathLike, epochs: int) -> list[Epoch]:
             "put the file back, or start anew in another folder"
         )
     return [rows[epoch] for epoch in range(1, epochs + 1)]
+
+
+def check_own(path: str | os.PathLike, rows: Sequence[Epoch], best_mean_iou: float) -> None:
+    """Refuse the rows of another run, whose best mean IoU is not the one that the checkpoint remembers."""
+    if not rows or math.isnan(best_mean_iou):
+        return
+    best = best_of(rows)
+    if not math.isclose(best["valid_mean_iu"], best_mean_iou, abs_tol=1e-4):  # a spreadsheet may have rounded it
+        raise UserError(
+            f"{path}: its best mean IoU is {best['valid_mean_iu']:.4f}, in epoch {best['epoch']}, but the checkpoint "
+            f"has {best_mean_iou:.4f}, so this is the log of another run; put the file back, or start anew in another "
+            "folder"
+        )

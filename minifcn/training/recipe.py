@@ -15,6 +15,7 @@ from minifcn.models import FCN
 from minifcn.nn import Module, init
 from minifcn.optim import SGD, Adam, Optimizer
 from minifcn.training.config import Config
+from minifcn.training.freeze import freeze
 
 
 def paper_groups(model: Module, lr: float, weight_decay: float) -> list[dict[str, Any]]:
@@ -49,7 +50,7 @@ def paper_groups(model: Module, lr: float, weight_decay: float) -> list[dict[str
 
 
 def build_model(config: Config, device: str = "cpu") -> FCN:
-    """Build the configured network on the device, its first weights drawn from the seed.
+    """Build the configured network on the device, its first weights drawn from the seed; what is to be frozen is.
 
     Examples
     --------
@@ -58,7 +59,9 @@ def build_model(config: Config, device: str = "cpu") -> FCN:
     >>> type(net).__name__, net.score_fr.weight.shape
     ('FCN32s', (2, 64, 1, 1))
     """
-    return _new_model(config).astype(config.dtype).to(device)
+    model = _new_model(config).astype(config.dtype).to(device)
+    freeze(model, config.freeze)
+    return model
 
 
 def _new_model(config: Config) -> FCN:
@@ -129,11 +132,16 @@ def check_fits(
 
 
 def check_model(config: Config, model: FCN) -> None:
-    """Refuse a network that is not of the configured classes and dtype."""
+    """Refuse a network that is not of the configured classes and dtype, and class weights that are not known yet."""
     fix = "build the model with `build_model(config)`"
     if model.num_classes != config.num_classes:
         raise UserError(
             f"Trainer: model has {model.num_classes} classes, but config {config.num_classes} (class_names); {fix}"
+        )
+    if config.class_weights != "none" and not config.loss_weights:
+        raise UserError(
+            f"Trainer: config.class_weights is {config.class_weights}, but config has no loss_weights; call "
+            "config, table = training.weigh_classes(config, dataset) first"
         )
     for name, parameter in model.named_parameters():
         if parameter.dtype != config.dtype:
@@ -214,7 +222,19 @@ def valid_loader(config: Config, dataset: Dataset) -> DataLoader:
 
 def resizing(config: Config) -> transforms.Compose:
     """Give what happens to every image before the network sees it: it is resized, if so configured."""
-    return transforms.Compose([transforms.Resize(config.size)] if config.size else [])
+    steps: list[Transform] = [transforms.Resize(config.size)] if config.size else []
+    steps += [transforms.ResizeLongerSide(config.longer_side)] if config.longer_side else []
+    return transforms.Compose(steps)
+
+
+def network_size(config: Config, size: tuple[int, int]) -> tuple[int, int]:
+    """Give the size to which `resizing` brings an image of this size.
+
+    >>> network_size(Config(longer_side=256), (1200, 1600))
+    (192, 256)
+    """
+    longer = config.longer_side
+    return config.size or (transforms.with_longer_side(size, longer) if longer else size)
 
 
 def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: bool, pad: bool = False) -> DataLoader:

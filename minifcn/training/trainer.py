@@ -22,16 +22,18 @@ from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.optim import Optimizer
 from minifcn.progress import Progress, show_progress, unbreakable
-from minifcn.training import checkpoint, log
+from minifcn.training import checkpoint, iou_log, log
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
-from minifcn.training.evaluate import evaluate, network_input
+from minifcn.training.evaluate import network_input
+from minifcn.training.iou_log import IouLog
 from minifcn.training.log import Epoch, Log
 from minifcn.training.recipe import check_fits, check_model
+from minifcn.training.validation import Validation, validate
 
 
 class Trainer:
-    """Trains a model, and leaves checkpoint.npz, best.npz and log.csv in a folder.
+    """Trains a model, and leaves checkpoint.npz, best.npz, log.csv and iou.csv in a folder.
 
     Parameters
     ----------
@@ -58,6 +60,9 @@ class Trainer:
     ----------
     position : Position
     log : Log
+    iou_log : IouLog
+    validation : Validation or None
+        The last one.
     stop_requested : bool
         Set it, for example from a signal handler, to have `fit` finish the step in hand, save and stop.
 
@@ -74,7 +79,7 @@ class Trainer:
     >>> folder = Path(tempfile.mkdtemp())
     >>> Trainer(config, net, build_optimizer(config, net), *loaders, folder).fit()
     >>> sorted(path.name for path in folder.iterdir())
-    ['best.npz', 'checkpoint.npz', 'log.csv']
+    ['best.npz', 'checkpoint.npz', 'iou.csv', 'log.csv']
     """
 
     def __init__(
@@ -97,14 +102,18 @@ class Trainer:
         self.position = Position()
         self.first_lrs = [group["lr"] for group in optimizer.param_groups]
         self.log = Log(self.folder / "log.csv")
+        self.iou_log = IouLog(self.folder / "iou.csv", config.class_names)
+        self.validation: Validation | None = None
         self.stop_requested = False
         self._saved = time.monotonic()
         if not checkpoint_every >= 0:
             raise UserError(f"Trainer: checkpoint_every must be seconds from 0 up, but is {checkpoint_every}")
         check_model(config, model)
+        weights = np.array(config.loss_weights, config.dtype)
+        self.weight = to_device(weights, self.device) if config.loss_weights else None
 
     def fit(self) -> None:
-        """Train until the configured number of epochs is complete.
+        """Train until the configured number of epochs is complete, or the configured patience is at its end.
 
         Raises
         ------
@@ -120,13 +129,17 @@ class Trainer:
         with lock_folder(self.folder):
             remove_leftovers(self.folder)
             self.save()  # a disk that is full or read-only shows now, not after the first epoch
-            while self.position.epoch < self.config.epochs:
+            while not self.is_complete():
                 started = time.monotonic()
                 self.train_epoch()
                 matrix, valid_loss = self.validate()
                 self.finish_epoch(matrix, valid_loss, time.monotonic() - started)
                 if self.stop_requested:  # meanwhile
                     self.save_if_due()
+
+    def is_complete(self) -> bool:
+        """Say if all epochs are trained, or the configured patience is at its end."""
+        return self.position.epoch >= self.config.epochs or bool(log.out_of_patience(self.log.rows, self.config))
 
     def train_epoch(self) -> None:
         """Take the steps that are left of the epoch."""
@@ -159,7 +172,7 @@ class Trainer:
         """Take one gradient step; gives the loss as a float64 scalar of the device, without waiting for it."""
         images = network_input(batch.images, self.device, self.config.dtype)
         labels = to_device(batch.labels, self.device)
-        loss = F.softmax_cross_entropy(self.model(images), labels, ignore_index=self.config.ignore_index)
+        loss = F.softmax_cross_entropy(self.model(images), labels, self.weight, self.config.ignore_index)
         self.optimizer.zero_grad()
         loss.backward()
         self.schedule()
@@ -180,7 +193,10 @@ class Trainer:
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
         batches = show_progress("validation", self.valid_loader.epoch(0), len(self.valid_loader.dataset), self.stream)
-        return evaluate(self.model, self._stoppable(batches), ignore_index=self.config.ignore_index)
+        ignored, weight = self.config.ignore_index, self.config.loss_weights or None  # the loss of the training
+        found = validate(self.model, self._stoppable(batches), ignore_index=ignored, weight=weight)
+        self.validation = found
+        return found.matrix, found.loss
 
     def finish_epoch(self, matrix: ConfusionMatrix, valid_loss: float, seconds: float) -> None:
         """Write the epoch's row, keep the model if it is the best so far, and move on to the next epoch."""
@@ -192,27 +208,20 @@ class Trainer:
             "iteration": now.iteration,
             "train_loss": self.mean_loss(),
             "valid_loss": valid_loss,
-            "valid_acc": float(matrix.pixel_accuracy),
-            "valid_acc_cls": float(matrix.mean_accuracy),
-            "valid_mean_iu": float(matrix.mean_iou),
-            "valid_fwavacc": float(matrix.frequency_weighted_iou),
+            **log.measured(matrix),
             "lr": self.first_lrs[0] * self.lr_factor(now.iteration - 1),  # of the last step, also where it was resumed
             "seconds": round(seconds, 3),
         }
         self.log.append(row)
-        if not matrix.mean_iou <= now.best_mean_iou:  # nan, if all is void, counts as the best
+        self.iou_log.append(now.epoch + 1, matrix.iou)
+        if log.best_of(self.log.rows) is row:
             now.best_mean_iou = float(matrix.mean_iou)
             checkpoint.save(self.folder / "best.npz", Checkpoint(self.config, parameters, position=now))
         self.position = Position(now.epoch + 1, 0, now.iteration, 0.0, now.best_mean_iou)
         self.save()
         if self.stream is not None:
-            print(
-                f"epoch {row['epoch']}/{self.config.epochs}  training loss {row['train_loss']:.4f}  "
-                f"validation loss {valid_loss:.4f}  pixel accuracy {row['valid_acc']:.4f}  "
-                f"mean IoU {row['valid_mean_iu']:.4f}  {seconds:.1f} s",
-                file=self.stream,
-                flush=True,
-            )
+            lines = log.in_one_line(row, self.config.epochs), log.out_of_patience(self.log.rows, self.config)
+            print(*filter(None, lines), sep="\n", file=self.stream, flush=True)
         if self.after_epoch is not None:
             self.after_epoch(self.log.rows)
 
@@ -258,17 +267,16 @@ class Trainer:
         path = self.folder / "checkpoint.npz"
         state.position.check(self.config.epochs, len(self.train_loader), path)
         check_fits(self.config, state.model, state.optimizer, name=str(path))
-        try:
-            self.model.load_state_dict(state.model)
-            self.optimizer.load_state_dict(state.optimizer)
-            self.model.dropout_rng.bit_generator.state = state.random
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UserError(f"{path}: does not fit a {self.config.model} as it is configured ({error})") from error
-        self.log = Log(self.log.path, log.read_epochs(self.log.path, state.position.epoch))
+        state.into(self.model, self.optimizer, path)
+        epochs = state.position.epoch
+        self.log = Log(self.log.path, log.read_epochs(self.log.path, epochs))
+        log.check_own(self.log.path, self.log.rows, state.position.best_mean_iou)
+        iou = iou_log.read(self.iou_log.path, self.config.class_names, epochs)
+        self.iou_log = IouLog(self.iou_log.path, self.config.class_names, iou)
         best = self.folder / "best.npz"
-        if state.position.epoch and not best.is_file():
+        if epochs and not best.is_file():
             raise UserError(
-                f"{best}: there is no such file, but the run has {state.position.epoch} epochs behind it; put it back, "
+                f"{best}: there is no such file, but the run has {epochs} epochs behind it; put it back, "
                 f"or copy {path} to its place"
             )
         self.position = dataclasses.replace(state.position)

@@ -98,11 +98,12 @@ def seen(monkeypatch):
     """The sizes at which the network was shown the photographs."""
     sizes = []
 
-    def predicting(model, image, normalize, *, size, **options):
+    def scoring(model, image, normalize, *, size, **options):
         sizes.append(tuple(size))
-        return np.zeros(image.shape[:2], np.uint8)
+        return []
 
-    monkeypatch.setattr("minifcn.cli.predict.predict", predicting)
+    monkeypatch.setattr("minifcn.cli.predict.score_blocks", scoring)
+    monkeypatch.setattr("minifcn.pictures.save_overlay", lambda *arguments, **options: None)
     return sizes
 
 
@@ -116,6 +117,8 @@ SCALES = {
     "a narrow one": ((3000, 1), None, [], (2048, 1)),
     "the longer side given": ((3000, 1500), (32, 48), ["--longer-side", "100"], (100, 50)),
     "the size given": ((3000, 1500), (32, 48), ["--size", "70x80"], (70, 80)),
+    "a large one, in tiles": ((3000, 1500), None, ["--tile", "64"], (3000, 1500)),
+    "in tiles, as in training": ((120, 60), (32, 48), ["--tile", "64"], (48, 24)),
     "full size": ((3000, 1500), (32, 48), ["--full-size"], (3000, 1500)),
 }
 

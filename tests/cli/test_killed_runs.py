@@ -18,7 +18,7 @@ SETTINGS = [*SMALL, "--width", "0.02", "--epochs", "2", "--schedule", "poly", "-
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_panel"):
+    for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):
         monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
 
 
@@ -50,14 +50,14 @@ def test_resume_after_a_kill_at_each_write_gives_the_same_log_and_networks(tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", replacing)
         assert train(out, "--checkpoint-every", every) == 0
-    assert len(left) == {"0": 15, "300": 7}[every]  # config.json; two logs; best.npz; the rest are checkpoints
+    assert len(left) == {"0": 18, "300": 10}[every]  # config.json; twice log.csv, iou.csv, best.npz; checkpoints
     for folder in left:
         if not (folder / "checkpoint.npz").exists():
             assert small_runs.resume(folder) == 2
             continue
         assert small_runs.resume(folder) == 0
         small_runs.assert_same_run(folder, out)
-        assert set(os.listdir(folder)) == {"config.json", "log.csv", "checkpoint.npz", "best.npz"}
+        assert set(os.listdir(folder)) == {"config.json", "log.csv", "iou.csv", "checkpoint.npz", "best.npz"}
 
 
 def test_resume_draws_what_a_kill_after_the_last_checkpoint_left_undrawn(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def workspace(tmp_path, monkeypatch, run_folder):
 
 
 TRAIN = ["train", "--device", "cpu", "--epochs", "1", "--out", "out"]
-PREDICT = ["predict", "photo.jpg", "--out", "out.png", "--device", "cpu"]
+PREDICT = ["predict", "photo.jpg", "--out", "out.png", "--device", "cpu", "--checkpoint", "best.npz"]
 MISTAKES = {
     "no command": ([], "COMMAND"),
     "unknown command": (["trian"], "'trian'"),
@@ -73,13 +73,13 @@ MISTAKES = {
     "out is a file": ([*TRAIN, "--images", "2", "--out", "file"], "file"),
     "nothing to resume": ([*TRAIN, "--resume"], "out/checkpoint.npz: there is no such file"),
     "evaluate, no checkpoint": (["evaluate", "--checkpoint", "none.npz"], "none.npz: there is no such file"),
-    "evaluate, a folder": (["evaluate", "--checkpoint", "camvid"], "name a file in it, such as best.npz"),
+    "evaluate, a folder": (["evaluate", "--checkpoint", "camvid"], "camvid: this folder has no best.npz"),
     "evaluate, cut off": (["evaluate", "--checkpoint", "cut.npz"], "cut.npz: not a minifcn checkpoint, or damaged"),
     "evaluate, a pickle": (["evaluate", "--checkpoint", "pickle.npz"], "pickle.npz: not a minifcn checkpoint"),
     "evaluate, pickle inside": (["evaluate", "--checkpoint", "object.npz"], "object.npz: about.npy holds pickled"),
     "evaluate, foreign": (["evaluate", "--checkpoint", "foreign.npz"], "foreign.npz: not a minifcn checkpoint"),
     "evaluate, split": (["evaluate", "--checkpoint", "best.npz", "--split", "x"], "'x'"),
-    "predict, no photo": ([*PREDICT, "--checkpoint", "best.npz"], "photo.jpg: no such file"),
+    "predict, no photo": (PREDICT, "photo.jpg: no such file"),
     "predict, empty": (["predict", "empty.jpg", "--checkpoint", "best.npz", "--out", "o.png"], "empty.jpg"),
     "predict, text": (["predict", "text.jpg", "--checkpoint", "best.npz", "--out", "o.png"], "text.jpg"),
     "predict, foreign": ([*PREDICT, "--checkpoint", "foreign.npz"], "foreign.npz: not a minifcn checkpoint"),
@@ -95,9 +95,26 @@ MISTAKES = {
         ["predict", "a.jpg", "b.jpg", "--checkpoint", "best.npz", "--out", "o.png"],
         "--out must be a folder for 2 photos",
     ),
-    "two photos, one name": (
-        ["predict", "x/a.jpg", "y/a.jpg", "--checkpoint", "best.npz", "--out", "o"],
-        "two photos have the same name",
+    "predict to nothing": (["predict", "a.jpg", "--checkpoint", "best.npz"], "no result was asked for; give at least"),
+    "predict a folder without images": (
+        ["predict", "camvid", "--checkpoint", "best.npz", "--out", "o"],
+        "camvid: there is no image in this folder; those in folders below it are 'camvid/**/*.jpg'",
+    ),
+    "predict what no name matches": (
+        ["predict", "*.tiff", "--checkpoint", "best.npz", "--out", "o"],
+        "*.tiff: no image has a name of this pattern",
+    ),
+    "probabilities to a picture": ([*PREDICT, "--probabilities", "o.png"], "--probabilities must end in .npz or be"),
+    "shares to a folder": ([*PREDICT, "--shares", "camvid"], "--shares must end in .csv, but is camvid"),
+    "shares in no folder": ([*PREDICT, "--shares", "none/s.csv"], "--shares: there is no folder none"),
+    "overlap without tiles": ([*PREDICT, "--overlap", "64"], "--overlap is of tiles; give --tile too"),
+    "tiles that do not move on": (
+        [*PREDICT, "--tile", "64", "--overlap", "48"],
+        "overlap by 48 are 16 apart, but the network's stride is 32: choose a tile of at least 80",
+    ),
+    "predict with a run's folder that has none": (
+        ["predict", "a.jpg", "--checkpoint", "camvid", "--out", "o"],
+        "camvid: this folder has no best.npz",
     ),
     "predict onto the photo, through a link": (
         ["predict", "a.png", "--checkpoint", "best.npz", "--out", "here/a.png"],
@@ -135,17 +152,13 @@ MISTAKES = {
         ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o", "--label", "o/a.png"],
         "is a file of --out as well",
     ),
-    "two photos, one name in capitals": (
-        ["predict", "a.jpg", "A.png", "--checkpoint", "best.npz", "--out", "o"],
-        "two photos have the same name",
-    ),
     "predict into a file": (
         ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "file"],
         "--out must end in .png or be a folder, but file is a file",
     ),
-    "longer side zero": ([*PREDICT, "--checkpoint", "best.npz", "--longer-side", "0"], "--longer-side"),
+    "longer side zero": ([*PREDICT, "--longer-side", "0"], "--longer-side"),
     "longer side and size": (
-        [*PREDICT, "--checkpoint", "best.npz", "--longer-side", "9", "--size", "9x9"],
+        [*PREDICT, "--longer-side", "9", "--size", "9x9"],
         "not allowed with",
     ),
     "out empty": (["train", "--out", ""], "--out: is empty"),
@@ -160,7 +173,7 @@ MISTAKES = {
     "resume and overwrite": ([*TRAIN, "--resume", "--overwrite"], "choose one of the two"),
     "summary, width zero": (["summary", "--width", "0"], "--width must be a number above 0"),
     "summary, unknown model": (["summary", "fcn9s"], "did you mean 'fcn8s'"),
-    "alpha of 2": ([*PREDICT, "--checkpoint", "best.npz", "--alpha", "2"], "--alpha"),
+    "alpha of 2": ([*PREDICT, "--alpha", "2"], "--alpha"),
 }
 
 
@@ -184,6 +197,9 @@ NUMBERS = {
         "--alpha": ["nan", "-0.1", "1.1"],
         "--size": ["0x0"],
         "--longer-side": ["0", "1e9", "20000"],
+        "--tile": ["0", "-1", "512x512", "20000"],
+        "--overlap": ["-1", "1.5"],
+        "--scales": ["0", "1,", "nan", "0.75;1", "100", ",".join(17 * "1")],
     },
     "evaluate --checkpoint best.npz": {"--images": ["0", "1e9"], "--batch-size": ["0", "nan"], "--size": ["0x5"]},
     "summary": {"--width": ["nan", "0"], "--classes": ["0", "1000000000"], "--size": ["0x0"]},
@@ -211,7 +227,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(workspace, capsys, argumen
 def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(workspace, capsys, monkeypatch):
     """For root, under whom tests may run, every folder can be written to."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    monkeypatch.setattr("minifcn.cli.train.open_split", None)
+    monkeypatch.setattr("minifcn.cli.train.open_data", None)
     small_runs.assert_refused(TRAIN, "--out: there is no permission to write in .", workspace, capsys)
     arguments = ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o/a.png"]
     small_runs.assert_refused(arguments, "--out: there is no permission to write in .", workspace, capsys)
@@ -241,7 +257,7 @@ def test_help_is_there_and_short(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command.split(), "-h"])
     assert stop.value.code == 0
-    assert len(capsys.readouterr().out.splitlines()) < 70
+    assert len(capsys.readouterr().out.splitlines()) < 90
 
 
 def test_a_reader_who_leaves_is_no_error(workspace):

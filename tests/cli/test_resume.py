@@ -18,7 +18,7 @@ NETWORK = ["--model", "fcn32s", "--width", "0.02", "--batch-size", "1", "--devic
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_panel"):
+    for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):
         monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
 
 

@@ -26,12 +26,8 @@ def uninterrupted(tmp_path_factory):
 
 def test_a_run_leaves_its_results(uninterrupted):
     assert {path.name for path in uninterrupted.iterdir()} == {
-        "config.json",
-        "log.csv",
-        "curves.png",
-        "predictions.png",
-        "checkpoint.npz",
-        "best.npz",
+        *("config.json", "log.csv", "iou.csv", "checkpoint.npz", "best.npz"),
+        *("curves.png", "iou.png", "predictions.png", "best_and_worst.png", "confusion.png"),
     }
     config = json.loads((uninterrupted / "config.json").read_text())
     assert (config["model"], config["size"], config["width"]) == ("fcn8s", [32, 32], 0.0625)
@@ -39,7 +35,7 @@ def test_a_run_leaves_its_results(uninterrupted):
     assert list(rows[0]) == list(COLUMNS)
     assert [row["epoch"] for row in rows] == [1, 2]
     assert [row["iteration"] for row in rows] == [STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH]
-    for name in ("curves.png", "predictions.png"):
+    for name in ("curves.png", "iou.png", "predictions.png", "best_and_worst.png"):
         with Image.open(uninterrupted / name) as picture:
             assert picture.width >= 1200
 

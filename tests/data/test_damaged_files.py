@@ -15,8 +15,9 @@ from PIL import Image
 from png_files import GREY, PALETTE, RGB
 
 from minifcn.data import VOCSegmentation
-from minifcn.data.camvid import _read_class_dict
-from minifcn.data.images import read_colour_label, read_image, read_index_label
+from minifcn.data.classes import IGNORED, read_class_table
+from minifcn.data.images import read_image
+from minifcn.data.labels import read_colour_label, read_index_label
 from minifcn.errors import UserError
 
 CASES = int(os.environ.get("DAMAGED_FILES", "50"))  # of each file and reader, 2000 in all
@@ -152,17 +153,17 @@ def test_labels_of_colours(tmp_path, damage, rng):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_class_tables(tmp_path, encoding, rng):
     path = tmp_path / "class_dict.csv"
-    for names, palette, ignored in read_all(path, TABLE.encode(encoding), damaged, _read_class_dict, rng):
+    for names, palette, ignored in read_all(path, TABLE.encode(encoding), damaged, read_class_table, rng):
         assert 2 <= len(names) == len(palette) == len({tuple(colour) for colour in palette.tolist()})
         assert all(name and name.isprintable() for name in names)
-        assert ignored == 255 or names[ignored].lower() in ("void", "unlabelled", "unlabeled", "ignore", "unknown")
+        assert ignored == 255 or names[ignored].lower() in IGNORED
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_lists(tmp_path, encoding, rng, monkeypatch):
     folder = tmp_path / "VOC2012"
     (folder / "ImageSets" / "Segmentation").mkdir(parents=True)
-    monkeypatch.setattr("minifcn.data.voc.check_pairs", lambda *_: None)  # as if every file were there
+    monkeypatch.setattr("minifcn.data.voc.check_pairs", lambda pairs, *_: pairs)  # as if every file were there
     path = folder / "ImageSets" / "Segmentation" / "train.txt"
     read = lambda _: VOCSegmentation(tmp_path, 2012, "train").pairs  # noqa: E731
     for pairs in read_all(path, LIST.encode(encoding), damaged, read, rng):

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from minifcn.data import images
-from minifcn.data.images import read_colour_label, read_image, read_index_label
+from minifcn.data.images import read_image
 from minifcn.data.jpeg import count_scans
+from minifcn.data.labels import read_colour_label, read_index_label
 from minifcn.errors import UserError
 
 PALETTE = np.array([(0, 0, 0), (128, 0, 0), (0, 128, 192)], np.uint8)

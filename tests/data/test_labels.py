@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from png_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA
 
-from minifcn.data.images import read_colour_label, read_image, read_index_label
+from minifcn.data.images import read_image
+from minifcn.data.labels import read_colour_label, read_index_label
 from minifcn.errors import UserError
 
 VALUE = None  # in a pixel: the channels that hold the index

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from minifcn.data import VOCSegmentation, lists
-from minifcn.data.camvid import _read_class_dict
+from minifcn.data.classes import read_class_table
 from minifcn.data.lists import read_lines
 from minifcn.errors import UserError
 
@@ -55,7 +55,7 @@ def table(tmp_path):
     def read(content):
         path = tmp_path / "class_dict.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return _read_class_dict(path)
+        return read_class_table(path)
 
     return read
 

@@ -30,7 +30,12 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("spec", "split", "options", "message"),
     [
-        ("cityscapes:/data", "val", {}, "no data set 'cityscapes'; write one of: shapes, camvid:PATH, voc:PATH"),
+        (
+            "cityscapes:/data",
+            "val",
+            {},
+            "no data set 'cityscapes'; write one of: shapes, folder:PATH, camvid:PATH, voc:PATH",
+        ),
         ("", "val", {}, "no data set ''"),
         ("camvid", "val", {}, "the data set camvid is written camvid:PATH, got 'camvid'"),
         ("voc:", "val", {}, "the data set voc is written voc:PATH"),

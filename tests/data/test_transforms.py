@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minifcn.data import Compose, Normalize, RandomCrop, RandomMirror, RandomScale, Resize, Sample, Shapes
+from minifcn.data import (
+    Compose,
+    Normalize,
+    RandomCrop,
+    RandomMirror,
+    RandomScale,
+    Resize,
+    ResizeLongerSide,
+    Sample,
+    Shapes,
+)
 
 
 @pytest.fixture
@@ -26,7 +36,9 @@ def test_image_and_label_move_together(sample, transform, rng):
     assert (result.name, result.ignore_index) == ("squares", 99)
 
 
-@pytest.mark.parametrize("transform", [RandomMirror(1), RandomCrop((9, 9)), RandomScale(2, 2), Resize((3, 3))])
+@pytest.mark.parametrize(
+    "transform", [RandomMirror(1), RandomCrop((9, 9)), RandomScale(2, 2), Resize((3, 3)), ResizeLongerSide(3)]
+)
 def test_the_sample_itself_is_not_changed(sample, transform, rng):
     image, label = sample.image.copy(), sample.label.copy()
     transform(sample, rng)
@@ -68,6 +80,20 @@ def test_resized_labels_are_labels_of_the_sample(sample, rng, size):
 
 def test_resized_labels_are_those_of_the_nearest_pixel(sample, rng):
     np.testing.assert_array_equal(Resize((12, 16))(sample, rng).label, sample.label.repeat(2, 0).repeat(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("size", "resized"), [((30, 40), (15, 20)), ((40, 30), (20, 15)), ((1, 300), (1, 20)), ((20, 7), (20, 7))]
+)
+def test_the_longer_side_is_given_and_the_proportions_stay(rng, size, resized):
+    sample = Sample(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), "black")
+    assert ResizeLongerSide(20)(sample, rng).label.shape == resized
+
+
+@pytest.mark.parametrize("side", [0, 2.5, "20", None])
+def test_a_longer_side_is_a_whole_number(side):
+    with pytest.raises(ValueError, match="ResizeLongerSide: side is a number of whole pixels"):
+        ResizeLongerSide(side)
 
 
 def test_scale_draws_between_its_bounds(rng):

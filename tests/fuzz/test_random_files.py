@@ -12,8 +12,9 @@ pytest.importorskip("torch", reason="PyTorch is not installed: `make fuzz` insta
 
 from drawing import seeds
 
-from minifcn.data.camvid import _read_class_dict
-from minifcn.data.images import read_image, read_index_label
+from minifcn.data.classes import read_class_table
+from minifcn.data.images import read_image
+from minifcn.data.labels import read_index_label
 from minifcn.errors import UserError
 from minifcn.training import Checkpoint, checkpoint
 
@@ -24,7 +25,7 @@ LABELS = {
     for (name, content), damage in itertools.product(files.LABELS.items(), (files.damaged, files.damaged_chunks))
 }
 TABLES = {
-    f"table in {encoding}": (files.TABLE.encode(encoding), files.damaged, _read_class_dict)
+    f"table in {encoding}": (files.TABLE.encode(encoding), files.damaged, read_class_table)
     for encoding in ("utf-8", "utf-8-sig", "utf-16")
 }
 

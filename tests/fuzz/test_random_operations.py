@@ -405,6 +405,16 @@ def reductions(case):
     if axes is None:
         keep = False
     assert_agree(lambda x: (x.mean if count else x.sum)(axis=axes, keepdims=keep), theirs, [x], seed, second=True)
+    if axes is not None and count:  # of all, PyTorch shares the gradient among equals
+        x = values(seed, shape, dtype, layout, ties=data.draw(st.booleans()))
+        assert_agree(
+            lambda x: x.max(axis=axes, keepdims=keep),
+            lambda x: x.max(axes, keepdim=keep).values,
+            [x],
+            seed,
+            second=True,
+        )
+        np.testing.assert_array_equal(mf.Tensor(x).argmax(axis=axes).data, torch.tensor(x.copy()).argmax(axes).numpy())
     order = data.draw(st.permutations(range(x.ndim)))
     assert_agree(lambda x: x.transpose(*order).reshape(-1), lambda x: x.permute(*order).reshape(-1), [x], seed)
 

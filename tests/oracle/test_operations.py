@@ -144,10 +144,11 @@ def test_softmax_cross_entropy(reduction, weighted, shape, rng):
         (lambda x: F.pad(x, (1, 2, 3, 0)), lambda x: TF.pad(x, (1, 2, 3, 0)), [(2, 3, 4, 5)]),
         (lambda x: F.crop(x, (1, 2), (3, 2)), lambda x: x[:, :, 1:4, 2:4], [(2, 3, 5, 6)]),
         (lambda *a: F.concatenate(a, 2), lambda *a: torch.cat(a, 2), [(1, 2, 3), (1, 2, 1), (1, 2, 4)]),
+        (lambda x: x.max(axis=1), lambda x: x.max(dim=1).values, [(3, 4, 2)]),
         (F.exp, torch.exp, [(3, 4)]),
         (lambda x: F.log(x * x + 1), lambda x: torch.log(x * x + 1), [(3, 4)]),
     ],
-    ids=["relu", "linear", "pad", "crop", "concatenate", "exp", "log"],
+    ids=["relu", "linear", "pad", "crop", "concatenate", "max", "exp", "log"],
 )
 def test_others(ours, theirs, shapes, rng):
     """Squared, so that the gradients of linear ones depend on their inputs."""

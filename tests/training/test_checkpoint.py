@@ -1,5 +1,6 @@
 """A checkpoint gives back what was saved, survives a crash, and trusts no file."""
 
+import dataclasses
 import io
 import json
 import os
@@ -106,7 +107,7 @@ def flip_a_byte(path):
 
 BAD_FILES = {
     "missing": (lambda path: path.unlink(), "no such file"),
-    "a folder": (lambda path: (path.unlink(), path.mkdir()), "no such file"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "has no best.npz"),
     "empty": (lambda path: path.write_bytes(b""), "not a minifcn checkpoint, or damaged"),
     "text": (lambda path: path.write_text("epoch,loss\n" * 99), "not a minifcn checkpoint, or damaged"),
     "a pickle": (lambda path: path.write_bytes(pickle.dumps(Evil())), "not a minifcn checkpoint, or damaged"),
@@ -141,6 +142,31 @@ def test_a_checkpoint_of_before_backbones_had_names_is_that_of_a_vgg16(path):
     del config["backbone"]
     about_with(config=config)(path)
     assert checkpoint.load(path).config.backbone == "vgg16"
+
+
+class TestAFolder:
+    """The folder of a run stands for its best.npz."""
+
+    def test_is_read_from_its_best(self, tmp_path, state):
+        checkpoint.save(tmp_path / "best.npz", state)
+        checkpoint.save(tmp_path / "checkpoint.npz", dataclasses.replace(state, position=Position(epoch=9)))
+        assert checkpoint.file_of(str(tmp_path)) == tmp_path / "best.npz"
+        assert checkpoint.load(tmp_path).position == state.position
+
+    def test_of_a_run_in_its_first_epoch_has_none_yet(self, tmp_path, state):
+        checkpoint.save(tmp_path / "checkpoint.npz", state)
+        with pytest.raises(UserError, match=rf"no best\.npz.*; wait for it, or name {tmp_path}/checkpoint\.npz$"):
+            checkpoint.load(tmp_path)
+
+    def test_whose_best_is_damaged_is_refused_by_the_name_of_the_file(self, tmp_path):
+        (tmp_path / "best.npz").write_bytes(b"cut")
+        with pytest.raises(UserError, match=rf"^{tmp_path}/best\.npz: not a minifcn checkpoint"):
+            checkpoint.load(tmp_path)
+
+    def test_with_a_folder_of_that_name_is_refused(self, tmp_path):
+        (tmp_path / "best.npz").mkdir()
+        with pytest.raises(UserError, match=r"best\.npz: is a folder, not a file"):
+            checkpoint.load(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -19,6 +19,8 @@ from minifcn.training import Config
         ("dropout", 1.0),
         ("size", (0, 32)),
         ("size", (32,)),
+        ("longer_side", 0),
+        ("longer_side", 16385),
         ("crop", (32, 10**6)),
         ("scale", (2.0, 1.0)),
         ("scale", (0.0, 1.0)),
@@ -49,6 +51,11 @@ def test_a_value_outside_its_rule_is_refused_by_its_option(name, value):
     option = "--" + name.replace("_", "-")
     with pytest.raises(UserError, match=f"^{option} must be .*, but is "):
         Config(**{name: value})
+
+
+def test_images_are_brought_to_a_size_or_to_a_longer_side():
+    with pytest.raises(UserError, match=r"--size is \(32, 48\) and --longer-side 64; give one of the two"):
+        Config(size=(32, 48), longer_side=64)
 
 
 def test_every_class_has_a_colour():

@@ -9,7 +9,7 @@ from training.test_trainer import CONFIG, SHAPES
 
 from minifcn import progress
 from minifcn.compute.fast import strips
-from minifcn.training import Trainer, checkpoint, recipe
+from minifcn.training import Trainer, checkpoint, recipe, transplant
 
 BATCH = ["images", "labels", "mask of fc6", "mask of fc7"]  # what a step needs from the host
 STEPS = 100
@@ -64,6 +64,38 @@ def test_an_epoch_waits_for_the_loss_alone_and_only_when_it_is_shown(tmp_path, s
     with standin.count() as events:
         trainer.train_epoch()
     assert (events["sync"], events["atomic"]) == (1, 0)
+
+
+@pytest.fixture
+def weighed(tmp_path, stand_in):
+    """A trainer with class weights and frozen layers."""
+    weights = tuple(0.5 + number for number in range(CONFIG.num_classes))
+    return make_trainer(tmp_path, stand_in, class_weights="by hand", loss_weights=weights, freeze=("conv[1-3]_*",))
+
+
+def test_class_weights_and_frozen_layers_make_a_step_wait_for_nothing_and_upload_nothing(weighed):
+    weighed.model.train()
+    (batch, *_) = weighed.train_loader.epoch(0)
+    with standin.forbid("sync", "d2h", "atomic"), standin.count() as events:
+        weighed.step(batch)
+    assert events["h2d"] == len(BATCH)
+
+
+def test_a_validation_with_class_weights_is_that_of_the_cpu(weighed, tmp_path):
+    twin = make_trainer(tmp_path, "cpu", class_weights="by hand", loss_weights=weighed.config.loss_weights)
+    assert weighed.validate()[1] == pytest.approx(twin.validate()[1], rel=1e-5)
+
+
+def test_weights_of_a_checkpoint_reach_a_network_on_a_device(tmp_path, stand_in):
+    """By name, by class, or not at all: here the classes are in another order."""
+    there, here = make_trainer(tmp_path, "cpu", seed=1), make_trainer(tmp_path, stand_in, seed=2)
+    there.model.score_fr.bias.data[...] = np.arange(CONFIG.num_classes)
+    names = CONFIG.class_names
+    transplant(here.model, there.model.state_dict(), classes=names[::-1], state_classes=names)
+    state = here.model.state_dict()
+    np.testing.assert_array_equal(state["conv1_1.weight"], there.model.conv1_1.weight.data)
+    np.testing.assert_array_equal(state["score_fr.bias"], np.arange(CONFIG.num_classes)[::-1])
+    assert here.model.device == stand_in
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

@@ -212,10 +212,11 @@ def test_predict_refuses_an_impossible_size(size):
 @pytest.mark.parametrize(
     ("batches", "fix"),
     [
-        (DataLoader(ALIKE, 2), r"a DataLoader; pass loader.epoch\(0\)"),
         (next(DataLoader(ALIKE, 2).epoch(0)), r"a Batch; pass \[batch\]"),
+        (ALIKE, "a Photos; call evaluate_dataset"),
+        (2, r"a int; pass loader.epoch\(0\)"),
     ],
-    ids=["loader", "batch"],
+    ids=["batch", "data set", "number"],
 )
 def test_evaluate_takes_the_batches_of_an_epoch(batches, fix):
     with pytest.raises(TypeError, match=f"^evaluate: batches must be an iterable of Batch, got {fix}"):

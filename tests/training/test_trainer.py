@@ -240,7 +240,7 @@ def test_leftovers_of_killed_runs_do_not_pile_up(tmp_path):
     for name in ("0123456789abcdef", "fedcba9876543210"):
         (tmp_path / f".minifcn-{name}.tmp").write_bytes(b"half a checkpoint")
     make_trainer(tmp_path).fit()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.npz", "checkpoint.npz", "log.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.npz", "checkpoint.npz", "iou.csv", "log.csv"]
 
 
 def test_images_of_mixed_sizes_are_trained_on_padded_or_not_at_all(tmp_path):

@@ -12,8 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure a trained network: pixel accuracy, mean IoU and more, and the IoU of each class."
     parser.epilog = "Example: minifcn evaluate --checkpoint runs/shapes/best.npz --split test"
     arguments.add_checkpoint(parser)
-    parser.add_argument("--data", metavar="NAME[:PATH]", help="(default: the data set it was trained on)")
-    parser.add_argument("--split", default="val", help="(default val)")
+    parser.add_argument("--data", metavar="NAME[:PATH]", help=f"{arguments.DATA_SETS} (default: as trained)")
+    parser.add_argument("--split", help="(default: that of the validation; all: every image of folder:PATH)")
     parser.add_argument("--size", type=arguments.size, metavar="HxW", help="resize images (default: as trained)")
     parser.add_argument("--images", type=arguments.count, metavar="N", help="only the first N images")
     parser.add_argument(

@@ -36,5 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for teachers: check that skeletons are to do, solutions pass, and wrong answers get their hints",
     )
     other.add_argument(
-        "--hand-out", type=path, metavar="DIR", help="for teachers: copy the folder without the solutions"
+        "--hand-out",
+        type=path,
+        metavar="DIR",
+        help="copy the folder without the solutions; where there is none, the one that came with minifcn",
     )

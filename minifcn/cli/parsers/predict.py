@@ -11,26 +11,74 @@ UNASKED = 2048  # pixels of the longer side that the network sees at most, unles
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command and its arguments."""
-    path = arguments.path
     parser.description = (
-        "Segment photographs of any size: the classes are laid over each in their colours, with a legend. The network "
-        "sees each photograph so that its longer side is that of --size in training; without --size in training, as it "
-        f"is; and in both cases {UNASKED} pixels at most, which bounds the memory."
+        "Segment photographs. Ask for one result or several: an overlay, the classes, their probabilities, their "
+        "shares. A photograph that cannot be read is named and left out; exit status 1 then."
     )
-    parser.epilog = "Example: minifcn predict street.jpg --checkpoint runs/camvid/best.npz --out overlay.png"
-    parser.add_argument("photos", nargs="+", type=path, metavar="PHOTO", help="image files, such as JPEG or PNG")
+    parser.epilog = (
+        "Example: minifcn predict photos '*.jpg' --checkpoint runs/camvid --out overlays --shares shares.csv"
+    )
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        type=arguments.path,
+        metavar="PHOTO",
+        help="image files such as JPEG or PNG, folders of them, patterns such as 'photos/**/*.jpg'",
+    )
     arguments.add_checkpoint(parser)
-    parser.add_argument("--out", type=path, required=True, metavar="PNG", help="the overlay, or a folder of them")
-    parser.add_argument("--label", type=path, metavar="PNG", help="also write the classes as an index PNG (or folder)")
-    parser.add_argument("--alpha", type=arguments.fraction, default=0.5, help="strength of the colours (default 0.5)")
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--size", type=arguments.size, metavar="HxW", help="what the network sees is resized to this")
-    size.add_argument(
-        "--longer-side", type=arguments.side, metavar="N", help="it is scaled so that this is its longer side"
-    )
-    size.add_argument(
-        "--full-size",
-        action="store_true",
-        help="the network sees the photograph as it is, however much memory that takes",
+    _add_results(parser.add_argument_group("results", "of several photographs in folders, by the names of the files"))
+    _add_sight(
+        parser.add_argument_group(
+            "what the network sees",
+            "Unless told otherwise, each photograph so that its longer side is that of --size in training; without "
+            f"--size in training, as it is; and without --tile, {UNASKED} pixels at most, which bounds the memory. The "
+            "scores are brought back to the photograph bilinearly.",
+        )
     )
     arguments.add_device(parser)
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    path = arguments.path
+    group.add_argument("--out", type=path, metavar="PNG", help="the classes laid over the photograph in their colours")
+    group.add_argument("--alpha", type=arguments.fraction, default=0.5, help="strength of the colours (default 0.5)")
+    group.add_argument("--no-legend", action="store_true", help="the overlay alone, in the size of the photograph")
+    group.add_argument("--label", type=path, metavar="PNG", help="the index of each pixel's class, with a palette")
+    group.add_argument(
+        "--probabilities",
+        type=path,
+        metavar="NPZ",
+        help="softmax of the scores: probabilities, float16 of (height, width, classes), and class_names",
+    )
+    group.add_argument(
+        "--shares", type=path, metavar="CSV", help="one table: the share of each class in each photograph"
+    )
+
+
+def _add_sight(group: argparse._ArgumentGroup) -> None:
+    size = group.add_mutually_exclusive_group()
+    size.add_argument("--size", type=arguments.size, metavar="HxW", help="the photograph is resized to this")
+    size.add_argument("--longer-side", type=arguments.side, metavar="N", help="it is scaled to this longer side")
+    size.add_argument("--full-size", action="store_true", help="it is seen as it is; a large one needs --tile")
+    group.add_argument(
+        "--tile",
+        type=arguments.side,
+        metavar="N",
+        help="the network sees squares of N pixels, one after the other: the memory is bounded whatever the size",
+    )
+    group.add_argument(
+        "--overlap",
+        type=arguments.from_0,
+        metavar="N",
+        help="pixels that a tile shares with the next, in which one fades into the other (default: twice as many as "
+        "the network sees to one side, at most half a tile). Twice as many, 298 for FCN-8s, gives the scores of the "
+        "whole photograph; with less, they differ near the borders of tiles",
+    )
+    group.add_argument(
+        "--scales",
+        type=arguments.scales,
+        default=(1.0,),
+        metavar="S,S",
+        help="the network sees it at each of these scales, such as 0.75,1,1.25, and the scores are averaged",
+    )
+    group.add_argument("--mirror", action="store_true", help="it also sees it in the mirror, averaged likewise")

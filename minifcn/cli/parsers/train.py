@@ -10,8 +10,10 @@ from minifcn.cli import arguments
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command and its arguments; a setting that is absent was not given, and takes that of `Config`."""
     parser.description = (
-        "Train a network and leave in a folder: config.json, log.csv, curves.png, predictions.png, checkpoint.npz (to "
-        "--resume from) and best.npz (highest mean IoU on the validation split)."
+        "Train a network and leave in a folder: best.npz (highest mean IoU on the validation split), checkpoint.npz "
+        "(to --resume from), config.json, images.csv (what it was trained on), log.csv and curves.png, iou.csv and "
+        "iou.png (of each class), and of best.npz on the validation split confusion.png, predictions.png and "
+        "best_and_worst.png (the images with the highest and the lowest mean IoU)."
     )
     parser.epilog = "Example: minifcn train --data shapes --epochs 5 --out runs/shapes"
     parser.argument_default = argparse.SUPPRESS  # --resume asks what was given
@@ -24,8 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
     size = arguments.size
-    group.add_argument("--data", metavar="NAME[:PATH]", help="shapes (default), camvid:FOLDER or voc:VOCDEVKIT")
+    group.add_argument("--data", metavar="NAME[:PATH]", help=f"{arguments.DATA_SETS} (default shapes)")
+    group.add_argument("--train-split", metavar="NAME", help="split to train on (default train)")
+    group.add_argument("--val-split", metavar="NAME", help="split to validate on (default val)")
+    group.add_argument(
+        "--val-share",
+        type=arguments.number,
+        metavar="SHARE",
+        help="drawn for validation from folder:PATH if it has no val; 0.2 if left out",
+    )
     group.add_argument("--size", type=size, metavar="HxW", help="resize every image (default: as it is)")
+    group.add_argument(
+        "--longer-side", type=arguments.side, metavar="N", help="scale every image so that this is its longer side"
+    )
     group.add_argument("--crop", type=size, metavar="HxW", help="train on random crops of this size")
     group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
     group.add_argument("--mirror", action="store_true", help="mirror training images at random")
@@ -40,17 +53,43 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--width", type=number, help="factor for all channels, 1 as in the paper (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
     group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")
+    group.add_argument(
+        "--init",
+        type=arguments.path,
+        metavar="FILE",
+        help="start with the weights of a checkpoint, or of a run's folder, as far as they fit; it may have other "
+        "classes, or another --model; --model, --backbone, --variant and --width are its own unless given",
+    )
+    group.add_argument(
+        "--freeze",
+        type=arguments.texts,
+        action="extend",
+        metavar="PATTERN",
+        help="do not train these layers, such as 'conv[1-3]_*'; several with commas or repeated",
+    )
 
 
 def _add_training(group: argparse._ArgumentGroup) -> None:
     number, whole = arguments.number, arguments.whole
     group.add_argument("--epochs", type=whole, metavar="N", help="(default 5)")
+    group.add_argument(
+        "--patience",
+        type=whole,
+        metavar="N",
+        help="stop early, when N epochs have had no better mean IoU than the best (default: train all --epochs)",
+    )
     group.add_argument("--batch-size", type=whole, metavar="N", help="(default 8)")
     group.add_argument("--optimizer", metavar="adam|sgd", help="(default adam)")
     group.add_argument("--lr", type=number, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
     group.add_argument("--momentum", type=number, help="of sgd (default 0.9)")
     group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
     group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
+    group.add_argument(
+        "--class-weights",
+        metavar="none|balanced|median|FILE",
+        help="weights of the classes in the loss, for rare ones (default none): balanced: 1 / pixels; median: median "
+        "frequency / frequency in the images where it occurs; FILE: lines CLASS,WEIGHT",
+    )
     group.add_argument("--seed", type=whole, help="of weights, order, augmentation and dropout (default 0)")
     group.add_argument(
         "--recompute",
@@ -67,7 +106,7 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         action="store_true",
-        help="continue the run in DIR; only --epochs, --recompute and the PATH of --data may differ",
+        help="continue the run in DIR; only --epochs, --patience, --recompute and the PATH of --data may differ",
     )
     group.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
     group.add_argument(

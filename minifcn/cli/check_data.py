@@ -1,0 +1,76 @@
+"""minifcn check-data"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+
+from minifcn import pictures
+from minifcn.cli import arguments
+from minifcn.cli.output import say
+from minifcn.data import Dataset, open_dataset
+from minifcn.data.folders import UnknownSplit
+from minifcn.data.inspection import Inspection, inspect, look
+from minifcn.errors import UserError
+
+SPLITS = ("train", "val", "test")
+_EXAMPLES = 6
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check as the arguments say."""
+    _check_out(args)
+    faults: list[str] = []
+    splits = _open(args.data, args.split, faults)
+    found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr)
+    found.faults = [*dict.fromkeys(faults + found.faults)]  # splits have folders and tables in common, and their faults
+    if args.json:
+        print(json.dumps({"data": args.data} | found.to_dict(), indent=2))
+    else:
+        print(found)
+    if args.out:
+        _draw(args, found)
+    return 2 if found.faults else 0
+
+
+def look_first(data: str, splits: Mapping[str, Dataset]) -> None:
+    """Look at some pairs before training: refuse what it would stop at, and say what stands out."""
+    every = f"minifcn check-data {shlex.quote(data)}"
+    try:
+        warnings = look(splits)
+    except UserError as error:
+        raise UserError(f"{error}; {every} lists all") from None
+    for warning in warnings:
+        say(f"{warning} ({every} shows more)")
+
+
+def _open(data: str, names: list[str] | None, faults: list[str]) -> dict[str, Dataset]:
+    """Open the splits; of a split that cannot be opened, the reason is a fault, unless that is so of all."""
+    splits, reasons = {}, {}
+    for name in names or SPLITS:
+        try:
+            splits[name] = open_dataset(data, name, report=faults.append)
+        except UnknownSplit as error:
+            if names or name != "test":
+                reasons[name] = str(error)
+        except UserError as error:
+            reasons[name] = str(error)
+    if not splits:
+        raise UserError(next(iter(reasons.values())))
+    faults[:0] = dict.fromkeys(reasons.values())
+    return splits
+
+
+def _check_out(args: argparse.Namespace) -> None:
+    if args.out and args.out.suffix.lower() != ".png":
+        raise UserError(f"--out must end in .png, but is {args.out}")
+    arguments.check_file("--out", args.out)
+
+
+def _draw(args: argparse.Namespace, found: Inspection) -> None:
+    shares = {split: counts.shares for split, counts in found.splits.items()}
+    pictures.save_shares(args.out, shares, found.examples, found.class_names, found.palette, found.ignore_index)
+    say(f"{args.out} shows the shares and {len(found.examples)} pairs")

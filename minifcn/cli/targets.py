@@ -1,0 +1,101 @@
+"""Where a command puts the results of photographs: checked before any work, so that nothing is lost or replaced."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from minifcn.cli import arguments, photographs
+from minifcn.errors import UserError
+from minifcn.files import remove_leftovers
+from minifcn.training import checkpoint
+
+ENDINGS = {"out": ".png", "label": ".png", "probabilities": ".npz"}  # a file of each photograph, by their options
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the results of one photograph go.
+
+    Parameters
+    ----------
+    out, label, probabilities : path or None
+        None where the result is not wanted.
+    """
+
+    out: Path | None
+    label: Path | None
+    probabilities: Path | None
+
+    def make_folders(self) -> None:
+        """Make the folders that are missing."""
+        for path in (self.out, self.label, self.probabilities):
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
+    """Say where the results of each photograph go, as the options --out, --label, --probabilities and --shares say.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be made there, or would replace what is read, or another result.
+    """
+    wanted = {name: getattr(args, name) for name in (*ENDINGS, "shares")}
+    if not any(wanted.values()):
+        options = ", ".join(f"--{name}" for name in wanted)
+        raise UserError(f"no result was asked for; give at least one of {options}")
+    names = photographs.distinct(photos)
+    paths = {name: _paths(names, wanted[name], name) for name in ENDINGS}
+    tables = [args.shares] if args.shares else []
+    if args.shares and args.shares.suffix.lower() != ".csv":
+        raise UserError(f"--shares must end in .csv, but is {args.shares}")
+    arguments.check_file("--shares", args.shares)
+    _refuse_overwriting(photos, args.checkpoint, paths | {"shares": tables})
+    for folder in {path.parent for some in (*paths.values(), tables) for path in some}:
+        remove_leftovers(folder)
+    none = [None] * len(photos)
+    return [Target(*three) for three in zip(*(paths[name] or none for name in ENDINGS), strict=True)]
+
+
+def _paths(names: Sequence[str], target: Path | None, option: str) -> list[Path]:
+    """Give the path of each photograph's result: `target` itself if it has the ending, else files in that folder."""
+    if target is None:
+        return []
+    ending = ENDINGS[option]
+    if target.is_dir() or not target.suffix:
+        if target.exists() and not target.is_dir():
+            raise UserError(f"--{option} must end in {ending} or be a folder, but {target} is a file")
+        return [target / f"{name}{ending}" for name in names]
+    if target.suffix.lower() == ending and len(names) == 1:
+        return [target]
+    wanted = f"end in {ending} or be a folder" if len(names) == 1 else f"be a folder for {len(names)} photos"
+    raise UserError(f"--{option} must {wanted}, but is {target}")
+
+
+def _refuse_overwriting(photos: Sequence[Path], run: Path, paths: dict[str, list[Path]]) -> None:
+    """Refuse results that would be one file, or would replace what is read."""
+    read = {_identity(photo): "the photograph itself" for photo in photos}
+    read[_identity(run)] = "the checkpoint itself"
+    if run.is_dir():
+        read[_identity(checkpoint.file_of(run))] = "the checkpoint itself"
+    written: dict[str, str] = {}
+    for name, some in paths.items():
+        for folder in {path.parent for path in some}:
+            arguments.check_folder(f"--{name}", folder)
+        for path in some:
+            key = _identity(path)
+            if key in read:
+                raise UserError(f"--{name} {path} would replace {read[key]}; choose another place")
+            if key in written:
+                raise UserError(f"--{name} {path} is a file of --{written[key]} as well; choose another place")
+            written[key] = name
+
+
+def _identity(path: Path) -> str:
+    """Give what two names of one file have in common: through links, and where A and a are one letter to the disk."""
+    return photographs.identity(os.path.realpath(path))

@@ -1,0 +1,112 @@
+"""What `minifcn train` draws and says as a training goes on, and at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from minifcn.cli.output import say
+from minifcn.data import DataLoader
+from minifcn.explain.diagnosis import diagnose
+from minifcn.explain.missed_classes import diagnose_classes
+from minifcn.progress import show_progress
+from minifcn.training import Trainer, checkpoint, log, recipe
+from minifcn.training.album import Album
+from minifcn.training.log import Epoch
+from minifcn.training.validation import Validation, validate
+
+_LOWEST = 3  # classes that are named in the report
+
+
+class Watcher:
+    """Follows a trainer, epoch by epoch.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    album : Album
+        Of the same run.
+    """
+
+    def __init__(self, trainer: Trainer, album: Album):
+        self.trainer, self.album = trainer, album
+        self.drawn = 0  # the epoch whose network the pictures show
+
+    def after_epoch(self, rows: list[Epoch]) -> None:
+        """Draw what has changed, and say once which classes are still at 0."""
+        trainer, found = self.trainer, self.trainer.validation
+        self.draw_logs()
+        if found is None:
+            return
+        if log.best_of(rows) is rows[-1]:
+            self.album.draw_best(found)
+            self.drawn = int(rows[-1]["epoch"])
+        if is_time(trainer.iou_log.rows, found, trainer.config.epochs):
+            config = trainer.config
+            findings, weighted = diagnose(rows, config.num_classes, config.lr), bool(config.loss_weights)
+            say(diagnose_classes(found.matrix, config.class_names, found.occurs, findings, weighted=weighted))
+
+    def draw_logs(self) -> None:
+        """Draw the pictures of the logs."""
+        self.album.draw_logs(self.trainer.log.rows, self.trainer.iou_log.rows)
+
+    def how_to_go_on(self) -> str:
+        """Say how to go on with a run that is complete."""
+        config = self.trainer.config
+        if stopped := log.out_of_patience(self.trainer.log.rows, config):
+            return f"it {stopped}; a larger --patience would go on with it"
+        return f"--epochs with more than {config.epochs} would go on with it"
+
+    def report(self, path: Path, loader: DataLoader) -> None:
+        """Print the measures of the best network, which the pictures show then."""
+        config, model = self.trainer.config, self.trainer.model
+        best = checkpoint.load(path)
+        recipe.check_fits(config, best.model, name=str(path))
+        model.load_state_dict(best.model)
+        batches = show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr)
+        found = validate(model, batches, ignore_index=config.ignore_index)
+        epoch = best.position.epoch + 1
+        if epoch != self.drawn:  # in an earlier process, or not at all
+            self.album.draw_best(found)
+        print(f"{path}, after epoch {epoch}, on {len(loader.dataset)} validation images")
+        print(found.matrix)
+        print(lowest(found.matrix.iou, config.class_names))
+
+
+def is_time(ious: Mapping[int, np.ndarray], found: Validation, epochs: int) -> bool:
+    """Say if it is time to speak of classes at 0: once, when an epoch has found none of them, or at the end.
+
+    Parameters
+    ----------
+    ious : mapping of int to array (num_classes,)
+        Of every epoch, by its number.
+    found : Validation
+        Of the last of them; it tells which classes occur.
+    epochs : int
+        How many there will be.
+
+    Examples
+    --------
+    >>> found = Validation(None, 0.0, np.zeros(1), np.array([[True, True]]))
+    >>> ious = {1: np.array([0.5, 0]), 2: np.array([0.6, 0]), 3: np.array([0.6, 0])}
+    >>> [is_time({n: ious[n] for n in range(1, last + 1)}, found, 3) for last in (1, 2, 3)]
+    [False, True, False]
+    """
+    occurs = found.occurs.any(axis=0)
+    missed = {epoch: set(np.flatnonzero(occurs & (iou == 0)).tolist()) for epoch, iou in ious.items()}
+    due = [epoch for epoch in sorted(missed) if missed[epoch] and missed[epoch] == missed.get(epoch - 1)]
+    last = max(missed)
+    return due[:1] == [last] or (not due and last == epochs and bool(missed[last]))
+
+
+def lowest(iou: np.ndarray, class_names: tuple[str, ...]) -> str:
+    """Name the classes with the lowest IoU.
+
+    >>> lowest(np.array([0.9, 0.25, np.nan]), ("sky", "pole", "cat"))
+    'lowest IoU: pole 0.250, sky 0.900'
+    """
+    order = [number for number in np.argsort(iou, kind="stable") if not np.isnan(iou[number])]
+    return "lowest IoU: " + ", ".join(f"{class_names[number]} {iou[number]:.3f}" for number in order[:_LOWEST])

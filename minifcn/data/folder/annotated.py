@@ -1,0 +1,191 @@
+"""Photographs as they were drawn on in labelme: IMG_1.jpg with IMG_1.json beside it, and no masks yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minifcn.data.classes import IGNORED, Classes, find_classes
+from minifcn.data.dataset import Sample, position
+from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, is_annotation, read_annotation
+from minifcn.data.folder.layout import folders_without_masks
+from minifcn.data.folder.splits import Drawing, Splits, divide
+from minifcn.data.folders import FolderDataset, Pair, Report, listing, refuse, unknown_split
+from minifcn.data.images import ENDINGS, read_image
+from minifcn.data.voc import voc_palette
+from minifcn.errors import UserError
+
+_NOTHING_DRAWN = Drawing()
+
+
+class AnnotatedFolder(FolderDataset):
+    """Photographs that were drawn on in labelme, each with its .json file beside it; labels are made as they are read.
+
+    Where nothing was drawn is the class background. The other classes are those of `labels.txt`, `classes.txt` or
+    `classes.csv` in the folder, or the names in the drawings in the order of the alphabet; outlines named `__ignore__`
+    do not count. A photograph without a .json file is left out.
+
+    Parameters
+    ----------
+    root : str or path
+        A folder of photographs, or one that has folders `train/`, `val/` of them.
+    split : str
+        As in `Folder`.
+    drawing : Drawing
+        As in `Folder`.
+    classes : Classes or None
+        As in `Folder`.
+    report : callable
+        As in `Folder`.
+
+    Attributes
+    ----------
+    description : str
+        One line that says what was found.
+    drawn : tuple of str
+        The names of the validation images if they were drawn.
+
+    Raises
+    ------
+    UserError
+        If no photograph has a .json file of labelme, or one is wrong.
+
+    Examples
+    --------
+    >>> AnnotatedFolder("minifcn", "train")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: minifcn: there is no photograph with a .json file of labelme beside it
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        drawing: Drawing = _NOTHING_DRAWN,
+        classes: Classes | None = None,
+        report: Report = refuse,
+    ):
+        root = Path(root)
+        found = {name: _pairs(folder, report) for name, folder in folders_without_masks(root).items()}
+        every = [pair for pairs, _ in found.values() for pair in pairs]
+        if not every:
+            raise UserError(f"{root}: there is no photograph with a .json file of labelme beside it")
+        splits = divide(root, {name: pairs for name, (pairs, _) in found.items()}, split, drawing, report)
+        if split not in splits.pairs:
+            raise unknown_split(split, [*splits.pairs, "all"], root)
+        annotations = _read_all([path for _, path in every], {path for _, path in splits.pairs[split]}, report)
+        found_classes = _classes(root, annotations, find_classes(root, report) or classes)
+        self.class_names, colours, self.ignore_index, _ = found_classes
+        self.palette = voc_palette(len(self.class_names)) if colours is None else colours
+        self._background = _background(self.class_names)
+        self.drawn = splits.drawn
+        bare = sum(count for _, count in found.values())
+        self.description = _description(annotations, bare, found_classes, splits)
+        super().__init__([pair for pair in splits.pairs[split] if self._fits(pair[1], annotations, report)])
+
+    def __getitem__(self, index: int) -> Sample:
+        image_path, path = self.pairs[position(index, len(self))]
+        image, annotation = read_image(image_path), read_annotation(path)  # labelme shows photographs upright
+        if image.shape[:2] != annotation.size:
+            height, width = annotation.size
+            raise UserError(
+                f"{path}: it was drawn on a photograph of {width} x {height}, but {image_path} is {image.shape[1]} x "
+                f"{image.shape[0]} (width x height, upright); put the photograph back that was drawn on"
+            )
+        return Sample(image, self._label(annotation, path), image_path.stem, self.ignore_index)
+
+    def _fits(self, path: Path, annotations: dict[Path, Annotation], report: Report) -> bool:
+        """Whether a file was read, and every name in it is a class."""
+        if path not in annotations:
+            return False
+        try:
+            self._label(annotations[path]._replace(size=(1, 1)), path)
+        except UserError as error:
+            report(str(error))
+            return False
+        return True
+
+    def _read_label(self, path: Path) -> np.ndarray:
+        return self._label(read_annotation(path), path)
+
+    def _label(self, annotation: Annotation, path: Path) -> np.ndarray:
+        try:
+            return draw_label(annotation, self.class_names, self.ignore_index, self._background)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+
+
+def is_annotated(root: Path) -> bool:
+    """Say if a folder, or its folders of splits, have photographs with .json files of labelme."""
+    return any(_pairs(folder, lambda _: None)[0] for folder in folders_without_masks(root).values())
+
+
+def _pairs(folder: Path, report: Report) -> tuple[list[Pair], int]:
+    """Each photograph with its .json file, and how many have none."""
+    files = [path for path in listing(folder) if not path.name.startswith(".") and path.is_file()]
+    drawn = {path.stem: path for path in files if path.suffix.lower() == ".json" and is_annotation(path)}
+    photographs: dict[str, Path] = {}
+    bare = 0
+    for path in files:
+        if path.suffix.lower() not in ENDINGS:
+            continue
+        if path.stem not in drawn:
+            bare += 1
+        elif path.stem in photographs:
+            report(
+                f"{path}: {photographs[path.stem].name} has the same name, and {path.stem}.json is of one of the two; "
+                "remove the other"
+            )
+        else:
+            photographs[path.stem] = path
+    for stem in drawn.keys() - photographs.keys():
+        report(f"{drawn[stem]}: its photograph is not beside it; put it back as {stem}.jpg, or remove the .json file")
+    return [(path, drawn[stem]) for stem, path in photographs.items()], bare
+
+
+def _read_all(paths: Sequence[Path], wanted: set[Path], report: Report) -> dict[Path, Annotation]:
+    """Read every file once, for the names in it; report what is wrong with those of the split."""
+    annotations = {}
+    for path in paths:
+        try:
+            annotations[path] = read_annotation(path)
+        except UserError as error:
+            if path in wanted:
+                report(str(error))
+    return annotations
+
+
+def _classes(root: Path, annotations: dict[Path, Annotation], listed: Classes | None) -> Classes:
+    """The classes that are listed, or those whose names were drawn; always with a background."""
+    if listed is None:
+        names = {outline.name for annotation in annotations.values() for outline in annotation.outlines}
+        names = {name for name in names if name.lower() not in (*IGNORED, *BACKGROUND)}
+        if not 1 <= len(names) <= 254:
+            raise UserError(
+                f"{root}: a data set has 2..255 classes, background is one, and the .json files name {len(names)} "
+                "more; draw what is to be found in labelme, with one name for each kind of thing"
+            )
+        listed = Classes(tuple(sorted(names)), None, 255, "the drawings")
+    if _background(listed.names) >= 0:
+        return listed
+    ignored = listed.ignore_index + (listed.ignore_index < len(listed.names))
+    return Classes(("background", *listed.names), None, ignored, listed.source)
+
+
+def _background(names: Sequence[str]) -> int:
+    """The class of what was not drawn on, or -1."""
+    return next((index for index, name in enumerate(names) if name.lower() in BACKGROUND), -1)
+
+
+def _description(annotations: dict[Path, Annotation], bare: int, classes: Classes, splits: Splits) -> str:
+    counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in splits.pairs.items())
+    return (
+        f"folder: {len(annotations)} photographs drawn on in labelme"
+        + (f" ({bare} without a .json file left out)" if bare else "")
+        + f", {len(classes.names)} classes from {classes.source}: {', '.join(classes.names)}; {counts}"
+        + (f" ({splits.how})" if splits.how else "")
+    )

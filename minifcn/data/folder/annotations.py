@@ -1,0 +1,247 @@
+"""What was drawn in labelme: a .json file beside each photograph, with outlines that are made into a label here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from minifcn.data.classes import IGNORED
+from minifcn.data.images import MAX_MEGAPIXELS, MAX_SIDE
+from minifcn.errors import UserError
+from minifcn.text import did_you_mean
+
+MAX_MEGABYTES = 64  # labelme may put the photograph itself into the file
+BACKGROUND = ("background", "_background_")  # the second is labelme's
+# The points each kind has, and more in those that end with a plus.
+_POINTS = {"polygon": "3+", "rectangle": "2", "oriented_rectangle": "4", "circle": "2", "linestrip": "2+", "line": "2"}
+_POINTS |= {"point": "1", "mask": "2"}
+_LINE_WIDTH, _POINT_RADIUS = 10, 5  # pixels, as labelme draws them
+
+
+class Outline(NamedTuple):
+    """One thing that was drawn.
+
+    Parameters
+    ----------
+    name : str
+        Of its class.
+    kind : str
+        "polygon", "rectangle", "oriented_rectangle", "circle", "line", "linestrip", "point" or "mask".
+    points : list of (x, y)
+        In pixels of the upright photograph.
+    mask : bool array (H, W) or None
+        Of a "mask": its pixels within the rectangle of the two points.
+    """
+
+    name: str
+    kind: str
+    points: list[tuple[float, float]]
+    mask: np.ndarray | None = None
+
+
+class Annotation(NamedTuple):
+    """What a .json file of labelme holds.
+
+    Parameters
+    ----------
+    photograph : str
+        The name of the image file.
+    size : (int, int)
+        Height and width of the upright photograph.
+    outlines : list of Outline
+        What was drawn later lies over what was drawn before.
+    """
+
+    photograph: str
+    size: tuple[int, int]
+    outlines: list[Outline]
+
+
+def read_annotation(path: str | os.PathLike[str]) -> Annotation:
+    """Read a .json file of labelme.
+
+    Parameters
+    ----------
+    path : str or path
+        At most `MAX_MEGABYTES`.
+
+    Returns
+    -------
+    Annotation
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or none of labelme's; the message names the file and the outline.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "cup.json")
+    >>> outline = {"label": "cup", "shape_type": "polygon", "points": [[0, 0], [4, 0], [0, 4]]}
+    >>> about = {"imagePath": "cup.jpg", "imageHeight": 5, "imageWidth": 6, "shapes": [outline]}
+    >>> _ = Path(path).write_text(json.dumps(about))
+    >>> annotation = read_annotation(path)
+    >>> annotation.photograph, annotation.size, annotation.outlines[0].name
+    ('cup.jpg', (5, 6), 'cup')
+    >>> draw_label(annotation, ["background", "cup"])
+    array([[1, 1, 1, 1, 1, 0],
+           [1, 1, 1, 1, 0, 0],
+           [1, 1, 1, 0, 0, 0],
+           [1, 1, 0, 0, 0, 0],
+           [1, 0, 0, 0, 0, 0]], dtype=uint8)
+    """
+    try:
+        if os.path.getsize(path) > MAX_MEGABYTES * 1_000_000:
+            raise UserError(
+                f"{path}: an annotation has at most {MAX_MEGABYTES} MB; save it in labelme without the image data"
+            )
+        text = Path(path).read_text(encoding="utf-8")
+        return _annotation(json.loads(text))
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: the file cannot be read ({error.strerror}); allow reading it") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: no file of labelme's, or damaged ({error}); save it again in labelme") from None
+
+
+def is_annotation(path: Path) -> bool:
+    """Whether a .json file looks like one of labelme: other programs write some too.
+
+    >>> is_annotation(Path("no/such.json"))
+    False
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            head = file.read(4096)  # the image data comes after the outlines
+    except (OSError, UnicodeDecodeError):
+        return False
+    return '"shapes"' in head
+
+
+def draw_label(
+    annotation: Annotation, class_names: Sequence[str], ignore_index: int = 255, background: int = 0
+) -> np.ndarray:
+    """Fill the outlines of an annotation, one over the other, with the indices of their classes.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    class_names : sequence of str
+    ignore_index : int
+        What outlines are filled with that are named `__ignore__`, void ... and are no class.
+    background : int
+        The class where nothing was drawn.
+
+    Returns
+    -------
+    uint8 array (H, W)
+        As labelme's own export: an outline's edge belongs to it.
+
+    Raises
+    ------
+    UserError
+        If an outline is of no class in the list.
+    """
+    height, width = annotation.size
+    label = Image.new("L", (width, height), background)
+    draw = ImageDraw.Draw(label)
+    index_of = {name: index for index, name in enumerate(class_names)}
+    for outline in annotation.outlines:
+        kind = outline.name.lower()
+        implied = ignore_index if kind in IGNORED else background if kind in BACKGROUND else None
+        index = index_of.get(outline.name, implied)
+        if index is None:
+            raise UserError(
+                f"an outline is named {outline.name!r}, but the classes are {', '.join(class_names)}"
+                f"{did_you_mean(outline.name, class_names) or '; rename it in labelme, or list it'}"
+            )
+        _fill(label, draw, outline, index)
+    return np.array(label)
+
+
+def _fill(label: Image.Image, draw: ImageDraw.ImageDraw, outline: Outline, index: int) -> None:
+    points = outline.points
+    if outline.kind == "mask" and outline.mask is not None:
+        left, top = (int(value) for value in points[0])
+        label.paste(index, (left, top), Image.fromarray(outline.mask))
+    elif outline.kind == "circle":
+        (x, y), edge = points
+        radius = math.dist((x, y), edge)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=index, fill=index)
+    elif outline.kind == "rectangle":
+        (left, right), (top, bottom) = (sorted(values) for values in zip(*points, strict=True))
+        draw.rectangle((left, top, right, bottom), outline=index, fill=index)
+    elif outline.kind in ("line", "linestrip"):
+        draw.line(points, fill=index, width=_LINE_WIDTH)
+    elif outline.kind == "point":
+        ((x, y),) = points
+        box = (x - _POINT_RADIUS, y - _POINT_RADIUS, x + _POINT_RADIUS, y + _POINT_RADIUS)
+        draw.ellipse(box, outline=index, fill=index)
+    else:
+        draw.polygon(points, outline=index, fill=index)
+
+
+def _annotation(about: Any) -> Annotation:
+    """Check what a file holds; a ValueError says what it lacks."""
+    if not isinstance(about, dict) or not isinstance(about.get("shapes"), list):
+        raise ValueError("it has no list of shapes")
+    size = about.get("imageHeight"), about.get("imageWidth")
+    if not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in size):
+        raise ValueError(f"imageHeight and imageWidth are whole numbers from 1 up, found {size[0]!r} and {size[1]!r}")
+    height, width = (int(side) for side in size if side)
+    if height * width > MAX_MEGAPIXELS * 1_000_000:
+        raise ValueError(f"it is of {width} x {height} pixels; at most {MAX_MEGAPIXELS} megapixels can be read")
+    photograph = about.get("imagePath")
+    if not isinstance(photograph, str) or not photograph:
+        raise ValueError("it has no imagePath")
+    outlines = [_outline(shape, f"shape {number}") for number, shape in enumerate(about["shapes"], 1)]
+    return Annotation(photograph.replace("\\", "/").rpartition("/")[2], (height, width), outlines)
+
+
+def _outline(shape: Any, place: str) -> Outline:
+    if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
+        raise ValueError(f"{place} has no label")
+    name, kind = shape["label"].strip(), shape.get("shape_type") or "polygon"
+    place = f"{place}, a {name!r}"
+    if not name.isprintable():
+        raise ValueError(f"{place}: a label is printable text")
+    if kind not in _POINTS:
+        raise ValueError(f"{place}: its shape_type is {kind!r}, known are: {', '.join(_POINTS)}")
+    points = [_point(point, place) for point in shape.get("points") or []]
+    wanted = int(_POINTS[kind].rstrip("+"))
+    if len(points) != wanted and not (_POINTS[kind].endswith("+") and len(points) > wanted):
+        raise ValueError(f"{place}: a {kind} has {wanted} points{' at least' * _POINTS[kind].endswith('+')}")
+    return Outline(name, kind, points, _mask(shape.get("mask"), points, place) if kind == "mask" else None)
+
+
+def _point(point: Any, place: str) -> tuple[float, float]:
+    numbers = isinstance(point, list) and len(point) == 2 and all(isinstance(value, int | float) for value in point)
+    if not numbers or not all(abs(value) <= 10 * MAX_SIDE for value in point):  # false for nan too
+        raise ValueError(f"{place}: a point is [x, y] in pixels, found {str(point)[:40]}")
+    return float(point[0]), float(point[1])
+
+
+def _mask(text: Any, points: list[tuple[float, float]], place: str) -> np.ndarray:
+    """The pixels of a mask that labelme's AI or brush made: a PNG in base64, of the size of its rectangle."""
+    (left, top), (right, bottom) = points
+    size = int(right) - int(left) + 1, int(bottom) - int(top) + 1
+    try:
+        image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"])
+        if image.size != size:
+            found = f"{image.size[0]} x {image.size[1]}"
+            raise ValueError(f"{place}: its mask is {found}, but its rectangle {size[0]} x {size[1]}")
+        return np.array(image.convert("L")) > 0
+    except (TypeError, binascii.Error, OSError, SyntaxError) as error:
+        raise ValueError(f"{place}: its mask cannot be read ({error})") from None

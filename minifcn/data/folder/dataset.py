@@ -1,0 +1,156 @@
+"""Images and masks in the folders of a user: what is there is found out, and said in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minifcn.data.classes import Classes, find_classes
+from minifcn.data.folder.layout import Part, find_parts
+from minifcn.data.folder.meaning import Meaning, fault, find_meaning
+from minifcn.data.folder.pairs import find_pairs
+from minifcn.data.folder.splits import Drawing, Splits, divide
+from minifcn.data.folder.values import MaskValues, scan
+from minifcn.data.folders import FolderDataset, Pair, Report, refuse, unknown_split
+from minifcn.data.labels import read_colour_label
+from minifcn.errors import UserError
+
+_NOTHING_DRAWN = Drawing()
+
+
+class Folder(FolderDataset):
+    """Images with masks, in any of the layouts in which people keep them.
+
+    - Folders: `images/` with `masks/` (or `labels/`, `annotations/`; `JPEGImages/` with `SegmentationClass/`), each
+      with a folder for each split or without; `train/images/` with `train/masks/`; `train/` with `train_masks/`;
+      `images_prepped_train/` with `annotations_prepped_train/`; or NAME.jpg beside NAME_mask.png.
+    - Masks: PNG files with class indices, with the colours of classes, or black and white (0 and 255). A mask has the
+      name of its image, and perhaps a suffix that all masks have.
+    - Classes: of `classes.csv` (name,r,g,b), `classes.txt` or labelme's `class_names.txt`, or what the masks hold. The
+      index 255 is ignored, and the class void, unlabelled, ignore or unknown.
+    - Splits: of folders, of lists (`train.txt`, `val.txt`), or drawn at random.
+
+    Parameters
+    ----------
+    root : str or path
+    split : str
+        "train", "val", "test" as far as they are there, or "all".
+    drawing : Drawing
+        How the validation images are drawn, if the folder does not say which they are.
+    classes : Classes or None
+        What the classes are if the folder lists none: those of a run. None: what the masks hold.
+    report : callable
+        What is told each fault; `folders.refuse` raises a UserError.
+
+    Attributes
+    ----------
+    description : str
+        One line that says what was found.
+    drawn : tuple of str
+        The names of the validation images if they were drawn.
+
+    Raises
+    ------
+    UserError
+        If the folder has no images with masks, leaves open what is meant, or a file is wrong.
+
+    Examples
+    --------
+    >>> Folder("no/folder", "train")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
+    """
+
+    turns = True
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        drawing: Drawing = _NOTHING_DRAWN,
+        classes: Classes | None = None,
+        report: Report = refuse,
+    ):
+        root = Path(root)
+        parts = find_parts(root, report)
+        pairs = {part.split: find_pairs(part, report) for part in parts}
+        every = [pair for found in pairs.values() for pair in found]
+        if not every:
+            raise UserError(f"{root}: there is no image with a mask; give each image a mask of its name")
+        splits = divide(root, pairs, split, drawing, report)
+        own = _of_split(root, split, splits, report)
+        masks = scan([mask for _, mask in every], {mask for _, mask in own}, report)
+        if not masks:
+            raise UserError(f"{root}: none of its {len(every)} masks can be read; save them as PNG again")
+        self._meaning = find_meaning(masks, find_classes(root, report) or classes, root, report)
+        self.class_names, _, self.ignore_index, _ = self._meaning.classes
+        self.palette = self._meaning.palette
+        self.drawn = splits.drawn
+        self.description = _description(root, parts, splits, masks, self._meaning)
+        super().__init__(_sound(own, masks, self._meaning, report))
+
+    def _read_label(self, path: Path) -> np.ndarray:
+        kind, classes = self._meaning
+        if kind == "colours":
+            return read_colour_label(path, self.palette, classes.source, grey=True)
+        label = super()._read_label(path)
+        if kind == "black and white":
+            return np.where(label == 255, np.uint8(1), label)
+        return np.where(label == 255, np.uint8(self.ignore_index), label)
+
+
+def _of_split(root: Path, split: str, splits: Splits, report: Report) -> list[Pair]:
+    if split not in splits.pairs:
+        raise unknown_split(split, [*splits.pairs, "all"], root)
+    if not splits.pairs[split]:
+        report(f"{root}: the split {split!r} has no images; put some into it")
+    return splits.pairs[split]
+
+
+def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, report: Report) -> list[Pair]:
+    """The pairs whose masks mean something; the others are reported."""
+    sound = []
+    for image, mask in pairs:
+        if mask not in masks:
+            continue  # reported when it was looked through
+        if wrong := fault(mask, masks[mask], meaning):
+            report(wrong)
+        else:
+            sound.append((image, mask))
+    return sound
+
+
+def _description(
+    root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning
+) -> str:
+    counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in splits.pairs.items())
+    return (
+        f"folder: {len(masks)} images in {_where(root, [part.images for part in parts])}, "
+        f"masks in {_where(root, [part.masks for part in parts])} ({_kind(masks, meaning)}), "
+        f"{len(meaning.classes.names)} classes from {meaning.classes.source}{_ignored(masks, meaning)}; "
+        f"{counts}" + (f" ({splits.how})" if splits.how else "")
+    )
+
+
+def _where(root: Path, folders: list[Path]) -> str:
+    """Name the folders, "images/train/, images/val/"."""
+    return ", ".join("the folder itself" if path == root else f"{path.relative_to(root)}/" for path in folders)
+
+
+def _kind(masks: dict[Path, MaskValues], meaning: Meaning) -> str:
+    if meaning.kind != "index":
+        return meaning.kind
+    palettes = sum(values.palette for values in masks.values())
+    return "class indices, " + {0: "grey", len(masks): "palette"}.get(palettes, "grey and palette")
+
+
+def _ignored(masks: dict[Path, MaskValues], meaning: Meaning) -> str:
+    kind, classes = meaning
+    if classes.ignore_index < len(classes.names):
+        return f" ({classes.names[classes.ignore_index]} ignored)"
+    ignored = kind == "index" and any(255 in (values.indices or {}) for values in masks.values())
+    return " (255 ignored)" if ignored else ""

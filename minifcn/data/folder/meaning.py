@@ -1,0 +1,250 @@
+"""What the values of the masks of a folder mean: class indices, colours of classes, or black and white."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minifcn.data.classes import Classes
+from minifcn.data.folder.smoothing import smoothed_colour, smoothed_grey
+from minifcn.data.folder.values import Colour, MaskValues
+from minifcn.data.folders import Report
+from minifcn.data.voc import voc_palette
+from minifcn.errors import UserError
+
+_MOST_CLASSES = 64  # that masks alone may tell; more are listed in a file
+Masks = Mapping[Path, MaskValues]
+
+
+class Meaning(NamedTuple):
+    """How masks are read.
+
+    Parameters
+    ----------
+    kind : str
+        "index", "colours" or "black and white".
+    classes : Classes
+        With colours; of "colours" they are those of the masks.
+    """
+
+    kind: str
+    classes: Classes
+
+    @property
+    def palette(self) -> np.ndarray:
+        """The colours of the classes, an uint8 array (num_classes, 3)."""
+        assert self.classes.colours is not None
+        return self.classes.colours
+
+
+def find_meaning(masks: Masks, classes: Classes | None, root: Path, report: Report) -> Meaning:
+    """Find out what the masks mean, from all of them together.
+
+    Parameters
+    ----------
+    masks : mapping of path to MaskValues
+    classes : Classes or None
+        What the folder lists.
+    root : path
+    report : callable
+        What is told that masks and classes contradict each other, or leave open what is meant.
+
+    Returns
+    -------
+    Meaning
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two classes.
+    """
+    if _in_colours(masks, classes, report):
+        if classes is not None and classes.colours is None:
+            first = next(path for path, values in masks.items() if values.indices is None)
+            report(
+                f"{first}: the mask is in colours, such as {_some(masks[first].colours)}, but {classes.source} has "
+                "names alone; list them in classes.csv with the header name,r,g,b"
+            )
+            classes = None
+        meaning = Meaning("colours", classes or _classes_of_colours(masks, root, report))
+    elif _black_and_white(masks, report):
+        meaning = Meaning("black and white", _two_classes(classes, root, report))
+    else:
+        meaning = Meaning("index", _indexed(masks, classes, root, report))
+    _check_classes(masks, meaning, root, report)
+    return meaning
+
+
+def fault(path: Path, values: MaskValues, meaning: Meaning) -> str:
+    """Say what is wrong with a mask, or "" if every value of it has a meaning.
+
+    Parameters
+    ----------
+    path : path
+    values : MaskValues
+    meaning : Meaning
+
+    Returns
+    -------
+    str
+    """
+    names, source = meaning.classes.names, meaning.classes.source
+    if meaning.kind == "colours":
+        known = set(map(tuple, meaning.palette.tolist()))
+        wrong = [colour for colour in values.colours if colour not in known]
+        if not wrong:
+            return ""
+        mixed = smoothed_colour(wrong, {c: n for c, n in values.colours.items() if c in known})
+        if mixed:
+            return f"{path}: {mixed}; save the mask without smoothing (nearest neighbour)"
+        return (
+            f"{path}: {_counted(len(wrong), 'colour')} not in {source}, such as {wrong[0]}; correct the mask, or list "
+            "the class"
+        )
+    allowed = {0, 255} if meaning.kind == "black and white" else {*range(len(names)), 255}
+    outside = sorted((values.indices or {}).keys() - allowed)
+    if not outside:
+        return ""
+    if mixed := smoothed_grey(values.indices or {}, len(names)):
+        return f"{path}: {mixed}"
+    if meaning.kind == "black and white":
+        return f"{path}: it holds {outside[0]}, but the other masks only 0 and 255; save it in black and white"
+    return (
+        f"{path}: it holds the value {outside[-1]}, but there are {len(names)} classes (0..{len(names) - 1}) in "
+        f"{source}; correct the mask, or list all classes"
+    )
+
+
+def _in_colours(masks: Masks, classes: Classes | None, report: Report) -> bool:
+    if any(values.indices is None for values in masks.values()):
+        return True
+    if classes is None or classes.colours is None:
+        return False
+    colours: list[Colour] = [(r, g, b) for r, g, b in classes.colours.tolist()]
+    known = {*range(len(colours)), 255}
+    as_colours = sum(values.colours.keys() <= set(colours) for values in masks.values())
+    as_indices = sum((values.indices or {}).keys() <= known for values in masks.values())
+    if as_colours == as_indices == len(masks):
+        _check_palettes(masks, colours, classes, report)
+    return as_colours >= max(as_indices, 1)
+
+
+def _check_palettes(masks: Masks, colours: list[Colour], classes: Classes, report: Report) -> None:
+    """Report masks whose indices say one class and whose palette says another."""
+    for path, values in masks.items():
+        if not values.palette or len(values.colours) != len(values.indices or {}):
+            continue
+        for index, colour in zip(values.indices or {}, values.colours, strict=True):
+            if index != colours.index(colour) and index < len(colours):
+                report(
+                    f"{path}: the index {index} has the colour {colour} in its palette, which is class "
+                    f"{colours.index(colour)} in {classes.source}; list the classes in the order of their indices"
+                )
+                return
+
+
+def _black_and_white(masks: Masks, report: Report) -> bool:
+    """Whether masks hold 0 and 255 alone, and 255 stands for a class."""
+    white = [path for path, values in masks.items() if 255 in (values.indices or {}) and not _is_palette_index(values)]
+    if not white:
+        return False
+    others = [path for path, values in masks.items() if not (values.indices or {}).keys() <= {0, 255}]
+    if not others:
+        return True
+    if not set(white) & set(others):  # no mask tells that 255 is what the others ignore
+        report(
+            f"{white[0]}: it holds 0 and 255, but {others[0].name} holds {max(masks[others[0]].indices or {0})}; save "
+            "both in the same way, as class indices (0, 1, ...) or in black and white"
+        )
+    return False
+
+
+def _is_palette_index(values: MaskValues) -> bool:
+    """Whether a 255 is the index of a palette, as in Pascal VOC, and not the white of a picture."""
+    return values.palette and (255, 255, 255) not in values.colours
+
+
+def _two_classes(classes: Classes | None, root: Path, report: Report) -> Classes:
+    if classes is not None and len(classes.names) != 2:
+        report(
+            f"{root}: the masks hold 0 and 255 alone, black and white, but {classes.source} lists {len(classes.names)} "
+            "classes; list two, or save class indices"
+        )
+        classes = None
+    colours = np.array([(0, 0, 0), (255, 255, 255)], np.uint8)
+    if classes is None:
+        return Classes(("background", "foreground"), colours, 255, "the masks")
+    return classes._replace(colours=colours if classes.colours is None else classes.colours)
+
+
+def _indexed(masks: Masks, classes: Classes | None, root: Path, report: Report) -> Classes:
+    if classes is not None:
+        return classes if classes.colours is not None else classes._replace(colours=voc_palette(len(classes.names)))
+    values = {value for mask in masks.values() for value in (mask.indices or {})} - {255}
+    count = max(values, default=0) + 1
+    if values and (count > _MOST_CLASSES or 2 * len(values) < count):
+        path = next(path for path, mask in masks.items() if count - 1 in (mask.indices or {}))
+        mixed = smoothed_grey(masks[path].indices or {}, 2)
+        report(
+            f"{path}: {mixed}"
+            if mixed
+            else f"{path}: it holds the value {count - 1}, but of the values 0..{count - 1} the masks hold "
+            f"{len(values)} only; save class indices 0, 1, ..., or write {root / 'classes.txt'} with the {count} "
+            "names, one a line"
+        )
+        count = min(count, 255)
+    return Classes(tuple(f"class {index}" for index in range(count)), voc_palette(count), 255, "the masks")
+
+
+def _classes_of_colours(masks: Masks, root: Path, report: Report) -> Classes:
+    counts: Counter[Colour] = Counter()
+    for path, values in masks.items():
+        mixed = smoothed_colour([], values.colours)
+        if mixed:
+            report(
+                f"{path}: {mixed}; save the mask without smoothing, or list the colours of the classes in classes.csv"
+            )
+        else:
+            counts.update(values.colours)
+    if len(counts) > _MOST_CLASSES:
+        path = max(masks, key=lambda path: len(masks[path].colours))
+        report(
+            f"{path}: the masks hold {len(counts)} colours, and this one {len(masks[path].colours)}; list those of the "
+            f"classes in {root / 'classes.csv'} with the header name,r,g,b, and save masks without smoothing"
+        )
+    colours = sorted(counts)[:255]
+    names = tuple(f"class {index}" for index in range(len(colours)))
+    return Classes(names, np.array(colours, np.uint8).reshape(-1, 3), 255, "the masks")
+
+
+def _check_classes(masks: Masks, meaning: Meaning, root: Path, report: Report) -> None:
+    names, _, ignored, source = meaning.classes
+    if len(names) - (ignored < len(names)) < 2:
+        has = "have" if source == "the masks" else "has"
+        raise UserError(
+            f"{root}: a network learns to tell classes apart, but {source} {has} {' and '.join(names) or 'none'} "
+            "alone; it takes two classes that count"
+        )
+    if meaning.kind == "colours":
+        colours: list[Colour] = [(r, g, b) for r, g, b in meaning.palette.tolist()]
+        held = {colours.index(colour) for values in masks.values() for colour in values.colours if colour in colours}
+    else:
+        held = {1 if value == 255 else value for values in masks.values() for value in values.indices or {}}
+        if meaning.kind == "index":
+            held = {value for values in masks.values() for value in values.indices or {} if value < len(names)}
+    held -= {ignored}
+    if masks and len(held) < 2:
+        only = f"the class {names[held.pop()]!r}" if held else "no class that counts"
+        report(f"{root}: all masks hold {only} alone; look whether they are the right files")
+
+
+def _some(colours: Mapping[Colour, int]) -> str:
+    return " and ".join(map(str, sorted(colours, key=lambda colour: -colours[colour])[:2]))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"a {what} is" if count == 1 else f"{count} {what}s are"

@@ -1,0 +1,135 @@
+"""What stands out in a data set that can be read: sentences that say where, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minifcn.data.inspection.counts import SplitCounts
+
+MOST_NAMES = 5  # in a sentence
+
+
+def in_short(names: Sequence[str], most: int = MOST_NAMES) -> str:
+    """List names, the first ones of many.
+
+    >>> in_short(["sky", "road"]), in_short(["a", "b", "c"], most=1)
+    ('sky, road', 'a and 2 more')
+    """
+    if len(names) <= most + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ignore_index: int) -> list[str]:
+    """Look at the classes of each split; the first is the one to train on.
+
+    >>> counts = SplitCounts(np.array([9, 0, 3]), np.array([1, 0, 1]), pairs=1)
+    >>> of_classes({"train": counts}, ("sky", "road", "tree"), 255)
+    ['train: no label has the class road, so a network cannot learn it']
+    """
+    found = []
+    expected = np.array([number != ignore_index for number in range(len(class_names))])
+    for number, (split, counts) in enumerate(splits.items()):
+        if not counts.pairs:
+            continue
+        if counts.empty:
+            every = f"{counts.empty} of {counts.pairs} labels"
+            found.append(f"{of(split)}{every}: all pixels are ignored; look whether the label is filled in")
+        absent = [
+            name for name, is_absent in zip(class_names, expected & (counts.pixels == 0), strict=True) if is_absent
+        ]
+        if np.count_nonzero(counts.pixels) == 1 and absent:
+            only = class_names[int(counts.pixels.argmax())]
+            found.append(f"{of(split)}every pixel that counts is {only}; look whether the labels are filled in")
+        elif absent:
+            classes, it = ("classes", "them") if len(absent) > 1 else ("class", "it")
+            consequence = f"nothing is measured of {it}" if number else f"a network cannot learn {it}"
+            found.append(f"{of(split)}no label has the {classes} {in_short(absent)}, so {consequence}")
+        expected &= counts.pixels > 0  # what is said of one split need not be said of the next
+    return found
+
+
+def of_borders(smoothed: Sequence[tuple[str, str]], pairs: int) -> list[str]:
+    """Name the labels that look smoothed; of each its name and an example.
+
+    >>> of_borders([("a.png", "row 7: 0 1 4 5")], pairs=9)[0][:87]
+    '1 of 9 labels looks resized with interpolation or saved as JPEG (a.png, row 7: 0 1 4 5)'
+    """
+    if not smoothed:
+        return []
+    (first, example), *others = smoothed
+    places = f"{first}, {example}" if example else first
+    if others:
+        places += f"; {in_short([name for name, _ in others], 3)}"
+    return [
+        f"{len(smoothed)} of {pairs} labels {_verb(smoothed, 'looks', 'look')} resized with interpolation or saved as "
+        f"JPEG ({places}): values in between are wrong classes; make such labels again from where they were drawn, "
+        "resized with nearest neighbour and saved as PNG"
+    ]
+
+
+def of_copies(copies: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> list[str]:
+    """Name the images that are there twice: of two splits, the names there.
+
+    >>> of_copies({("val", "train"): [("b.png", "a.png")]})[0][:50]
+    'val: 1 image is in train too (b.png is a.png), so '
+    """
+    found = []
+    for (split, other), names in copies.items():
+        count = f"{len(names)} {_verb(names, 'image is', 'images are')}"
+        pairs = in_short([f"{copy} is {original}" for copy, original in names], 3)
+        if split == other:
+            found.append(f"{of(split)}{count} there twice ({pairs}); keep one of each")
+        else:
+            found.append(
+                f"{of(split)}{count} in {other} too ({pairs}), so that a network is measured by what it has learnt by "
+                "heart; take them out of one of the two"
+            )
+    return found
+
+
+def of_palettes(conflicts: Sequence[str], pairs: int) -> list[str]:
+    """Name the labels whose palette says otherwise than those before."""
+    if not conflicts:
+        return []
+    return [
+        f"{len(conflicts)} of {pairs} labels {_verb(conflicts, 'has', 'have')} another palette than the ones before "
+        f"({conflicts[0]}); if a program chose the palettes, an index is one class here and another there: save all "
+        "labels with one palette"
+    ]
+
+
+def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Put faults together that differ in files and numbers alone.
+
+    Returns
+    -------
+    list of (str, list of str)
+        The first of a kind, and what the others are about.
+
+    Examples
+    --------
+    >>> group(["a.png: the file is empty (0 bytes)", "b.png: label value 9", "c.png: label value 17"])
+    [('a.png: the file is empty (0 bytes)', []), ('b.png: label value 9', ['c.png'])]
+    """
+    groups: dict[str, tuple[str, list[str]]] = {}
+    for fault in faults:
+        place, _, text = fault.partition(": ")
+        kind = re.sub(r"\d+|\S*[/\\]\S*", "", text)
+        if kind in groups:
+            groups[kind][1].append(place)
+        else:
+            groups[kind] = fault, []
+    return list(groups.values())
+
+
+def of(split: str) -> str:
+    """Begin a sentence about a split; a data set of its own has no name."""
+    return f"{split}: " if split else ""
+
+
+def _verb(things: Sequence[object], one: str, several: str) -> str:
+    return one if len(things) == 1 else several

@@ -1,0 +1,105 @@
+"""How a new run begins: with weights of an earlier one, with layers that stay as they are, and with class weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TextIO
+
+from minifcn.data import Dataset
+from minifcn.errors import UserError
+from minifcn.models import FCN
+from minifcn.models.summary import count_parameters
+from minifcn.training import checkpoint, recipe
+from minifcn.training.checkpoint import Checkpoint
+from minifcn.training.class_weights import weigh_classes
+from minifcn.training.config import Config, option, written
+from minifcn.training.freeze import freeze
+from minifcn.training.transplant import transplant
+
+_NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
+_NORMALISATION = ("mean", "std")
+
+
+def open_start(path: str) -> Checkpoint:
+    """Read a checkpoint to start from; UserError, naming it, if it is none, or not of the network that it claims."""
+    start = checkpoint.load(path)
+    recipe.check_fits(start.config, start.model, name=path)
+    return start
+
+
+def taken_over(start: Checkpoint) -> dict[str, Any]:
+    """Give the settings that a run has from the checkpoint it starts from, unless they are given: of the network, and
+    of what it sees.
+
+    >>> start = Checkpoint(Config(model="fcn32s", epochs=50), {})
+    >>> taken_over(start)["model"], "epochs" in taken_over(start)
+    ('fcn32s', False)
+    """
+    return {name: getattr(start.config, name) for name in (*_NETWORK, *_NORMALISATION)}
+
+
+def begin(
+    config: Config, model: FCN, train_set: Dataset, start: Checkpoint | None, stream: TextIO | None = None
+) -> tuple[Config, list[str]]:
+    """Put the weights of a checkpoint into the network of a new run, and find out the class weights.
+
+    Parameters
+    ----------
+    config : Config
+        With the classes of the data set.
+    model : FCN
+        As `build_model` makes it.
+    train_set : Dataset
+    start : Checkpoint or None
+        That of `config.init`.
+    stream : text stream or None
+        Where progress is shown.
+
+    Returns
+    -------
+    Config
+        With the class weights.
+    list of str
+        What there is to say of it: a text for each of init, freeze and class weights, if there is one.
+
+    Raises
+    ------
+    UserError
+        If nothing of the checkpoint fits, or the class weights cannot be had.
+    """
+    said = []
+    if start is not None:
+        said.append(_transplanted(config, model, start))
+    if config.freeze:
+        frozen = set(freeze(model, config.freeze))
+        count = sum(p.data.size for name, p in model.named_parameters() if name in frozen)
+        layers = dict.fromkeys(name.rpartition(".")[0] for name in frozen)
+        said.append(
+            f"frozen by {', '.join(config.freeze)}: {len(layers)} layers, {count:,} of "
+            f"{sum(count_parameters(model)):,} parameters"
+        )
+    config, weights = weigh_classes(config, train_set, stream=stream)
+    if weights:
+        said.append(f"class weights ({config.class_weights}):\n{_indented(weights)}")
+    return config, said
+
+
+def _transplanted(config: Config, model: FCN, start: Checkpoint) -> str:
+    there, path = start.config, Path(config.init or "the checkpoint")
+    try:
+        table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+    except UserError as error:
+        differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
+        fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
+        raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
+    network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
+    text = (
+        f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
+    )
+    if (there.mean, there.std) != (Config.mean, Config.std):
+        text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
+    return text
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

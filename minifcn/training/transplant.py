@@ -1,0 +1,245 @@
+"""Parameters of one network put into another: by their names, as far as shapes allow, with a table of what happened."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Tensor
+from minifcn.backend import to_host
+from minifcn.errors import UserError
+from minifcn.nn import ConvTranspose2d, Module
+
+Shape = tuple[int, ...]
+COPIED, RESHAPED, BY_CLASS, FIRST_VALUE, UNUSED = "copied", "reshaped", "by class", "first value", "unused"
+_NEW, _NOT_HERE, _OTHER_SHAPE = "new in this network", "not in this network", "other shape"
+_SHOWN = 4  # names of classes
+
+
+@dataclass(frozen=True)
+class Move:
+    """What became of one array.
+
+    Parameters
+    ----------
+    name : str
+    there, here : tuple of int or None
+        Its shape in the state and in the network; None where there is none.
+    outcome : "copied" | "reshaped" | "by class" | "first value" | "unused"
+        By class: the classes that both have under one name were copied. First value: the parameter keeps it.
+    why : str
+        Empty if the outcome says it all.
+    """
+
+    name: str
+    there: Shape | None
+    here: Shape | None
+    outcome: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Transplant:
+    """What `transplant` did; its text is a table, in which neighbours with the same fate share a line.
+
+    Parameters
+    ----------
+    moves : tuple of Move
+        One for each parameter of the network, in its order, and then one for each array that was not used.
+
+    Examples
+    --------
+    >>> Transplant((Move("fc8.bias", (1000,), None, "unused", "not in this network"),)).names("unused")
+    ['fc8.bias']
+    """
+
+    moves: tuple[Move, ...]
+
+    def names(self, outcome: str) -> list[str]:
+        """List the arrays with this outcome."""
+        return [move.name for move in self.moves if move.outcome == outcome]
+
+    def __str__(self) -> str:
+        whole = Counter(_layer(move.name) for move in self.moves)
+        alike = groupby(self.moves, lambda move: (move.outcome, move.why))
+        rows = [(outcome, *_described(list(moves), whole)) for (outcome, _), moves in alike]
+        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+        return "\n".join(f"{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
+
+
+def transplant(
+    model: Module, state: Mapping[str, Any], *, classes: Sequence[str] = (), state_classes: Sequence[str] = ()
+) -> Transplant:
+    """Copy what fits from a state into a network; whatever does not fit keeps its first value.
+
+    An array goes to the parameter of its name. It is reshaped where one of the two is the matrix of a fully connected
+    layer and the other that of a convolution: fc6 (4096, 25088) of a classifier is fc6 (4096, 512, 7, 7) of an FCN.
+    Where the class names differ, score layers and upsampling take over the classes that both have under one name, in
+    whatever order. Numbers are converted to the dtype of the network.
+
+    Parameters
+    ----------
+    model : Module
+        Such as an FCN. Its parameters are changed.
+    state : mapping of name to array
+        As of `Module.state_dict`, `Checkpoint.model`, or from a file of published weights.
+    classes, state_classes : sequence of str, optional
+        Names of the classes of the network, and of the state. Unless both are given, shapes alone decide.
+
+    Returns
+    -------
+    Transplant
+        To print.
+
+    Raises
+    ------
+    UserError
+        If no weight of the trunk fits, or an array does not hold finite numbers; the network is unchanged then.
+
+    Notes
+    -----
+    The paper trains FCN-32s, then FCN-16s from it, and then FCN-8s; new score layers begin with zeros: section 4.3.
+
+    Examples
+    --------
+    >>> from minifcn import models
+    >>> coarse, fine = (models.create(name, num_classes=3, width=1 / 64) for name in ("fcn32s", "fcn16s"))
+    >>> print(transplant(fine, coarse.state_dict()))
+    copied       conv1_1 ... score_fr              16 layers, 8,615 parameters
+    first value  upscore2, score_pool4, upscore16  new in this network
+    unused       upscore                           not in this network
+    """
+    if not isinstance(state, Mapping):
+        raise UserError(f"transplant: state must be a mapping of names to arrays, but is a {type(state).__name__}")
+    renamed = classes and state_classes and tuple(classes) != tuple(state_classes)
+    outside = _class_axes(model)
+    arrays: dict[str, np.ndarray] = {}
+    moves, parameters = [], dict(model.named_parameters())
+    for name, parameter in parameters.items():
+        if name not in state:
+            moves.append(Move(name, None, parameter.shape, FIRST_VALUE, _NEW))
+            continue
+        given = _array(name, state[name])
+        if renamed and name in outside:
+            taken, outcome, why = _by_class(given, parameter, outside[name], state_classes, classes)
+        else:
+            taken, outcome, why = _as_it_is(given, parameter.shape)
+        if taken is not None:
+            arrays[name] = taken
+        moves.append(Move(name, given.shape, parameter.shape, outcome, why))
+    _expect_learned(moves, outside, state)
+    try:
+        model.load_state_dict(arrays, strict=False)
+    except (TypeError, ValueError) as error:
+        raise UserError(str(error)) from error
+    unused = [name for name in state if name not in parameters]
+    return Transplant((*moves, *(Move(name, np.shape(state[name]), None, UNUSED, _NOT_HERE) for name in unused)))
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(to_host(value.data) if isinstance(value, Tensor) else value)
+    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of PyTorch that needs a gradient
+        raise UserError(f"{name} is no array ({error})") from None
+    if array.dtype.kind not in "fiu":
+        raise UserError(f"{name} must hold real numbers, but is {array.dtype}")
+    if not np.isfinite(array).all():
+        raise UserError(f"{name} holds inf or nan; nothing can be learned from there")
+    return array
+
+
+def _as_it_is(given: np.ndarray, shape: Shape) -> tuple[np.ndarray | None, str, str]:
+    """Give what the parameter takes, or None, with outcome and reason."""
+    if given.shape == shape:
+        return given, COPIED, ""
+    if _is_same_matrix(given.shape, shape):
+        return given.reshape(shape), RESHAPED, ""
+    return None, FIRST_VALUE, _OTHER_SHAPE
+
+
+def _is_same_matrix(there: Shape, here: Shape) -> bool:
+    """Say if one is a kernel (O, I, KH, KW) and the other its matrix (O, I·KH·KW), or the same behind axes of length 1.
+
+    Older files of Caffe have a matrix as (1, 1, O, I), and a bias as (1, 1, 1, O).
+    """
+    matrix_there, matrix_here = (
+        (shape[0], math.prod(shape[1:])) if len(shape) > 1 else shape for shape in (there, here)
+    )
+    axes = len(matrix_here)
+    behind_ones = there[-axes:] == matrix_here and math.prod(there[:-axes]) == 1
+    return behind_ones or matrix_there == here
+
+
+def _class_axes(model: Module) -> dict[str, tuple[int, ...]]:
+    """Give the axes that count classes: one of the scores, both of the upsampling, none within the trunk."""
+    if not hasattr(model, "trunk"):
+        return {}
+    trunk = {name for stage in model.trunk.layers for name in stage}
+    axes: dict[str, tuple[int, ...]] = {}
+    for name, module in model.named_modules():
+        if name and name.partition(".")[0] not in trunk:
+            axes |= {f"{name}.weight": (0, 1) if isinstance(module, ConvTranspose2d) else (0,), f"{name}.bias": (0,)}
+    return axes
+
+
+def _by_class(
+    given: np.ndarray, parameter: Tensor, axes: tuple[int, ...], there: Sequence[str], here: Sequence[str]
+) -> tuple[np.ndarray | None, str, str]:
+    """Copy the classes that have one name in both; the others have what the parameter has."""
+    value = np.array(to_host(parameter.data))
+    rest = [n for axis, n in enumerate(given.shape) if axis not in axes]
+    if (
+        given.ndim != value.ndim
+        or rest != [n for axis, n in enumerate(value.shape) if axis not in axes]
+        or any(given.shape[axis] != len(there) or value.shape[axis] != len(here) for axis in axes)
+    ):
+        return None, FIRST_VALUE, _OTHER_SHAPE
+    both = [name for name in dict.fromkeys(here) if name in there]
+    if not both:
+        return None, FIRST_VALUE, "none of its classes is here"
+
+    def places(names: Sequence[str], shape: Shape) -> Any:
+        rows = [names.index(name) for name in both]
+        return np.ix_(*(rows if axis in axes else range(n) for axis, n in enumerate(shape)))
+
+    value[places(here, value.shape)] = given[places(there, given.shape)]
+    listed = ", ".join(both[:_SHOWN]) + (f" and {len(both) - _SHOWN} more" if len(both) > _SHOWN else "")
+    new = f"; the other {len(here) - len(both)} as at first" if len(both) < len(here) else ""
+    return value, BY_CLASS, f"{len(both)} of {len(there)}: {listed}{new}"
+
+
+def _expect_learned(moves: Sequence[Move], outside: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Refuse a state of which no weight of the trunk fits: scores alone know nothing."""
+    weights = [move for move in moves if move.here and len(move.here) > 1 and move.name not in outside]
+    if any(move.outcome in (COPIED, RESHAPED) for move in weights):
+        return
+    misfit = next((move for move in weights if move.there is not None), None)
+    if misfit:
+        raise UserError(f"nothing that was learned fits: {misfit.name} is {misfit.there} there, but {misfit.here} here")
+    names = (", ".join([*map(str, listed)][:3]) or "nothing" for listed in (state, (move.name for move in weights)))
+    raise UserError("no weight in it is called as one here: it has {} ..., the network {} ...".format(*names))
+
+
+def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, str]:
+    """Name some arrays with one fate, by layers where these are whole, and say what there is to say."""
+    inside = Counter(_layer(move.name) for move in moves)
+    given = (move.name if inside[_layer(move.name)] < whole[_layer(move.name)] else _layer(move.name) for move in moves)
+    names, first = [*dict.fromkeys(given)], moves[0]
+    listed = f"{names[0]} ... {names[-1]}" if len(names) > 3 else ", ".join(names)
+    if first.outcome == COPIED:
+        count = sum(math.prod(move.here or ()) for move in moves)
+        return listed, f"{len(inside)} layers, {count:,} parameters" if len(inside) > 1 else f"{count:,} parameters"
+    if first.outcome == RESHAPED or first.why == _OTHER_SHAPE:
+        shapes = f"{first.there} there, {first.here} here"
+        return listed, shapes if len(names) == 1 else f"{first.name} is {shapes}"
+    return listed, first.why
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0] or name

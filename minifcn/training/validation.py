@@ -1,0 +1,83 @@
+"""What a model makes of the validation split: all of it together, and each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minifcn.data import Batch
+from minifcn.metrics import ConfusionMatrix
+from minifcn.models import FCN
+from minifcn.training.evaluate import evaluate
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What an evaluation found.
+
+    Parameters
+    ----------
+    matrix : ConfusionMatrix
+        Of all images.
+    loss : float
+        Mean over the images, as `evaluate` gives it.
+    image_iou : float array (N,)
+        Mean IoU of each image alone; nan for one without a pixel that counts.
+    occurs : bool array (N, num_classes)
+        Which classes the label of each image has.
+    """
+
+    matrix: ConfusionMatrix
+    loss: float
+    image_iou: np.ndarray
+    occurs: np.ndarray
+
+    @property
+    def missed(self) -> list[int]:
+        """The classes that labels have and of which no pixel is right: their IoU is 0."""
+        counts = self.matrix.matrix
+        return np.flatnonzero((counts.sum(axis=1) > 0) & (np.diag(counts) == 0)).tolist()
+
+
+def validate(
+    model: FCN, batches: Iterable[Batch], *, ignore_index: int = 255, weight: Sequence[float] | None = None
+) -> Validation:
+    """Evaluate as `evaluate` does, to the same numbers, and keep what each image was like.
+
+    Parameters
+    ----------
+    model, batches, ignore_index, weight
+        As in `evaluate`.
+
+    Returns
+    -------
+    Validation
+
+    Examples
+    --------
+    >>> from minifcn import data, models
+    >>> pictures = data.Shapes(4, size=(32, 32), num_classes=3)
+    >>> found = validate(models.FCN32s(3, width=1 / 64), data.DataLoader(pictures, batch_size=2).epoch(0))
+    >>> found.image_iou.shape, found.occurs.shape, found.missed  # all pixels are said to be of class 0
+    ((4,), (4, 3), [1, 2])
+    """
+    matrix, losses = ConfusionMatrix(model.num_classes, ignore_index), []
+    scores, occurs = [], []
+    for batch in batches:
+        for image in _one_by_one(batch):
+            found, loss = evaluate(model, [image], ignore_index=ignore_index, weight=weight)
+            matrix.merge(found)
+            scores.append(found.mean_iou)
+            occurs.append(found.matrix.any(axis=1))
+            if occurs[-1].any():
+                losses.append(loss)
+    mean = float(np.mean(losses)) if losses else float("nan")
+    return Validation(matrix, mean, np.array(scores), np.array(occurs).reshape(-1, model.num_classes))
+
+
+def _one_by_one(batch: Batch) -> Iterator[Batch]:
+    for n in range(len(batch)):
+        one = slice(n, n + 1)
+        yield Batch(batch.images[one], batch.labels[one], batch.names[one], batch.sizes[one])

@@ -1,0 +1,165 @@
+"""`minifcn check-data` lists what is there and all that is wrong, and its exit status says if training would stop."""
+
+import json
+
+import folder_sets
+import pytest
+import small_runs
+from folder_sets import FAULTS, IMAGE_FAULTS
+from PIL import Image
+
+from minifcn.cli import main
+
+FILE_FAULTS = {name: fault for name, fault in (FAULTS | IMAGE_FAULTS).items() if "{}" in fault.file}
+FOLDER_FAULTS = {
+    name: FAULTS[name]
+    for name in (
+        "names that differ in capitals",
+        "classes in two files that differ",
+        "colour out of range",
+        "two folders of images",
+        "two folders of masks",
+    )
+}
+
+
+@pytest.fixture
+def sound(tmp_path):
+    """Six pairs, images and masks of their own."""
+    root = tmp_path / "data"
+    for number, name in enumerate("abcdef"):
+        folder_sets.save(folder_sets.IMAGE + number, root / "images" / f"{name}.png")
+        folder_sets.save(folder_sets.MASK, root / "masks" / f"{name}.png")
+    (root / "classes.txt").write_text(folder_sets.NAMES)
+    return root
+
+
+def check(root, *arguments):
+    """Run `minifcn check-data`; gives the exit status."""
+    return main(["check-data", f"folder:{root}", *arguments])
+
+
+def test_a_sound_data_set_is_told_in_few_lines(sound, capsys):
+    assert check(sound) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert output.out.splitlines() == [
+        "folder: 6 images in images/, masks in masks/ (class indices, grey), 3 classes from classes.txt; train 5, "
+        "val 1 (val drawn at random: --val-share 0.2, seed 0)",
+        "",
+        "split  pairs  width x height",
+        "train      5  12 x 8",
+        "val        1  12 x 8",
+        "",
+        "             train             val",
+        "class       pixels  images  pixels  images",
+        "background  33.33%    100%  33.33%    100%",
+        "road        33.33%    100%  33.33%    100%",
+        "car         33.33%    100%  33.33%    100%",
+        "",
+        "every pair can be read, and nothing stands out",
+    ]
+
+
+def test_faults_of_25_kinds_are_found_at_once(tmp_path, capsys):
+    names = [f"pair{number:02}" for number in range(len(FILE_FAULTS))]
+    folder_sets.photos(tmp_path, ["a", "b", *names, "z"])
+    (tmp_path / "classes.txt").write_text(folder_sets.NAMES)
+    made = [*zip(FILE_FAULTS.values(), names, strict=True), *((fault, "z") for fault in FOLDER_FAULTS.values())]
+    assert len(made) >= 25
+    for fault, name in made:
+        fault.make(tmp_path, name)
+    assert check(tmp_path, "--json") == 2
+    faults = json.loads(capsys.readouterr().out)["faults"]
+    for fault, name in made:
+        assert any(fault.file.format(name) in line and fault.says in line for line in faults), fault
+    assert len(faults) == len(set(faults)) < len(made) + 5
+    assert check(tmp_path) == 2
+    text = capsys.readouterr().out
+    assert f"{len(faults)} faults at which training stops:" in text
+    assert all(fault.file.format(name) in text for fault, name in made)
+
+
+def test_what_stands_out_stops_nothing(sound, capsys):
+    folder_sets.save(folder_sets.IMAGE, sound / "images" / "f.png")
+    assert check(sound) == 0
+    assert "1 thing to look at:" in capsys.readouterr().out
+
+
+def test_json_has_the_numbers(sound, capsys):
+    assert check(sound, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["data"] == f"folder:{sound}"
+    assert found["splits"]["train"] == {
+        "pairs": 5,
+        "sizes": {"8x12": 5},
+        "ignored_pixels": 0,
+        "classes": [{"name": name, "pixels": 160, "images": 5} for name in ("background", "road", "car")],
+    }
+    assert (found["faults"], found["warnings"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "splits"), [([], ["train", "val", "test"]), (["--split", "test", "val"], ["test", "val"])]
+)
+def test_the_splits_that_are_there_or_asked_for_are_looked_at(arguments, splits, capsys, monkeypatch):
+    monkeypatch.setattr("minifcn.data.catalogue._SHAPES_LENGTHS", {"train": 3, "val": 2, "test": 2})
+    assert main(["check-data", "shapes", *arguments, "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["splits"]) == splits
+
+
+def camvid(root, *splits):
+    for number, split in enumerate(splits):
+        folder_sets.save(folder_sets.IMAGE + number, root / split / "a.png")
+        folder_sets.save(folder_sets.MASK, root / f"{split}annot" / "a.png")
+    return f"camvid:{root}"
+
+
+def test_training_without_a_validation_split_is_a_fault(tmp_path, capsys):
+    assert main(["check-data", camvid(tmp_path, "train", "test")]) == 2
+    output = capsys.readouterr().out
+    assert f"{tmp_path}: there is no split 'val'; there are: test, train" in output
+    assert "test       1  12 x 8" in output
+
+
+def test_no_test_split_is_no_fault(tmp_path, capsys):
+    assert main(["check-data", camvid(tmp_path, "train", "val")]) == 0
+
+
+@pytest.mark.parametrize("faulty", [False, True])
+def test_a_picture_is_drawn_where_it_is_asked_for(sound, tmp_path, capsys, faulty):
+    if faulty:
+        (sound / "images" / "c.png").write_bytes(b"")
+    assert check(sound, "--out", str(tmp_path / "check.png")) == (2 if faulty else 0)
+    assert capsys.readouterr().err == f"minifcn: {tmp_path}/check.png shows the shares and {6 - faulty} pairs\n"
+    with Image.open(tmp_path / "check.png") as picture:
+        assert picture.width == 1500
+
+
+def test_a_picture_of_a_data_set_that_cannot_be_read_has_no_pairs(sound, tmp_path, capsys):
+    for path in (sound / "images").iterdir():
+        path.write_bytes(b"")
+    assert check(sound, "--out", str(tmp_path / "check.png")) == 2
+    assert "shows the shares and 0 pairs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["folder:nowhere"], "nowhere: the folder of the data set does not exist", id="no-folder"),
+        pytest.param(["cityscapes:x"], "there is no data set 'cityscapes'", id="no-such-data-set"),
+        pytest.param(["shapes", "--split", "x"], "shapes: there is no split 'x'", id="no-such-split"),
+        pytest.param(["shapes", "--out", "a.jpg"], "--out must end in .png, but is a.jpg", id="out-is-no-png"),
+        pytest.param(["shapes", "--out", "no/a.png"], "--out: there is no folder no; make it first", id="out-nowhere"),
+        pytest.param([], "DATA", id="no-data"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small_runs.assert_refused(["check-data", *arguments], message, tmp_path, capsys)
+
+
+def test_a_fault_of_everything_is_told_once(sound, capsys):
+    (sound / "classes.txt").write_text("void\nroad\nunknown\n")
+    assert check(sound) == 2
+    assert capsys.readouterr().out.count("both stand for what does not count") == 1

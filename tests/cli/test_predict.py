@@ -1,0 +1,218 @@
+"""`minifcn predict` as a tool: many photographs, several results, and what cannot be read left out."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_runs
+from PIL import Image
+
+from minifcn.cli import main, photographs
+from minifcn.data import Normalize, read_image
+from minifcn.training import checkpoint, load_model, predict, score_blocks
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    assert small_runs.train(out) == 0
+    return out
+
+
+@pytest.fixture
+def model(run_folder):
+    state = checkpoint.load(run_folder)
+    return load_model(state.config, state.model)
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch, rng):
+    """A folder with photographs, in folders that have names in common; it is the current one."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("one.jpg", "two.png", "a/x.jpg", "b/x.jpg", "b/c/y.bmp"):
+        Path("photos", name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 60, 3), np.uint8)).save(Path("photos", name))
+    Path("photos/notes.txt").write_text("no photograph")
+    Path("photos/.hidden.jpg").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.fixture
+def run(run_folder, workspace):
+    def run(*arguments):
+        return main(["predict", *arguments, "--checkpoint", str(run_folder), "--device", "cpu"])
+
+    return run
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+
+
+class TestPhotographs:
+    FOUND = {
+        "a folder": (["photos"], ["one.png", "two.png"]),
+        "a pattern": (["photos/*.jpg"], ["one.png"]),
+        "a pattern of any depth": (["photos/**/*.jpg"], ["a/x.png", "b/x.png", "one.png"]),
+        "a pattern that also matches what is no image": (["photos/*"], ["one.png", "two.png"]),
+        "several, and one twice": (["photos/two.png", "photos", "photos/b/c"], ["one.png", "two.png", "y.png"]),
+    }
+
+    @pytest.mark.parametrize(("named", "expected"), FOUND.values(), ids=FOUND)
+    def test_are_files_folders_and_patterns(self, run, named, expected):
+        assert run(*named, "--out", "out") == 0
+        assert files("out") == expected
+
+    def test_whose_name_looks_like_a_pattern_are_files(self, run):
+        os.rename("photos/one.jpg", "photos/one[1].jpg")
+        assert run("photos/one[1].jpg", "--out", "out") == 0
+        assert files("out") == ["one[1].png"]
+
+    NAMES = {
+        "different": (["p/a.jpg", "q/b.jpg"], ["a", "b"]),
+        "of two folders": (["a/x.jpg", "b/x.jpg"], ["a/x", "b/x"]),
+        "of folders far apart": (["a/b/x.jpg", "a/c/d/x.jpg"], ["b/x", "c/d/x"]),
+        "of a folder and one below it": (["x.jpg", "b/x.jpg"], ["x", "b/x"]),
+        "of two formats": (["a/x.jpg", "a/x.png"], ["x.jpg", "x.png"]),
+        "of two formats and folders": (["a/x.jpg", "b/x.jpg", "b/x.png"], ["a/x", "b/x.jpg", "b/x.png"]),
+        "that differ in capitals": (["x.jpg", "X.jpg", "x-2.jpg"], ["x.jpg", "X.jpg-2", "x-2"]),
+        "that one would get": (["x.jpg", "x.png", "x.jpg.bmp"], ["x.jpg", "x.png", "x.jpg-2"]),
+    }
+
+    @pytest.mark.parametrize(("photos", "names"), NAMES.values(), ids=NAMES)
+    def test_of_one_name_are_told_apart(self, photos, names):
+        assert photographs.distinct([Path(photo) for photo in photos]) == names
+
+    def test_of_one_name_have_results_of_their_own(self, run):
+        assert run("photos/a/x.jpg", "photos/b", "--label", "out", "--probabilities", "out") == 0
+        assert files("out") == ["a/x.npz", "a/x.png", "b/x.npz", "b/x.png"]
+
+
+class TestWhatCannotBeRead:
+    def test_is_named_and_left_out(self, run, capsys):
+        Path("photos/bad.jpg").write_text("no photograph")
+        assert run("photos", "none.jpg", "--out", "out", "--shares", "shares.csv") == 1
+        assert files("out") == ["one.png", "two.png"]
+        assert [row[0] for row in table("shares.csv")][1:] == ["photos/one.jpg", "photos/two.png"]
+        bad, none, summary = capsys.readouterr().err.splitlines()
+        assert bad.startswith("minifcn: photos/bad.jpg: not a readable image")
+        assert none == "minifcn: none.jpg: no such file"
+        assert summary.startswith("minifcn: 2 of 4 images in ")
+        assert summary.endswith(" images/s); 2 failed, see above")
+
+    def test_and_is_all_there_is_ends_with_2(self, run, capsys):
+        assert run("none.jpg", "nor.jpg", "--out", "out") == 2
+        assert not Path("out").exists()
+        assert capsys.readouterr().err.splitlines()[-1] == "minifcn: none of 2 images could be segmented; see above"
+
+    def test_for_lack_of_memory_is_left_out_too(self, run, capsys, monkeypatch):
+        def reading(path):
+            if "one" in str(path):
+                raise MemoryError
+            return read_image(path)
+
+        monkeypatch.setattr("minifcn.cli.predict.read_image", reading)
+        assert run("photos", "--out", "out") == 1
+        assert files("out") == ["two.png"]
+        assert "one.jpg: not enough memory for this photograph; choose --tile 512" in capsys.readouterr().err
+
+    def test_a_summary_ends_what_went_well(self, run, capsys):
+        assert run("photos", "--out", "out") == 0
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("minifcn: 2 images in ")
+
+
+class TestResults:
+    @pytest.mark.parametrize("option", ["--out", "--label", "--probabilities", "--shares"])
+    def test_any_of_them_alone(self, run, option):
+        name = {"--probabilities": "r.npz", "--shares": "r.csv"}.get(option, "r.png")
+        before = files(".")
+        assert run("photos/one.jpg", option, name) == 0
+        assert files(".") == sorted([*before, name])
+
+    def test_label_probabilities_and_shares_say_the_same(self, run, model):
+        assert run("photos/one.jpg", "--label", "l.png", "--probabilities", "p.npz", "--shares", "s.csv") == 0
+        label = np.array(Image.open("l.png"))
+        image, normalize = read_image("photos/one.jpg"), Normalize()
+        np.testing.assert_array_equal(label, predict(model, image, normalize, size=(21, 32)))
+        with np.load("p.npz", allow_pickle=False) as file:
+            found, names = file["probabilities"], file["class_names"].tolist()
+        scores = np.concatenate([b.scores for b in score_blocks(model, image, normalize, size=(21, 32))], axis=1)
+        expected = np.exp(scores) / np.exp(scores).sum(axis=0)
+        assert found.dtype == np.float16
+        np.testing.assert_allclose(found, expected.transpose(1, 2, 0), rtol=0, atol=5e-4)
+        header, row = table("s.csv")
+        assert header == ["image", *names]
+        assert names == ["background", "disc", "square", "triangle", "ring", "cross"]
+        shares = [(label == number).mean() for number in range(len(names))]
+        np.testing.assert_allclose([float(share) for share in row[1:]], shares, atol=1e-6)
+
+    def test_probabilities_in_tiles_are_put_together(self, run):
+        settings = ["photos/one.jpg", "--full-size", "--probabilities"]
+        assert run(*settings, "whole.npz") == 0
+        assert run(*settings, "tiles.npz", "--tile", "32", "--overlap", "0") == 0
+        whole, tiles = (np.load(name)["probabilities"].astype(float) for name in ("whole.npz", "tiles.npz"))
+        assert tiles.shape == whole.shape == (40, 60, 6)
+        np.testing.assert_allclose(tiles.sum(axis=2), 1, atol=2e-3)
+        assert 0 < abs(tiles - whole).max() < 0.5
+
+    def test_an_overlay_without_legend_has_the_size_of_the_photograph(self, run):
+        assert run("photos/one.jpg", "--out", "o.png", "--no-legend") == 0
+        with Image.open("o.png") as picture:
+            assert picture.size == (60, 40)
+
+    def test_scales_and_mirror_are_averaged(self, run, model):
+        assert run("photos/one.jpg", "--label", "l.png", "--full-size", "--scales", "0.5,1", "--mirror") == 0
+        expected = predict(model, read_image("photos/one.jpg"), Normalize(), scales=(0.5, 1), mirror=True)
+        np.testing.assert_array_equal(np.array(Image.open("l.png")), expected)
+
+
+class TestTiles:
+    def test_that_do_not_overlap_enough_say_what_would(self, run, capsys):
+        assert run("photos/one.jpg", "--out", "o.png", "--full-size", "--tile", "32", "--overlap", "0") == 0
+        note = capsys.readouterr().err.splitlines()[-1]
+        assert note.startswith(
+            "minifcn: up to 149 pixels from a border of a tile, scores are not quite those of the whole"
+        )
+        assert note.endswith("with --tile 554 --overlap 298 they are")
+
+    def test_that_changed_nothing_say_why(self, run, capsys):
+        assert run("photos/one.jpg", "--out", "o.png", "--tile", "32") == 0
+        note = capsys.readouterr().err.splitlines()[-1]
+        assert note.startswith("minifcn: --tile 32 changed nothing: the network saw no side of more than 32 pixels;")
+        assert "--full-size" in note
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_leaves_whole_files_and_the_shares_of_what_is_done(run_folder, workspace):
+    photos = [f"{number}.png" for number in range(200)]
+    for photo in photos:
+        Image.new("RGB", (300, 200)).save(photo)
+    words = ["--label", "l", "--probabilities", "p", "--shares", "s.csv", "--checkpoint", run_folder, "--device", "cpu"]
+    command = [sys.executable, "-m", "minifcn", "predict", *photos, *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while len(list(Path("l").glob("*.png"))) < 3:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    done = [row[0] for row in table("s.csv")][1:]
+    assert 3 <= len(done) < 200
+    assert done == photos[: len(done)]
+    assert not list(Path(".").rglob(".minifcn*"))
+    for path in Path("l").iterdir():
+        Image.open(path).load()
+    for path in Path("p").iterdir():
+        assert np.load(path)["probabilities"].shape == (200, 300, 6)

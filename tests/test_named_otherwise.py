@@ -1,0 +1,156 @@
+"""A name or an argument that PyTorch has and minifcn has not is answered with what to write for it."""
+
+import copy
+import importlib
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+import minifcn as mf
+import minifcn.functional as F
+from minifcn import Tensor, data, explain, nn, optim, training
+from minifcn import named_otherwise as names
+
+ROOMS = {"mf": mf, "F": F, "nn": nn, "optim": optim, "np": np, "data": data, "explain": explain, "training": training}
+PLACES = {
+    "minifcn.functional": (F, names.FUNCTIONAL),
+    "minifcn.nn": (nn, names.NN),
+    "minifcn.optim": (optim, names.OPTIM),
+    "minifcn": (mf, names.TOP),
+    "Tensor": (Tensor([1.0]), names.TENSOR),
+    "Sequential": (nn.Sequential(), names.MODULE),
+}
+EVERY = [(place, name) for place, (_, table) in PLACES.items() for name in table]
+
+
+@pytest.mark.parametrize(("place", "name"), EVERY, ids=[".".join(pair) for pair in EVERY])
+def test_a_name_is_answered_with_its_sentence(place, name):
+    thing, table = PLACES[place]
+    assert not hasattr(thing, name)
+    with pytest.raises(AttributeError) as caught:
+        getattr(thing, name)
+    assert str(caught.value) == f"{place} has no {name!r}; {table[name]}"
+
+
+SENTENCES = sorted({text for _, table in PLACES.values() for text in table.values()} | set(names.ARGUMENTS.values()))
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_what_a_sentence_names_is_there(sentence):
+    for room, name in re.findall(r"(?<![.\w])(mf|F|nn|optim|np|data|explain|training)\.([A-Za-z_]\w*)", sentence):
+        assert hasattr(ROOMS[room], name), name
+    for module in re.findall(r"minifcn(?:\.\w+)+", sentence):
+        importlib.import_module(module)
+    for method in re.findall(r"\bx\.(\w+)", sentence):
+        assert hasattr(Tensor, method)
+    for method in re.findall(r"\bnet\.(\w+)", sentence):
+        assert hasattr(nn.Module, method)
+
+
+X, Y = np.array([[0.3, -1.2], [2.0, 0.5]]), np.array([[1.0, 2.0], [-1.0, 4.0]])
+COMPUTED = {
+    "_SIGMOID": lambda x, y: 1 / (1 + np.exp(-x)),
+    "_TANH": lambda x, y: np.tanh(x),
+    "_LEAKY": lambda x, y: np.where(x > 0, x, 0.1 * x),
+    "_SQUARES": lambda x, y: np.mean((x - y) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_a_formula_is_that_of_the_function(name):
+    formula = getattr(names, name).removeprefix("write ")
+    found = eval(formula, {"F": F, "x": Tensor(X), "y": Tensor(Y), "slope": 0.1})
+    np.testing.assert_allclose(found.data, COMPUTED[name](X, Y), rtol=1e-12)
+
+
+BY_METHODS = {
+    "sqrt": lambda x: np.sqrt(abs(x)),
+    "abs": np.abs,
+    "min": lambda x: x.min(axis=1),
+    "argmin": lambda x: x.argmin(axis=1),
+    "norm": np.linalg.norm,
+    "var": lambda x: x.var(axis=1),
+    "clamp": lambda x: np.maximum(x, 0.2),
+}
+
+
+@pytest.mark.parametrize("name", BY_METHODS)
+def test_what_is_written_for_a_method_gives_the_same(name):
+    formula = names.TENSOR[name].removeprefix("write ").removesuffix(" for a lower bound")
+    x = abs(X) if name == "sqrt" else X
+    found = eval(formula, {"F": F, "x": Tensor(x), "low": 0.2})
+    np.testing.assert_allclose(found.data, BY_METHODS[name](X), rtol=1e-12)
+
+
+class TestAttributeErrors:
+    @pytest.mark.parametrize("thing", [mf, F, nn, optim], ids=["minifcn", "functional", "nn", "optim"])
+    def test_of_rooms_suggest_what_is_near(self, thing):
+        near = {mf: "Tensr", F: "conv2", nn: "Conv2D", optim: "Adams"}[thing]
+        with pytest.raises(AttributeError, match=f"^{thing.__name__} has no '{near}'; did you mean '.*'[?]$"):
+            getattr(thing, near)
+
+    @pytest.mark.parametrize("thing", [Tensor([1.0]), nn.ReLU()], ids=["Tensor", "Module"])
+    def test_of_objects_are_pythons_own_and_say_where_to_look_for_what_is_near(self, thing):
+        with pytest.raises(
+            AttributeError, match=f"^'{type(thing).__name__}' object has no attribute 'shap'$"
+        ) as caught:
+            thing.shap  # noqa: B018
+        assert (caught.value.name, caught.value.obj) == ("shap", thing)
+
+    @pytest.mark.parametrize("name", ["add_", "zero_", "relu_", "requires_grad_"])
+    def test_of_what_works_in_place_say_that_nothing_does(self, name):
+        with pytest.raises(AttributeError, match=f"^Tensor has no '{name}'; no operation changes a Tensor in place"):
+            getattr(Tensor([1.0]), name)
+
+    def test_inside_a_property_are_not_hidden(self):
+        class Net(nn.Module):
+            @property
+            def size(self):
+                return self.missing
+
+        with pytest.raises(AttributeError, match="'Net' object has no attribute 'missing'"):
+            Net().size  # noqa: B018
+
+    def test_leave_copies_and_pickles_alone(self):
+        net = nn.Sequential(nn.Conv2d(1, 1, 1))
+        for copied in (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), copy.copy(net)):
+            assert repr(copied) == repr(net)
+
+
+class TestArguments:
+    @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+    def test_dim_is_axis(self, name):
+        with pytest.raises(
+            TypeError, match=f"^{name}: no argument is called 'dim'; it is called axis here, as in NumPy"
+        ):
+            getattr(F, name)(Tensor([[1.0, 2.0]]), dim=1)
+
+    def test_dim_is_axis_where_tensors_are_joined(self):
+        with pytest.raises(TypeError, match=r"^concatenate: no argument is called 'dim'; it is called axis here"):
+            F.concatenate([Tensor([[1.0]])], dim=1)
+
+    def test_an_unknown_one_is_answered_with_those_that_there_are(self):
+        with pytest.raises(TypeError, match=r"^relu: no argument is called 'inplace'; there are x$"):
+            F.relu(Tensor([1.0]), inplace=True)
+
+    def test_nothing_works_in_place(self):
+        with pytest.raises(
+            TypeError, match=r"^ReLU: no argument is called 'inplace'; no operation works in place here"
+        ):
+            nn.ReLU(inplace=True)
+
+    @pytest.mark.parametrize("name", ["num_workers", "pin_memory", "collate_fn", "sampler", "generator"])
+    def test_of_a_loader_say_what_does_it_here(self, name):
+        message = re.escape(f"DataLoader: no argument is called {name!r}; {names.ARGUMENTS[name]}")
+        with pytest.raises(TypeError, match=message):
+            data.DataLoader(data.Shapes(1), 1, **{name: 2})
+
+    def test_an_input_given_by_its_name_has_its_gradient(self):
+        x = Tensor([[1.0, 2.0]], requires_grad=True)
+        y = F.softmax(x=x, axis=1)
+        (y * y).sum().backward()
+        found, x.grad = x.grad, None
+        (F.softmax(x) ** 2).sum().backward()
+        np.testing.assert_array_equal(found.data, x.grad.data)

@@ -1,0 +1,109 @@
+"""A run goes on with the images it began with, wherever they have moved, and with no others."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minifcn.data import Shapes, open_split
+from minifcn.errors import UserError
+from minifcn.training import images_list
+
+
+@pytest.fixture
+def root(tmp_path):
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for folder in (split, split + "annot"):
+            (tmp_path / "data" / folder).mkdir(parents=True)
+        for i in range(3):
+            image = rng.integers(0, 256, (8, 8 + i, 3), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / "data" / split / f"{i}.png")
+            Image.fromarray(np.zeros((8, 8 + i), np.uint8)).save(tmp_path / "data" / f"{split}annot" / f"{i}.png")
+    return tmp_path / "data"
+
+
+def splits_of(root, images=None):
+    return {split: open_split(f"camvid:{root}", split, images) for split in ("train", "val")}
+
+
+@pytest.fixture
+def path(root):
+    """The list of a run that began with these images."""
+    images_list.write(root.parent / "images.csv", splits_of(root))
+    return root.parent / "images.csv"
+
+
+def test_the_list_names_each_image_with_its_sizes(root, path):
+    header, first, *rest = path.read_text().splitlines()
+    assert header == "split,image,bytes,label_bytes"
+    sizes = [(root / folder / "0.png").stat().st_size for folder in ("train", "trainannot")]
+    assert first == f"train,0.png,{sizes[0]},{sizes[1]}"
+    assert len(rest) == 5
+
+
+def test_images_that_moved_are_the_same(root, path):
+    shutil.move(root, root.parent / "elsewhere")
+    images_list.check(path, splits_of(root.parent / "elsewhere"), "camvid:elsewhere")
+
+
+def change(root, name):
+    train, labels = root / "train", root / "trainannot"
+    if name == "new":
+        for folder in (train, labels):
+            shutil.copy(folder / "2.png", folder / "3.png")
+    elif name == "missing":
+        for folder in (train, labels):
+            (folder / "1.png").unlink()
+    elif name == "renamed":
+        for folder in (train, labels):
+            (folder / "1.png").rename(folder / "9.png")
+    elif name == "other bytes":
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(train / "0.png")
+    elif name == "another label":
+        Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) % 5).save(labels / "0.png")
+
+
+CHANGES = {
+    "new": "of the split train 1 image is new (3.png); give",
+    "missing": "of the split train 1 image is missing (1.png); give",
+    "renamed": "1 image is new (9.png), 1 image is missing (1.png)",
+    "other bytes": "1 image has another size in bytes (0.png)",
+    "another label": "1 image has another size in bytes (0.png)",
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_has_changed_is_named(root, path, name):
+    change(root, name)
+    with pytest.raises(UserError) as error:
+        images_list.check(path, splits_of(root), "camvid:here")
+    assert str(error.value).startswith("camvid:here: the data set has changed since the run began: ")
+    assert CHANGES[name] in str(error.value)
+
+
+def test_another_order_is_another_run():
+    a, b = images_list.Listed("a.png", 1, 1), images_list.Listed("b.png", 1, 1)
+    assert images_list.difference([a, b], [b, a]) == "the images come in another order"
+
+
+def test_only_the_first_images_count_where_only_they_are_used(root):
+    path = root.parent / "few.csv"
+    images_list.write(path, splits_of(root, images=2))
+    change(root, "new")
+    images_list.check(path, splits_of(root, images=2), "camvid:here")
+
+
+def test_generated_images_have_no_list_and_runs_of_before_go_on_without(root, tmp_path):
+    images_list.write(tmp_path / "images.csv", {"train": Shapes(3)})
+    assert not (tmp_path / "images.csv").exists()
+    images_list.check(tmp_path / "images.csv", splits_of(root), "camvid:here")
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "split,image,bytes,label_bytes\ntrain,a.png,1\n", "\0"])
+def test_a_file_that_is_no_list_is_refused(root, tmp_path, text):
+    path = tmp_path / "images.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"images\.csv: not the list of a run's images .* or remove it to go on"):
+        images_list.check(path, splits_of(root), "camvid:here")
