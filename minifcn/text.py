@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 
@@ -49,6 +48,8 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     >>> did_you_mean("fcn8", ["fcn32s", "fcn16s", "fcn8s"]), did_you_mean("unet", ["fcn8s"])
     ("; did you mean 'fcn8s'?", '')
     """
+    import difflib  # rarely needed
+
     close = difflib.get_close_matches(str(name), [*known], 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

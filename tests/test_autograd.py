@@ -379,14 +379,14 @@ class TestMemory:
         assert reference() is None
 
     def test_fifty_thousand_operations_neither_overflow_the_stack_nor_take_long(self):
-        started = time.perf_counter()
+        started = time.process_time()
         x = leaf(0.0)
         y = x
         for _ in range(50_000):
             y = y + x
         y.backward()
         assert x.grad.item() == 50_001
-        assert time.perf_counter() - started < 20
+        assert time.process_time() - started < 20
 
     def test_a_long_graph_that_is_never_used_is_deleted_without_a_stack_overflow(self):
         y = leaf(0.0)

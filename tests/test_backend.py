@@ -16,6 +16,7 @@ from minifcn.backend import (
     device_name,
     device_of,
     fused,
+    problem,
     resolve_device,
     to_device,
     to_host,
@@ -35,9 +36,11 @@ except ImportError as error:
 
 @pytest.fixture(autouse=True)
 def _ask_again():
-    cuda_problem.cache_clear()
+    for known in (cuda_problem, problem._cupy_wheels):
+        known.cache_clear()
     yield
-    cuda_problem.cache_clear()
+    for known in (cuda_problem, problem._cupy_wheels):
+        known.cache_clear()
 
 
 @pytest.fixture
@@ -47,6 +50,7 @@ def wheels(monkeypatch):
     def set_wheels(*names):
         distributions = [SimpleNamespace(name=name) for name in ("numpy", *names)]
         monkeypatch.setattr(importlib.metadata, "distributions", lambda: distributions)
+        problem._cupy_wheels.cache_clear()
 
     set_wheels("cupy-cuda13x")
     return set_wheels

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import table_top
 from PIL import Image
 
 from minifcn.benchmark import race
@@ -38,6 +39,8 @@ NOT_RUN = {
     "make notebooks": "writes files of the repository; `make docs` checks that they are up to date",
     "pip install": "installs; that the extras exist is checked here",
     "pytest": "the tests of the file it names run anyway; that it exists is checked here",
+    "python docs/examples": "takes photographs of full size; what it calls makes small ones here",
+    "labelme": "opens a window",
     "python benchmarks": "needs PyTorch, or trained runs; that it exists is checked here",
     "jupyter lab": "opens a browser",
     ". .venv/bin/activate": "changes the shell it is typed into",
@@ -91,6 +94,8 @@ def workplaces(tmp_path_factory):
                         (folder / "PATH" / name).mkdir(parents=True, exist_ok=True)
                         Image.fromarray(np.asarray(array)).save(folder / "PATH" / name / f"{number}.png")
             Image.fromarray(sample.image).save(folder / "photo.jpg")
+            table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
+            table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
             shutil.copytree(ROOT / "exercises", folder / "exercises")
             shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("notebooks"))
             shutil.copytree(ROOT / "benchmarks", folder / "benchmarks")
@@ -103,6 +108,8 @@ def workplaces(tmp_path_factory):
 def test_minifcn(page, command, workplaces, monkeypatch):
     monkeypatch.chdir(workplaces(page))
     small = [word for start, words in SMALL.items() if command.startswith(start) for word in words]
+    if "--longer-side" in command:
+        small = ["--longer-side" if word == "--size" else word.replace("32x32", "32") for word in small]
     arguments = command.split()[1:] + small
     if arguments == ["--version"]:
         with pytest.raises(SystemExit, match="0"):
@@ -117,6 +124,17 @@ def test_minifcn(page, command, workplaces, monkeypatch):
         arguments.insert(1, "conv5_3-forward-224")
     not_done = arguments[0] == "exercises" and not {"--self-test", "--hand-out"}.intersection(arguments)
     assert main(arguments) == (1 if not_done else 0)
+
+
+def test_the_python_of_the_page_on_own_images(workplaces, monkeypatch, capsys):
+    """After the commands above it, in the folder where they have run."""
+    page = ROOT / "docs" / "own_images.md"
+    monkeypatch.chdir(workplaces(page))
+    if not Path("runs/table").exists():
+        pytest.skip("the training of the page was not chosen to run")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    exec(compile(code, str(page), "exec"), {})
+    assert "'mug'" in capsys.readouterr().out
 
 
 @every("make")

@@ -44,8 +44,8 @@ with contextlib.redirect_stdout(None), contextlib.suppress(SystemExit):
     main(sys.argv[1:])
 print(*sys.modules)
 """
-ROOMS = {"benchmark", "data", "explain", "marking", "metrics", "pictures", "training"}
-LIBRARIES = {"PIL", "cupy", "matplotlib", "pytest", "tqdm"}
+ROOMS = {"benchmark", "data", "explain", "marking", "metrics", "models", "pictures", "training"}
+LIBRARIES = {"PIL", "concurrent.futures", "cupy", "difflib", "logging", "matplotlib", "pytest", "tqdm"}
 
 
 def run_python(program, *arguments, **environment):
@@ -77,7 +77,7 @@ def loaded_by(*arguments):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_imports_no_room_and_no_other_command(command):
-    rooms = {"benchmark"} if command == "bench" else set()  # its groups of works
+    rooms = {"benchmark", "models"} if command == "bench" else set()  # its groups of works
     assert loaded_by(command, "-h") == (rooms, set(), {command})
 
 
@@ -88,7 +88,7 @@ def test_no_command_is_imported_where_none_runs(arguments):
 
 def test_a_command_imports_no_other(tmp_path):
     rooms, libraries, commands = loaded_by("gradcheck", "exp")
-    assert (rooms, libraries, commands) == (set(), set(), {"gradcheck"})
+    assert (rooms, libraries, commands) == ({"models"}, set(), {"gradcheck"})
     rooms, libraries, commands = loaded_by("explain", "conv")
     assert "training" not in rooms
     assert "matplotlib" not in libraries

@@ -4,6 +4,7 @@ import copy
 import importlib
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,29 @@ def test_what_is_written_for_a_method_gives_the_same(name):
     x = abs(X) if name == "sqrt" else X
     found = eval(formula, {"F": F, "x": Tensor(x), "low": 0.2})
     np.testing.assert_allclose(found.data, BY_METHODS[name](X), rtol=1e-12)
+
+
+PAGE = (Path(__file__).parents[1] / "docs" / "coming-from-pytorch.md").read_text("utf-8")
+THINGS = {
+    "torch": (mf, names.TOP),
+    "x": (Tensor([1.0]), names.TENSOR),
+    **{
+        room: (ROOMS[room], table)
+        for room, table in (("F", names.FUNCTIONAL), ("nn", names.NN), ("optim", names.OPTIM))
+    },
+}
+
+
+class TestThePage:
+    @pytest.mark.parametrize(("left", "right"), re.findall(r"^\| (`.*?) \| (.*?) \|$", PAGE, flags=re.MULTILINE))
+    def test_has_rows_that_are_true(self, left, right):
+        """What stands on the left is known by an error or has the same name, and on the right is what there is."""
+        for thing, name in re.findall(r"(?<![.\w])(torch|x|F|nn|optim)\.(\w+)", left):
+            assert name in THINGS[thing][1] or hasattr(THINGS[thing][0], name), name
+        for room, name in re.findall(r"(?<![.\w])(mf|F|nn|optim|np)\.(\w+)", right):
+            assert hasattr(ROOMS[room], name), name
+        for method in re.findall(r"(?<![.\w])x\.(\w+)", right):
+            assert hasattr(Tensor, method), method
 
 
 class TestAttributeErrors:

@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom by itself, and its claims, which are asserts, hold.
 
-`make docs` runs the generated .ipynb in Jupyter as well.
+`make docs` runs the generated .ipynb in Jupyter as well, by the same rules (docs/site/notebook_startup.py). So the CI,
+which does that, leaves `test_runs` out.
 """
 
 import ast
@@ -29,6 +30,27 @@ def test_runs(source, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
     assert not list(tmp_path.iterdir())  # a notebook leaves no files behind
+
+
+@pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        ("import warnings; warnings.warn('old')", "UserWarning: old"),
+        ("import numpy; numpy.array([1.0]) / 0", "RuntimeWarning: divide by zero"),
+        ("open('left.txt', 'w')", "PermissionError: a notebook leaves no files behind, but here is one: left.txt"),
+        ("import pathlib; pathlib.Path('left.png').write_bytes(b'')", "PermissionError"),
+        ("import os; os.mkdir('left')", "PermissionError"),
+        ("os.getcwd()", "NameError: name 'os' is not defined"),
+        ("import tempfile; tempfile.TemporaryFile().write(b'elsewhere')", ""),
+    ],
+)
+def test_the_site_refuses_what_this_does(cell, error, tmp_path):
+    """In a kernel as here: a warning, and a file that is left behind."""
+    code = (FOLDER.parent / "docs" / "site" / "notebook_startup.py").read_text() + cell
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert error in done.stderr
+    assert (done.returncode != 0) == bool(error), done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @every_notebook

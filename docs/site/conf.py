@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -49,6 +50,10 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+STARTUP = BUILD / "ipython" / "profile_default" / "startup"
+STARTUP.mkdir(parents=True, exist_ok=True)
+shutil.copyfile(HERE / "notebook_startup.py", STARTUP / "notebook_startup.py")
+os.environ["IPYTHONDIR"] = str(BUILD / "ipython")
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's list of parameters says more than their annotations

@@ -80,9 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0; 1 if a gradient check fails, an exercise is not done or a picture could not be drawn; 2 for what
-        the user can put right, after one line on stderr; 130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP; 141 if nobody
-        reads the output any more.
+        Exit status: 0; 1 if a gradient check fails, an exercise is not done, a picture could not be drawn or one of
+        several photographs not be segmented; 2 for what the user can put right, after one line on stderr; 130, 143 or
+        129 after Ctrl-C, SIGTERM or SIGHUP; 141 if nobody reads the output any more.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of what the data room reports in one line
     with output.any_terminal(), output.without_windows(), signals.handled(signals.stop):

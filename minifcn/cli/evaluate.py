@@ -6,21 +6,30 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+from minifcn import pictures
 from minifcn.backend import use_device
-from minifcn.cli import tables
+from minifcn.cli import arguments, tables
 from minifcn.cli.output import say
+from minifcn.data import Dataset, Normalize
 from minifcn.errors import UserError
+from minifcn.files import atomic_write
+from minifcn.metrics import ConfusionMatrix
+from minifcn.models import FCN
 from minifcn.progress import show_progress
-from minifcn.training import checkpoint, recipe
+from minifcn.training import Config, checkpoint, recipe
 from minifcn.training.datasets import open_data
-from minifcn.training.evaluate import evaluate
+from minifcn.training.evaluate import evaluate, evaluate_dataset
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate as the arguments say."""
     device = use_device(args.device, args.precision)
-    state = checkpoint.load(args.checkpoint)
+    _check_files(args.confusion)
+    path = checkpoint.file_of(args.checkpoint)
+    state = checkpoint.load(path)
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
     config = dataclasses.replace(state.config, **{name: value for name, value in changes.items() if value is not None})
     split = args.split or config.val_split
@@ -29,16 +38,44 @@ def run(args: argparse.Namespace) -> None:
         say(dataset.description)
     if tuple(dataset.class_names) != config.class_names:
         raise UserError(
-            f"{config.data} has the classes {', '.join(dataset.class_names)}, but {args.checkpoint} was trained on "
+            f"{config.data} has the classes {', '.join(dataset.class_names)}, but {path} was trained on "
             f"{', '.join(config.class_names)}"
         )
-    model = recipe.load_model(config, state.model, device, name=str(args.checkpoint))
-    loader = recipe.valid_loader(config, dataset)
-    batches = show_progress("evaluation", loader.epoch(0), len(loader.dataset), sys.stderr)
-    matrix, loss = evaluate(model, batches, ignore_index=dataset.ignore_index)
+    model = recipe.load_model(config, state.model, device, name=str(path))
+    matrix, loss = _measured(model, dataset, config, args.network_size)
+    for file in args.confusion:
+        _save_confusion(file, matrix, config.class_names)
+    size = "{}x{}".format(*config.size) if config.size and args.network_size else "labels"
     if args.json:
-        print(json.dumps({"images": len(dataset), "loss": loss} | tables.as_json(matrix, config.class_names), indent=2))
+        about = {"images": len(dataset), "size": size, "loss": tables.or_none(loss)}
+        print(json.dumps(about | tables.as_json(matrix, config.class_names), indent=2))
     else:
-        print(f"{args.checkpoint} on {len(dataset)} images of {config.data}, split {split}")
+        at = "at the size of the labels" if size == "labels" else f"at {size}"
+        print(f"{path} on {len(dataset)} images of {config.data}, split {split}, {at}")
+        print(f"{'loss':<24}{tables.number(loss):>8}")
         print(matrix, end="\n\n")
         print(tables.class_table(matrix, config.class_names))
+
+
+def _measured(model: FCN, dataset: Dataset, config: Config, at_network_size: bool) -> tuple[ConfusionMatrix, float]:
+    if config.size and not at_network_size:
+        normalize = Normalize(config.mean, config.std)
+        return evaluate_dataset(model, dataset, normalize=normalize, size=config.size, stream=sys.stderr)
+    loader = recipe.valid_loader(config, dataset)
+    batches = show_progress("evaluation", loader.epoch(0), len(dataset), sys.stderr)
+    return evaluate(model, batches, ignore_index=dataset.ignore_index)
+
+
+def _check_files(files: Sequence[Path]) -> None:
+    for file in files:
+        if file.suffix.lower() not in (".csv", ".png"):
+            raise UserError(f"--confusion must end in .csv, for the numbers, or .png, for a picture, but is {file}")
+        arguments.check_file("--confusion", file)
+
+
+def _save_confusion(file: Path, matrix: ConfusionMatrix, class_names: Sequence[str]) -> None:
+    if file.suffix.lower() == ".png":
+        pictures.save_confusion(file, matrix.matrix, class_names)
+        return
+    with atomic_write(file) as table:
+        table.write(tables.as_csv(matrix, class_names).encode())

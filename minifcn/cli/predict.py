@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import math
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from minifcn.backend import to_host, use_device
 from minifcn.cli import output, photographs, targets
 from minifcn.cli.parsers.predict import UNASKED
 from minifcn.data import Normalize, read_image
+from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.progress import Progress
@@ -77,7 +77,7 @@ class _Segmenter:
         """Write the results of a photograph; gives the share of each class."""
         image, args, names = read_image(photo), self.args, self.config.class_names
         height, width = image.shape[:2]
-        size = seen(image.shape[:2], self.config, args)
+        size = seen((height, width), self.config, args)
         self.largest = max(self.largest, *size)
         label, counts = np.empty((height, width), np.uint8), np.zeros(len(names), int)
         sight = {"size": size, "scales": args.scales, "mirror": args.mirror, "tiling": self.tiling}
@@ -103,7 +103,11 @@ class _Segmenter:
         if self.largest <= self.tiling.tile:
             return (
                 f"--tile {self.tiling.tile} changed nothing: the network saw no side of more than {self.largest} pixels"
-                + ("; --full-size shows it the photographs as they are" if self.config.size else "")
+                + (
+                    "; --full-size shows it the photographs as they are"
+                    if self.config.size or self.config.longer_side
+                    else ""
+                )
             )
         if self.tiling.exact:
             return ""
@@ -115,13 +119,12 @@ class _Segmenter:
         )
 
 
-def seen(size: tuple[int, ...], config: Config, args: argparse.Namespace) -> tuple[int, ...]:
+def seen(size: tuple[int, int], config: Config, args: argparse.Namespace) -> tuple[int, int]:
     """Give the size at which the network sees a photograph of this size."""
     if args.full_size or args.size:
         return args.size or size
-    most = math.inf if args.tile else UNASKED
-    longer = args.longer_side or min(most, max(config.size or size))
-    return tuple(max(1, round(side * longer / max(size))) for side in size)
+    trained = config.longer_side or max(config.size or size)
+    return with_longer_side(size, args.longer_side or (trained if args.tile else min(UNASKED, trained)))
 
 
 def _save_shares(path: Path, shares: Sequence[tuple[str, np.ndarray]], class_names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import signal
 import sys
 import warnings
@@ -55,8 +56,7 @@ def _train(
 ) -> int:
     if state is not None:
         recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
-    names = {"train": config.train_split, "val": config.val_split}
-    splits = {split: open_data(config, name, config.images) for split, name in names.items()}
+    splits = _open(config, resumed=state is not None)
     if splits["train"].description:
         say(splits["train"].description)
     config = _with_classes(config, splits["train"])
@@ -97,6 +97,18 @@ def _train(
             trainer.fit()
         watcher.report(args.out / "best.npz", valid_loader)
     return 1 if album.failed else 0
+
+
+def _open(config: Config, resumed: bool) -> dict[str, Dataset]:
+    """Open the images for training and for validation."""
+    names = {"train": config.train_split, "val": config.val_split}
+    try:
+        return {split: open_data(config, name, config.images) for split, name in names.items()}
+    except UserError as error:
+        if not resumed or os.path.exists(os.path.expanduser(config.data.partition(":")[2])):
+            raise
+        kind = config.data.partition(":")[0]
+        raise UserError(f"{error}; if it has moved, with --data {kind}:PATH") from error
 
 
 def _setting(value: Any) -> Any:

@@ -71,7 +71,8 @@ class Watcher:
         epoch = best.position.epoch + 1
         if epoch != self.drawn:  # in an earlier process, or not at all
             self.album.draw_best(found)
-        print(f"{path}, after epoch {epoch}, on {len(loader.dataset)} validation images")
+        images = len(loader.dataset)
+        print(f"{path}, after epoch {epoch}, on {images} validation image{'s' * (images != 1)}")
         print(found.matrix)
         print(lowest(found.matrix.iou, config.class_names))
 

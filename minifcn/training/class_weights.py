@@ -129,6 +129,7 @@ def median_frequency(counts: LabelCounts) -> np.ndarray:
     return np.where(occurs, np.median(frequency[occurs]) / np.where(occurs, frequency, 1), 0.0)
 
 
+_STEEP = 500  # ratio of weights that is worth a word; CamVid's is 110
 RULES = {"balanced": balanced, "median": median_frequency}
 
 
@@ -191,10 +192,15 @@ def weigh_classes(config: Config, dataset: Dataset, *, stream: TextIO | None = N
     rows = [("class", "pixels", "images", "weight")]
     for name, pixels, images, weight in zip(config.class_names, counts.pixels, counts.images, weights, strict=True):
         rows.append((name, f"{pixels / total:.1%}", str(images), _shown(weight)))
-    table = in_columns(rows)
-    if not counts.pixels.all():
-        table += "\nweight 0: not in the training images, so it cannot be learned"
-    return dataclasses.replace(config, loss_weights=weights), table
+    remarks = [] if counts.pixels.all() else ["weight 0: not in the training images, so it cannot be learned"]
+    names = dict(zip(weights, config.class_names, strict=True))
+    most, least = max(names), min(weight for weight in names if weight)
+    if most > _STEEP * least:
+        remarks.append(
+            f"a pixel of {names[most]} weighs {most / least:,.0f} times one of {names[least]}, so that few pixels "
+            "steer the steps; a file with a smaller weight is steadier"
+        )
+    return dataclasses.replace(config, loss_weights=weights), "\n".join([in_columns(rows), *remarks])
 
 
 def read_weights(path: str | Path, class_names: Sequence[str]) -> tuple[float, ...]:

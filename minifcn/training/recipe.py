@@ -59,9 +59,13 @@ def build_model(config: Config, device: str = "cpu") -> FCN:
     >>> type(net).__name__, net.score_fr.weight.shape
     ('FCN32s', (2, 64, 1, 1))
     """
-    model = _new_model(config).astype(config.dtype).to(device)
+    model = _placed_model(config, device)
     freeze(model, config.freeze)
     return model
+
+
+def _placed_model(config: Config, device: str) -> FCN:
+    return _new_model(config).astype(config.dtype).to(device)
 
 
 def _new_model(config: Config) -> FCN:
@@ -107,7 +111,7 @@ def load_model(
     (2, 64, 1, 1)
     """
     check_fits(config, state, name=name)
-    model = build_model(config, device)
+    model = _placed_model(config, device)  # what is frozen matters to a training alone
     model.load_state_dict(state)
     return model
 

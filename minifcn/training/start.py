@@ -51,7 +51,7 @@ def begin(
         As `build_model` makes it.
     train_set : Dataset
     start : Checkpoint or None
-        That of `config.init`.
+        That of `config.init`; its arrays are let go.
     stream : text stream or None
         Where progress is shown.
 
@@ -70,6 +70,8 @@ def begin(
     said = []
     if start is not None:
         said.append(_transplanted(config, model, start))
+        start.model.clear()  # it would keep its memory as long as the run
+        start.optimizer.clear()
     if config.freeze:
         frozen = set(freeze(model, config.freeze))
         count = sum(p.data.size for name, p in model.named_parameters() if name in frozen)

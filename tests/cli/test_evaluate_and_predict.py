@@ -1,5 +1,6 @@
 """`minifcn evaluate` and `minifcn predict` use a checkpoint that `minifcn train` left."""
 
+import csv
 import dataclasses
 import json
 
@@ -9,7 +10,9 @@ import small_runs
 from PIL import Image
 
 from minifcn.cli import main
-from minifcn.training import checkpoint
+from minifcn.data import Normalize, open_split
+from minifcn.metrics import ConfusionMatrix
+from minifcn.training import checkpoint, load_model, predict
 from minifcn.training.log import read
 
 
@@ -42,7 +45,8 @@ def photo(tmp_path, rng):
 
 
 def test_evaluate_repeats_the_numbers_of_the_training_log(best, run_folder, capsys):
-    assert main(["evaluate", "--checkpoint", best, "--images", "5", "--device", "cpu", "--json"]) == 0
+    arguments = ["--checkpoint", best, "--images", "5", "--device", "cpu", "--json", "--network-size"]
+    assert main(["evaluate", *arguments]) == 0
     found = json.loads(capsys.readouterr().out)
     row = max(read(run_folder / "log.csv"), key=lambda row: row["valid_mean_iu"])
     names = {"mean IoU": "valid_mean_iu", "pixel accuracy": "valid_acc", "frequency-weighted IoU": "valid_fwavacc"}
@@ -51,6 +55,47 @@ def test_evaluate_repeats_the_numbers_of_the_training_log(best, run_folder, caps
     assert found["loss"] == row["valid_loss"]
     assert found["images"] == 5
     assert list(found["IoU"]) == list(checkpoint.load(best).config.class_names)
+
+
+def test_evaluate_measures_at_the_size_of_the_labels(run_folder, capsys):
+    """The network was trained on 32x32; the images have 96x96."""
+    assert main(["evaluate", "--checkpoint", str(run_folder), "--images", "3", "--device", "cpu", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    state = checkpoint.load(run_folder)
+    model, pictures = load_model(state.config, state.model), open_split("shapes", "val", 3)
+    matrix = ConfusionMatrix(6)
+    for sample in (pictures[i] for i in range(3)):
+        matrix.update(sample.label, predict(model, sample.image, Normalize(), size=(32, 32)))
+    assert matrix.matrix.sum() == 3 * 96 * 96
+    assert found["mean IoU"] == matrix.mean_iou
+    assert list(found["accuracy"].values()) == [None if np.isnan(a) else a for a in matrix.class_accuracy]
+    assert found["size"] == "labels"
+
+
+SIZES = {"of the labels": ([], "at the size of the labels"), "of the network": (["--network-size"], "at 32x32")}
+
+
+@pytest.mark.parametrize(("arguments", "expected"), SIZES.values(), ids=SIZES)
+def test_evaluate_says_loss_and_size(best, capsys, arguments, expected):
+    assert main(["evaluate", "--checkpoint", best, "--images", "2", "--device", "cpu", *arguments]) == 0
+    first, loss, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"{best} on 2 images of shapes, split val, {expected}"
+    assert loss.split()[0] == "loss"
+    assert 0 < float(loss.split()[1]) < 10
+
+
+def test_evaluate_saves_the_confusion_matrix_as_numbers_and_as_a_picture(best, tmp_path, capsys):
+    files = [str(tmp_path / name) for name in ("confusion.csv", "confusion.PNG")]
+    arguments = ["--checkpoint", best, "--images", "2", "--device", "cpu", "--json", "--confusion", *files]
+    assert main(["evaluate", *arguments]) == 0
+    names = list(json.loads(capsys.readouterr().out)["IoU"])
+    with open(files[0], newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["label", *names]
+    assert [row[0] for row in rows] == names
+    assert np.array([row[1:] for row in rows], int).sum() == 2 * 96 * 96
+    with Image.open(files[1]) as picture:
+        assert picture.format == "PNG"
 
 
 def test_evaluate_shows_every_class(best, capsys):

@@ -78,6 +78,14 @@ MISTAKES = {
     "evaluate, a pickle": (["evaluate", "--checkpoint", "pickle.npz"], "pickle.npz: not a minifcn checkpoint"),
     "evaluate, pickle inside": (["evaluate", "--checkpoint", "object.npz"], "object.npz: about.npy holds pickled"),
     "evaluate, foreign": (["evaluate", "--checkpoint", "foreign.npz"], "foreign.npz: not a minifcn checkpoint"),
+    "evaluate, confusion as JPEG": (
+        ["evaluate", "--checkpoint", "best.npz", "--confusion", "c.csv", "c.jpg"],
+        "--confusion must end in .csv, for the numbers, or .png, for a picture, but is c.jpg",
+    ),
+    "evaluate, confusion in no folder": (
+        ["evaluate", "--checkpoint", "best.npz", "--confusion", "none/c.csv"],
+        "--confusion: there is no folder none",
+    ),
     "evaluate, split": (["evaluate", "--checkpoint", "best.npz", "--split", "x"], "'x'"),
     "predict, no photo": (PREDICT, "photo.jpg: no such file"),
     "predict, empty": (["predict", "empty.jpg", "--checkpoint", "best.npz", "--out", "o.png"], "empty.jpg"),

@@ -79,6 +79,27 @@ def test_data_that_moved_is_found_by_its_new_path(work, finished):
     assert checkpoint.load(work / "run" / "checkpoint.npz").config.data == moved
 
 
+def test_data_that_are_gone_are_asked_for(work, capsys):
+    """The run of the copy is told of its own data, which then move."""
+    assert small_runs.resume(work / "run", "--data", f"camvid:{work / 'data'}") == 0
+    capsys.readouterr()
+    os.rename(work / "data", work / "moved")
+    assert_refused(work, capsys, "does not exist; give its path; if it has moved, with --data camvid:PATH")
+
+
+def test_other_images_at_the_new_path_are_refused_by_their_names(work, capsys):
+    for folder in ("val", "valannot"):
+        os.rename(work / "data" / folder / "3.png", work / "data" / folder / "other.png")
+    message = "of the split val 1 image is new (other.png), 1 image is missing (3.png); give --data the same images"
+    assert_refused(work, capsys, message, "--data", f"camvid:{work / 'data'}")
+
+
+def test_a_run_of_before_there_were_lists_of_images_goes_on_and_has_one_then(work):
+    (work / "run" / "images.csv").unlink()
+    assert small_runs.resume(work / "run", "--data", f"camvid:{work / 'data'}") == 0
+    assert (work / "run" / "images.csv").is_file()
+
+
 def test_data_of_another_kind_are_refused(work, capsys):
     assert_refused(work, capsys, "--data is shapes, but the run", "--data", "shapes")
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from minifcn.cli import main
 from minifcn.data import open_dataset
+from minifcn.data.classes import Classes
 from minifcn.data.folder.annotations import draw_label, read_annotation
 from minifcn.errors import UserError
 
@@ -198,6 +199,13 @@ def test_a_name_that_is_not_listed_is_refused_with_the_nearest(tmp_path):
     message = r"a\.json: an outline is named 'mugg', but the classes are background, mug; did you mean 'mug'\?"
     with pytest.raises(UserError, match=message):
         open_dataset(f"folder:{tmp_path}", "all")
+
+
+def test_the_classes_of_a_run_hold_where_fewer_were_drawn(tmp_path):
+    photograph(tmp_path, "a.jpg", SQUARE)
+    names = ("background", "book", "mug")
+    dataset = open_dataset(f"folder:{tmp_path}", "all", classes=Classes(names, None, 255, "the run"))
+    assert (dataset.class_names, int(dataset[0].label.max())) == (names, 2)
 
 
 def test_nothing_drawn(tmp_path):

@@ -15,7 +15,7 @@ from PIL import Image
 from png_files import GREY, PALETTE, RGB
 
 from minifcn.data import VOCSegmentation
-from minifcn.data.classes import IGNORED, read_class_table
+from minifcn.data.classes import IGNORED, read_class_names, read_class_table
 from minifcn.data.images import read_image
 from minifcn.data.labels import read_colour_label, read_index_label
 from minifcn.errors import UserError
@@ -23,6 +23,7 @@ from minifcn.errors import UserError
 CASES = int(os.environ.get("DAMAGED_FILES", "50"))  # of each file and reader, 2000 in all
 COLOURS = np.array([(0, 0, 0), (128, 0, 0), (0, 128, 192)], np.uint8)
 TABLE = "name,r,g,b\nSky,128,128,128\nVoid,0,0,0\nRoad,128,64,128\n"
+NAMES = "__ignore__\n_background_\ntraffic light\nvoid\n"
 LIST = "2007_000032\n/JPEGImages/a.jpg /SegmentationClassAug/a.png\nmy b.jpg\n"
 
 
@@ -155,6 +156,13 @@ def test_class_tables(tmp_path, encoding, rng):
     path = tmp_path / "class_dict.csv"
     for names, palette, ignored in read_all(path, TABLE.encode(encoding), damaged, read_class_table, rng):
         assert 2 <= len(names) == len(palette) == len({tuple(colour) for colour in palette.tolist()})
+        assert all(name and name.isprintable() for name in names)
+        assert ignored == 255 or names[ignored].lower() in IGNORED
+
+
+def test_class_lists(tmp_path, rng):
+    for names, ignored in read_all(tmp_path / "classes.txt", NAMES.encode(), damaged, read_class_names, rng):
+        assert 2 <= len(names) == len(set(names))
         assert all(name and name.isprintable() for name in names)
         assert ignored == 255 or names[ignored].lower() in IGNORED
 

@@ -118,6 +118,11 @@ def test_one_name_may_begin_with_another(tmp_path):
     assert {image.stem: mask.stem for image, mask in pairs} == {name: f"{name}_mask" for name in names_of(pairs)}
 
 
+def test_an_image_may_have_a_name_that_ends_as_masks_do(tmp_path):
+    photos(tmp_path, ["a", "a_label"])
+    assert [(image.stem, mask.stem) for image, mask in Folder(tmp_path, "all").pairs] == [("a", "a"), ("a_label",) * 2]
+
+
 def names_of(pairs):
     return [image.stem for image, _ in pairs]
 
@@ -155,3 +160,25 @@ def test_the_folder_one_above_is_pointed_down(tmp_path):
 def test_an_empty_folder_is_told_what_is_expected(tmp_path):
     with pytest.raises(UserError, match="no images with masks here; it takes images/ with masks/"):
         Folder(tmp_path, "train")
+
+
+def test_the_line_says_where_masks_lie_beside_their_images(tmp_path):
+    photos(tmp_path, "ab", ".", ".", "_mask")
+    assert Folder(tmp_path, "all").description.startswith(
+        "folder: 2 images with masks beside them (class indices, grey)"
+    )
+
+
+def test_a_folder_of_another_name_is_not_looked_into(tmp_path):
+    photos(tmp_path, "a")
+    photos(tmp_path / "backup", "ab")
+    assert names(Folder(tmp_path, "all")) == ["a"]
+
+
+def test_masks_of_which_none_can_be_read_are_refused(tmp_path):
+    photos(tmp_path, "a")
+    (tmp_path / "masks" / "a.png").write_bytes(b"no image")
+    faults = []
+    with pytest.raises(UserError, match="none of its 1 masks can be read"):
+        Folder(tmp_path, "all", report=faults.append)
+    assert "a.png: not a readable image" in faults[0]

@@ -245,3 +245,14 @@ def test_an_unknown_colour_is_named_with_its_pixel(tmp_path, colour):
 def test_indices_where_colours_are_expected_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"needs class colours .* mode 'L'"):
         read_colour_label(save(np.zeros((4, 4)), tmp_path / "a.png"), PALETTE)
+
+
+def test_a_colour_label_of_many_rows_is_read_to_its_end(tmp_path):
+    label = np.arange(200 * 3).reshape(200, 3) % 3
+    colours = PALETTE[label]
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_colour_label(tmp_path / "a.png", PALETTE), label)
+    colours[150, 2] = 1, 2, 3
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"the colour \(1, 2, 3\) at row 150, column 2 is not in class_dict\.csv"):
+        read_colour_label(tmp_path / "a.png", PALETTE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor, metrics
+from minifcn import Tensor, grad, metrics
 
 AXES = [None, 0, 2, -1, (0, 2), (2, 0), (1,), (0, 1, 2), ()]
 
@@ -104,3 +104,13 @@ def test_float_is_float32_with_its_gradient():
     y.sum().backward()
     assert (y.dtype, x.grad.dtype) == ("float32", "float64")
     assert Tensor([True, False]).float().dtype == "float32"
+
+
+def test_it_is_the_same_on_every_device(device, rng):
+    values = rng.integers(-2, 3, (2, 3, 4)).astype("float32")
+    here, there = (Tensor(values, requires_grad=True).to(place) for place in ("cpu", device))
+    for axis in (None, 1, (0, 2)):
+        np.testing.assert_array_equal(there.max(axis=axis).numpy(), here.max(axis=axis).data)
+    np.testing.assert_array_equal(there.argmax(axis=1).numpy(), here.argmax(axis=1).data)
+    (g,), (h,) = (grad((x.max(axis=1) ** 2).sum(), [x]) for x in (there, here))
+    np.testing.assert_array_equal(g.numpy(), h.data)

@@ -12,6 +12,7 @@ NAMES, VERSION = API["names"], API["version"]
 KEYWORDS = {"einsum": {"dtype", "optimize"}, "meshgrid": {"indexing", "sparse", "copy"}}  # CuPy declares **kwargs
 
 _Kind = type(Parameter.KEYWORD_ONLY)
+_places: dict[tuple, dict] = {}  # where to find the arguments of a call with so many, and keywords of these names
 
 
 def signature(entry: dict[str, Any]) -> Signature | None:
@@ -31,7 +32,19 @@ def bind(who: str, parameters: Signature | None, args: tuple, kwargs: dict[str, 
     unknown = kwargs.keys() - KEYWORDS.get(who.removeprefix("cupy."), kwargs.keys())
     if unknown:
         raise TypeError(f"{who}: unexpected keyword {min(unknown)!r}")
-    try:
-        return parameters.bind(*args, **kwargs).arguments
-    except TypeError as error:
-        raise TypeError(f"{who}{parameters}: {error}") from None
+    places = _places.get(known := (who, len(args), *kwargs))
+    if places is None:
+        try:
+            places = parameters.bind(*range(len(args)), **{name: name for name in kwargs}).arguments
+        except TypeError as error:
+            raise TypeError(f"{who}{parameters}: {error}") from None
+        _places[known] = places
+    given = dict(enumerate(args)) | kwargs
+    return {name: given[at] if isinstance(at, int | str) else _several(at, given) for name, at in places.items()}
+
+
+def _several(places: Any, given: dict) -> Any:
+    """What `*args` or `**kwargs` of a signature hold."""
+    if isinstance(places, tuple):
+        return tuple(given[at] for at in places)
+    return {name: given[at] for name, at in places.items()}

@@ -16,10 +16,13 @@ from standin.fusion import check_fusable
 FLAGS = ("c_contiguous", "f_contiguous", "fnc", "forc", "owndata")
 
 
-def _attribute(name: str) -> property:
+def _attribute(name: str, of_host: bool = False) -> property:
+    """A property of the hidden array; one that holds no array is given as it is."""
+
     def value(self):
         check_fusable(name)
-        return wrap(getattr(self._hidden, name))
+        found = getattr(self._hidden, name)
+        return found if of_host else wrap(found)
 
     return property(value)
 
@@ -40,8 +43,9 @@ class ndarray:
         return wrap(np.empty(shape, dtype, order))
 
     T, mT, real, imag = map(_attribute, ("T", "mT", "real", "imag"))
-    dtype, itemsize, nbytes, ndim = map(_attribute, ("dtype", "itemsize", "nbytes", "ndim"))
-    shape, size, strides = map(_attribute, ("shape", "size", "strides"))
+    dtype, itemsize, nbytes, ndim, shape, size, strides = (
+        _attribute(name, of_host=True) for name in ("dtype", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
+    )
     data = property(lambda self: SimpleNamespace(ptr=self._hidden.ctypes.data, device_id=0))
     device = property(lambda self: _cupy().cuda.Device(0))
 

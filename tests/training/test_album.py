@@ -89,10 +89,10 @@ def test_the_best_and_the_worst_images_are_named_with_their_rank_and_score(tmp_p
     album = Album(tmp_path, config, model, loader, pytest.fail)
     album.draw_best(found)
     assert titles["predictions.png"] is None
-    ranks = [title.split(":")[0] for title in titles["best_and_worst.png"]]
+    ranks = [title.split(",")[0] for title in titles["best_and_worst.png"]]
     assert ranks == [f"rank {n} of {count}" for n in RANKS[count]]
     best = int(np.nanargmax(found.image_iou))
-    expected = f"rank 1 of {count}: {SHAPES[best].name}, mean IoU {found.image_iou[best]:.3f}"
+    expected = f"rank 1 of {count}, mean IoU {found.image_iou[best]:.3f}: {SHAPES[best].name}"
     assert titles["best_and_worst.png"][0] == expected
     assert (tmp_path / "confusion.png").is_file()
 

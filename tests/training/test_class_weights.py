@@ -84,6 +84,15 @@ def test_the_table_says_what_is_common_what_is_rare_and_what_is_missing():
     ]
 
 
+@pytest.mark.parametrize(("roads", "said"), [(499, False), (501, True)])
+def test_a_class_that_would_steer_the_steps_by_few_pixels_is_named(roads, said):
+    class Steep(Toy):
+        labels = ([[0] * roads + [2]],)
+
+    table = weigh_classes(dataclasses.replace(TOY, class_weights="balanced"), Steep())[1]
+    assert (f"a pixel of pole weighs {roads} times one of road" in table) == said
+
+
 def test_without_weights_nothing_is_read_and_nothing_said():
     class Unreadable(Toy):
         def __getitem__(self, index):

@@ -9,7 +9,7 @@ from training.test_trainer import CONFIG, SHAPES, make_trainer
 import minifcn.functional as F
 from minifcn import models
 from minifcn.errors import UserError
-from minifcn.training import build_model, build_optimizer, checkpoint, freeze, paper_groups, recipe
+from minifcn.training import build_model, build_optimizer, checkpoint, freeze, load_model, paper_groups, recipe
 from minifcn.training.evaluate import network_input
 
 NARROW = {"num_classes": 3, "width": 1 / 64}
@@ -129,6 +129,14 @@ def test_a_run_is_continued_with_the_same_layers_frozen(tmp_path):
     whole, parts = (checkpoint.load(tmp_path / name / "checkpoint.npz") for name in ("whole", "parts"))
     for name in whole.model:
         np.testing.assert_array_equal(whole.model[name], parts.model[name], err_msg=name)
+
+
+def test_a_network_to_predict_with_asks_nothing_of_the_patterns(tmp_path):
+    """They may be of a training in another version, or of a file that somebody wrote."""
+    make_trainer(tmp_path).fit()
+    state = checkpoint.load(tmp_path / "best.npz")
+    config = dataclasses.replace(state.config, freeze=("*",))
+    assert all(parameter.requires_grad for parameter in load_model(config, state.model).parameters())
 
 
 def test_a_checkpoint_of_another_selection_is_refused(tmp_path):

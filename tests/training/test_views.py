@@ -73,3 +73,12 @@ def test_a_mirror_image_has_the_mirrored_average(net):
 def test_what_is_no_scale_is_refused(net, scales):
     with pytest.raises(UserError, match=r"^scales are one or more numbers above 0, such"):
         predict(net, test_tiles.photograph(4, 4), Normalize(), scales=scales)
+
+
+def test_they_are_averaged_and_tiled_on_a_gpu(net, gpu):
+    image, other = test_tiles.photograph(70, 130), test_tiles.noisy(models.FCN8s).to(gpu)
+    tiling = Tiling.of(net, 64, 32)
+    for settings in ({}, {"mirror": True, "scales": (0.5, 1)}, {"tiling": tiling}, {"size": (40, 50), "mirror": True}):
+        expected = test_tiles.scores_of(net, image, **settings)
+        found = predict(other, image, Normalize(), **settings)
+        assert (found == expected.argmax(axis=0)).mean() > 0.99

@@ -23,16 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=arguments.path,
         metavar="PHOTO",
-        help="image files such as JPEG or PNG, folders of them, patterns such as 'photos/**/*.jpg'",
+        help="image files such as JPEG or PNG, of at most 80 megapixels; folders of them; patterns such as "
+        "'photos/**/*.jpg'",
     )
     arguments.add_checkpoint(parser)
     _add_results(parser.add_argument_group("results", "of several photographs in folders, by the names of the files"))
     _add_sight(
         parser.add_argument_group(
             "what the network sees",
-            "Unless told otherwise, each photograph so that its longer side is that of --size in training; without "
-            f"--size in training, as it is; and without --tile, {UNASKED} pixels at most, which bounds the memory. The "
-            "scores are brought back to the photograph bilinearly.",
+            "Unless told otherwise, each photograph so that its longer side is that of --size or --longer-side in "
+            f"training; without them, as it is; and without --tile, {UNASKED} pixels at most, which bounds the memory. "
+            "The scores are brought back to the photograph bilinearly.",
         )
     )
     arguments.add_device(parser)

@@ -59,9 +59,18 @@ class Folder(FolderDataset):
 
     Examples
     --------
-    >>> Folder("no/folder", "train")
-    Traceback (most recent call last):
-    minifcn.errors.UserError: no/folder: the folder of the data set does not exist; give its path
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> root, mask = Path(tempfile.mkdtemp()), Image.fromarray(np.eye(4, dtype=np.uint8))
+    >>> for name, picture in (("images", mask.convert("RGB")), ("masks", mask)):
+    ...     (root / name).mkdir()
+    ...     picture.save(root / name / "a.png")
+    ...     picture.save(root / name / "b.png")
+    >>> folder = Folder(root, "train")
+    >>> folder.description.split("; ")[0]
+    'folder: 2 images in images/, masks in masks/ (class indices, grey), 2 classes from the masks'
+    >>> len(folder), folder[0].label[0].tolist()
+    (1, [1, 0, 0, 0])
     """
 
     turns = True
@@ -90,7 +99,7 @@ class Folder(FolderDataset):
         self.class_names, _, self.ignore_index, _ = self._meaning.classes
         self.palette = self._meaning.palette
         self.drawn = splits.drawn
-        self.description = _description(root, parts, splits, masks, self._meaning)
+        self.description = f"folder: {len(every)} images {_found(root, parts, splits, masks, self._meaning)}"
         super().__init__(_sound(own, masks, self._meaning, report))
 
     def _read_label(self, path: Path) -> np.ndarray:
@@ -124,13 +133,16 @@ def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, r
     return sound
 
 
-def _description(
-    root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning
-) -> str:
+def _found(root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning) -> str:
+    """Say where the images are, what the masks mean, and how many there are in each split."""
     counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in splits.pairs.items())
+    where = (
+        f"in {_where(root, [part.images for part in parts])}, masks in {_where(root, [part.masks for part in parts])}"
+    )
+    if all(part.images == part.masks for part in parts):
+        where = "with masks beside them"
     return (
-        f"folder: {len(masks)} images in {_where(root, [part.images for part in parts])}, "
-        f"masks in {_where(root, [part.masks for part in parts])} ({_kind(masks, meaning)}), "
+        f"{where} ({_kind(masks, meaning)}), "
         f"{len(meaning.classes.names)} classes from {meaning.classes.source}{_ignored(masks, meaning)}; "
         f"{counts}" + (f" ({splits.how})" if splits.how else "")
     )
@@ -138,7 +150,7 @@ def _description(
 
 def _where(root: Path, folders: list[Path]) -> str:
     """Name the folders, "images/train/, images/val/"."""
-    return ", ".join("the folder itself" if path == root else f"{path.relative_to(root)}/" for path in folders)
+    return ", ".join(f"{path.relative_to(root)}/" for path in folders)
 
 
 def _kind(masks: dict[Path, MaskValues], meaning: Meaning) -> str:

@@ -8,6 +8,7 @@ from minifcn.data.folder.values import Colour
 
 _RARE = 0.01  # of the pixels
 _ROUNDING = 2
+_LOOKED_AT = 100  # suspects are enough
 
 
 def smoothed_grey(counts: Mapping[int, int], classes: int) -> str:
@@ -52,7 +53,7 @@ def smoothed_colour(suspects: Sequence[Colour], counts: Mapping[Colour, int]) ->
     Returns
     -------
     str
-        "" if one of the suspects lies between no two others.
+        "" if most of the suspects lie between no two others.
 
     Examples
     --------
@@ -64,13 +65,16 @@ def smoothed_colour(suspects: Sequence[Colour], counts: Mapping[Colour, int]) ->
     total = _sum(counts)
     main = [colour for colour, count in counts.items() if count > _RARE * total]
     rare = list(suspects) or [colour for colour, count in counts.items() if count <= _RARE * total]
-    found = ""
-    for colour in sorted(rare):
-        ends = [(one, other) for one in main for other in main if one < other and _between(colour, one, other)]
-        if not ends:
-            return ""
-        found = found or f"{colour} lies between {ends[0][0]} and {ends[0][1]}: the edges were smoothed"
-    return found
+    pairs = [(one, other) for one in main for other in main if one < other]
+    mixed = {}
+    for colour in sorted(rare)[:_LOOKED_AT]:
+        ends = next((pair for pair in pairs if _between(colour, *pair)), None)
+        if ends is not None:
+            mixed[colour] = ends
+    if not mixed or 2 * len(mixed) < min(len(rare), _LOOKED_AT):
+        return ""
+    colour, (one, other) = next(iter(mixed.items()))
+    return f"{colour} lies between {one} and {other}: the edges were smoothed"
 
 
 def _between(colour: Colour, one: Colour, other: Colour) -> bool:
