@@ -1,6 +1,6 @@
 """What PyTorch calls otherwise, or has and minifcn has not: the sentence that an unknown name is answered with.
 
-docs/coming-from-pytorch.md says what is different besides names, and why. In the sentences, F is `minifcn.functional`,
+docs/coming_from_pytorch.md says what is different besides names, and why. In the sentences, F is `minifcn.functional`,
 mf is `minifcn` and np is NumPy.
 """
 

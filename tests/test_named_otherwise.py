@@ -85,7 +85,7 @@ def test_what_is_written_for_a_method_gives_the_same(name):
     np.testing.assert_allclose(found.data, BY_METHODS[name](X), rtol=1e-12)
 
 
-PAGE = (Path(__file__).parents[1] / "docs" / "coming-from-pytorch.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "coming_from_pytorch.md").read_text("utf-8")
 THINGS = {
     "torch": (mf, names.TOP),
     "x": (Tensor([1.0]), names.TENSOR),

@@ -64,6 +64,18 @@ def test_overlay_mixes_image_and_colour(alpha, expected):
     np.testing.assert_allclose(pictures.overlay(IMAGE, LABEL, PALETTE, alpha)[0, 1], expected, atol=1)
 
 
+@pytest.mark.parametrize("name", ["background", "_background_", "Background"])
+def test_nothing_is_laid_over_the_background_and_the_legend_leaves_it_out(tmp_path, name):
+    image, label = np.full((90, 400, 3), 100, np.uint8), np.zeros((90, 400), np.uint8)
+    label[:, 200:] = 1
+    pictures.save_overlay(tmp_path / "a.png", image, label, (name, "road", "tree"), PALETTE)
+    with Image.open(tmp_path / "a.png") as picture:
+        shown, legend = (colours_of(picture.crop((0, top, 400, end))) for top, end in ((0, 90), (90, picture.height)))
+    assert shown == {(100, 100, 100), (114, 82, 114)}
+    assert (128, 64, 128) in legend
+    assert (0, 0, 0) not in legend
+
+
 def test_overlay_wants_a_label_of_the_size_of_the_image():
     with pytest.raises(ValueError, match=r"label has shape \(3, 2\), but image is \(2, 3, 3\)"):
         pictures.overlay(IMAGE, LABEL.T, PALETTE)

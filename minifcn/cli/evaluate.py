@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from minifcn import pictures
@@ -31,7 +32,8 @@ def run(args: argparse.Namespace) -> None:
     path = checkpoint.file_of(args.checkpoint)
     state = checkpoint.load(path)
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
-    config = dataclasses.replace(state.config, **{name: value for name, value in changes.items() if value is not None})
+    changes = {name: value for name, value in changes.items() if value is not None}
+    config = dataclasses.replace(state.config, **({"longer_side": None} if args.size else {}) | changes)
     split = args.split or config.val_split
     dataset = open_data(config, split, args.images)
     if dataset.description:
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     matrix, loss = _measured(model, dataset, config, args.network_size)
     for file in args.confusion:
         _save_confusion(file, matrix, config.class_names)
-    size = "{}x{}".format(*config.size) if config.size and args.network_size else "labels"
+    size = _network_size(config) if args.network_size else "labels"
     if args.json:
         about = {"images": len(dataset), "size": size, "loss": tables.or_none(loss)}
         print(json.dumps(about | tables.as_json(matrix, config.class_names), indent=2))
@@ -58,12 +60,18 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _measured(model: FCN, dataset: Dataset, config: Config, at_network_size: bool) -> tuple[ConfusionMatrix, float]:
-    if config.size and not at_network_size:
-        normalize = Normalize(config.mean, config.std)
-        return evaluate_dataset(model, dataset, normalize=normalize, size=config.size, stream=sys.stderr)
+    if not at_network_size and _network_size(config) != "labels":
+        normalize, seen = Normalize(config.mean, config.std), partial(recipe.network_size, config)
+        return evaluate_dataset(model, dataset, normalize=normalize, size=seen, stream=sys.stderr)
     loader = recipe.valid_loader(config, dataset)
     batches = show_progress("evaluation", loader.epoch(0), len(dataset), sys.stderr)
     return evaluate(model, batches, ignore_index=dataset.ignore_index)
+
+
+def _network_size(config: Config) -> str:
+    """Say what the network sees of an image: another size than that of its label, or just that."""
+    longer = f"{config.longer_side} pixels of the longer side" if config.longer_side else "labels"
+    return "{}x{}".format(*config.size) if config.size else longer
 
 
 def _check_files(files: Sequence[Path]) -> None:

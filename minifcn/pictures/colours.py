@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
@@ -51,8 +53,22 @@ def colour(label: np.ndarray, palette: np.ndarray, ignore_index: int = 255) -> n
     return colours
 
 
+def background(class_names: Sequence[str]) -> int | None:
+    """Find the class that is everything else: named background, or as labelme names it _background_.
+
+    >>> background(("background", "mug")), background(("sky", "road"))
+    (0, None)
+    """
+    return next((index for index, name in enumerate(class_names) if name.lower().strip("_") == "background"), None)
+
+
 def overlay(
-    image: np.ndarray, label: np.ndarray, palette: np.ndarray, alpha: float = 0.5, ignore_index: int = 255
+    image: np.ndarray,
+    label: np.ndarray,
+    palette: np.ndarray,
+    alpha: float = 0.5,
+    ignore_index: int = 255,
+    bare: int | None = None,
 ) -> np.ndarray:
     """Lay the colours of the classes over an image.
 
@@ -65,6 +81,8 @@ def overlay(
         0 shows the image, 1 the colours.
     ignore_index : int
         Shown in `VOID_COLOUR`.
+    bare : int, optional
+        A class over which nothing is laid, such as that of the background.
 
     Returns
     -------
@@ -85,7 +103,11 @@ def overlay(
         raise ValueError(f"overlay: alpha is a share, 0..1, got {alpha}")
     check_sizes("overlay", image, label=label)
     colours = colour(label, palette, ignore_index)
-    return np.asarray(Image.blend(Image.fromarray(image), Image.fromarray(colours), alpha))
+    mixed = np.array(Image.blend(Image.fromarray(image), Image.fromarray(colours), alpha))
+    if bare is not None:
+        left = np.asarray(label) == bare
+        mixed[left] = image[left]
+    return mixed
 
 
 def check_sizes(owner: str, image: np.ndarray, **labels: np.ndarray) -> None:

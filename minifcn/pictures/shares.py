@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.files import atomic_write
-from minifcn.pictures.colours import check_sizes, overlay
+from minifcn.pictures.colours import background, check_sizes, overlay
 from minifcn.text import shortened
 
 _WIDTH, _MARGIN = 10.0, 0.5  # inches
@@ -76,7 +76,7 @@ def save_shares(
         _draw_legend(axes, list(shares))
     if examples:
         for axes, example in zip(_cells(parts[1, 0], len(examples)), examples, strict=True):
-            axes.imshow(overlay(example[1], example[2], palette, 0.5, ignore_index))
+            axes.imshow(overlay(example[1], example[2], palette, 0.5, ignore_index, background(class_names)))
             axes.set_anchor("N")
             axes.set_title(shortened(example[0], _LONGEST), fontsize=9, parse_math=False)
     memory = io.BytesIO()

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from minifcn.files import atomic_write
-from minifcn.pictures.colours import VOID_COLOUR, check_sizes, colour, overlay
+from minifcn.pictures.colours import VOID_COLOUR, background, check_sizes, colour, overlay
 
 _Entry = tuple[str, tuple[int, ...]]  # a name and its colour
 _PIXELS = 1 << 20  # that are blended at a time
@@ -30,6 +30,8 @@ def save_overlay(
     with_legend: bool = True,
 ) -> None:
     """Save an overlay at the image's full size, with a legend of the classes that occur below it.
+
+    Nothing is laid over the class background, if one has that name.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def save_overlay(
     """
     classes, void = _entries(class_names, palette, ignore_index)
     label = np.asarray(label)
-    occurs = [np.any(label == number) for number in range(len(classes))]
+    bare = background(class_names)
+    occurs = [number != bare and np.any(label == number) for number in range(len(classes))]
     present = [entry for entry, occurring in zip(classes, occurs, strict=True) if occurring]
     present += [entry for entry in void if np.any(label == ignore_index)]
     check_sizes("save_overlay", image, label=label)
@@ -66,7 +69,8 @@ def save_overlay(
     step = max(1, _PIXELS // width)
     for top in range(0, height, step):  # a large photograph is not held several times
         rows = slice(top, top + step)
-        sheet.paste(Image.fromarray(overlay(image[rows], label[rows], palette, alpha, ignore_index)), (0, top))
+        part = overlay(image[rows], label[rows], palette, alpha, ignore_index, bare)
+        sheet.paste(Image.fromarray(part), (0, top))
     save_png(path, sheet)
 
 

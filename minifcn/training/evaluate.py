@@ -20,6 +20,8 @@ from minifcn.training.network import network_input, scores_of
 from minifcn.training.prediction import predict as predict
 from minifcn.training.prediction import score_blocks
 
+Size = tuple[int, int]  # height, width
+
 
 def evaluate(
     model: Module, batches: Iterable[Batch], *, ignore_index: int = 255, weight: Sequence[float] | None = None
@@ -95,7 +97,7 @@ def evaluate_dataset(
     dataset: Dataset,
     *,
     normalize: Callable[[np.ndarray], np.ndarray] = Normalize(),  # noqa: B008 (never changed)
-    size: tuple[int, int] | None = None,
+    size: Size | Callable[[Size], Size] | None = None,
     stream: TextIO | None = None,
 ) -> tuple[ConfusionMatrix, float]:
     """Hold the model's predictions against the labels of a data set, at the size of the labels.
@@ -109,8 +111,8 @@ def evaluate_dataset(
     dataset : Dataset
     normalize : Normalize
         That of the training.
-    size : (height, width), optional
-        What the network sees of every image; each as it is unless given.
+    size : (height, width), or function of (height, width), optional
+        What the network sees of every image, or of one of this size; each as it is unless given.
     stream : text stream, optional
         Where to show how far it has come, such as ``sys.stderr``.
 
@@ -137,7 +139,8 @@ def evaluate_dataset(
             sample = dataset[number]
             check_sample(sample, dataset, f"dataset[{number}]")
             loss, counted = 0.0, int((sample.label != dataset.ignore_index).sum())
-            for block in score_blocks(model, sample.image, normalize, size=size):
+            seen = size((sample.label.shape[0], sample.label.shape[1])) if callable(size) else size
+            for block in score_blocks(model, sample.image, normalize, size=seen):
                 label = sample.label[block.place]
                 loss += _update(matrix, block.scores, label)
             if counted:

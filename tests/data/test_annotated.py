@@ -1,5 +1,6 @@
 """Photographs that were drawn on in labelme, taken as they are."""
 
+import argparse
 import base64
 import io
 import json
@@ -9,10 +10,12 @@ import pytest
 from PIL import Image
 
 from minifcn.cli import main
+from minifcn.cli.predict import seen
 from minifcn.data import open_dataset
 from minifcn.data.classes import Classes
 from minifcn.data.folder.annotations import draw_label, read_annotation
 from minifcn.errors import UserError
+from minifcn.training import Config
 
 SQUARE = {"label": "mug", "shape_type": "rectangle", "points": [[1, 1], [3, 2]]}
 
@@ -221,9 +224,26 @@ def test_other_json_files_are_no_drawings(tmp_path):
         open_dataset(f"folder:{tmp_path}", "train")
 
 
-def test_training_on_them(tmp_path, capsys):
-    for name in "abc":
-        photograph(tmp_path / "photos", f"{name}.jpg", SQUARE)
-    words = ["--epochs", "1", "--width", "0.015625", "--size", "32x32", "--device", "cpu"]
-    assert main(["train", "--data", f"folder:{tmp_path / 'photos'}", "--out", str(tmp_path / "run"), *words]) == 0
+def test_a_network_is_trained_measured_and_used_on_them(tmp_path, capsys):
+    """With --longer-side, which evaluate and predict take over, some photographs lie and some stand."""
+    for name, size in (("a", (48, 64)), ("b", (64, 48)), ("c", (48, 64))):
+        photograph(tmp_path / "photos", f"{name}.jpg", SQUARE, size=size)
+    run, out = tmp_path / "run", tmp_path / "shares.csv"
+    words = ["--epochs", "1", "--width", "0.015625", "--longer-side", "32", "--batch-size", "2", "--device", "cpu"]
+    assert main(["train", "--data", f"folder:{tmp_path / 'photos'}", "--out", str(run), *words]) == 0
     assert "3 photographs drawn on in labelme" in capsys.readouterr().err
+    assert main(["evaluate", "--checkpoint", str(run), "--network-size", "--device", "cpu"]) == 0
+    assert "at 32 pixels of the longer side" in capsys.readouterr().out
+    assert main(["evaluate", "--checkpoint", str(run), "--json", "--device", "cpu"]) == 0
+    assert json.loads(capsys.readouterr().out)["size"] == "labels"
+    photos = str(tmp_path / "photos")
+    assert main(["predict", photos, "--checkpoint", str(run), "--shares", str(out), "--device", "cpu"]) == 0
+    assert len(out.read_text().splitlines()) == 4
+
+
+def test_the_network_sees_a_photograph_with_the_longer_side_of_its_training():
+    args = argparse.Namespace(full_size=False, size=None, longer_side=None, tile=None)
+    assert seen((1200, 1600), Config(longer_side=256), args) == (192, 256)
+    assert seen((1600, 1200), Config(size=(180, 240)), args) == (240, 180)
+    assert seen((30, 40), Config(), args) == (30, 40)
+    assert seen((3000, 4096), Config(), args) == (1500, 2048)

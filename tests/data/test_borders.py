@@ -61,6 +61,7 @@ def test_a_border_is_sharp_or_stairs_or_specks(label, expected, turn):
 
 def test_the_end_of_a_row_borders_on_nothing():
     assert find_borders(np.array([[0] * 9, [5] * 9]))[:3] == (0, 0, 0)
+    assert find_borders(np.array([[0] * 9 + [5] * 9, [5] * 9 + [0] * 9]))[:3] == (2, 0, 0)
 
 
 def test_unsigned_values_do_not_wrap_around():
@@ -110,6 +111,15 @@ def test_a_few_stairs_are_an_accident():
     stairs = np.repeat(line((0, 9), (1, 1), (4, 1), (5, 9)), ENOUGH, axis=0)
     assert find_borders(stairs).smoothed
     assert not find_borders(stairs[1:]).smoothed
+
+
+@pytest.mark.parametrize(("sharp", "smoothed"), [(1, True), (2, False)])
+def test_specks_are_suspected_where_no_more_than_a_quarter_of_the_borders_is_sharp(sharp, smoothed):
+    poles = [part for value in (5, 0, 5) for part in ((9, 2), (value, 9))]
+    edges = [(7 * (number % 2 == 0), 9) for number in range(sharp)]
+    label = np.repeat(line((0, 9), *poles, *edges), ENOUGH, axis=0)
+    assert find_borders(label)[:3] == (sharp * ENOUGH, 0, 3 * ENOUGH)
+    assert find_borders(label).smoothed == smoothed
 
 
 def test_real_labels_with_poles_and_fences_are_not_suspected(camvid_root):

@@ -163,6 +163,10 @@ class TestWhatStandsOut:
             "val: no label has the class tree, so nothing is measured of it",
         ]
 
+    def test_a_class_that_is_nowhere_is_told_once(self):
+        (warning,) = inspect({"train": Labels([[0, 2]]), "val": Labels([[0, 2]], first=9)}).warnings
+        assert warning.startswith("train: no label has the class road")
+
     def test_a_class_that_is_ignored_is_not_missed(self):
         assert inspect(Labels([[0, 1]], ignore_index=2)).warnings == []
 

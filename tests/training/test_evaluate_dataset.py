@@ -57,6 +57,15 @@ def test_scores_are_brought_to_the_size_of_each_label(net):
     assert loss == pytest.approx(np.mean(losses), rel=1e-5)
 
 
+def test_the_size_may_depend_on_that_of_the_image(net):
+    asked = []
+    matrix, loss = evaluate_dataset(net, Photos(), size=lambda size: asked.append(size) or (32, 40))
+    expected, expected_loss = evaluate_dataset(net, Photos(), size=(32, 40))
+    np.testing.assert_array_equal(matrix.matrix, expected.matrix)
+    assert loss == expected_loss
+    assert asked == [sample.label.shape for sample in (Photos()[i] for i in range(len(Photos())))]
+
+
 def test_of_images_as_they_are_it_measures_what_evaluate_does(net):
     expected, expected_loss = evaluate(net, DataLoader(Photos(), 1).epoch(0))
     matrix, loss = evaluate_dataset(net, Photos())
