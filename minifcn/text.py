@@ -54,6 +54,15 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def printable(text: str) -> str:
+    """Put a question mark for each character that could steer a terminal: foreign files may have such names.
+
+    >>> printable("a\\x1b[31m.png")
+    'a?[31m.png'
+    """
+    return "".join(c if c.isprintable() or ord(c) >= 0xD800 else "?" for c in text)
+
+
 def shortened(text: str, most: int) -> str:
     """Leave out the middle of a text of more than so many characters: names often differ at their ends.
 

@@ -18,7 +18,6 @@ from minifcn.errors import UserError
 
 SPLITS = ("train", "val", "test")
 _EXAMPLES = 6
-_NOTHING = Inspection((), np.zeros((0, 3), np.uint8), 255, {})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,7 +25,9 @@ def run(args: argparse.Namespace) -> int:
     _check_out(args)
     faults: list[str] = []
     splits = _open(args.data, args.split, faults)
-    found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr) if splits else _NOTHING
+    found = Inspection((), np.zeros((0, 3), np.uint8), 255, {})
+    if splits:
+        found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr)
     found.faults = [*dict.fromkeys(faults + found.faults)]  # splits have folders and tables in common, and their faults
     if args.json:
         print(json.dumps({"data": args.data} | found.to_dict(), indent=2))

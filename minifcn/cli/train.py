@@ -124,18 +124,18 @@ def _start(args: argparse.Namespace) -> Checkpoint:
 
 def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
     """Give the settings of the run in the folder, with what may differ as asked for now."""
-    wanted = dataclasses.replace(config, **given)
-    moved = wanted.data.partition(":")[0] == config.data.partition(":")[0]  # the same data in another folder
+    data = str(given.get("data", config.data))
+    moved = data.partition(":")[0] == config.data.partition(":")[0]  # the same data in another folder
     for name in given:
         if name in ("epochs", "patience", "recompute") or (name == "data" and moved):
             continue
-        if getattr(wanted, name) != getattr(config, name):
+        if given[name] != getattr(config, name):
             raise UserError(
-                f"{option(name)} is {written(getattr(wanted, name))}, but the run in {folder} has "
+                f"{option(name)} is {written(given[name])}, but the run in {folder} has "
                 f"{written(getattr(config, name))}; "
                 "leave it out to --resume, or start anew in another --out"
             )
-    return wanted
+    return dataclasses.replace(config, **given)
 
 
 def _refuse_other_run(folder: Path, overwrite: bool) -> None:

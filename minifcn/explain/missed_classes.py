@@ -54,7 +54,7 @@ def diagnose_classes(
         return ""
     missed = missed[np.argsort(-truth[missed], kind="stable")]
     share, in_an_image = truth / truth.sum(), truth / occurs.sum(axis=0).clip(min=1)
-    named = [f"{class_names[c]} ({100 * share[c]:.2g}%)" for c in missed[:NAMED]]
+    named = [f"{class_names[c]} ({_percent(share[c])})" for c in missed[:NAMED]]
     named[0] = named[0].replace("%)", "% of the pixels)")
     more = f" and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
     found = f"{', '.join(named)}{more} {'are' if len(missed) > 1 else 'is'} still at IoU 0"
@@ -66,3 +66,7 @@ def diagnose_classes(
     if (in_an_image[missed] < SMALL).any():
         advice.append("small ones larger images (--size)" if advice else "give small classes larger images (--size)")
     return f"{found}; {', '.join([*advice, 'and train longer'] if advice else ['train longer'])}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%" if share > 0.1 else f"{100 * share:.2g}%"

@@ -243,6 +243,8 @@ def read_weights(path: str | Path, class_names: Sequence[str]) -> tuple[float, .
         if not re.fullmatch(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]{1,3})?", weight) or not math.isfinite(float(weight)):
             raise UserError(f"{path}: line {line}: a weight is a number from 0 up, such as 0.5, but found {weight!r}")
         weights[name] = float(weight)
+        if weights[name] and not 1e-30 <= weights[name] <= 1e30:  # float32 holds these
+            raise UserError(f"{path}: line {line}: a weight is 0, or from 1e-30 to 1e30, but found {weight}")
     missing = [name for name in class_names if name not in weights]
     if missing:
         raise UserError(f"{path}: has no weight for {', '.join(missing)}; write a line class,weight for each class")

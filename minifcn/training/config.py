@@ -236,7 +236,7 @@ def _texts(value: Any) -> bool:
 
 
 def _weights(value: Any) -> bool:
-    return all(_number(weight) and 0 <= weight <= 1e30 for weight in value) and (any(value) or not value)
+    return all(_number(w) and (w == 0 or 1e-30 <= w <= 1e30) for w in value) and (any(value) or not value)
 
 
 def _path(value: Any) -> bool:
@@ -275,7 +275,7 @@ _RULES = {
     "patience": (lambda v: v is None or _count(v), "a whole number of epochs from 1 up"),
     "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
     "class_weights": (_path, "none, balanced, median or a file of weights"),
-    "loss_weights": (_weights, "numbers from 0 to 1e30, not all of them 0"),
+    "loss_weights": (_weights, "numbers from 0 to 1e30, above 0 at least 1e-30, and not all of them 0"),
     "init": (lambda v: v is None or _path(v), "a checkpoint, such as runs/first/best.npz"),
     "freeze": (_texts, "patterns of names, such as conv1_*"),
     "dtype": (lambda v: v in ("float32", "float64"), "float32 or float64"),

@@ -85,6 +85,13 @@ def read(path: str | os.PathLike, class_names: Sequence[str], epochs: float = ma
         rows = {int(number): np.array([float(cell or "nan") for cell in cells]) for number, *cells in lines}
         if any(len(values) != len(class_names) for values in rows.values()):
             raise ValueError("a row has not one number for each class")
+        if any(((values < 0) | (values > 1)).any() for values in rows.values()):
+            raise ValueError("an IoU is from 0 to 1")
+        numbers = [int(line[0]) for line in lines]
+        if not numbers or numbers != [*range(numbers[0], numbers[-1] + 1)] or numbers[0] < 1:
+            raise ValueError(f"its epochs are {', '.join(map(str, numbers))[:80] or 'none'}")
+        if math.isfinite(epochs) and numbers[-1] < epochs:
+            raise ValueError(f"it ends with epoch {numbers[-1]}, but the run has {epochs} behind it")
     except (ValueError, csv.Error) as error:
         raise UserError(
             f"{path}: not the IoU of this run's classes ({error}); put the file back, or remove it to go on without"

@@ -7,6 +7,7 @@ import functools
 import io
 import math
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,10 @@ COLUMNS = {
     "lr": float,
     "seconds": float,  # of this epoch, since the run was last resumed
 }
+
+# What a finished epoch can have, and no file that was damaged by hand.
+_RANGES = {"train_loss": (0, sys.float_info.max), "valid_loss": (0, sys.float_info.max)}
+_RANGES |= dict.fromkeys(("valid_acc", "valid_acc_cls", "valid_mean_iu", "valid_fwavacc"), (0, 1))
 
 Epoch = dict[str, int | float]  # a row, by the names of COLUMNS
 
@@ -159,7 +164,7 @@ def read(path: str | os.PathLike) -> list[Epoch]:
 
 
 def read_epochs(path: str | os.PathLike, epochs: int) -> list[Epoch]:
-    """Read the rows of the first epochs; UserError if one is missing.
+    """Read the rows of the first epochs; UserError if one is missing, or cannot be right.
 
     The row of the next epoch may be there already, if the run was killed before its checkpoint: it will be written
     again, and is left out.
@@ -171,6 +176,13 @@ def read_epochs(path: str | os.PathLike, epochs: int) -> list[Epoch]:
             f"{path}: has no row for epoch {missing}, but the checkpoint has {epochs} epochs behind it; "
             "put the file back, or start anew in another folder"
         )
+    for epoch in range(1, epochs + 1):
+        wrong = [name for name, (low, high) in _RANGES.items() if not low <= rows[epoch][name] <= high]
+        if wrong:
+            raise UserError(
+                f"{path}: in epoch {epoch}, {wrong[0]} cannot be {rows[epoch][wrong[0]]}; put the file back, or start "
+                "anew in another folder"
+            )
     return [rows[epoch] for epoch in range(1, epochs + 1)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -9,12 +10,13 @@ from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.models import FCN
 from minifcn.models.summary import count_parameters
+from minifcn.nn import ConvTranspose2d
 from minifcn.training import checkpoint, recipe
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
-from minifcn.training.transplant import transplant
+from minifcn.training.transplant import BY_CLASS, COPIED, RESHAPED, Transplant, transplant
 
 _NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
 _NORMALISATION = ("mean", "std")
@@ -68,8 +70,11 @@ def begin(
         If nothing of the checkpoint fits, or the class weights cannot be had.
     """
     said = []
+    learned: set[str] = set()
     if start is not None:
-        said.append(_transplanted(config, model, start))
+        table = _transplanted(config, model, start)
+        said.append(_described(config, start, table))
+        learned = {name for outcome in (COPIED, RESHAPED, BY_CLASS) for name in table.names(outcome)}
         start.model.clear()  # it would keep its memory as long as the run
         start.optimizer.clear()
     if config.freeze:
@@ -78,7 +83,7 @@ def begin(
         layers = dict.fromkeys(name.rpartition(".")[0] for name in frozen)
         said.append(
             f"frozen by {', '.join(config.freeze)}: {len(layers)} layers, {count:,} of "
-            f"{sum(count_parameters(model)):,} parameters"
+            f"{sum(count_parameters(model)):,} parameters{_unlearned(model, frozen - learned, start)}"
         )
     config, weights = weigh_classes(config, train_set, stream=stream)
     if weights:
@@ -86,14 +91,18 @@ def begin(
     return config, said
 
 
-def _transplanted(config: Config, model: FCN, start: Checkpoint) -> str:
+def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     there, path = start.config, Path(config.init or "the checkpoint")
     try:
-        table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        return transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
     except UserError as error:
         differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
         raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
+
+
+def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
+    there, path = start.config, Path(config.init or "the checkpoint")
     network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
     text = (
         f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
@@ -101,6 +110,17 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> str:
     if (there.mean, there.std) != (Config.mean, Config.std):
         text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
     return text
+
+
+def _unlearned(model: FCN, names: Set[str], start: Checkpoint | None) -> str:
+    """Say that frozen layers keep values that nobody learned; but bilinear upsampling is meant to be what it is."""
+    fixed = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, ConvTranspose2d)}
+    layers = [*dict.fromkeys(name.rpartition(".")[0] for name, _ in model.named_parameters() if name in names - fixed)]
+    if not layers:
+        return ""
+    named = f"{layers[0]} ... {layers[-1]}" if len(layers) > 3 else ", ".join(layers)
+    whence = "--init has no others for them" if start else "without --init they have no others"
+    return f"\n  at first values, which nobody learned: {named} ({whence})"
 
 
 def _indented(text: str) -> str:

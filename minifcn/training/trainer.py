@@ -29,7 +29,7 @@ from minifcn.training.evaluate import network_input
 from minifcn.training.iou_log import IouLog
 from minifcn.training.log import Epoch, Log
 from minifcn.training.recipe import check_fits, check_model
-from minifcn.training.validation import Validation, validate
+from minifcn.training.validation import Validation, check_counted, validate
 
 
 class Trainer:
@@ -201,6 +201,7 @@ class Trainer:
     def finish_epoch(self, matrix: ConfusionMatrix, valid_loss: float, seconds: float) -> None:
         """Write the epoch's row, keep the model if it is the best so far, and move on to the next epoch."""
         now, parameters = self.position, self._finite(self.model.state_dict())
+        check_counted(matrix, self.config.loss_weights, self.mean_loss())
         if not math.isfinite(valid_loss):
             raise self._diverged(f"the loss on the validation split became {valid_loss}")
         row: Epoch = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minifcn.data import Batch
+from minifcn.errors import UserError
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.training.evaluate import evaluate
@@ -71,10 +72,43 @@ def validate(
             matrix.merge(found)
             scores.append(found.mean_iou)
             occurs.append(found.matrix.any(axis=1))
-            if occurs[-1].any():
+            if (occurs[-1] if weight is None else occurs[-1] & (np.asarray(weight) > 0)).any():
                 losses.append(loss)
     mean = float(np.mean(losses)) if losses else float("nan")
     return Validation(matrix, mean, np.array(scores), np.array(occurs).reshape(-1, model.num_classes))
+
+
+def check_counted(matrix: ConfusionMatrix, weights: Sequence[float], train_loss: float) -> None:
+    """Refuse an epoch in which nothing was learned or measured, since no pixel counts.
+
+    Parameters
+    ----------
+    matrix : ConfusionMatrix
+        Of the validation split.
+    weights : sequence of float
+        Of the classes in the loss; empty if all weigh the same.
+    train_loss : float
+        Mean over the epoch; it is exactly 0 if no pixel counts.
+
+    Raises
+    ------
+    UserError
+        Naming the split, and where to look.
+
+    Examples
+    --------
+    >>> check_counted(ConfusionMatrix(2), (), 0.7)
+    Traceback (most recent call last):
+    minifcn.errors.UserError: no pixel of the validation split counts: all are ignored; look at its labels
+    """
+    counted = matrix.matrix.sum(axis=1) > 0
+    why = "all are ignored, or of a class of weight 0 (--class-weights)" if weights else "all are ignored"
+    if not (counted & (np.array(weights) > 0) if weights else counted).any():
+        raise UserError(f"no pixel of the validation split counts: {why}; look at its labels")
+    if train_loss == 0:
+        raise UserError(
+            f"the training loss is exactly 0, so no pixel of the training images counts: {why}; look at them"
+        )
 
 
 def _one_by_one(batch: Batch) -> Iterator[Batch]:

@@ -175,3 +175,16 @@ def test_a_fault_of_everything_is_told_once(sound, capsys):
     (sound / "classes.txt").write_text("void\nroad\nunknown\n")
     assert check(sound) == 2
     assert capsys.readouterr().out.count("both stand for what does not count") == 1
+
+
+def test_a_second_look_in_one_process_knows_nothing_of_the_first(sound, tmp_path, capsys):
+    for mask in (sound / "masks").iterdir():
+        mask.rename(mask.with_name(f"m{mask.name}"))
+    assert check(sound) == 2
+    told = capsys.readouterr().out
+    assert check(sound) == 2
+    assert capsys.readouterr().out == told
+    other = tmp_path / "other"
+    folder_sets.photos(other, "ab", suffix="x")
+    assert check(other) == 2
+    assert str(sound) not in capsys.readouterr().out

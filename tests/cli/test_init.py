@@ -52,6 +52,16 @@ def test_the_paper_s_chain_from_32s_to_8s(coarse, tmp_path, capsys):
     assert "frozen by conv*, fc*: 15 layers, 132,068 of " in said[1]
 
 
+def test_frozen_layers_that_nobody_trained_are_named(coarse, tmp_path, capsys):
+    assert train(tmp_path / "a", "--epochs", "1", "--freeze", "conv*,upscore*") == 0
+    said = capsys.readouterr().err
+    assert "  at first values, which nobody learned: conv1_1 ... conv5_3 (without --init they have no others)" in said
+    words = ["--init", str(coarse), "--model", "fcn16s", "--freeze", "conv*,score_*"]
+    assert train(tmp_path / "b", "--epochs", "1", *words) == 0
+    said = capsys.readouterr().err
+    assert "  at first values, which nobody learned: score_pool4 (--init has no others for them)" in said
+
+
 def test_the_network_is_that_of_the_file_unless_it_is_given(coarse, tmp_path):
     arguments = ["--data", "shapes", "--images", "2", "--epochs", "1", "--device", "cpu", "--size", "32x32"]
     assert small_runs.main(["train", *arguments, "--init", str(coarse / "best.npz"), "--out", str(tmp_path / "a")]) == 0

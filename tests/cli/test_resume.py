@@ -119,6 +119,14 @@ def test_data_that_gained_images_are_refused(work, capsys):
     assert_refused(work, capsys, "the data set has changed since", "--data", f"camvid:{work / 'data'}")
 
 
+def test_other_class_weights_are_refused_by_their_option(work, capsys):
+    path = work / "run" / "checkpoint.npz"
+    state = checkpoint.load(path)
+    config = dataclasses.replace(state.config, class_weights="w.csv", loss_weights=(1.0,) * 11)
+    checkpoint.save(path, dataclasses.replace(state, config=config))
+    assert_refused(work, capsys, "--class-weights is none, but the run in", "--class-weights", "none")
+
+
 def test_a_log_that_lacks_epochs_is_refused(work, capsys):
     os.remove(work / "run" / "log.csv")
     assert_refused(work, capsys, "log.csv: has no row for epoch 1", "--epochs", "3")

@@ -4,6 +4,9 @@ import argparse
 import base64
 import io
 import json
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -149,6 +152,12 @@ def test_masks_count_where_they_were_exported(tmp_path):
     assert "masks in masks/" in open_dataset(f"folder:{tmp_path}", "all").description
 
 
+def _huge_png():
+    """The head of a PNG file of 100,000 x 100,000 pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+
+
 FAULTS = {
     "a drawing of another photograph": ({"imageWidth": 7}, "was drawn on a photograph of 7 x 6, but"),
     "no size": ({"imageHeight": None}, "imageHeight and imageWidth are whole numbers"),
@@ -160,6 +169,17 @@ FAULTS = {
     "two corners": ({"shapes": [outline("mug", "polygon")]}, "a polygon has 3 points at least"),
     "a point that is none": ({"shapes": [outline("mug", points=[(1, float("nan")), (1, 2)])]}, "a point is [x, y]"),
     "no mask": ({"shapes": [outline("mug", "mask", mask="?")]}, "its mask cannot be read"),
+    "a mask of 10,000 megapixels": (
+        {"shapes": [outline("mug", "mask", mask=base64.b64encode(_huge_png()).decode())]},
+        "its mask cannot be read",
+    ),
+    "a kind that is a list": ({"shapes": [outline("mug", ["polygon"])]}, "its shape_type is ['polygon']"),
+    "points that are a number": ({"shapes": [SQUARE | {"points": 7}]}, "its points are a list of [x, y], found 7"),
+    "beside the photograph": ({"shapes": [outline("mug", points=[(1, 20), (3, 21)])]}, "it lies beside the photograph"),
+    "a circle that would take hours": (
+        {"shapes": [outline("mug", "circle", points=[(1, 1), (600_000, 1)])]},
+        "the point (600000, 1) lies far from the photograph of 8 x 6",
+    ),
 }
 
 
@@ -194,6 +214,35 @@ def test_all_faults_are_reported_and_the_rest_is_read(tmp_path):
     assert len(faults) == len(FAULTS) - 1 + 3
     assert "d.json: its photograph is not beside it" in "".join(faults)
     assert "e.png: e.jpg has the same name, and e.json is of one of the two" in "".join(faults)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"camera": "phone"}', '{"shapes": []}'.encode("utf-16")])
+def test_a_file_beside_a_photograph_that_is_none_of_labelmes_is_not_passed_over(tmp_path, content):
+    photograph(tmp_path, "a.jpg", SQUARE)
+    photograph(tmp_path, "b.jpg", SQUARE).write_bytes(content)
+    with pytest.raises(UserError, match=r"b\.json: it lies beside a photograph, .*, but is no file of labelme's"):
+        open_dataset(f"folder:{tmp_path}", "all")
+
+
+def test_an_editor_may_sort_the_keys_and_begin_with_a_byte_order_mark(tmp_path):
+    for name in ("a", "b"):
+        path = photograph(tmp_path, f"{name}.jpg", SQUARE, imageData="A" * 9000)
+        path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True), encoding="utf-8-sig")
+    assert [sample.label.max() for sample in open_dataset(f"folder:{tmp_path}", "all")] == [1, 1]
+
+
+def test_masks_of_a_whole_folder_are_not_held_in_memory(tmp_path):
+    png = io.BytesIO()
+    Image.new("L", (1000, 1000), 255).save(png, "PNG")
+    mask = outline("mug", "mask", [(0, 0), (999, 999)], mask=base64.b64encode(png.getvalue()).decode())
+    for number in range(12):
+        photograph(tmp_path, f"{number}.jpg", mask, size=(1000, 1000))
+    tracemalloc.start()
+    try:
+        open_dataset(f"folder:{tmp_path}", "all")
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000  # a mask has 1 MB
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_name_that_is_not_listed_is_refused_with_the_nearest(tmp_path):

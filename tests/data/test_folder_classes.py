@@ -6,6 +6,7 @@ from folder_sets import COLOURS, MASK, NAMES, photos, save, save_palette
 from PIL import Image
 
 from minifcn.data import Folder
+from minifcn.data.classes import Classes
 from minifcn.data.folder import values
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
@@ -220,6 +221,49 @@ class TestColours:
         folder = opened(tmp_path, [MASK], classes_csv=TABLE)
         assert_labels(folder, MASK, names=("background", "road", "car"))
         np.testing.assert_array_equal(folder.palette, COLOURS)
+
+
+def test_masks_of_which_some_are_in_colours_and_some_hold_indices_are_refused(tmp_path):
+    with pytest.raises(
+        UserError, match=r"b\.png: it holds 1, as class indices do, but a\.png is in colours; save both"
+    ):
+        opened(tmp_path, [COLOURS[MASK], MASK])
+
+
+def test_a_mask_in_colours_may_hold_greys_alone(tmp_path):
+    grey = np.where(MASK == 1, 192, 0)
+    assert opened(tmp_path, [COLOURS[MASK], grey]).num_classes == 4
+
+
+def test_more_classes_than_masks_alone_may_tell_are_said_to_be_too_many(tmp_path):
+    with pytest.raises(UserError, match=r"it holds the value 95, but masks alone tell at most 64 classes; save class"):
+        opened(tmp_path, [np.arange(96).reshape(8, 12)])
+
+
+def with_palette(root, *colours):
+    """A folder whose masks are indices with a palette that begins with these colours."""
+    photos(root, "ab")
+    for name in "ab":
+        image = Image.fromarray(MASK)
+        image.putpalette(np.array(colours, np.uint8).tobytes())
+        image.save(root / "masks" / f"{name}.png")
+    return root
+
+
+def test_a_run_that_took_the_indices_of_a_palette_takes_them_again(tmp_path):
+    """Its classes are drawn in VOC's colours, and those may mean others in the palette of a mask."""
+    root = with_palette(tmp_path, (0, 0, 0), (0, 128, 0), (128, 0, 0))
+    first = Folder(root, "all")
+    classes = Classes(first.class_names, first.palette, first.ignore_index, "the run")
+    again = Folder(root, "all", classes=classes)
+    np.testing.assert_array_equal(again[0].label, MASK)
+    assert first.description.partition(";")[0] == again.description.partition(";")[0].replace("the run", "the masks")
+
+
+def test_a_palette_that_gives_two_indices_one_colour_tells_no_class(tmp_path):
+    root = with_palette(tmp_path, (0, 0, 0), (0, 0, 0), (0, 0, 142))
+    (root / "classes.csv").write_text(TABLE)
+    np.testing.assert_array_equal(Folder(root, "all")[0].label, MASK)
 
 
 def test_masks_are_looked_through_once_for_all_splits(tmp_path, monkeypatch):

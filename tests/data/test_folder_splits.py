@@ -124,3 +124,9 @@ def test_a_damaged_mask_of_another_split_is_no_fault_of_this_one(tmp_path):
     assert names(Folder(tmp_path, "val")) == ["c", "d"]
     with pytest.raises(UserError, match=r"a\.png: the file is empty"):
         Folder(tmp_path, "train")
+
+
+@pytest.mark.parametrize("share", [-1, 1, 2.0, float("nan")])
+def test_a_share_that_is_none_is_refused(tmp_path, share):
+    with pytest.raises(UserError, match="the share that is drawn for validation is between 0 and 1, but is"):
+        Folder(photos(tmp_path), "train", drawing=Drawing(share))

@@ -270,3 +270,22 @@ def test_real_images_have_nothing_wrong(camvid_root):
     found = inspect(open_dataset(f"camvid:{camvid_root}", "val"))
     assert (found.faults, found.warnings) == ([], [])
     assert found.splits[""].pairs == 101
+
+
+@pytest.mark.parametrize(
+    ("dataset", "found"),
+    [(None, "None"), ([Labels(ALL)], "list"), ({"train": "shapes"}, "'train': "), ({1: Labels(ALL)}, "1: ")],
+)
+def test_what_is_no_data_set_is_refused_by_its_kind(dataset, found):
+    with pytest.raises(TypeError, match=f"inspect: dataset must be a data.Dataset, .*, got .*{found}"):
+        inspect(dataset)
+    with pytest.raises(ValueError, match="examples must be a whole number from 0 up, got -1"):
+        inspect(Labels(ALL), examples=-1)
+
+
+def test_a_name_that_could_steer_a_terminal_is_made_harmless():
+    found = inspect(Labels(ALL, ALL, numbers=[1, 1]))
+    found.warnings, found.faults = ["a\x1b[31m.png\n is odd"], ["b\x07.png: wrong"]
+    text = str(found)
+    assert "a?[31m.png? is odd" in text
+    assert "b?.png: wrong" in text

@@ -10,8 +10,10 @@ import minifcn.functional as F
 from minifcn import Tensor, models
 from minifcn.data import DataLoader, Dataset, Sample
 from minifcn.errors import UserError
+from minifcn.metrics import ConfusionMatrix
 from minifcn.training import Config, Trainer, build_model, build_optimizer, evaluate, recipe, weigh_classes
 from minifcn.training.class_weights import balanced, count_labels, median_frequency, read_weights
+from minifcn.training.validation import check_counted, validate
 
 
 class Toy(Dataset):
@@ -147,6 +149,8 @@ WRONG = {
     "inf": ("road,inf\n", "but found 'inf'"),
     "nan": ("road,nan\n", "but found 'nan'"),
     "too large": ("road,1e999\n", "but found '1e999'"),
+    "more than float32 holds": ("road,1\nwall,1e39\n", "line 2: a weight is 0, or from 1e-30 to 1e30, but found 1e39"),
+    "0 in float32": ("road,1e-60\n", "line 1: a weight is 0, or from 1e-30 to 1e30, but found 1e-60"),
     "a word": ("road,much\n", "but found 'much'"),
     "nothing but a name": ("road\n", "line 1: there is no class ''"),
     "only zeros": ("road,0\nwall,0\ntraffic light, red,0\n", "all weights are 0"),
@@ -240,6 +244,26 @@ def test_an_image_of_classes_without_weight_has_no_loss_to_average():
     assert loss == pytest.approx(np.log(4))
     assert matrix.matrix.sum() == 19  # the measures count every pixel
     assert np.isnan(evaluate(model, DataLoader(Toy(), 3).epoch(0), weight=(0, 0, 0, 1))[1])
+
+
+def test_the_validation_of_a_run_leaves_such_an_image_out_as_well():
+    found = validate(models.FCN32s(4, width=1 / 64), DataLoader(Toy(), 3).epoch(0), weight=(0, 1, 1, 1))
+    assert found.loss == pytest.approx(np.log(4))
+
+
+@pytest.mark.parametrize(
+    ("weights", "loss", "message"),
+    [
+        ((0.0, 0.0, 0.0, 1.0), 0.7, r"no pixel of the validation split counts: .* of a class of weight 0"),
+        ((1.0, 1.0, 1.0, 1.0), 0.0, r"the training loss is exactly 0, so no pixel of the training images counts: .*"),
+    ],
+)
+def test_an_epoch_in_which_nothing_counts_is_refused_as_that(weights, loss, message):
+    matrix = ConfusionMatrix(4)
+    matrix.update(np.array([[0, 1, 2]]), np.array([[0, 0, 0]]))
+    check_counted(matrix, (0.0, 1.0, 0.0, 0.0), 0.7)
+    with pytest.raises(UserError, match=message):
+        check_counted(matrix, weights, loss)
 
 
 def test_a_trainer_asks_for_weights_that_are_still_to_be_counted(tmp_path):

@@ -36,6 +36,7 @@ def make_trainer(folder, monkeypatch, script, stream=None, **settings):
 
     def train_epoch(self):
         self.position.batch = len(self.train_loader)
+        self.position.loss_sum = 1.0
         self.position.iteration += len(self.train_loader)
 
     def validate(self):

@@ -38,6 +38,12 @@ FOREIGN = {
     "words": "epoch,a,b\n1,x,0.5\n",
     "no epoch": "epoch,a,b\n,0.5,0.5\n",
     "a zero byte": "\0",
+    "an IoU above 1": "epoch,a,b\n1,7.5,0.5\n",
+    "an IoU below 0": "epoch,a,b\n1,0.5,-0.5\n",
+    "no row": "epoch,a,b\n",
+    "a row that was removed": "epoch,a,b\n1,0.5,0.5\n3,0.5,0.5\n",
+    "a row twice": "epoch,a,b\n1,0.5,0.5\n1,0.5,0.5\n",
+    "an epoch before the first": "epoch,a,b\n0,0.5,0.5\n1,0.5,0.5\n",
 }
 
 
@@ -47,3 +53,11 @@ def test_another_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UserError, match=r"iou\.csv: not the IoU of this run's classes .* or remove it to go on"):
         read(path, ("a", "b"))
+
+
+def test_the_last_rows_may_not_be_missing(tmp_path):
+    log = IouLog(tmp_path / "iou.csv", ("a",))
+    log.append(4, np.array([0.5]))
+    assert list(read(log.path, ("a",), 4)) == [4]  # of a run of before, which was resumed
+    with pytest.raises(UserError, match="it ends with epoch 4, but the run has 5 behind it"):
+        read(log.path, ("a",), 5)

@@ -56,3 +56,15 @@ def test_a_log_that_lacks_a_row_is_refused(tmp_path, epochs):
 
 def test_no_log_is_one_without_epochs(tmp_path):
     assert read_epochs(tmp_path / "log.csv", 0) == []
+
+
+@pytest.mark.parametrize(
+    "damage", [{"valid_mean_iu": 7.0}, {"valid_acc": float("nan")}, {"train_loss": -0.1}, {"valid_loss": float("inf")}]
+)
+def test_numbers_that_no_epoch_can_have_are_refused_by_their_column(tmp_path, damage):
+    log = Log(tmp_path / "log.csv")
+    log.append(ROW)
+    log.append(ROW | {"epoch": 2} | damage)
+    assert len(read_epochs(log.path, 1)) == 1
+    with pytest.raises(UserError, match=rf"log\.csv: in epoch 2, {next(iter(damage))} cannot be"):
+        read_epochs(log.path, 2)

@@ -220,8 +220,12 @@ def test_a_position_that_the_run_cannot_have_is_refused(tmp_path, position, mess
 def test_a_validation_loss_that_is_not_finite_ends_the_run(tmp_path):
     trainer = make_trainer(tmp_path)
     trainer.train_epoch()
+    matrix = ConfusionMatrix(CONFIG.num_classes)
+    with pytest.raises(UserError, match="no pixel of the validation split counts: all are ignored"):
+        trainer.finish_epoch(matrix, valid_loss=float("nan"), seconds=1.0)
+    matrix.update(np.array([[0]]), np.array([[0]]))
     with pytest.raises(ValueError, match=r"loss on the validation split became nan .* smaller --lr"):
-        trainer.finish_epoch(ConfusionMatrix(CONFIG.num_classes), valid_loss=float("nan"), seconds=1.0)
+        trainer.finish_epoch(matrix, valid_loss=float("nan"), seconds=1.0)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -127,7 +127,8 @@ def is_annotated(root: Path) -> bool:
 def _pairs(folder: Path, report: Report) -> tuple[list[Pair], int]:
     """Each photograph with its .json file, and how many have none."""
     files = [path for path in listing(folder) if not path.name.startswith(".") and path.is_file()]
-    drawn = {path.stem: path for path in files if path.suffix.lower() == ".json" and is_annotation(path)}
+    others = {path.stem: path for path in files if path.suffix.lower() == ".json"}
+    drawn = {stem: others.pop(stem) for stem, path in [*others.items()] if is_annotation(path)}
     photographs: dict[str, Path] = {}
     bare = 0
     for path in files:
@@ -135,6 +136,11 @@ def _pairs(folder: Path, report: Report) -> tuple[list[Pair], int]:
             continue
         if path.stem not in drawn:
             bare += 1
+            if drawn and path.stem in others:
+                report(
+                    f"{others[path.stem]}: it lies beside a photograph, as what is drawn in labelme does, but is no "
+                    "file of labelme's, or damaged; save it again in labelme, or remove it"
+                )
         elif path.stem in photographs:
             report(
                 f"{path}: {photographs[path.stem].name} has the same name, and {path.stem}.json is of one of the two; "
@@ -152,11 +158,16 @@ def _read_all(paths: Sequence[Path], wanted: set[Path], report: Report) -> dict[
     annotations = {}
     for path in paths:
         try:
-            annotations[path] = read_annotation(path)
+            annotations[path] = _without_masks(read_annotation(path))
         except UserError as error:
             if path in wanted:
                 report(str(error))
     return annotations
+
+
+def _without_masks(annotation: Annotation) -> Annotation:
+    """Let go of the pixels of masks: those of a whole folder would not fit into memory."""
+    return annotation._replace(outlines=[outline._replace(mask=None) for outline in annotation.outlines])
 
 
 def _classes(root: Path, annotations: dict[Path, Annotation], listed: Classes | None) -> Classes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
 import math
@@ -106,7 +105,7 @@ def read_annotation(path: str | os.PathLike[str]) -> Annotation:
             raise UserError(
                 f"{path}: an annotation has at most {MAX_MEGABYTES} MB; save it in labelme without the image data"
             )
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
         return _annotation(json.loads(text))
     except UserError:
         raise
@@ -124,10 +123,10 @@ def is_annotation(path: Path) -> bool:
     """
     try:
         with open(path, encoding="utf-8") as file:
-            head = file.read(4096)  # the image data comes after the outlines
+            head = file.read(4096)
     except (OSError, UnicodeDecodeError):
         return False
-    return '"shapes"' in head
+    return '"shapes"' in head or '"imageData"' in head  # either may come first, and the image data are long
 
 
 def draw_label(
@@ -206,23 +205,27 @@ def _annotation(about: Any) -> Annotation:
     photograph = about.get("imagePath")
     if not isinstance(photograph, str) or not photograph:
         raise ValueError("it has no imagePath")
-    outlines = [_outline(shape, f"shape {number}") for number, shape in enumerate(about["shapes"], 1)]
+    outlines = [_outline(shape, f"shape {number}", width, height) for number, shape in enumerate(about["shapes"], 1)]
     return Annotation(photograph.replace("\\", "/").rpartition("/")[2], (height, width), outlines)
 
 
-def _outline(shape: Any, place: str) -> Outline:
+def _outline(shape: Any, place: str, width: int, height: int) -> Outline:
     if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
         raise ValueError(f"{place} has no label")
     name, kind = shape["label"].strip(), shape.get("shape_type") or "polygon"
     place = f"{place}, a {name!r}"
     if not name.isprintable():
         raise ValueError(f"{place}: a label is printable text")
-    if kind not in _POINTS:
+    if not isinstance(kind, str) or kind not in _POINTS:
         raise ValueError(f"{place}: its shape_type is {kind!r}, known are: {', '.join(_POINTS)}")
-    points = [_point(point, place) for point in shape.get("points") or []]
+    given = shape.get("points") or []
+    if not isinstance(given, list):
+        raise ValueError(f"{place}: its points are a list of [x, y], found {str(given)[:40]}")
+    points = [_point(point, place) for point in given]
     wanted = int(_POINTS[kind].rstrip("+"))
     if len(points) != wanted and not (_POINTS[kind].endswith("+") and len(points) > wanted):
         raise ValueError(f"{place}: a {kind} has {wanted} points{' at least' * _POINTS[kind].endswith('+')}")
+    _check_inside(points, kind, width, height, place)
     return Outline(name, kind, points, _mask(shape.get("mask"), points, place) if kind == "mask" else None)
 
 
@@ -233,15 +236,30 @@ def _point(point: Any, place: str) -> tuple[float, float]:
     return float(point[0]), float(point[1])
 
 
+def _check_inside(points: Sequence[tuple[float, float]], kind: str, width: int, height: int, place: str) -> None:
+    """Raise a ValueError if nothing of an outline lies on the photograph, or a point lies very far from it."""
+    around = math.dist(*points) if kind == "circle" else _LINE_WIDTH  # that much of the outline may be beside a point
+    for values, side in zip(zip(*points[: 1 if kind == "circle" else None], strict=True), (width, height), strict=True):
+        if max(values) + around < 0 or min(values) - around > side:
+            raise ValueError(f"{place}: it lies beside the photograph of {width} x {height}")
+    for x, y in points:
+        if not (-width <= x <= 2 * width and -height <= y <= 2 * height):
+            raise ValueError(f"{place}: the point ({x:g}, {y:g}) lies far from the photograph of {width} x {height}")
+
+
 def _mask(text: Any, points: list[tuple[float, float]], place: str) -> np.ndarray:
     """The pixels of a mask that labelme's AI or brush made: a PNG in base64, of the size of its rectangle."""
     (left, top), (right, bottom) = points
     size = int(right) - int(left) + 1, int(bottom) - int(top) + 1
+    if size[0] * size[1] > MAX_MEGAPIXELS * 1_000_000:
+        raise ValueError(f"{place}: its mask is {size[0]} x {size[1]}; at most {MAX_MEGAPIXELS} megapixels can be read")
     try:
         image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"])
-        if image.size != size:
-            found = f"{image.size[0]} x {image.size[1]}"
-            raise ValueError(f"{place}: its mask is {found}, but its rectangle {size[0]} x {size[1]}")
-        return np.array(image.convert("L")) > 0
-    except (TypeError, binascii.Error, OSError, SyntaxError) as error:
+        pixels = np.array(image.convert("L")) > 0 if image.size == size else None
+    # A damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
+    except Exception as error:
         raise ValueError(f"{place}: its mask cannot be read ({error})") from None
+    if pixels is None:
+        found = f"{image.size[0]} x {image.size[1]}"
+        raise ValueError(f"{place}: its mask is {found}, but its rectangle {size[0]} x {size[1]}")
+    return pixels

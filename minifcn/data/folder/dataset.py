@@ -95,7 +95,8 @@ class Folder(FolderDataset):
         masks = scan([mask for _, mask in every], {mask for _, mask in own}, report)
         if not masks:
             raise UserError(f"{root}: none of its {len(every)} masks can be read; save them as PNG again")
-        self._meaning = find_meaning(masks, find_classes(root, report) or classes, root, report)
+        listed = find_classes(root, report)
+        self._meaning = find_meaning(masks, listed or classes, root, report, listed=listed is not None)
         self.class_names, _, self.ignore_index, _ = self._meaning.classes
         self.palette = self._meaning.palette
         self.drawn = splits.drawn

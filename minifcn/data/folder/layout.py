@@ -156,7 +156,7 @@ def _told(path: Path) -> tuple[str, str]:
 
 def _has_both(folder: Path) -> bool:
     """Whether images and masks lie side by side: NAME.jpg and NAME_mask.png."""
-    stems = [path.stem for path in listing(folder) if is_picture(path)]
+    stems = {path.stem for path in listing(folder) if is_picture(path)}
     return any(BESIDE.sub("", stem) in stems for stem in stems if BESIDE.search(stem))
 
 

@@ -41,17 +41,19 @@ class Meaning(NamedTuple):
         return self.classes.colours
 
 
-def find_meaning(masks: Masks, classes: Classes | None, root: Path, report: Report) -> Meaning:
+def find_meaning(masks: Masks, classes: Classes | None, root: Path, report: Report, *, listed: bool = True) -> Meaning:
     """Find out what the masks mean, from all of them together.
 
     Parameters
     ----------
     masks : mapping of path to MaskValues
     classes : Classes or None
-        What the folder lists.
+        What the folder lists, or the classes of a run.
     root : path
     report : callable
         What is told that masks and classes contradict each other, or leave open what is meant.
+    listed : bool
+        Whether the folder lists the classes.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def find_meaning(masks: Masks, classes: Classes | None, root: Path, report: Repo
     UserError
         If there are fewer than two classes.
     """
-    if _in_colours(masks, classes, report):
+    if _in_colours(masks, classes, report, listed):
         if classes is not None and classes.colours is None:
             first = next(path for path, values in masks.items() if values.indices is None)
             report(
@@ -119,8 +121,10 @@ def fault(path: Path, values: MaskValues, meaning: Meaning) -> str:
     )
 
 
-def _in_colours(masks: Masks, classes: Classes | None, report: Report) -> bool:
+def _in_colours(masks: Masks, classes: Classes | None, report: Report, listed: bool) -> bool:
     if any(values.indices is None for values in masks.values()):
+        if classes is None:
+            _check_all_in_colours(masks, report)
         return True
     if classes is None or classes.colours is None:
         return False
@@ -128,9 +132,33 @@ def _in_colours(masks: Masks, classes: Classes | None, report: Report) -> bool:
     known = {*range(len(colours)), 255}
     as_colours = sum(values.colours.keys() <= set(colours) for values in masks.values())
     as_indices = sum((values.indices or {}).keys() <= known for values in masks.values())
+    if as_colours == as_indices and _colours_tell_nothing(masks, classes, listed):
+        return False
     if as_colours == as_indices == len(masks):
         _check_palettes(masks, colours, classes, report)
     return as_colours >= max(as_indices, 1)
+
+
+def _check_all_in_colours(masks: Masks, report: Report) -> None:
+    """Report a mask whose greys are indices and no colours: as dark as indices are, and in no mask with colours."""
+    coloured = {path: values for path, values in masks.items() if values.indices is None}
+    colours = {colour for values in coloured.values() for colour in values.colours}
+    for path in masks.keys() - coloured.keys():
+        low = [colour[0] for colour in masks[path].colours if 0 < max(colour) < _MOST_CLASSES and colour not in colours]
+        if low and not masks[path].palette:
+            report(
+                f"{path}: it holds {min(low)}, as class indices do, but {next(iter(coloured)).name} is in colours; "
+                "save both in the same way, or list the colours in classes.csv with the header name,r,g,b"
+            )
+            return
+
+
+def _colours_tell_nothing(masks: Masks, classes: Classes, listed: bool) -> bool:
+    """Whether classes are drawn in colours that nobody chose, or palettes give several indices one colour."""
+    assert classes.colours is not None
+    if not listed and np.array_equal(classes.colours, voc_palette(len(classes.names))):
+        return True
+    return any(values.palette and len(values.colours) < len(values.indices or {}) for values in masks.values())
 
 
 def _check_palettes(masks: Masks, colours: list[Colour], classes: Classes, report: Report) -> None:
@@ -189,13 +217,10 @@ def _indexed(masks: Masks, classes: Classes | None, root: Path, report: Report) 
     if values and (count > _MOST_CLASSES or 2 * len(values) < count):
         path = next(path for path, mask in masks.items() if count - 1 in (mask.indices or {}))
         mixed = smoothed_grey(masks[path].indices or {}, 2)
-        report(
-            f"{path}: {mixed}"
-            if mixed
-            else f"{path}: it holds the value {count - 1}, but of the values 0..{count - 1} the masks hold "
-            f"{len(values)} only; save class indices 0, 1, ..., or write {root / 'classes.txt'} with the {count} "
-            "names, one a line"
-        )
+        only = f"but of the values 0..{count - 1} the masks hold {len(values)} only"
+        only = only if 2 * len(values) < count else f"but masks alone tell at most {_MOST_CLASSES} classes"
+        save = f"save class indices 0, 1, ..., or write {root / 'classes.txt'} with the {count} names, one a line"
+        report(f"{path}: {mixed or f'it holds the value {count - 1}, {only}; {save}'}")
         count = min(count, 255)
     return Classes(tuple(f"class {index}" for index in range(count)), voc_palette(count), 255, "the masks")
 

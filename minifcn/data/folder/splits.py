@@ -113,6 +113,8 @@ def _draw(
         how = f"{how}; val as the run drew it" if how else "val as the run drew it"
     else:
         share = VAL_SHARE if drawing.share is None else drawing.share
+        if not 0 < share < 1:
+            raise UserError(f"{root}: the share that is drawn for validation is between 0 and 1, but is {share:g}")
         if len(every) < 2:
             report(f"{root}: training and validation need an image each, but there is {len(every)}; add images")
         count = max(0, min(max(1, round(share * len(every))), len(every) - 1))

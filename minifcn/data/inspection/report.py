@@ -10,7 +10,7 @@ import numpy as np
 
 from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
-from minifcn.text import in_columns, shortened
+from minifcn.text import in_columns, printable, shortened
 
 _MOST_PLACES = 20  # named under one fault
 _MOST_SIZES = 3  # that are listed
@@ -55,7 +55,7 @@ class Inspection:
     description: str = ""
 
     def __str__(self) -> str:
-        parts = [self.description, self._split_table(), self._class_table()]
+        parts = [printable(self.description), self._split_table(), self._class_table()]
         if self.warnings:
             parts.append("\n".join([_heading(len(self.warnings), "thing", "to look at"), *_indented(self.warnings)]))
         if self.faults:
@@ -114,7 +114,7 @@ class Inspection:
         for first, others in findings.group(self.faults):
             lines += _indented([first])
             if others:
-                lines.append(f"    and likewise {findings.in_short(others, _MOST_PLACES)}")
+                lines.append(f"    and likewise {printable(findings.in_short(others, _MOST_PLACES))}")
         return lines
 
 
@@ -145,4 +145,4 @@ def _heading(count: int, thing: str, what: str) -> str:
 
 
 def _indented(lines: list[str]) -> list[str]:
-    return [f"  {line}" for line in lines]
+    return [f"  {printable(line)}" for line in lines]

@@ -10,6 +10,7 @@ from typing import TextIO
 import numpy as np
 from PIL import Image
 
+from minifcn.check import kind
 from minifcn.data.dataset import Dataset, Sample
 from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
@@ -45,6 +46,8 @@ def inspect(dataset: Dataset | Mapping[str, Dataset], *, examples: int = 0, stre
     ------
     UserError
         If there is no data set, or the splits have different classes.
+    TypeError, ValueError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -63,6 +66,12 @@ def inspect(dataset: Dataset | Mapping[str, Dataset], *, examples: int = 0, stre
     every pair can be read, and nothing stands out
     """
     splits = dict(dataset) if isinstance(dataset, Mapping) else {"": dataset}
+    for name, one in splits.items():
+        if not isinstance(one, Dataset) or not isinstance(name, str):
+            found = f"{name!r}: {kind(one)}" if isinstance(dataset, Mapping) else kind(one)
+            raise TypeError(f"inspect: dataset must be a data.Dataset, or a mapping from names to them, got {found}")
+    if not isinstance(examples, int) or examples < 0:
+        raise ValueError(f"inspect: examples must be a whole number from 0 up, got {examples!r}")
     _check_classes(splits)
     survey = _Survey(splits, examples)
     with Progress("check", sum(map(len, splits.values())), 0, stream) as progress:
