@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import small_runs
 from PIL import Image
 
+from minifcn.cli import evaluate as cli_evaluate
 from minifcn.cli import main
 from minifcn.data import Normalize, open_split
 from minifcn.metrics import ConfusionMatrix
@@ -96,6 +98,18 @@ def test_evaluate_saves_the_confusion_matrix_as_numbers_and_as_a_picture(best, t
     assert np.array([row[1:] for row in rows], int).sum() == 2 * 96 * 96
     with Image.open(files[1]) as picture:
         assert picture.format == "PNG"
+
+
+def test_a_confusion_matrix_that_cannot_be_saved_loses_no_number(best, tmp_path, capsys, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(cli_evaluate, "atomic_write", full)
+    arguments = ["--images", "2", "--device", "cpu", "--confusion", str(tmp_path / "confusion.csv")]
+    assert main(["evaluate", "--checkpoint", best, *arguments]) == 2
+    output, message = capsys.readouterr()
+    assert "mean IoU" in output
+    assert message.endswith("confusion.csv: No space left on device\n")
 
 
 def test_evaluate_shows_every_class(best, capsys):
