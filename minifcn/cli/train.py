@@ -16,7 +16,7 @@ from typing import Any
 
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
-from minifcn.cli.first_look import look_first, refusing
+from minifcn.cli.first_look import look_first, refusing, say_if_large
 from minifcn.cli.output import say
 from minifcn.cli.watcher import Watcher
 from minifcn.data import Dataset
@@ -83,6 +83,8 @@ def _train(
         if trainer.is_complete():
             say(f"the run in {args.out} is complete; {watcher.how_to_go_on()}")
     look_first(config, splits)
+    if state is None:  # a run that goes on keeps its size
+        say_if_large(config, splits["train"])
     for note in notes:
         print(note, file=unbreakable(sys.stderr))
     args.out.mkdir(parents=True, exist_ok=True)
