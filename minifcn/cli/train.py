@@ -145,10 +145,7 @@ def _refuse_other_run(folder: Path, overwrite: bool) -> None:
     if found and not overwrite:
         resumable = "checkpoint.npz" in found
         resume = "continue it with --resume, " if resumable else "it has no checkpoint to continue from: "
-        raise UserError(
-            f"{folder} holds a run already ({', '.join(found)}); "
-            f"{resume}replace it with --overwrite, or choose another --out"
-        )
+        raise UserError(f"{folder} holds a run already; {resume}replace it with --overwrite, or choose another --out")
 
 
 def _with_classes(config: Config, dataset: Dataset) -> Config:
