@@ -159,7 +159,7 @@ def test_pytest_is_given_a_file_that_exists(page, command):
     assert all((ROOT / word).exists() for word in command.split()[1:] if not word.startswith("-"))
 
 
-@every("python")
+@every("python ")
 def test_python_is_given_a_program_that_exists(page, command):
     assert (ROOT / command.split()[1]).is_file()
 
