@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Less than a minute on two cores: 1800 steps of a network with an eighth of VGG16's channels.
+# One to two minutes on two cores, with the installation: 1800 steps of a network with an eighth of VGG16's channels.
 DEMO_FLAGS ?= --width 0.125 --batch-size 4 --epochs 4 --lr 0.004 --schedule poly --dropout 0 --overwrite
 PYTEST_FLAGS ?=
 # Two minutes on two cores; the same seed draws the same cases.

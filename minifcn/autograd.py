@@ -190,7 +190,7 @@ def operation(function: Callable) -> Callable[..., Tensor]:
     @functools.wraps(function)
     def apply(*inputs: Any, **settings: Any) -> Tensor:
         if count is not None and len(inputs) > count:  # settings given by position
-            inputs, settings = inputs[:count], dict(zip(names, inputs[count:], strict=False)) | settings
+            inputs, settings = guards.by_position(name, inputs, settings, inputs_of, names)
         if settings and not settings.keys() <= names.keys():
             inputs, settings = guards.by_name(name, inputs, settings, inputs_of, names)
         for x in inputs:

@@ -188,6 +188,9 @@ def _is_held_elsewhere(g: Tensor) -> bool:
 def by_name(name: str, inputs: tuple, settings: dict[str, Any], wanted: list[str], known: Collection[str]) -> tuple:
     """Take inputs of an operation that are given by their names, and refuse a name that it does not have."""
     rest = dict(settings)
+    for key in wanted[: len(inputs)]:
+        if key in rest:
+            raise TypeError(f"{name}: {key} is given twice, by its place and by its name")
     while len(inputs) < len(wanted) and wanted[len(inputs)] in rest:
         inputs = (*inputs, rest.pop(wanted[len(inputs)]))
     for key in rest:
@@ -196,3 +199,15 @@ def by_name(name: str, inputs: tuple, settings: dict[str, Any], wanted: list[str
             fix = "it is called axis here, as in NumPy" if key == "dim" and "axis" in known else f"there are {names}"
             raise TypeError(f"{name}: no argument is called {key!r}; {fix}")
     return inputs, rest
+
+
+def by_position(name: str, inputs: tuple, settings: dict[str, Any], wanted: list[str], known: Collection[str]) -> tuple:
+    """Take settings of an operation that are given by their places, and refuse more than it has."""
+    if len(inputs) > len(wanted) + len(known):
+        names = ", ".join([*wanted, *known])
+        raise TypeError(f"{name}: there are {len(inputs)} arguments, but it takes no more than {names}")
+    placed = dict(zip(known, inputs[len(wanted) :], strict=False))
+    for key in placed:
+        if key in settings:
+            raise TypeError(f"{name}: {key} is given twice, by its place and by its name")
+    return inputs[: len(wanted)], placed | settings

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from minifcn.check import whole_argument
+from minifcn.text import counted
+
+__all__ = ["ConfusionMatrix"]
 
 
 class ConfusionMatrix:
@@ -142,6 +145,19 @@ class ConfusionMatrix:
     def f1(self, average: str | None = "weighted") -> Any:
         """Harmonic mean of precision and recall, 2 n[i, i] / (t[i] + Σ_j n[j, i]); `average` as in `precision`."""
         return self._average(_ratio(2 * self._right, self._truth + self._predicted), average)
+
+    def __repr__(self) -> str:
+        """Say how much was counted.
+
+        >>> confusion = ConfusionMatrix(5)
+        >>> confusion.update(np.array([0, 255]), np.array([0, 1]))
+        >>> confusion
+        ConfusionMatrix(5)  # 1 pixel, mean IoU 1.0000
+        """
+        ignored = "" if self.ignore_index == 255 else f", ignore_index={self.ignore_index}"
+        pixels = int(self.matrix.sum())
+        mean = f", mean IoU {self.mean_iou:.4f}" if pixels else ""
+        return f"ConfusionMatrix({self.num_classes}{ignored})  # {counted(pixels, 'pixel')}{mean}"
 
     def __str__(self) -> str:
         """Write the measures as a table."""

@@ -147,6 +147,7 @@ TOP = {
 }
 
 TENSOR = {
+    "requires_grad_": "write x.requires_grad = True",
     "view": "write x.reshape(...), which shares memory where it can",
     "view_as": "write x.reshape(y.shape)",
     "reshape_as": "write x.reshape(y.shape)",

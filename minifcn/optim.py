@@ -16,6 +16,8 @@ from minifcn.autograd import Tensor
 from minifcn.backend import array_module, fused, piecewise, to_host
 from minifcn.text import counted
 
+__all__ = ["SGD", "Adam", "Optimizer"]
+
 
 class Optimizer:
     """What SGD and Adam share: parameter groups, and a state of arrays for every parameter.

@@ -45,8 +45,6 @@ def run(args: argparse.Namespace) -> None:
         )
     model = recipe.load_model(config, state.model, device, name=str(path))
     matrix, loss = _measured(model, dataset, config, args.network_size)
-    for file in args.confusion:
-        _save_confusion(file, matrix, config.class_names)
     size = _network_size(config) if args.network_size else "labels"
     if args.json:
         about = {"images": len(dataset), "size": size, "loss": tables.or_none(loss)}
@@ -57,6 +55,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{'loss':<24}{tables.number(loss):>8}")
         print(matrix, end="\n\n")
         print(tables.class_table(matrix, config.class_names))
+    for file in args.confusion:  # after the numbers: a disk that is full takes none of what was measured
+        _save_confusion(file, matrix, config.class_names)
 
 
 def _measured(model: FCN, dataset: Dataset, config: Config, at_network_size: bool) -> tuple[ConfusionMatrix, float]:

@@ -63,6 +63,19 @@ def _stands_for(name: Path) -> list[Path]:
     return [name]
 
 
+def all_of(name: Path) -> Path | None:
+    """Give the folder all of whose images a name stands for, whatever they are called; None if it does not.
+
+    Examples
+    --------
+    >>> all_of(Path("photos/*")), all_of(Path("photos/*.jpg"))
+    (PosixPath('photos'), None)
+    """
+    if name.is_dir():
+        return name
+    return name.parent if glob.has_magic(str(name)) and name.name in ("*", "*.*", "*.png", "*.PNG") else None
+
+
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in _ENDINGS and not path.name.startswith(".") and path.is_file()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minifcn.cli import arguments, photographs
+from minifcn.data.images import ENDINGS as ENDINGS_OF_IMAGES
 from minifcn.errors import UserError
 from minifcn.files import remove_leftovers
 from minifcn.training import checkpoint
@@ -55,6 +56,7 @@ def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
     if args.shares and args.shares.suffix.lower() != ".csv":
         raise UserError(f"--shares must end in .csv, but is {args.shares}")
     arguments.check_file("--shares", args.shares)
+    _refuse_among_photographs(args.photos, paths)
     _refuse_overwriting(photos, args.checkpoint, paths | {"shares": tables})
     for folder in {path.parent for some in (*paths.values(), tables) for path in some}:
         remove_leftovers(folder)
@@ -94,6 +96,18 @@ def _refuse_overwriting(photos: Sequence[Path], run: Path, paths: dict[str, list
             if key in written:
                 raise UserError(f"--{name} {path} is a file of --{written[key]} as well; choose another place")
             written[key] = name
+
+
+def _refuse_among_photographs(given: Sequence[Path], paths: dict[str, list[Path]]) -> None:
+    """Refuse pictures in a folder all of whose images were asked for: the next time they would be among them."""
+    every = {_identity(place) for name in given if (place := photographs.all_of(name)) is not None}
+    for name, some in paths.items():
+        for folder in {path.parent for path in some if path.suffix.lower() in ENDINGS_OF_IMAGES}:
+            if _identity(folder) in every:
+                raise UserError(
+                    f"--{name} {folder} is a folder of the photographs: the next time, the results would be taken for "
+                    f"photographs; choose another folder, such as {folder / name}"
+                )
 
 
 def _identity(path: Path) -> str:

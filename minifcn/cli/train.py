@@ -16,7 +16,7 @@ from typing import Any
 
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
-from minifcn.cli.first_look import look_first
+from minifcn.cli.first_look import look_first, refusing
 from minifcn.cli.output import say
 from minifcn.cli.watcher import Watcher
 from minifcn.data import Dataset
@@ -103,7 +103,7 @@ def _open(config: Config, resumed: bool) -> dict[str, Dataset]:
     """Open the images for training and for validation."""
     names = {"train": config.train_split, "val": config.val_split}
     try:
-        return {split: open_data(config, name, config.images) for split, name in names.items()}
+        return {split: open_data(config, name, config.images, report=refusing(config)) for split, name in names.items()}
     except UserError as error:
         if not resumed or os.path.exists(os.path.expanduser(config.data.partition(":")[2])):
             raise

@@ -4,7 +4,7 @@ from minifcn.data import transforms
 from minifcn.data.camvid import CamVid
 from minifcn.data.catalogue import open_dataset, open_split
 from minifcn.data.dataset import Dataset, Sample
-from minifcn.data.folder import Folder
+from minifcn.data.folder import AnnotatedFolder, Folder
 from minifcn.data.images import read_image
 from minifcn.data.inspection import Inspection, SplitCounts, inspect
 from minifcn.data.loader import Batch, DataLoader
@@ -21,6 +21,7 @@ from minifcn.data.transforms import (
 from minifcn.data.voc import VOCSegmentation
 
 __all__ = [
+    "AnnotatedFolder",
     "Batch",
     "CamVid",
     "Compose",

@@ -22,7 +22,19 @@ IMAGENET_MEAN = (122.67892, 116.66877, 104.00699)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
-class Normalize:
+class _Shown:
+    """A transform whose repr says how to make it."""
+
+    def __repr__(self) -> str:
+        settings = (f"{name}={_plain(value)!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({', '.join(settings)})"
+
+
+def _plain(value: Any) -> Any:
+    return tuple(float(str(number)) for number in value) if isinstance(value, np.ndarray) else value
+
+
+class Normalize(_Shown):
     """An image as network input: minus the mean, divided by the standard deviation, channel by channel.
 
     Parameters
@@ -65,7 +77,7 @@ class Normalize:
         return x.transpose(2, 0, 1)
 
 
-class Compose:
+class Compose(_Shown):
     """Several transforms, one after the other.
 
     Parameters
@@ -91,7 +103,7 @@ class Compose:
         return sample
 
 
-class Resize:
+class Resize(_Shown):
     """Scale to a fixed size: the image bilinearly, the label by nearest neighbour.
 
     Parameters
@@ -112,7 +124,7 @@ class Resize:
         return _resized(sample, *self.size)
 
 
-class ResizeLongerSide:
+class ResizeLongerSide(_Shown):
     """Scale so that the longer side has a fixed length and the picture keeps its proportions.
 
     The image is scaled bilinearly, the label by nearest neighbour.
@@ -149,7 +161,7 @@ def with_longer_side(size: tuple[int, int], side: int) -> tuple[int, int]:
     return height, width
 
 
-class RandomMirror:
+class RandomMirror(_Shown):
     """Mirror left and right with probability `p`.
 
     Parameters
@@ -174,7 +186,7 @@ class RandomMirror:
         return replace(sample, image=sample.image[:, ::-1], label=sample.label[:, ::-1])
 
 
-class RandomCrop:
+class RandomCrop(_Shown):
     """Cut out a window of a fixed size at a random place.
 
     An image smaller than the window is padded at the right and at the bottom with its mean colour, its label with the
@@ -203,7 +215,7 @@ class RandomCrop:
         return replace(sample, image=sample.image[window], label=sample.label[window])
 
 
-class RandomScale:
+class RandomScale(_Shown):
     """Scale by a random factor: the image bilinearly, the label by nearest neighbour.
 
     Parameters

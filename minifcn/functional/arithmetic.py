@@ -187,6 +187,7 @@ def sum_over(x, *, axis=None, keepdims=False):
         kept = tuple(1 if i in summed else n for i, n in enumerate(shape))
         return (broadcast_to(reshape(gy, shape=kept), shape=shape),)
 
+    axis = None if axis is None else tuple(summed)
     if x.dtype == "float16":  # which cannot add many small numbers
         return x.data.sum(axis=axis, dtype="float32", keepdims=keepdims).astype(x.dtype), backward
     return x.data.sum(axis=axis, keepdims=keepdims), backward
@@ -196,10 +197,15 @@ def axes_of(ndim: int, axis) -> list[int]:
     """List the axes that None, a number or several of them mean."""
     if axis is None:
         return list(range(ndim))
-    return [_axis(ndim, a) for a in (axis if isinstance(axis, tuple | list) else [axis])]
+    axes = [_axis(ndim, a) for a in (axis if isinstance(axis, tuple | list) else [axis])]
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"axis: {axis!r} names an axis twice")
+    return axes
 
 
 def _axis(ndim: int, axis) -> int:
+    if isinstance(axis, bool | np.bool_) or not hasattr(axis, "__index__"):
+        raise TypeError(f"axis must be a whole number, a tuple of them, or None for all, got {axis!r}")
     number = operator.index(axis)
     if not -ndim <= number < ndim:
         raise np.exceptions.AxisError(number, ndim)

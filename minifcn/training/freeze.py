@@ -19,7 +19,7 @@ def freeze(model: Module, patterns: Sequence[str]) -> list[str]:
     model : Module
         Its parameters' `requires_grad` is changed.
     patterns : sequence of str
-        Names of parameters or layers as a shell matches them: "conv1_1.bias", "conv[1-3]_*", "*.bias".
+        Names of parameters or layers as a shell matches them: ``"conv1_1.bias"``, ``"conv[1-3]_*"``, ``"*.bias"``.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import json
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import small_runs
 from PIL import Image
 
+from minifcn.cli import evaluate as cli_evaluate
 from minifcn.cli import main
-from minifcn.data import Normalize, open_split
+from minifcn.data import Normalize, open_split, read_image
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import checkpoint, load_model, predict
 from minifcn.training.log import read
@@ -98,6 +100,18 @@ def test_evaluate_saves_the_confusion_matrix_as_numbers_and_as_a_picture(best, t
         assert picture.format == "PNG"
 
 
+def test_a_confusion_matrix_that_cannot_be_saved_loses_no_number(best, tmp_path, capsys, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(cli_evaluate, "atomic_write", full)
+    arguments = ["--images", "2", "--device", "cpu", "--confusion", str(tmp_path / "confusion.csv")]
+    assert main(["evaluate", "--checkpoint", best, *arguments]) == 2
+    output, message = capsys.readouterr()
+    assert "mean IoU" in output
+    assert message.endswith("confusion.csv: No space left on device\n")
+
+
 def test_evaluate_shows_every_class(best, capsys):
     assert main(["evaluate", "--checkpoint", best, "--images", "2", "--split", "test", "--device", "cpu"]) == 0
     output = capsys.readouterr().out
@@ -119,7 +133,7 @@ def test_predict_turns_the_photograph_and_keeps_its_size(best, photo, tmp_path, 
         np.testing.assert_array_equal(np.array(picture.convert("RGB")), palette[classes])
     with Image.open(out) as picture:
         assert picture.width == 60
-        assert picture.height > 90  # the legend is below
+        assert (picture.height > 90) == classes.any()  # the legend of what is no background is below
 
 
 def test_predict_lays_the_colours_over_the_photograph(best, photo, tmp_path, palette):
@@ -127,7 +141,8 @@ def test_predict_lays_the_colours_over_the_photograph(best, photo, tmp_path, pal
     arguments = ["--checkpoint", best, "--out", str(out), "--label", str(label), "--alpha", "1", "--device", "cpu"]
     assert main(["predict", str(photo), *arguments]) == 0
     overlay, classes = np.array(Image.open(out)), np.array(Image.open(label))
-    np.testing.assert_array_equal(overlay[:90], palette[classes])
+    turned = read_image(photo)  # as it is where there is background
+    np.testing.assert_array_equal(overlay[:90], np.where(classes[..., None] == 0, turned, palette[classes]))
 
 
 def test_predict_writes_several_photographs_into_a_folder(best, photo, tmp_path):

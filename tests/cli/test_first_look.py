@@ -3,6 +3,7 @@
 import folder_sets
 import numpy as np
 import pytest
+import small_runs
 
 from minifcn.cli import main
 
@@ -28,6 +29,12 @@ def test_a_fault_is_refused_and_the_command_that_lists_all_is_named(data, capsys
         "pairs looked at); minifcn check-data 'folder:my data' lists all"
     ]
     assert not (tmp_path / "run").exists()
+
+
+def test_a_fault_at_opening_names_the_command_that_lists_all(data, capsys, tmp_path):
+    (data / "masks" / "b.png").write_bytes(b"")
+    message = "b.png: the file is empty (0 bytes); copy or download it again; minifcn check-data 'folder:my data' lists"
+    small_runs.assert_refused([*TRAIN, "--data", "folder:my data", "--out", "run"], message, tmp_path, capsys)
 
 
 def test_a_class_that_is_not_there_is_told_in_a_line(data, capsys):

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import folder_sets
+import numpy as np
 import pytest
 import small_runs
 
@@ -117,3 +118,13 @@ def test_a_run_keeps_its_classes_where_the_masks_hold_fewer(run, tmp_path, capsy
     folder_sets.photos(other, "xyz", mask=folder_sets.MASK * 2)
     assert evaluate(run, other, "--split", "all") == 2
     assert "it holds the value 4, but there are 3 classes (0..2) in the run" in capsys.readouterr().err
+
+
+def test_what_a_run_ignored_does_not_become_white_where_the_masks_hold_little_else(run, tmp_path, capsys):
+    mask = np.zeros_like(folder_sets.MASK)
+    mask[:2] = 255
+    others = folder_sets.photos(tmp_path / "others", names="xy", mask=mask)
+    assert evaluate(run, others, "--split", "all") == 2
+    assert capsys.readouterr().err.endswith(
+        "others: all masks hold the class 'class 0' alone; look whether they are the right files\n"
+    )

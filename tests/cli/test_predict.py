@@ -195,6 +195,18 @@ class TestTiles:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.parametrize("named", ["photos", "photos/*", "photos/*.*"])
+def test_pictures_are_not_put_among_the_photographs_of_the_next_time(run, capsys, named):
+    before = files("photos")
+    assert run(named, "--out", "photos", "--label", "labels") == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "--out photos is a folder of the photographs" in message
+    assert files("photos") == before
+    assert run(named, "--probabilities", "photos", "--label", "photos/label") == 0
+    assert run("photos/*.jpg", "photos/a/x.jpg", "--out", "photos") == 0
+
+
 def test_ctrl_c_leaves_whole_files_and_the_shares_of_what_is_done(run_folder, workspace):
     photos = [f"{number}.png" for number in range(200)]
     for photo in photos:

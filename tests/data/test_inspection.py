@@ -239,9 +239,12 @@ class TestText:
         assert "that ends in 1" not in str(found)
         assert "s in 1" in str(found)
 
-    def test_several_sizes_are_told_by_the_most_frequent_and_the_ends(self):
-        found = inspect(Labels([[0, 1, 2]], [[0], [1]], [[1, 2, 0]]))
-        assert "3 x 1 (2 of them); 1 x 2 to 3 x 1" in str(found)
+    def test_a_few_sizes_are_listed(self):
+        assert "3 x 1 (2), 1 x 2 (1)" in str(inspect(Labels([[0, 1, 2]], [[0], [1]], [[1, 2, 0]])))
+
+    def test_many_sizes_are_told_by_the_most_frequent_and_the_ends(self):
+        found = inspect(Labels([[0, 1, 2]], [[0], [1]], [[1, 2, 0]], [[1]], [[0, 1, 2, 2]]))
+        assert "3 x 1 (2 of them); 1 x 1 to 4 x 1" in str(found)
 
     def test_classes_that_occur_nowhere_have_no_row(self):
         assert "road" not in str(inspect(Labels([[0, 2]]))).partition("\n\n1 thing")[0]

@@ -166,3 +166,19 @@ def test_sizes_may_be_whole_numbers_of_numpy(sample, rng):
 
 def test_normalized_images_are_channels_last_in_memory(sample):
     assert Normalize()(sample.image).transpose(1, 2, 0).flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Normalize(mean=(1, 2.5, 3), std=(58.395, 1, 2)),
+        Resize((3, 4)),
+        ResizeLongerSide(7),
+        Compose([RandomMirror(), RandomCrop((2, 3)), RandomScale(0.5, 1.5)]),
+    ],
+    ids=["Normalize", "Resize", "ResizeLongerSide", "Compose"],
+)
+def test_its_repr_makes_it_again(transform):
+    assert repr(eval(repr(transform))) == repr(transform)
+    assert eval(repr(transform)).__dict__.keys() == transform.__dict__.keys()
+    assert repr(Normalize()).endswith("std=(58.395, 57.12, 57.375))")

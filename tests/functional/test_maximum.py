@@ -98,6 +98,21 @@ def test_the_argmax_of_scores_is_counted_as_it_is(rng):
     np.testing.assert_array_equal(matrix.matrix, same.matrix)
 
 
+@pytest.mark.parametrize("name", ["max", "sum", "mean"])
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        (True, "axis must be a whole number, a tuple of them, or None for all, got True"),
+        (1.5, "axis must be a whole number, .* got 1.5"),
+        ((0, -2), r"axis: \(0, -2\) names an axis twice"),
+    ],
+    ids=["keepdims in the place of the axis", "a fraction", "one axis twice"],
+)
+def test_what_is_no_axis_is_said(name, axis, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        getattr(Tensor([[1.0, 2.0]]), name)(axis)
+
+
 def test_float_is_float32_with_its_gradient():
     x = Tensor([1.5, 2.5], requires_grad=True)
     y = x.float()

@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "iou.png (of each class), and of best.npz on the validation split confusion.png, predictions.png and "
         "best_and_worst.png (the images with the highest and the lowest mean IoU)."
     )
+    parser.usage = "minifcn train --out DIR [--data NAME[:PATH]] [option ...]"  # all of them would be half a screen
     parser.epilog = "Example: minifcn train --data shapes --epochs 5 --out runs/shapes"
     parser.argument_default = argparse.SUPPRESS  # --resume asks what was given
     parser.set_defaults(resume=False, overwrite=False, checkpoint_every=300.0)

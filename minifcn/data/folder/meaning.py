@@ -73,7 +73,7 @@ def find_meaning(masks: Masks, classes: Classes | None, root: Path, report: Repo
             )
             classes = None
         meaning = Meaning("colours", classes or _classes_of_colours(masks, root, report))
-    elif _black_and_white(masks, report):
+    elif not _told_by_indices(classes) and _black_and_white(masks, report):
         meaning = Meaning("black and white", _two_classes(classes, root, report))
     else:
         meaning = Meaning("index", _indexed(masks, classes, root, report))
@@ -175,6 +175,17 @@ def _check_palettes(masks: Masks, colours: list[Colour], classes: Classes, repor
                 return
 
 
+def _told_by_indices(classes: Classes | None) -> bool:
+    """Whether a run has its classes from masks of class indices, so that 255 is what they ignore and not white."""
+    if classes is None or classes.source != "the run":
+        return False
+    return classes.names == _numbered(len(classes.names))
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"class {index}" for index in range(count))
+
+
 def _black_and_white(masks: Masks, report: Report) -> bool:
     """Whether masks hold 0 and 255 alone, and 255 stands for a class."""
     white = [path for path, values in masks.items() if 255 in (values.indices or {}) and not _is_palette_index(values)]
@@ -222,7 +233,7 @@ def _indexed(masks: Masks, classes: Classes | None, root: Path, report: Report) 
         save = f"save class indices 0, 1, ..., or write {root / 'classes.txt'} with the {count} names, one a line"
         report(f"{path}: {mixed or f'it holds the value {count - 1}, {only}; {save}'}")
         count = min(count, 255)
-    return Classes(tuple(f"class {index}" for index in range(count)), voc_palette(count), 255, "the masks")
+    return Classes(_numbered(count), voc_palette(count), 255, "the masks")
 
 
 def _classes_of_colours(masks: Masks, root: Path, report: Report) -> Classes:
@@ -242,8 +253,7 @@ def _classes_of_colours(masks: Masks, root: Path, report: Report) -> Classes:
             f"classes in {root / 'classes.csv'} with the header name,r,g,b, and save masks without smoothing"
         )
     colours = sorted(counts)[:255]
-    names = tuple(f"class {index}" for index in range(len(colours)))
-    return Classes(names, np.array(colours, np.uint8).reshape(-1, 3), 255, "the masks")
+    return Classes(_numbered(len(colours)), np.array(colours, np.uint8).reshape(-1, 3), 255, "the masks")
 
 
 def _check_classes(masks: Masks, meaning: Meaning, root: Path, report: Report) -> None:

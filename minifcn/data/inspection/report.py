@@ -13,6 +13,7 @@ from minifcn.data.inspection.counts import SplitCounts
 from minifcn.text import in_columns, printable, shortened
 
 _MOST_PLACES = 20  # named under one fault
+_MOST_SIZES = 3  # that are listed
 _LONGEST_NAME = 24  # of a class, in characters
 
 
@@ -118,13 +119,16 @@ class Inspection:
 
 
 def _sizes(sizes: Counter[tuple[int, int]]) -> str:
-    """The size of all images; or the most frequent one, the smallest and the largest."""
+    """The sizes of the images; of many the most frequent one, the smallest and the largest."""
     if not sizes:
         return "-"
-    (common, count), *others = sizes.most_common()
-    if not others:
-        return _size(common)
+    frequent = sizes.most_common()
+    if len(frequent) == 1:
+        return _size(frequent[0][0])
+    if len(frequent) <= _MOST_SIZES:
+        return ", ".join(f"{_size(size)} ({count})" for size, count in frequent)
     small, large = (key(sizes, key=lambda size: size[0] * size[1]) for key in (min, max))
+    (common, count), *_ = frequent
     return f"{_size(common)} ({count} of them); {_size(small)} to {_size(large)}"
 
 
