@@ -177,6 +177,20 @@ def test_a_fault_of_everything_is_told_once(sound, capsys):
     assert capsys.readouterr().out.count("both stand for what does not count") == 1
 
 
+def test_what_is_wrong_with_an_image_is_found_beside_a_label_that_is_wrong_too(sound, capsys):
+    for name, mask in (("a", b""), ("b", None)):
+        (sound / "images" / f"{name}.png").write_bytes(b"")
+        if mask is None:
+            folder_sets.save(folder_sets.MASK + 5, sound / "masks" / f"{name}.png")
+        else:
+            (sound / "masks" / f"{name}.png").write_bytes(mask)
+    assert check(sound, "--json") == 2
+    faults = json.loads(capsys.readouterr().out)["faults"]
+    assert sorted("/".join(fault.split(":")[0].split("/")[-2:]) for fault in faults) == [
+        *("images/a.png", "images/b.png", "masks/a.png", "masks/b.png")
+    ]
+
+
 def test_a_second_look_in_one_process_knows_nothing_of_the_first(sound, tmp_path, capsys):
     for mask in (sound / "masks").iterdir():
         mask.rename(mask.with_name(f"m{mask.name}"))

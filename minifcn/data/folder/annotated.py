@@ -13,7 +13,7 @@ from minifcn.data.dataset import Sample, position
 from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, is_annotation, read_annotation
 from minifcn.data.folder.layout import folders_without_masks
 from minifcn.data.folder.splits import Drawing, Splits, divide
-from minifcn.data.folders import FolderDataset, Pair, Report, listing, refuse, unknown_split
+from minifcn.data.folders import FolderDataset, Pair, Report, listing, look_at_image, refuse, unknown_split
 from minifcn.data.images import ENDINGS, read_image
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
@@ -85,7 +85,13 @@ class AnnotatedFolder(FolderDataset):
         self.drawn = splits.drawn
         bare = sum(count for _, count in found.values())
         self.description = _description(annotations, bare, found_classes, splits)
-        super().__init__([pair for pair in splits.pairs[split] if self._fits(pair[1], annotations, report)])
+        sound = []
+        for image, path in splits.pairs[split]:
+            if self._fits(path, annotations, report):
+                sound.append((image, path))
+            else:
+                look_at_image(image, report)
+        super().__init__(sound)
 
     def __getitem__(self, index: int) -> Sample:
         image_path, path = self.pairs[position(index, len(self))]

@@ -14,7 +14,7 @@ from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs
 from minifcn.data.folder.splits import Drawing, Splits, divide
 from minifcn.data.folder.values import MaskValues, scan
-from minifcn.data.folders import FolderDataset, Pair, Report, refuse, unknown_split
+from minifcn.data.folders import FolderDataset, Pair, Report, look_at_image, refuse, unknown_split
 from minifcn.data.labels import read_colour_label
 from minifcn.errors import UserError
 
@@ -125,10 +125,11 @@ def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, r
     """The pairs whose masks mean something; the others are reported."""
     sound = []
     for image, mask in pairs:
-        if mask not in masks:
-            continue  # reported when it was looked through
-        if wrong := fault(mask, masks[mask], meaning):
+        wrong = fault(mask, masks[mask], meaning) if mask in masks else ""
+        if wrong:
             report(wrong)
+        if wrong or mask not in masks:  # those were reported when they were looked through
+            look_at_image(image, report)
         else:
             sound.append((image, mask))
     return sound
