@@ -267,6 +267,15 @@ def test_nothing_drawn(tmp_path):
         open_dataset(f"folder:{tmp_path}", "train")
 
 
+@pytest.mark.parametrize("where", ["", "images"])
+def test_photographs_that_were_not_drawn_on_yet(tmp_path, where):
+    for name in ("a.jpg", "b.jpg"):
+        photograph(tmp_path / where, name).unlink()
+    said = r": 2 photographs.*, but no \.json file of labelme beside them and no masks/: draw them in labelme, or add"
+    with pytest.raises(UserError, match=said):
+        open_dataset(f"folder:{tmp_path}", "train")
+
+
 def test_other_json_files_are_no_drawings(tmp_path):
     photograph(tmp_path, "a.jpg", SQUARE).write_text('{"camera": "phone"}')
     with pytest.raises(UserError, match=r"no \.json file of labelme has the name of an image beside it"):
