@@ -45,7 +45,7 @@ def test_a_sound_data_set_is_told_in_few_lines(sound, capsys):
     assert output.err == ""
     assert output.out.splitlines() == [
         "folder: 6 images in images/, masks in masks/ (class indices, grey), 3 classes from classes.txt; train 5, "
-        "val 1 (val drawn at random: --val-share 0.2, seed 0)",
+        "val 1 (drawn at random, --val-share 0.2)",
         "",
         "split  pairs  width x height",
         "train      5  12 x 8",

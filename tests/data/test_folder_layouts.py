@@ -72,7 +72,7 @@ def test_an_export_of_labelme(tmp_path, version):
     assert folder.description.startswith(
         "folder: 3 images in JPEGImages/, masks in "
         f"{'SegmentationClassPNG' if version == 4 else 'SegmentationClass'}/ (class indices, palette), 17 classes from "
-        "class_names.txt (255 ignored); train 2, val 1 (val drawn at random: --val-share 0.2, seed 0)"
+        "class_names.txt (255 ignored); train 2, val 1 (drawn at random, --val-share 0.2)"
     )
 
 

@@ -18,7 +18,9 @@ from minifcn.data.folders import FolderDataset, Report, refuse, unknown_split
 from minifcn.data.images import read_image, unread
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
+from minifcn.text import counted
 
+DRAWN = "the drawings"  # where the classes are from that no file lists
 _NOTHING_DRAWN = Drawing()
 
 
@@ -87,7 +89,7 @@ class AnnotatedFolder(FolderDataset):
         self._background = _background(self.class_names)
         self.drawn = splits.drawn
         bare = sum(len(drawings.bare) for drawings in found.values())
-        self.description = _description(annotations, bare, found_classes, splits)
+        self.description = _description(len(every), bare, found_classes, splits)
         super().__init__([pair for pair in splits.pairs[split] if self._fits(pair[1], annotations, report)])
 
     def __getitem__(self, index: int) -> Sample:
@@ -155,7 +157,7 @@ def _classes(root: Path, annotations: dict[Path, Annotation], listed: Classes | 
                 f"{root}: a data set has 2..255 classes, background is one, and the .json files name {len(names)} "
                 "more; draw what is to be found in labelme, with one name for each kind of thing"
             )
-        listed = Classes(tuple(sorted(names)), None, 255, "the drawings")
+        listed = Classes(tuple(sorted(names)), None, 255, DRAWN)
     if _background(listed.names) >= 0:
         return listed
     ignored = listed.ignore_index + (listed.ignore_index < len(listed.names))
@@ -167,11 +169,12 @@ def _background(names: Sequence[str]) -> int:
     return next((index for index, name in enumerate(names) if name.lower() in BACKGROUND), -1)
 
 
-def _description(annotations: dict[Path, Annotation], bare: int, classes: Classes, splits: Splits) -> str:
+def _description(photographs: int, bare: int, classes: Classes, splits: Splits) -> str:
     counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in splits.pairs.items())
+    listed = f" of {classes.source}" if classes.source != DRAWN else ""
     return (
-        f"folder: {len(annotations)} photographs drawn on in labelme"
+        f"folder: {counted(photographs, 'photograph')} drawn on in labelme"
         + (f" ({bare} without a .json file left out)" if bare else "")
-        + f", {len(classes.names)} classes from {classes.source}: {', '.join(classes.names)}; {counts}"
+        + f"; classes{listed} {', '.join(classes.names)}; {counts}"
         + (f" ({splits.how})" if splits.how else "")
     )

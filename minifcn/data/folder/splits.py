@@ -120,8 +120,8 @@ def _draw(
         count = max(0, min(max(1, round(share * len(every))), len(every) - 1))
         order = np.random.default_rng(drawing.seed).permutation(len(every))
         val = sorted(order[:count].tolist())
-        drawn = f"val drawn at random: --val-share {share:g}, seed {drawing.seed}"
-        how = f"{how}; {drawn}" if how else drawn
+        drawn = f"drawn at random, --val-share {share:g}" + (f", --seed {drawing.seed}" if drawing.seed else "")
+        how = f"{how}; val {drawn}" if how else drawn  # alone it stands behind the count of val
     chosen = set(val)
     train = [pair for index, pair in enumerate(every) if index not in chosen]
     divided = pairs | {"train": train, "val": [every[index] for index in val]}
