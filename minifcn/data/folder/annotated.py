@@ -13,6 +13,7 @@ from minifcn.data.dataset import Sample, position
 from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, read_annotation
 from minifcn.data.folder.drawings import find_drawings
 from minifcn.data.folder.layout import folders_without_masks
+from minifcn.data.folder.remarks import remarks
 from minifcn.data.folder.splits import Drawing, Splits, divide
 from minifcn.data.folders import FolderDataset, Report, refuse, unknown_split
 from minifcn.data.images import read_image, unread
@@ -50,6 +51,8 @@ class AnnotatedFolder(FolderDataset):
         One line that says what was found.
     drawn : tuple of str
         The names of the validation images if they were drawn.
+    warnings : tuple of str
+        What is allowed in labelme, but was hardly meant.
 
     Raises
     ------
@@ -88,8 +91,9 @@ class AnnotatedFolder(FolderDataset):
         self.palette = voc_palette(len(self.class_names)) if colours is None else colours
         self._background = _background(self.class_names)
         self.drawn = splits.drawn
-        bare = sum(len(drawings.bare) for drawings in found.values())
-        self.description = _description(len(every), bare, found_classes, splits)
+        bare = [path for drawings in found.values() for path in drawings.bare]
+        self.description = _description(len(every), len(bare), found_classes, splits)
+        self.warnings = remarks(annotations, bare, root, named_freely=found_classes.source == DRAWN)
         super().__init__([pair for pair in splits.pairs[split] if self._fits(pair[1], annotations, report)])
 
     def __getitem__(self, index: int) -> Sample:

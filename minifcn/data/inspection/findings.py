@@ -8,19 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from minifcn.data.inspection.counts import SplitCounts
-
-MOST_NAMES = 5  # in a sentence
-
-
-def in_short(names: Sequence[str], most: int = MOST_NAMES) -> str:
-    """List names, the first ones of many.
-
-    >>> in_short(["sky", "road"]), in_short(["a", "b", "c"], most=1)
-    ('sky, road', 'a and 2 more')
-    """
-    if len(names) <= most + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
+from minifcn.text import in_short
 
 
 def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ignore_index: int) -> list[str]:
