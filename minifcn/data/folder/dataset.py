@@ -96,9 +96,13 @@ class Folder(FolderDataset):
             )
         splits = divide(root, pairs, split, drawing, report)
         own = _of_split(root, split, splits, report)
-        masks = scan([mask for _, mask in every], {mask for _, mask in own}, report)
-        if not masks:
-            raise UserError(f"{root}: none of its {len(every)} masks can be read; save them as PNG again")
+        faults: list[str] = []
+        masks = scan([mask for _, mask in every], {mask for _, mask in own}, faults.append)
+        for wrong in faults:
+            report(wrong)
+        if not masks:  # what was reported is said again, and no summary of it, which would count as one fault more
+            none = f"{root}: none of its {len(every)} masks can be read; save them as PNG again"
+            raise UserError(faults[0] if faults else none)
         listed = find_classes(root, report)
         self._meaning = find_meaning(masks, listed or classes, root, report, listed=listed is not None)
         self.class_names, _, self.ignore_index, _ = self._meaning.classes
