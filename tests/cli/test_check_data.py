@@ -45,7 +45,7 @@ def test_a_sound_data_set_is_told_in_few_lines(sound, capsys):
     assert output.err == ""
     assert output.out.splitlines() == [
         "folder: 6 images in images/, masks in masks/ (class indices, grey), 3 classes from classes.txt; train 5, "
-        "val 1 (val drawn at random: --val-share 0.2, seed 0)",
+        "val 1 (drawn at random, --val-share 0.2)",
         "",
         "split  pairs  width x height",
         "train      5  12 x 8",
@@ -149,8 +149,7 @@ def test_where_no_split_can_be_opened_the_faults_are_listed_all_the_same(sound, 
         path.write_bytes(b"no image" * (number > 2))
     assert check(sound) == 2
     text = capsys.readouterr().out
-    assert f"{sound}: none of its 6 masks can be read" in text
-    assert "7 faults at which" in text
+    assert "6 faults at which" in text  # one a mask, and no summary of them
     assert text.count("the file is empty") == text.count("not a readable image") == 1
     assert all(f"{name}.png" in text for name in "abcdef")
 
