@@ -120,6 +120,7 @@ class Optimizer:
 
     lr = property(_no_lr, _no_lr)
 
+    @named_otherwise.arguments
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for group in self.param_groups:

@@ -192,3 +192,11 @@ class TestArguments:
     def test_none_is_left_out_in_silence(self, call, message):
         with pytest.raises(TypeError, match=f"^{message}$"):
             call(Tensor([[1.0, 2.0]]))
+
+
+@pytest.mark.parametrize("name", ["optimizer", "network"])
+def test_gradients_are_set_to_none_without_saying_so(name):
+    net = nn.Conv2d(1, 1, 1)
+    thing = {"optimizer": optim.SGD(net.parameters(), lr=0.1), "network": net}[name]
+    with pytest.raises(TypeError, match=r"no argument is called 'set_to_none'; zero_grad\(\) always sets"):
+        thing.zero_grad(set_to_none=True)

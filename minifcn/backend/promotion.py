@@ -60,6 +60,8 @@ def as_array(data: Any, name: str = "Tensor") -> Any:
         )
     if hasattr(data, "mask") and hasattr(data, "filled"):
         raise TypeError(f"{name}: the data are a masked array, and the mask would be lost; pass data.filled(value)")
+    if hasattr(data, "images") and hasattr(data, "labels"):
+        raise TypeError(f"{name}: a batch is images and labels; write images, labels = batch, and pass Tensor(images)")
     array = data if is_array(data) else _from_numbers(data, name)
     if array.dtype.kind not in "biuf":
         found = type(data).__name__ if array.dtype == object else array.dtype

@@ -11,7 +11,7 @@ from pathlib import Path
 from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
-DATA_SETS = "shapes, folder:PATH (images and masks), camvid:PATH or voc:VOCDEVKIT"
+DATA_SETS = "shapes, folder:PATH (images with masks or labelme files), camvid:PATH or voc:VOCDEVKIT"
 BACKBONE = "trunk of the network (default vgg16)"  # a wrong name is told which there are
 
 

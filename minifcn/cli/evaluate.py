@@ -7,12 +7,14 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 from minifcn import pictures
 from minifcn.backend import use_device
 from minifcn.cli import arguments, tables
+from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
 from minifcn.data import Dataset, Normalize
 from minifcn.errors import UserError
@@ -35,7 +37,8 @@ def run(args: argparse.Namespace) -> None:
     changes = {name: value for name, value in changes.items() if value is not None}
     config = dataclasses.replace(state.config, **({"longer_side": None} if args.size else {}) | changes)
     split = args.split or config.val_split
-    dataset = open_data(config, split, args.images)
+    with nullcontext() if args.data else asking_for_moved(config.data):
+        dataset = open_data(config, split, args.images)
     if dataset.description:
         say(dataset.description)
     if tuple(dataset.class_names) != config.class_names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping
 
@@ -9,8 +10,12 @@ from minifcn.cli.output import say
 from minifcn.data import Dataset
 from minifcn.data.folders import Report, refuse
 from minifcn.data.inspection import look
+from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.training import Config
+
+_LARGE = 500_000  # pixels of an image: CamVid at 360x480 has a third of that
+_SIDE = 512  # what is advised instead
 
 
 def look_first(config: Config, splits: Mapping[str, Dataset]) -> None:
@@ -28,6 +33,27 @@ def look_first(config: Config, splits: Mapping[str, Dataset]) -> None:
         raise UserError(f"{error}; {_command(config)} lists all") from None
     for number, warning in enumerate(warnings, 1):
         say(f"{warning} ({_command(config)} looks at all)" if number == len(warnings) else warning)
+
+
+def say_if_large(config: Config, dataset: Dataset) -> None:
+    """Say that photographs are trained on as large as they are, if nothing makes them smaller: it takes minutes a step.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : Dataset
+        The one to train on, some of whose images are opened.
+    """
+    if config.size or config.longer_side or config.crop:
+        return
+    some = {0, len(dataset) // 2, len(dataset) - 1}
+    height, width = max((dataset[index].image.shape[:2] for index in some), key=math.prod)
+    if height * width > _LARGE:
+        less = height * width / math.prod(with_longer_side((height, width), _SIDE))
+        say(
+            f"images of {width} x {height} are trained on at full size; --longer-side {_SIDE} would be about "
+            f"{less:.0f} times less work"
+        )
 
 
 def refusing(config: Config) -> Report:

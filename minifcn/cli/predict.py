@@ -22,6 +22,7 @@ from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.progress import Progress
+from minifcn.text import counted, shortened
 from minifcn.training import Config, Tiling, checkpoint, recipe
 from minifcn.training.prediction import score_blocks
 from minifcn.training.probabilities import probability_file
@@ -43,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
             for photo, target in zip(photos, planned, strict=True):
                 try:
                     shares.append((str(photo), segmenter.segment(photo, target)))
+                    if len(shares) == 1:  # a mistake is one line
+                        with progress.aside():
+                            output.say(f"{args.checkpoint} {knows(segmenter.config)}")
                 except (UserError, MemoryError) as error:
                     if len(photos) == 1:
                         raise
@@ -58,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if len(shares) == len(photos) else 1 if shares else 2
 
 
+_NAMES, _LETTERS = 8, 24  # of the classes that are named
 NO_MEMORY = "not enough memory for this photograph; choose --tile 512, or a smaller --longer-side"
 
 
@@ -117,6 +122,24 @@ class _Segmenter:
             f"up to {exact // 2} pixels from a border of a tile, scores are not quite those of the whole photograph; "
             f"with {larger}--overlap {exact} they are"
         )
+
+
+def knows(config: Config) -> str:
+    """Say what a network knows: somebody who took the wrong one is to see it.
+
+    >>> knows(Config(class_names=("road", "car"), palette=((128, 64, 128), (0, 0, 142)), longer_side=512))
+    'knows road, car (2 classes), trained on images with a longer side of 512'
+    """
+    names = [shortened(name, _LETTERS) for name in config.class_names[:_NAMES]]
+    names += ["..."] * (len(config.class_names) > _NAMES)
+    what = ""
+    if config.crop:
+        what = ", trained on crops of {} x {}".format(*reversed(config.crop))
+    elif config.size:
+        what = ", trained on images of {} x {}".format(*reversed(config.size))
+    elif config.longer_side:
+        what = f", trained on images with a longer side of {config.longer_side}"
+    return f"knows {', '.join(names)} ({counted(len(config.class_names), 'class', 'classes')}){what}"
 
 
 def seen(size: tuple[int, int], config: Config, args: argparse.Namespace) -> tuple[int, int]:

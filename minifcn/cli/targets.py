@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +56,11 @@ def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
     if args.shares and args.shares.suffix.lower() != ".csv":
         raise UserError(f"--shares must end in .csv, but is {args.shares}")
     arguments.check_file("--shares", args.shares)
-    _refuse_among_photographs(args.photos, paths)
+    _refuse_among_photographs((place for name in args.photos if (place := photographs.all_of(name))), paths)
     _refuse_overwriting(photos, args.checkpoint, paths | {"shares": tables})
+    # One picture whose name was given may be beside its photograph.
+    named_here = {name: some for name, some in paths.items() if some != [wanted[name]]}
+    _refuse_among_photographs((photo.parent for photo in photos), named_here)
     for folder in {path.parent for some in (*paths.values(), tables) for path in some}:
         remove_leftovers(folder)
     none = [None] * len(photos)
@@ -98,12 +101,12 @@ def _refuse_overwriting(photos: Sequence[Path], run: Path, paths: dict[str, list
             written[key] = name
 
 
-def _refuse_among_photographs(given: Sequence[Path], paths: dict[str, list[Path]]) -> None:
-    """Refuse pictures in a folder all of whose images were asked for: the next time they would be among them."""
-    every = {_identity(place) for name in given if (place := photographs.all_of(name)) is not None}
+def _refuse_among_photographs(places: Iterable[Path], paths: dict[str, list[Path]]) -> None:
+    """Refuse pictures in folders of photographs: the next command on one would take them for photographs."""
+    read = {_identity(place) for place in places}
     for name, some in paths.items():
         for folder in {path.parent for path in some if path.suffix.lower() in ENDINGS_OF_IMAGES}:
-            if _identity(folder) in every:
+            if _identity(folder) in read:
                 raise UserError(
                     f"--{name} {folder} is a folder of the photographs: the next time, the results would be taken for "
                     f"photographs; choose another folder, such as {folder / name}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import signal
 import sys
 import warnings
@@ -16,7 +15,8 @@ from typing import Any
 
 from minifcn.backend import use_device
 from minifcn.cli import arguments, signals
-from minifcn.cli.first_look import look_first, refusing
+from minifcn.cli.first_look import look_first, refusing, say_if_large
+from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
 from minifcn.cli.watcher import Watcher
 from minifcn.data import Dataset
@@ -83,6 +83,8 @@ def _train(
         if trainer.is_complete():
             say(f"the run in {args.out} is complete; {watcher.how_to_go_on()}")
     look_first(config, splits)
+    if state is None:  # a run that goes on keeps its size
+        say_if_large(config, splits["train"])
     for note in notes:
         print(note, file=unbreakable(sys.stderr))
     args.out.mkdir(parents=True, exist_ok=True)
@@ -102,13 +104,8 @@ def _train(
 def _open(config: Config, resumed: bool) -> dict[str, Dataset]:
     """Open the images for training and for validation."""
     names = {"train": config.train_split, "val": config.val_split}
-    try:
+    with asking_for_moved(config.data) if resumed else nullcontext():
         return {split: open_data(config, name, config.images, report=refusing(config)) for split, name in names.items()}
-    except UserError as error:
-        if not resumed or os.path.exists(os.path.expanduser(config.data.partition(":")[2])):
-            raise
-        kind = config.data.partition(":")[0]
-        raise UserError(f"{error}; if it has moved, with --data {kind}:PATH") from error
 
 
 def _setting(value: Any) -> Any:
@@ -143,10 +140,7 @@ def _refuse_other_run(folder: Path, overwrite: bool) -> None:
     if found and not overwrite:
         resumable = "checkpoint.npz" in found
         resume = "continue it with --resume, " if resumable else "it has no checkpoint to continue from: "
-        raise UserError(
-            f"{folder} holds a run already ({', '.join(found)}); "
-            f"{resume}replace it with --overwrite, or choose another --out"
-        )
+        raise UserError(f"{folder} holds a run already; {resume}replace it with --overwrite, or choose another --out")
 
 
 def _with_classes(config: Config, dataset: Dataset) -> Config:

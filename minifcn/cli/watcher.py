@@ -13,11 +13,13 @@ from minifcn.data import DataLoader
 from minifcn.explain.diagnosis import diagnose
 from minifcn.explain.missed_classes import diagnose_classes
 from minifcn.progress import show_progress
+from minifcn.text import counted
 from minifcn.training import Trainer, checkpoint, log, recipe
 from minifcn.training.album import Album
 from minifcn.training.log import Epoch
 from minifcn.training.validation import Validation, validate
 
+_FEW = 10  # validation images, of which each one moves the mean
 _LOWEST = 3  # classes that are named in the report
 
 
@@ -72,7 +74,8 @@ class Watcher:
         if epoch != self.drawn:  # in an earlier process, or not at all
             self.album.draw_best(found)
         images = len(loader.dataset)
-        print(f"{path}, after epoch {epoch}, on {images} validation image{'s' * (images != 1)}")
+        few = ", so few that the numbers are rough" if images < _FEW else ""
+        print(f"{path}, after epoch {epoch}, on {counted(images, 'validation image')}{few}")
         print(found.matrix)
         print(lowest(found.matrix.iou, config.class_names))
 

@@ -56,9 +56,9 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
     """
     name, _, path = spec.partition(":")
     if name not in _OPENERS:
-        raise UserError(
-            f"there is no data set {name!r}; write one of: {', '.join(form for form, _ in _OPENERS.values())}"
-        )
+        forms = ", ".join(form for form, _ in _OPENERS.values())
+        meant = f"; did you mean folder:{spec}?" if spec and os.path.isdir(os.path.expanduser(spec)) else ""
+        raise UserError(f"there is no data set {name!r}; write one of: {forms}{meant}")
     form, opener = _OPENERS[name]
     if bool(path) != (":" in form):
         raise UserError(f"the data set {name} is written {form}, got {spec!r}")

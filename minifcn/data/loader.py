@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -59,6 +59,9 @@ class Batch:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.images, self.labels))
+
+    def __getitem__(self, index: object) -> NoReturn:
+        raise TypeError(f"Batch: there is no batch[{index!r}]; write images, labels = batch, or batch.images[i] of one")
 
     def __repr__(self) -> str:
         images, labels = kind(self.images), kind(self.labels)

@@ -72,7 +72,8 @@ def expect_fc6(kind: str, asked: Any, variant: str, kernels: dict[str, tuple[int
 def expect_images(kind: str, x, dtype) -> None:
     """Refuse what is no batch of normalised colour images, in words of images."""
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        raise TypeError(f"{kind}: x must be a Tensor of images (N, 3, H, W), got a {type(x).__name__}")
+        fix = "; pass Tensor(batch.images)" if hasattr(x, "images") else ""
+        raise TypeError(f"{kind}: x must be a Tensor of images (N, 3, H, W), got a {type(x).__name__}{fix}")
     if len(x.shape) != 4 or x.shape[1] != 3 or 0 in x.shape[2:]:
         raise ValueError(
             f"{kind}: x must be colour images (N, 3, H, W) of at least one pixel, got shape {x.shape}{_fix(x.shape)}"

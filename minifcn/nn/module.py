@@ -127,6 +127,7 @@ class Module:
         """Yield the modules directly inside, each once; `named_modules` also goes into those."""
         return (module for _, module in self.named_children())
 
+    @named_otherwise.arguments
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():

@@ -23,6 +23,7 @@ from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.models import FCN
 from minifcn.optim import Optimizer
+from minifcn.text import counted
 from minifcn.training.config import Config
 
 FORMAT = "minifcn checkpoint 1"
@@ -90,7 +91,7 @@ class Position:
             raise UserError(f"--epochs is {epochs}, but {path} has {behind} behind it; ask for more, or leave it out")
 
 
-@dataclass
+@dataclass(repr=False)
 class Checkpoint:
     """The state of a run between two steps.
 
@@ -109,6 +110,13 @@ class Checkpoint:
     optimizer: dict[str, np.ndarray] = field(default_factory=dict)
     position: Position = field(default_factory=Position)
     random: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        config, weights = self.config, sum(array.size for array in self.model.values())
+        network = f"{config.model} on {config.backbone}, width {config.width:g}, {config.num_classes} classes"
+        about = f"{counted(weights, 'number')} in {counted(len(self.model), 'array')}"
+        optimizer = "with" if self.optimizer else "without"
+        return f"Checkpoint({network}: {about}, {optimizer} the optimizer's; epoch {self.position.epoch})"
 
     def into(self, model: FCN, optimizer: Optimizer, path: Path) -> None:
         """Give the state to a model and its optimizer; UserError, naming the path, if it does not fit them."""

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 import small_runs
 
-from minifcn.cli import main
+from minifcn.cli import first_look, main
+from minifcn.cli.first_look import say_if_large
+from minifcn.data import Dataset, Sample
+from minifcn.training import Config
 
 TRAIN = ["train", "--epochs", "1", "--width", "0.03125", "--device", "cpu", "--size", "32x32"]
 
@@ -61,3 +64,46 @@ def test_labels_that_look_smoothed_are_told(data, capsys):
     assert "minifcn: 6 of 6 labels look resized with interpolation or saved as JPEG (my data/masks/" in (
         capsys.readouterr().err
     )
+
+
+class Photographs(Dataset):
+    """Black images of one size."""
+
+    class_names, palette = ("nothing",), np.zeros((1, 3), np.uint8)
+
+    def __init__(self, height, width):
+        self.shape = height, width
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return Sample(np.zeros((*self.shape, 3), np.uint8), np.zeros(self.shape, np.uint8), str(index))
+
+
+def test_large_photographs_at_full_size_are_told_with_what_would_be_faster(capsys):
+    say_if_large(Config(), Photographs(1200, 1600))
+    assert capsys.readouterr().err == (
+        "minifcn: images of 1600 x 1200 are trained on at full size; --longer-side 512 would be about 10 times less "
+        "work\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        pytest.param({}, (360, 480), id="images-of-camvid"),
+        pytest.param({"size": (600, 800)}, (1200, 1600), id="a-size-that-was-chosen"),
+        pytest.param({"longer_side": 1600}, (1200, 1600), id="a-longer-side-that-was-chosen"),
+        pytest.param({"crop": (256, 256)}, (1200, 1600), id="crops"),
+    ],
+)
+def test_nothing_is_told_of_images_that_are_small_or_made_so(config, size, capsys):
+    say_if_large(Config(**config), Photographs(*size))
+    assert capsys.readouterr().err == ""
+
+
+def test_training_tells_of_large_photographs_before_the_first_step(data, capsys, monkeypatch):
+    monkeypatch.setattr(first_look, "_LARGE", 90)
+    assert main([*TRAIN[:-2], "--images", "1", "--data", "folder:my data", "--out", "run"]) == 0
+    assert "minifcn: images of 12 x 8 are trained on at full size" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from minifcn.cli import arguments
 from minifcn.cli.parsers import explain, train
 from minifcn.explain.stepper.scenes import SCENES
 from minifcn.training import Config
@@ -13,6 +14,10 @@ from minifcn.training import Config
 
 def test_explain_offers_the_kinds_of_the_stepper():
     assert tuple(SCENES) == explain.OPERATIONS
+
+
+def test_the_help_of_data_names_what_photographs_are_drawn_on_with():
+    assert "labelme" in arguments.DATA_SETS
 
 
 def stated():

@@ -14,8 +14,9 @@ import small_runs
 from PIL import Image
 
 from minifcn.cli import main, photographs
+from minifcn.cli.predict import knows
 from minifcn.data import Normalize, read_image
-from minifcn.training import checkpoint, load_model, predict, score_blocks
+from minifcn.training import Config, checkpoint, load_model, predict, score_blocks
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +106,9 @@ class TestWhatCannotBeRead:
         assert run("photos", "none.jpg", "--out", "out", "--shares", "shares.csv") == 1
         assert files("out") == ["one.png", "two.png"]
         assert [row[0] for row in table("shares.csv")][1:] == ["photos/one.jpg", "photos/two.png"]
-        bad, none, summary = capsys.readouterr().err.splitlines()
+        bad, knows, none, summary = capsys.readouterr().err.splitlines()
         assert bad.startswith("minifcn: photos/bad.jpg: not a readable image")
+        assert " knows background, disc," in knows
         assert none == "minifcn: none.jpg: no such file"
         assert summary.startswith("minifcn: 2 of 4 images in ")
         assert summary.endswith(" images/s); 2 failed, see above")
@@ -129,7 +131,7 @@ class TestWhatCannotBeRead:
 
     def test_a_summary_ends_what_went_well(self, run, capsys):
         assert run("photos", "--out", "out") == 0
-        (line,) = capsys.readouterr().err.splitlines()
+        _, line = capsys.readouterr().err.splitlines()
         assert line.startswith("minifcn: 2 images in ")
 
 
@@ -195,7 +197,7 @@ class TestTiles:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("named", ["photos", "photos/*", "photos/*.*"])
+@pytest.mark.parametrize("named", ["photos", "photos/*", "photos/*.*", "photos/*.jpg", "photos/one.jpg"])
 def test_pictures_are_not_put_among_the_photographs_of_the_next_time(run, capsys, named):
     before = files("photos")
     assert run(named, "--out", "photos", "--label", "labels") == 2
@@ -204,7 +206,7 @@ def test_pictures_are_not_put_among_the_photographs_of_the_next_time(run, capsys
     assert "--out photos is a folder of the photographs" in message
     assert files("photos") == before
     assert run(named, "--probabilities", "photos", "--label", "photos/label") == 0
-    assert run("photos/*.jpg", "photos/a/x.jpg", "--out", "photos") == 0
+    assert run("photos/one.jpg", "--out", "photos/one-out.png") == 0
 
 
 def test_ctrl_c_leaves_whole_files_and_the_shares_of_what_is_done(run_folder, workspace):
@@ -228,3 +230,17 @@ def test_ctrl_c_leaves_whole_files_and_the_shares_of_what_is_done(run_folder, wo
         Image.open(path).load()
     for path in Path("p").iterdir():
         assert np.load(path)["probabilities"].shape == (200, 300, 6)
+
+
+class TestKnownClasses:
+    def test_are_told_once_whatever_is_segmented(self, run, run_folder, capsys):
+        assert run("photos", "--out", "out") == 0
+        told = [line for line in capsys.readouterr().err.splitlines() if "knows" in line]
+        classes = "background, disc, square, triangle, ring, cross (6 classes)"
+        assert told == [f"minifcn: {run_folder} knows {classes}, trained on images of 32 x 32"]
+
+    def test_are_cut_short_where_there_are_many(self):
+        config = Config(class_names=("a" * 30, *"bcdefghi"), palette=((0, 0, 0),) * 9, crop=(240, 320))
+        assert knows(config) == (
+            "knows aaaaaaaaaaaaaa...aaaaaaa, b, c, d, e, f, g, h, ... (9 classes), trained on crops of 320 x 240"
+        )

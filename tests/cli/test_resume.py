@@ -84,7 +84,10 @@ def test_data_that_are_gone_are_asked_for(work, capsys):
     assert small_runs.resume(work / "run", "--data", f"camvid:{work / 'data'}") == 0
     capsys.readouterr()
     os.rename(work / "data", work / "moved")
-    assert_refused(work, capsys, "does not exist; give its path; if it has moved, with --data camvid:PATH")
+    message = "does not exist; give its path; if it has moved, with --data camvid:PATH"
+    assert_refused(work, capsys, message)
+    assert main(["evaluate", "--checkpoint", str(work / "run" / "checkpoint.npz"), "--device", "cpu"]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_other_images_at_the_new_path_are_refused_by_their_names(work, capsys):

@@ -194,7 +194,10 @@ def test_resume_with_another_setting_names_it(uninterrupted, capsys):
 def test_a_folder_with_a_run_is_not_written_over(uninterrupted, capsys):
     before = small_runs.contents(uninterrupted)
     assert small_runs.train(uninterrupted) == 2
-    assert "holds a run already" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"minifcn: {uninterrupted} holds a run already; continue it with --resume, replace it with --overwrite, or "
+        "choose another --out\n"
+    )
     assert small_runs.contents(uninterrupted) == before
 
 

@@ -44,6 +44,7 @@ def test_classes_at_0_are_told_once_in_a_run_and_not_again_when_it_is_resumed(tm
     assert small_runs.train(tmp_path, "--lr", "1e-9") == 0
     output = capsys.readouterr()
     assert output.err.count("still at IoU 0") == 1
+    assert output.out.splitlines()[0].endswith(" on 5 validation images, so few that the numbers are rough")
     assert output.out.splitlines()[-1].startswith("lowest IoU: ")
     assert small_runs.resume(tmp_path, "--epochs", "3") == 0
     assert "still at IoU 0" not in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minifcn import data, models, training
+from minifcn import data, models, nn, training
 from minifcn.data import DataLoader, Shapes
 
 
@@ -62,6 +62,21 @@ def test_a_batch_unpacks_into_images_and_labels():
         assert images is batch.images
         assert labels is batch.labels
         assert len(batch) == len(images)
+
+
+@pytest.mark.parametrize("index", [0, "image"])
+def test_a_batch_with_brackets_is_told_how_to_take_it_apart(index):
+    (batch,) = loader(1)
+    with pytest.raises(TypeError, match=r"there is no batch\[.*\]; write images, labels = batch"):
+        batch[index]
+
+
+def test_a_batch_that_is_given_to_a_network_is_told_what_to_give(rng):
+    (batch,) = loader(1)
+    with pytest.raises(TypeError, match=r"got a Batch; pass Tensor\(batch.images\)$"):
+        models.FCN32s(6, width=1 / 64)(batch)
+    with pytest.raises(TypeError, match="write images, labels = batch, and pass Tensor"):
+        nn.Conv2d(3, 4, 3, rng=rng)(batch)
 
 
 class TestText:

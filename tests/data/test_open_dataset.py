@@ -51,3 +51,10 @@ def test_what_the_user_got_wrong_is_named(spec, split, options, message):
     with pytest.raises(UserError) as caught:
         open_dataset(spec, split, **options)
     assert message in str(caught.value)
+
+
+def test_a_folder_without_its_kind_is_asked_for_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(UserError, match=r"there is no data set 'photos'; .*; did you mean folder:photos\?$"):
+        open_dataset("photos", "train")

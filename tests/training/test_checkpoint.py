@@ -179,3 +179,13 @@ def test_a_bad_file_is_refused_with_its_path_and_the_reason(path, damage, messag
     assert str(path) in str(error.value)
     assert message in str(error.value)
     assert not os.path.exists("pickle-was-executed")
+
+
+def test_as_text_a_checkpoint_says_what_it_is_of_in_a_line_without_its_numbers():
+    colours = ((0, 0, 0), (255, 0, 0))
+    config = Config(model="fcn32s", width=0.25, class_names=("a", "b"), palette=colours)
+    state = checkpoint.Checkpoint(config, {"w": np.zeros((30, 100)), "b": np.zeros(3)}, position=Position(epoch=7))
+    assert repr(state) == (
+        "Checkpoint(fcn32s on vgg16, width 0.25, 2 classes: 3,003 numbers in 2 arrays, without the optimizer's; "
+        "epoch 7)"
+    )
