@@ -42,6 +42,17 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def in_short(names: Sequence[str], most: int = 5) -> str:
+    """List names, the first ones of many.
+
+    >>> in_short(["sky", "road"]), in_short(["a", "b", "c"], most=1)
+    ('sky, road', 'a and 2 more')
+    """
+    if len(names) <= most + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """End a message about an unknown name with the nearest known one, or with nothing if none is near.
 

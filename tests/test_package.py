@@ -109,3 +109,10 @@ def test_without_exercises_it_is_said_where_to_get_them_and_there_they_are(minif
     assert (solved.returncode, other.returncode) == (0, 1), solved.stderr
     assert "6/6   done" in solved.stdout
     assert "to do" in other.stdout
+
+
+def test_an_editable_install_is_found_from_the_folder_above_the_clone(repository, tmp_path):
+    """There `minifcn` is the clone, a folder without __init__.py; a path beside it wins, an import hook does not."""
+    with zipfile.ZipFile(build("editable", repository, tmp_path)) as archive:
+        (path,) = (name for name in archive.namelist() if name.endswith(".pth"))
+        assert archive.read(path).decode().strip() == str(repository)

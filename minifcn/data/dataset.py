@@ -75,6 +75,8 @@ class Dataset(ABC):
         What was found in files, in one line; "" if there is nothing to say.
     drawn : tuple of str
         The names of the validation images if they were drawn at random.
+    warnings : tuple of str
+        What stands out in its files, beyond what `inspect` finds in any data set; a sentence each.
 
     Examples
     --------
@@ -97,6 +99,7 @@ class Dataset(ABC):
     ignore_index: int = 255
     description: str = ""
     drawn: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -136,7 +139,7 @@ class FirstImages(Dataset):
     def __init__(self, dataset: Dataset, count: int):
         self.dataset, self.count = dataset, min(count, len(dataset))
         self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
-        self.description, self.drawn = dataset.description, dataset.drawn
+        self.description, self.drawn, self.warnings = dataset.description, dataset.drawn, dataset.warnings
 
     def __len__(self) -> int:
         return self.count

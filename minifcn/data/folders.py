@@ -98,6 +98,14 @@ def _check_fit(image: np.ndarray, image_path: Path, orientation: int, label: np.
     raise UserError(f"{found}; the label is turned by 90 degrees, or its height and width have changed places")
 
 
+def look_at_image(path: Path, report: Report) -> None:
+    """Report what is wrong with the image of a pair that is left out for its label: else it would show only later."""
+    try:
+        read_stored_image(path)
+    except UserError as error:
+        report(str(error))
+
+
 def check_folder(root: Path) -> None:
     """Raise a UserError if the folder of a data set is missing."""
     if not os.path.isdir(root):

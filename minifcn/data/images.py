@@ -48,6 +48,18 @@ _TURNS = {
 }
 
 
+def unread(path: str | os.PathLike[str]) -> str:
+    """Say that a photograph is of a format that is not read, by its ending, or "".
+
+    >>> unread("a.HEIC"), unread("a.jpg")
+    ('a.HEIC: HEIC files are not read; save it as JPEG (a mask as PNG)', '')
+    """
+    ending = os.path.splitext(path)[1]
+    if ending.lower() not in OTHER_ENDINGS:
+        return ""
+    return f"{os.fspath(path)}: {ending[1:].upper()} files are not read; save it as JPEG (a mask as PNG)"
+
+
 def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndarray:
     """Read an image file as RGB.
 
@@ -191,7 +203,8 @@ def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     # A damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
     except Exception as error:
         raise UserError(
-            f"{path}: not a readable image ({' '.join(str(error).split()) or type(error).__name__}); "
+            unread(path)
+            or f"{path}: not a readable image ({' '.join(str(error).split()) or type(error).__name__}); "
             "the file may be truncated: copy or download it again"
         ) from None
 

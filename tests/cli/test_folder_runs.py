@@ -50,7 +50,7 @@ def test_one_line_says_what_was_found(data, tmp_path, capsys):
     assert train(data, tmp_path / "run", "--val-share", "0.5", "--seed", "3") == 0
     assert capsys.readouterr().err.splitlines()[0] == (
         "minifcn: folder: 6 images in images/, masks in masks/ (class indices, grey), 3 classes from the masks; "
-        "train 3, val 3 (val drawn at random: --val-share 0.5, seed 3)"
+        "train 3, val 3 (drawn at random, --val-share 0.5, --seed 3)"
     )
 
 

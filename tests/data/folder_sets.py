@@ -211,7 +211,7 @@ FAULTS = {
     ),
     "list of validation alone": Fault(_write("val.txt", b"a\n"), "", "name the images to train on in train.txt", True),
     "empty list": Fault(_write("train.txt", b"\n"), "train.txt", "the list names no images", True),
-    "no folder of masks": Fault(_move("masks", "other"), "", "no folder of masks beside it", True),
+    "no folder of masks": Fault(_move("masks", "other"), "", "no masks/: draw them in labelme, or add masks", True),
     "no folder of images": Fault(_move("images", "other"), "", "no folder of images beside it", True),
     ".json files that are not labelme's": Fault(_only_json, "", "no .json file of labelme has the name", True),
     "two folders of images": Fault(

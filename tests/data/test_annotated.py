@@ -45,9 +45,7 @@ def test_what_is_drawn_becomes_a_label_and_the_rest_is_background(tmp_path):
     assert dataset.class_names == ("background", "book", "mug")
     np.testing.assert_array_equal(dataset[0].label[:4, :5], [[0] * 5, [0, 2, 2, 2, 0], [0, 2, 2, 2, 0], [0] * 5])
     assert dataset[1].label.max() == 1
-    assert dataset.description.startswith(
-        "folder: 2 photographs drawn on in labelme, 3 classes from the drawings: background, book, mug; "
-    )
+    assert dataset.description.startswith("folder: 2 photographs drawn on in labelme; classes background, book, mug; ")
 
 
 @pytest.mark.parametrize(
@@ -264,6 +262,28 @@ def test_nothing_drawn(tmp_path):
     photograph(tmp_path, "a.jpg")
     photograph(tmp_path, "b.jpg")
     with pytest.raises(UserError, match=r"background is one, and the .json files name 0 more"):
+        open_dataset(f"folder:{tmp_path}", "train")
+
+
+def test_the_line_counts_the_same_photographs_as_the_splits(tmp_path):
+    for number in range(10):
+        path = photograph(tmp_path, f"{number}.jpg", SQUARE)
+        if number < 2:
+            path.write_text(path.read_text()[:-40])
+    faults = []
+    dataset = open_dataset(f"folder:{tmp_path}", "train", report=faults.append)
+    assert dataset.description == (
+        "folder: 10 photographs drawn on in labelme; classes background, mug; train 8, val 2 "
+        "(drawn at random, --val-share 0.2)"
+    )
+
+
+@pytest.mark.parametrize("where", ["", "images"])
+def test_photographs_that_were_not_drawn_on_yet(tmp_path, where):
+    for name in ("a.jpg", "b.jpg"):
+        photograph(tmp_path / where, name).unlink()
+    said = r": 2 photographs.*, but no \.json file of labelme beside them and no masks/: draw them in labelme, or add"
+    with pytest.raises(UserError, match=said):
         open_dataset(f"folder:{tmp_path}", "train")
 
 

@@ -72,7 +72,7 @@ def test_an_export_of_labelme(tmp_path, version):
     assert folder.description.startswith(
         "folder: 3 images in JPEGImages/, masks in "
         f"{'SegmentationClassPNG' if version == 4 else 'SegmentationClass'}/ (class indices, palette), 17 classes from "
-        "class_names.txt (255 ignored); train 2, val 1 (val drawn at random: --val-share 0.2, seed 0)"
+        "class_names.txt (255 ignored); train 2, val 1 (drawn at random, --val-share 0.2)"
     )
 
 
@@ -179,6 +179,6 @@ def test_masks_of_which_none_can_be_read_are_refused(tmp_path):
     photos(tmp_path, "a")
     (tmp_path / "masks" / "a.png").write_bytes(b"no image")
     faults = []
-    with pytest.raises(UserError, match="none of its 1 masks can be read"):
+    with pytest.raises(UserError, match=r"a\.png: not a readable image"):
         Folder(tmp_path, "all", report=faults.append)
     assert "a.png: not a readable image" in faults[0]

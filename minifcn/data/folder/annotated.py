@@ -10,14 +10,18 @@ import numpy as np
 
 from minifcn.data.classes import IGNORED, Classes, find_classes
 from minifcn.data.dataset import Sample, position
-from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, is_annotation, read_annotation
+from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, read_annotation
+from minifcn.data.folder.drawings import find_drawings
 from minifcn.data.folder.layout import folders_without_masks
+from minifcn.data.folder.remarks import remarks
 from minifcn.data.folder.splits import Drawing, Splits, divide
-from minifcn.data.folders import FolderDataset, Pair, Report, listing, refuse, unknown_split
-from minifcn.data.images import ENDINGS, read_image
+from minifcn.data.folders import FolderDataset, Report, look_at_image, refuse, unknown_split
+from minifcn.data.images import read_image, unread
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
+from minifcn.text import counted
 
+DRAWN = "the drawings"  # where the classes are from that no file lists
 _NOTHING_DRAWN = Drawing()
 
 
@@ -47,6 +51,8 @@ class AnnotatedFolder(FolderDataset):
         One line that says what was found.
     drawn : tuple of str
         The names of the validation images if they were drawn.
+    warnings : tuple of str
+        What is allowed in labelme, but was hardly meant.
 
     Raises
     ------
@@ -70,11 +76,13 @@ class AnnotatedFolder(FolderDataset):
         report: Report = refuse,
     ):
         root = Path(root)
-        found = {name: _pairs(folder, report) for name, folder in folders_without_masks(root).items()}
-        every = [pair for pairs, _ in found.values() for pair in pairs]
+        found = {name: find_drawings(folder, report) for name, folder in folders_without_masks(root).items()}
+        every = [pair for drawings in found.values() for pair in drawings.pairs]
         if not every:
-            raise UserError(f"{root}: there is no photograph with a .json file of labelme beside it")
-        splits = divide(root, {name: pairs for name, (pairs, _) in found.items()}, split, drawing, report)
+            not_read = [path for drawings in found.values() for path in drawings.unread]
+            none = f"{root}: there is no photograph with a .json file of labelme beside it"
+            raise UserError(unread(not_read[0]) if not_read else none)
+        splits = divide(root, {name: drawings.pairs for name, drawings in found.items()}, split, drawing, report)
         if split not in splits.pairs:
             raise unknown_split(split, [*splits.pairs, "all"], root)
         annotations = _read_all([path for _, path in every], {path for _, path in splits.pairs[split]}, report)
@@ -83,9 +91,16 @@ class AnnotatedFolder(FolderDataset):
         self.palette = voc_palette(len(self.class_names)) if colours is None else colours
         self._background = _background(self.class_names)
         self.drawn = splits.drawn
-        bare = sum(count for _, count in found.values())
-        self.description = _description(annotations, bare, found_classes, splits)
-        super().__init__([pair for pair in splits.pairs[split] if self._fits(pair[1], annotations, report)])
+        bare = [path for drawings in found.values() for path in drawings.bare]
+        self.description = _description(len(every), len(bare), found_classes, splits)
+        self.warnings = remarks(annotations, bare, root, named_freely=found_classes.source == DRAWN)
+        sound = []
+        for image, path in splits.pairs[split]:
+            if self._fits(path, annotations, report):
+                sound.append((image, path))
+            else:
+                look_at_image(image, report)
+        super().__init__(sound)
 
     def __getitem__(self, index: int) -> Sample:
         image_path, path = self.pairs[position(index, len(self))]
@@ -121,36 +136,8 @@ class AnnotatedFolder(FolderDataset):
 
 def is_annotated(root: Path) -> bool:
     """Say if a folder, or its folders of splits, have photographs with .json files of labelme."""
-    return any(_pairs(folder, lambda _: None)[0] for folder in folders_without_masks(root).values())
-
-
-def _pairs(folder: Path, report: Report) -> tuple[list[Pair], int]:
-    """Each photograph with its .json file, and how many have none."""
-    files = [path for path in listing(folder) if not path.name.startswith(".") and path.is_file()]
-    others = {path.stem: path for path in files if path.suffix.lower() == ".json"}
-    drawn = {stem: others.pop(stem) for stem, path in [*others.items()] if is_annotation(path)}
-    photographs: dict[str, Path] = {}
-    bare = 0
-    for path in files:
-        if path.suffix.lower() not in ENDINGS:
-            continue
-        if path.stem not in drawn:
-            bare += 1
-            if drawn and path.stem in others:
-                report(
-                    f"{others[path.stem]}: it lies beside a photograph, as what is drawn in labelme does, but is no "
-                    "file of labelme's, or damaged; save it again in labelme, or remove it"
-                )
-        elif path.stem in photographs:
-            report(
-                f"{path}: {photographs[path.stem].name} has the same name, and {path.stem}.json is of one of the two; "
-                "remove the other"
-            )
-        else:
-            photographs[path.stem] = path
-    for stem in drawn.keys() - photographs.keys():
-        report(f"{drawn[stem]}: its photograph is not beside it; put it back as {stem}.jpg, or remove the .json file")
-    return [(path, drawn[stem]) for stem, path in photographs.items()], bare
+    every = [find_drawings(folder, lambda _: None) for folder in folders_without_masks(root).values()]
+    return any(found.pairs or found.drawn_unread for found in every)
 
 
 def _read_all(paths: Sequence[Path], wanted: set[Path], report: Report) -> dict[Path, Annotation]:
@@ -180,7 +167,7 @@ def _classes(root: Path, annotations: dict[Path, Annotation], listed: Classes | 
                 f"{root}: a data set has 2..255 classes, background is one, and the .json files name {len(names)} "
                 "more; draw what is to be found in labelme, with one name for each kind of thing"
             )
-        listed = Classes(tuple(sorted(names)), None, 255, "the drawings")
+        listed = Classes(tuple(sorted(names)), None, 255, DRAWN)
     if _background(listed.names) >= 0:
         return listed
     ignored = listed.ignore_index + (listed.ignore_index < len(listed.names))
@@ -192,11 +179,12 @@ def _background(names: Sequence[str]) -> int:
     return next((index for index, name in enumerate(names) if name.lower() in BACKGROUND), -1)
 
 
-def _description(annotations: dict[Path, Annotation], bare: int, classes: Classes, splits: Splits) -> str:
+def _description(photographs: int, bare: int, classes: Classes, splits: Splits) -> str:
     counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in splits.pairs.items())
+    listed = f" of {classes.source}" if classes.source != DRAWN else ""
     return (
-        f"folder: {len(annotations)} photographs drawn on in labelme"
+        f"folder: {counted(photographs, 'photograph')} drawn on in labelme"
         + (f" ({bare} without a .json file left out)" if bare else "")
-        + f", {len(classes.names)} classes from {classes.source}: {', '.join(classes.names)}; {counts}"
+        + f"; classes{listed} {', '.join(classes.names)}; {counts}"
         + (f" ({splits.how})" if splits.how else "")
     )

@@ -14,7 +14,8 @@ from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs
 from minifcn.data.folder.splits import Drawing, Splits, divide
 from minifcn.data.folder.values import MaskValues, scan
-from minifcn.data.folders import FolderDataset, Pair, Report, refuse, unknown_split
+from minifcn.data.folders import FolderDataset, Pair, Report, listing, look_at_image, refuse, unknown_split
+from minifcn.data.images import unread
 from minifcn.data.labels import read_colour_label
 from minifcn.errors import UserError
 
@@ -89,12 +90,19 @@ class Folder(FolderDataset):
         pairs = {part.split: find_pairs(part, report) for part in parts}
         every = [pair for found in pairs.values() for pair in found]
         if not every:
-            raise UserError(f"{root}: there is no image with a mask; give each image a mask of its name")
+            not_read = [why for part in parts for path in listing(part.images) if (why := unread(path))]
+            raise UserError(
+                [*not_read, f"{root}: there is no image with a mask; give each image a mask of its name"][0]
+            )
         splits = divide(root, pairs, split, drawing, report)
         own = _of_split(root, split, splits, report)
-        masks = scan([mask for _, mask in every], {mask for _, mask in own}, report)
-        if not masks:
-            raise UserError(f"{root}: none of its {len(every)} masks can be read; save them as PNG again")
+        faults: list[str] = []
+        masks = scan([mask for _, mask in every], {mask for _, mask in own}, faults.append)
+        for wrong in faults:
+            report(wrong)
+        if not masks:  # what was reported is said again, and no summary of it, which would count as one fault more
+            none = f"{root}: none of its {len(every)} masks can be read; save them as PNG again"
+            raise UserError(faults[0] if faults else none)
         listed = find_classes(root, report)
         self._meaning = find_meaning(masks, listed or classes, root, report, listed=listed is not None)
         self.class_names, _, self.ignore_index, _ = self._meaning.classes
@@ -125,10 +133,11 @@ def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, r
     """The pairs whose masks mean something; the others are reported."""
     sound = []
     for image, mask in pairs:
-        if mask not in masks:
-            continue  # reported when it was looked through
-        if wrong := fault(mask, masks[mask], meaning):
+        wrong = fault(mask, masks[mask], meaning) if mask in masks else ""
+        if wrong:
             report(wrong)
+        if wrong or mask not in masks:  # those were reported when they were looked through
+            look_at_image(image, report)
         else:
             sound.append((image, mask))
     return sound

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minifcn.data.folders import Report, check_folder, listing
-from minifcn.data.images import ENDINGS, OTHER_ENDINGS
+from minifcn.data.images import ENDINGS, OTHER_ENDINGS, unread
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 # What the names of folders say, in lower case.
 _IMAGES = {"images", "image", "imgs", "img", "jpegimages", "photos", "pictures"}
@@ -178,9 +179,16 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
         )
     if ".npy" in files:
         return f"{root}: there are .npy files, but no masks as images; save the masks as PNG, as labelme2voc.py does"
-    if images:
-        there = next(iter(images.values())).relative_to(root)
-        return f"{root}: there are images in {there}/, but no folder of masks beside it; it takes {FORMS}"
-    inside = [path for path in readable if any(_classified(path, lambda _: None))]
+    photographs = {path for folder in (root, *images.values()) for path in listing(folder) if is_picture(path)}
+    if photographs and all(map(unread, photographs)):
+        return unread(min(photographs))
+    named = {path.relative_to(root).parts[0] for path in images.values()}
+    inside = [path for path in readable if path.name not in named and any(_classified(path, lambda _: None))]
+    if photographs and not inside:
+        where = " in " + ", ".join(f"{path.relative_to(root)}/" for path in images.values()) if images else ""
+        return (
+            f"{root}: {counted(len(photographs), 'photograph')}{where}, but no .json file of labelme beside them and "
+            f"no masks/: draw them in labelme, or add masks; it takes {FORMS}"
+        )
     hint = f"; did you mean folder:{inside[0]}?" if inside else f"; it takes {FORMS}"
     return f"{root}: no images with masks here{hint}"

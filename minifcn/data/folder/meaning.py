@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -192,7 +192,7 @@ def _black_and_white(masks: Masks, report: Report) -> bool:
     if not white:
         return False
     others = [path for path, values in masks.items() if not (values.indices or {}).keys() <= {0, 255}]
-    if not others:
+    if not others or _all_smoothed([masks[path].indices or {} for path in others]):
         return True
     if not set(white) & set(others):  # no mask tells that 255 is what the others ignore
         report(
@@ -200,6 +200,17 @@ def _black_and_white(masks: Masks, report: Report) -> bool:
             "both in the same way, as class indices (0, 1, ...) or in black and white"
         )
     return False
+
+
+def _all_smoothed(masks: Sequence[Mapping[int, int]]) -> bool:
+    """Whether masks were black and white before their edges were smoothed: class indices leave out no numbers."""
+    values = {value for mask in masks for value in mask} - {255}
+    return not _could_be_indices(values) and all(smoothed_grey(mask, 2) for mask in masks)
+
+
+def _could_be_indices(values: Collection[int]) -> bool:
+    count = max(values, default=0) + 1
+    return count <= _MOST_CLASSES and 2 * len(values) >= count
 
 
 def _is_palette_index(values: MaskValues) -> bool:
@@ -225,7 +236,7 @@ def _indexed(masks: Masks, classes: Classes | None, root: Path, report: Report) 
         return classes if classes.colours is not None else classes._replace(colours=voc_palette(len(classes.names)))
     values = {value for mask in masks.values() for value in (mask.indices or {})} - {255}
     count = max(values, default=0) + 1
-    if values and (count > _MOST_CLASSES or 2 * len(values) < count):
+    if values and not _could_be_indices(values):
         path = next(path for path, mask in masks.items() if count - 1 in (mask.indices or {}))
         mixed = smoothed_grey(masks[path].indices or {}, 2)
         only = f"but of the values 0..{count - 1} the masks hold {len(values)} only"
@@ -238,14 +249,18 @@ def _indexed(masks: Masks, classes: Classes | None, root: Path, report: Report) 
 
 def _classes_of_colours(masks: Masks, root: Path, report: Report) -> Classes:
     counts: Counter[Colour] = Counter()
+    smoothed = []
     for path, values in masks.items():
         mixed = smoothed_colour([], values.colours)
         if mixed:
-            report(
+            smoothed.append(
                 f"{path}: {mixed}; save the mask without smoothing, or list the colours of the classes in classes.csv"
             )
+            report(smoothed[-1])
         else:
             counts.update(values.colours)
+    if not counts:
+        raise UserError(smoothed[0])  # said already; that there are no classes is no other fault
     if len(counts) > _MOST_CLASSES:
         path = max(masks, key=lambda path: len(masks[path].colours))
         report(

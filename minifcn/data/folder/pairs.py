@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from minifcn.data.folder.layout import BESIDE, Part, is_picture
 from minifcn.data.folders import Pair, Report, listing
-from minifcn.data.images import OTHER_ENDINGS
+from minifcn.data.images import unread
 
 # "_mask", "-label", ".seg", "Mask"; but a 0 is none: 10 is no mask of 1.
 _SUFFIX = re.compile(r"|[_\-. ].*|(mask|label|seg|annot|gt).*")
@@ -42,14 +42,17 @@ def find_pairs(part: Part, report: Report) -> list[Pair]:
     pairs = {}
     for name, path in images.items():
         own = [masks[mask] for mask in partners[name]]
+        if any(map(unread, (path, *own))):
+            continue  # reported when it was found
         if len(own) > 1:
             report(f"{path}: {own[0].name} and {own[1].name} are both masks of it; leave one in {part.masks.name}/")
         elif own:
             pairs[name] = (path, own[0])
-    _report_missing(part, [path for name, path in images.items() if not partners[name]], len(images), suffix, report)
+    missing = [path for name, path in images.items() if not partners[name] and not unread(path)]
+    _report_missing(part, missing, len(images), suffix, report)
     used = {mask for name in images for mask in partners[name]}
     for mask, path in masks.items():
-        if mask not in used:
+        if mask not in used and not unread(path):
             report(f"{path}: there is no image of this mask in {part.images.name}/; add the image or remove the mask")
     return list(pairs.values())
 
@@ -80,12 +83,15 @@ def _pictures(part: Part, report: Report) -> tuple[dict[str, Path], dict[str, Pa
     return _by_name(images, report), _by_name(masks, report)
 
 
-def _by_name(paths: Iterable[Path], report: Report) -> dict[str, Path]:
+def _by_name(paths: Sequence[Path], report: Report) -> dict[str, Path]:
     found: dict[str, Path] = {}
+    read = {folded(path.stem) for path in paths if not unread(path)}
     for path in paths:
         name = folded(path.stem)
-        if path.suffix.lower() in OTHER_ENDINGS:
-            report(f"{path}: {path.suffix[1:].upper()} files are not read; save it as JPEG (a mask as PNG)")
+        if why := unread(path):
+            if name not in read:  # else it was saved as JPEG already
+                report(why)
+                found.setdefault(name, path)
         elif name in found:
             why = "the names differ in their endings" if found[name].stem == path.stem else "on some disks they are one"
             report(f"{path}: {found[name].name} has the same name ({why}); remove or rename one of the two")

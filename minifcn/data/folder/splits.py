@@ -12,6 +12,7 @@ from minifcn.data.folder.pairs import folded
 from minifcn.data.folders import Pair, Report, listing
 from minifcn.data.lists import read_lines
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 VAL_SHARE = 0.2
 _PLACES = ("", "ImageSets/Segmentation", "ImageSets", "splits")
@@ -80,7 +81,9 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
         return Splits({"all": every}, "")
     if "" in parts:
         lists = _lists(root, report)
-        pairs = _listed(lists, parts[""], report) if lists else {"train": parts[""]}
+        pairs = _listed(lists, parts[""], report)
+        if not any(pairs.values()):  # no list, or what was reported already
+            lists, pairs = {}, {"train": parts[""]}
         how = f"listed in {', '.join(path.name for path in lists.values())}" if lists else ""
     else:
         pairs, how = dict(parts), "by subfolders"
@@ -120,8 +123,8 @@ def _draw(
         count = max(0, min(max(1, round(share * len(every))), len(every) - 1))
         order = np.random.default_rng(drawing.seed).permutation(len(every))
         val = sorted(order[:count].tolist())
-        drawn = f"val drawn at random: --val-share {share:g}, seed {drawing.seed}"
-        how = f"{how}; {drawn}" if how else drawn
+        drawn = f"drawn at random, --val-share {share:g}" + (f", --seed {drawing.seed}" if drawing.seed else "")
+        how = f"{how}; val {drawn}" if how else drawn  # alone it stands behind the count of val
     chosen = set(val)
     train = [pair for index, pair in enumerate(every) if index not in chosen]
     divided = pairs | {"train": train, "val": [every[index] for index in val]}
@@ -162,8 +165,11 @@ def _listed(lists: dict[str, Path], pairs: Sequence[Pair], report: Report) -> di
     seen: dict[str, tuple[str, str]] = {}
     for split, path in lists.items():
         splits[split] = []
-        for number, line in read_lines(path):
-            name = _named(line, by_name)
+        lines = [(number, line, _named(line, by_name)) for number, line in read_lines(path)]
+        if lines and not any(name for _, _, name in lines):
+            report(f"{path}: none of its {counted(len(lines), 'line')} names an image; is it a list of images?")
+            continue
+        for number, line, name in lines:
             here = f"{path}: line {number}"
             if name is None:
                 report(
@@ -176,7 +182,7 @@ def _listed(lists: dict[str, Path], pairs: Sequence[Pair], report: Report) -> di
                 continue
             seen[name] = (split, f"{path.name}, line {number}")
             splits[split].append(by_name[name])
-        if not splits[split]:
+        if not lines:
             report(f"{path}: the list names no images; write one name a line, or remove the file")
     return splits
 

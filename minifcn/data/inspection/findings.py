@@ -8,19 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from minifcn.data.inspection.counts import SplitCounts
+from minifcn.text import in_short
 
-MOST_NAMES = 5  # in a sentence
-
-
-def in_short(names: Sequence[str], most: int = MOST_NAMES) -> str:
-    """List names, the first ones of many.
-
-    >>> in_short(["sky", "road"]), in_short(["a", "b", "c"], most=1)
-    ('sky, road', 'a and 2 more')
-    """
-    if len(names) <= most + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
+# What two faults of a kind may differ in: numbers, paths, names in quotes, and an example of stairs.
+_DIFFERING = re.compile(r" \((?:row|column) [\d: ]+\)|\S*[/\\]\S*|'[^']*'|\d+")
 
 
 def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ignore_index: int) -> list[str]:
@@ -108,22 +99,33 @@ def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
     Returns
     -------
     list of (str, list of str)
-        The first of a kind, and what the others are about.
+        The first of a kind by the names of files, and what the others are about: files, or lines of the same one.
 
     Examples
     --------
-    >>> group(["a.png: the file is empty (0 bytes)", "b.png: label value 9", "c.png: label value 17"])
-    [('a.png: the file is empty (0 bytes)', []), ('b.png: label value 9', ['c.png'])]
+    >>> group(["b.png: the file is empty (0 bytes)", "c.png: label value 17", "a.png: label value 9"])
+    [('b.png: the file is empty (0 bytes)', []), ('a.png: label value 9', ['c.png'])]
+    >>> group(["a.txt: line 3: no image", "a.txt: line 10: no image"])
+    [('a.txt: line 3: no image', ['line 10'])]
     """
-    groups: dict[str, tuple[str, list[str]]] = {}
+    kinds: dict[str, list[tuple[str, str, str]]] = {}  # of each fault its file, its line and all of it
     for fault in faults:
         place, _, text = fault.partition(": ")
-        kind = re.sub(r"\d+|\S*[/\\]\S*", "", text)
-        if kind in groups:
-            groups[kind][1].append(place)
-        else:
-            groups[kind] = fault, []
-    return list(groups.values())
+        line = re.match(r"line \d+", text)
+        kind = re.sub(_DIFFERING, "", text)
+        kinds.setdefault(kind, []).append((place, line[0] if line else "", fault))
+    groups = []
+    for alike in kinds.values():
+        (file, _, first), *others = sorted(alike, key=lambda fault: _counted_up(fault[0]))  # lines stay in order
+        groups.append((first, [line if place == file and line else place for place, line, _ in others]))
+        if any(place == file and not line for place, line, _ in others):
+            groups[-1:] = [(fault, []) for _, _, fault in [(file, "", first), *others]]
+    return groups
+
+
+def _counted_up(name: str) -> list[str | int]:
+    """A name as people sort it: 2 before 10."""
+    return [int(part) if number % 2 else part for number, part in enumerate(re.split(r"([0-9]+)", name))]
 
 
 def of(split: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
-from minifcn.text import in_columns, printable, shortened
+from minifcn.text import in_columns, in_short, printable, shortened
 
 _MOST_PLACES = 20  # named under one fault
 _MOST_SIZES = 3  # that are listed
@@ -114,7 +114,7 @@ class Inspection:
         for first, others in findings.group(self.faults):
             lines += _indented([first])
             if others:
-                lines.append(f"    and likewise {printable(findings.in_short(others, _MOST_PLACES))}")
+                lines.append(f"    and likewise {printable(in_short(others, _MOST_PLACES))}")
         return lines
 
 

@@ -107,6 +107,7 @@ class _Survey:
         self.originals: dict[bytes, tuple[str, str]] = {}
         self.copies: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         self.palettes = Palettes()
+        self.of_files = [*dict.fromkeys(warning for dataset in splits.values() for warning in dataset.warnings)]
 
     def see(self, split: str, pair: OpenedPair) -> None:
         """Count a pair, or note its faults."""
@@ -132,6 +133,7 @@ class _Survey:
     def finish(self) -> Inspection:
         """Give what was found."""
         found, pairs = self.found, sum(counts.pairs for counts in self.found.splits.values())
+        found.warnings += self.of_files
         found.warnings += findings.of_borders(self.smoothed, pairs)
         found.warnings += findings.of_palettes(self.palettes.conflicts, pairs)
         found.warnings += findings.of_copies(self.copies)
