@@ -11,6 +11,7 @@ from minifcn.errors import UserError
 from minifcn.models import FCN
 from minifcn.models.summary import count_parameters
 from minifcn.nn import ConvTranspose2d
+from minifcn.text import counted
 from minifcn.training import checkpoint, recipe
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
@@ -82,7 +83,7 @@ def begin(
         count = sum(p.data.size for name, p in model.named_parameters() if name in frozen)
         layers = dict.fromkeys(name.rpartition(".")[0] for name in frozen)
         said.append(
-            f"frozen by {', '.join(config.freeze)}: {len(layers)} layers, {count:,} of "
+            f"frozen by {', '.join(config.freeze)}: {counted(len(layers), 'layer')}, {count:,} of "
             f"{sum(count_parameters(model)):,} parameters{_unlearned(model, frozen - learned, start)}"
         )
     config, weights = weigh_classes(config, train_set, stream=stream)

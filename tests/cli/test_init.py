@@ -56,6 +56,8 @@ def test_frozen_layers_that_nobody_trained_are_named(coarse, tmp_path, capsys):
     assert train(tmp_path / "a", "--epochs", "1", "--freeze", "conv*,upscore*") == 0
     said = capsys.readouterr().err
     assert "  at first values, which nobody learned: conv1_1 ... conv5_3 (without --init they have no others)" in said
+    assert train(tmp_path / "c", "--epochs", "1", "--freeze", "conv1_1") == 0
+    assert "frozen by conv1_1: 1 layer, " in capsys.readouterr().err
     words = ["--init", str(coarse), "--model", "fcn16s", "--freeze", "conv*,score_*"]
     assert train(tmp_path / "b", "--epochs", "1", *words) == 0
     said = capsys.readouterr().err
