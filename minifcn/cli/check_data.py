@@ -15,6 +15,7 @@ from minifcn.data import Dataset, open_dataset
 from minifcn.data.folders import UnknownSplit
 from minifcn.data.inspection import Inspection, inspect
 from minifcn.errors import UserError
+from minifcn.pictures.colours import visible
 
 SPLITS = ("train", "val", "test")
 _EXAMPLES = 6
@@ -65,5 +66,6 @@ def _draw(args: argparse.Namespace, found: Inspection) -> None:
     if not found.examples:
         return say(f"{args.out} was not drawn, since no pair can be read")
     shares = {split: counts.shares for split, counts in found.splits.items()}
-    pictures.save_shares(args.out, shares, found.examples, found.class_names, found.palette, found.ignore_index)
+    palette = visible(found.palette)
+    pictures.save_shares(args.out, shares, found.examples, found.class_names, palette, found.ignore_index)
     say(f"{args.out} shows the shares and {len(found.examples)} pairs")

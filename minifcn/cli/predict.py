@@ -21,6 +21,7 @@ from minifcn.data import Normalize, read_image
 from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
+from minifcn.pictures.colours import visible
 from minifcn.progress import Progress
 from minifcn.text import counted, shortened
 from minifcn.training import Config, Tiling, checkpoint, recipe
@@ -96,7 +97,7 @@ class _Segmenter:
                     add(block)
         if target.out:
             options = {"alpha": args.alpha, "with_legend": not args.no_legend}
-            pictures.save_overlay(target.out, image, label, names, self.palette, **options)
+            pictures.save_overlay(target.out, image, label, names, visible(self.palette), **options)
         if target.label:
             pictures.save_label(target.label, label, self.palette)
         return counts / label.size

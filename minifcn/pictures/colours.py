@@ -53,6 +53,31 @@ def colour(label: np.ndarray, palette: np.ndarray, ignore_index: int = 255) -> n
     return colours
 
 
+def visible(palette: np.ndarray) -> np.ndarray:
+    """Give white a colour where the classes are black and white: white bars and a white haze are hardly seen.
+
+    Parameters
+    ----------
+    palette : uint8 array (num_classes, 3)
+
+    Returns
+    -------
+    uint8 array (num_classes, 3)
+        With Pascal VOC's first colour for white, if the palette is black and white; else the same.
+
+    Examples
+    --------
+    >>> visible(np.array([[0, 0, 0], [255, 255, 255]])).tolist()
+    [[0, 0, 0], [128, 0, 0]]
+    >>> visible(np.array([[0, 0, 0], [9, 9, 200], [255, 255, 255]])).tolist()
+    [[0, 0, 0], [9, 9, 200], [255, 255, 255]]
+    """
+    palette = np.asarray(palette)
+    if sorted(palette.tolist()) != [[0, 0, 0], [255, 255, 255]]:
+        return palette
+    return np.where(palette == 255, np.array((128, 0, 0), palette.dtype), palette)
+
+
 def background(class_names: Sequence[str]) -> int | None:
     """Find the class that is everything else: named background, or as labelme names it _background_.
 

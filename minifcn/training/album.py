@@ -10,6 +10,7 @@ import numpy as np
 from minifcn import pictures
 from minifcn.data import DataLoader
 from minifcn.models import FCN
+from minifcn.pictures.colours import visible
 from minifcn.text import shortened
 from minifcn.training import recipe
 from minifcn.training.config import Config
@@ -52,7 +53,7 @@ class Album:
         """Draw what every epoch changes: curves.png and iou.png."""
         self._draw("curves.png", lambda path: pictures.save_curves(path, rows))
         if ious:
-            names, palette = self.config.class_names, np.array(self.config.palette, np.uint8)
+            names, palette = self.config.class_names, visible(np.array(self.config.palette, np.uint8))
             self._draw("iou.png", lambda path: pictures.save_ious(path, ious, names, palette))
 
     def draw_best(self, found: Validation) -> None:
@@ -98,7 +99,7 @@ class Album:
         return rows, names
 
     def _save_panel(self, path: Path, rows: list[_Row], titles: list[str] | None) -> None:
-        config, palette = self.config, np.array(self.config.palette, np.uint8)
+        config, palette = self.config, visible(np.array(self.config.palette, np.uint8))
         pictures.save_panel(path, rows, config.class_names, palette, config.ignore_index, titles)
 
 
