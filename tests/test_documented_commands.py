@@ -21,7 +21,7 @@ import table_top
 from PIL import Image
 
 from minifcn.benchmark import race
-from minifcn.benchmark.work import GROUPS
+from minifcn.benchmark.asked import GROUPS
 from minifcn.cli import build_parser, main
 from minifcn.data import Shapes
 from minifcn.marking.handout import hand_out

@@ -77,7 +77,7 @@ def loaded_by(*arguments):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_imports_no_room_and_no_other_command(command):
-    rooms = {"benchmark", "models"} if command == "bench" else set()  # its groups of works
+    rooms = {"benchmark"} if command == "bench" else set()  # the names of its groups
     assert loaded_by(command, "-h") == (rooms, set(), {command})
 
 

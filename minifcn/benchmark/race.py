@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from minifcn.benchmark.asked import WARM_UP
 from minifcn.benchmark.work import Work
 from minifcn.errors import UserError
 
 PAUSE = 0.4  # seconds before a turn: a BLAS thread that has nothing left to do keeps its core busy for 0.1 more
-WARM_UP = 2  # turns that do not count
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from minifcn import models
+from minifcn.benchmark.asked import GROUPS
 from minifcn.compute.window import Window
 from minifcn.errors import UserError
 from minifcn.nn import Conv2d, init
@@ -114,14 +115,6 @@ NETWORKS = (
     Work("narrow-forward", "forward", (4, 3, 128, 128), 21, width=1 / 8),
     Work("narrow-step", "step", (4, 3, 128, 128), 21, width=1 / 8),
 )
-GROUPS = {
-    "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
-    "networks": ("fcn8s-*",),
-    "narrow": ("narrow-*",),
-    "gpu": ("fcn8s-*-500", "batch8-*"),
-    "layers-224": ("conv*-224",),
-    "layers-500": ("conv*-500",),
-}
 
 
 def select(names: Sequence[str]) -> list[Work]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from minifcn.backend import use_device
 from minifcn.benchmark import contestants, machine, report
-from minifcn.benchmark.race import WARM_UP, Contestant, Result, race, read_contestants
+from minifcn.benchmark.asked import WARM_UP
+from minifcn.benchmark.race import Contestant, Result, race, read_contestants
 from minifcn.benchmark.report import Measurements
 from minifcn.benchmark.work import select
 from minifcn.cli import arguments

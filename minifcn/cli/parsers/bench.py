@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from minifcn.benchmark.race import WARM_UP
-from minifcn.benchmark.work import GROUPS
+from minifcn.benchmark.asked import GROUPS, WARM_UP
 from minifcn.cli import arguments
 from minifcn.compute.algorithm import ALGORITHMS
 

@@ -1,0 +1,13 @@
+"""What a benchmark is asked for by name, apart from what runs it: the help of the command waits for nothing else."""
+
+from __future__ import annotations
+
+WARM_UP = 2  # turns that do not count
+GROUPS = {
+    "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
+    "networks": ("fcn8s-*",),
+    "narrow": ("narrow-*",),
+    "gpu": ("fcn8s-*-500", "batch8-*"),
+    "layers-224": ("conv*-224",),
+    "layers-500": ("conv*-500",),
+}
