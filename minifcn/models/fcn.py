@@ -78,7 +78,8 @@ class FCN(nn.Module):
         kind = type(self).__name__
         if variant not in self.variants:
             raise ValueError(
-                f'{kind}: variant must be "aligned" or "paper", or "lecture" of FCN32s, FCN16s and FCN8s, got {variant!r}'
+                f'{kind}: variant must be "aligned" or "paper", got {variant!r}; FCN32s, FCN16s and FCN8s have a third '
+                'one, "lecture"'
             )
         self.paper, self.num_classes = variant == "paper", check.whole(num_classes, f"{kind}: num_classes")
         self.recompute = check.flag(recompute, f"{kind}: recompute")

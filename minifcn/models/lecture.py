@@ -16,6 +16,7 @@ from minifcn.errors import UserError
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
 from minifcn.models.trunk import Trunk
 from minifcn.nn import Conv2d, ConvTranspose2d, Dropout2d, MaxPool2d, Module, Parameter, ReLU, Sequential, init
+from minifcn.nn.states import IncompatibleKeys
 
 
 class LectureVGG16(Trunk):
@@ -107,7 +108,7 @@ class LectureFCN32s(Lecture, FCN32s):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
         return self.up_score(self.score(self.maps(x)["fc7"]))
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Take the parameters of a state; the listing has all of them a second time in ``self.fcn``."""
         parts = [*(name for stage in self.trunk.layers for name in stage), "score", "up_score"]
         once = {}
@@ -118,7 +119,7 @@ class LectureFCN32s(Lecture, FCN32s):
                 once[name] = array
             elif not np.array_equal(array, state[first]):
                 raise ValueError(f"{type(self).__name__}: {name} and {first} must be the same array, but they differ")
-        super().load_state_dict(once, strict)
+        return super().load_state_dict(once, strict)
 
 
 class LectureFCN16s(Lecture, FCN16s):

@@ -1,6 +1,6 @@
 """Freeze scores and gradients of the lecture's listing in PyTorch, as make_golden.py does for the other networks.
 
-    python tests/golden/make_lecture.py
+python tests/golden/make_lecture.py
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is special about the lecture's variant; its numbers are held against PyTorch in tests/golden and tests/oracle."""
+"""What is special about the lecture's variant; its numbers are held against PyTorch in tests/golden."""
 
 import copy
 
