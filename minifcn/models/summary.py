@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from minifcn.compute.window import Pair
 from minifcn.models.geometry import Geometry, Trace, trace
