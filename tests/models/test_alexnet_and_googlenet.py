@@ -145,7 +145,7 @@ class TestGeometry:
     @both_variants
     def test_the_summary_says_where_907_comes_from(self, variant):
         text = table(narrow("fcn8s", "googlenet", variant=variant), (64, 64))
-        assert "receptive field     715 of the scored map; 907 = 715 + 6·32 behind pool5_7x7_s1" in text
+        assert "receptive field     715 of the scored map; the classifier's 907 = 715 + 6·32 with pool5_7x7_s1" in text
 
     def test_907_is_what_the_average_pool_would_see(self):
         net = narrow("fcn32s", "googlenet")

@@ -5,7 +5,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, models, nn, training
-from minifcn.cli import main
+from minifcn.cli import arguments, main
 from minifcn.errors import UserError
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.geometry import Geometry, GeometryError, Trace
@@ -180,6 +180,11 @@ class TestByName:
 def test_an_unknown_backbone_is_a_message_and_no_traceback(capsys):
     assert main(["summary", "fcn8s", "--backbone", "resnet"]) == 2
     assert f"backbone must be one of {', '.join(models.BACKBONES)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_help_names_every_trunk(backbone):
+    assert backbone in arguments.BACKBONE
 
 
 def trunk(declared, given):
