@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from minifcn.compute.window import Pair
 from minifcn.models.geometry import Geometry, Trace, trace
@@ -121,7 +122,7 @@ def table(model: Module, size: Pair, channels: int | None = None) -> str:
     return "\n".join([in_columns(lines), "", *totals, *left_out(model, layers)])
 
 
-def left_out(model: Module, layers: list[LayerRow]) -> list[str]:
+def left_out(model: Any, layers: list[LayerRow]) -> list[str]:
     """Say how much more of an image the classifier sees through pools that the trunk of a network leaves out."""
     trunk, lines = getattr(model, "trunk", None), []
     for name, kernel_size in getattr(trunk, "left_out", {}).items():
