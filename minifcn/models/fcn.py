@@ -32,8 +32,8 @@ class FCN(nn.Module):
     variant : "aligned" | "paper" | "lecture"
         "paper" is the reference implementation: padding 100, a fc6 of 7x7 pixels (AlexNet: 6x6), fixed bilinear
         upsampling without padding, crops. "aligned" has padding of half a kernel, a 1x1 fc6, and learned upsampling
-        whose padding keeps every map exactly over the image (offset 0). "lecture" is the
-        listing of courses; see lecture.py.
+        whose padding keeps every map exactly over the image (offset 0). "lecture" is the listing of courses; see
+        lecture.py.
     width : float
         Factor for the numbers of channels of the trunk.
     dropout : float
@@ -57,7 +57,7 @@ class FCN(nn.Module):
 
     Notes
     -----
-    score_pool4 and score_pool3 have their names from VGG16; on other trunks they score its maps of strides 16 and 8.
+    score_pool4 and score_pool3 have their names from VGG16; on other trunks they score the maps of strides 16 and 8.
     """
 
     skips: ClassVar[tuple[int, ...]] = ()  # strides of the maps that are scored besides the coarsest
