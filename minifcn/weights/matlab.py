@@ -46,7 +46,8 @@ def recognises(head: bytes, members: Sequence[str]) -> bool:
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read params(k).value under the name params(k).name, with the indices in MATLAB's order, height first.
 
-    The params may be those of a structure named net. The file says of itself the types of its "layers". Objects and functions in it are passed over.
+    The params may be those of a structure named net. The file says of itself the types of its "layers". Objects and
+    functions in it are passed over.
     """
     content = mapped(path)
     orders: dict[bytes, Literal["<", ">"]] = {b"IM": "<", b"MI": ">"}
@@ -66,8 +67,8 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
         arrays[name] = value
     if not arrays:
         raise UserError(
-            f"it has no params of a MatConvNet network, but {in_short([*variables]) or 'nothing'}; in MATLAB, make it a "
-            "DagNN (dagnn.DagNN.fromSimpleNN), and save that: net = net.saveobj(); save(FILE, '-struct', 'net')"
+            f"it has no params of a MatConvNet network, but {in_short([*variables]) or 'nothing'}; in MATLAB, make it "
+            "a DagNN (dagnn.DagNN.fromSimpleNN), and save that: net = net.saveobj(); save(FILE, '-struct', 'net')"
         )
     types = {layer.get("name"): layer.get("type") for layer in _records(variables.get("layers"))}
     return "MAT-file 5", arrays, {"layers": types}
