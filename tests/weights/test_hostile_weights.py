@@ -50,7 +50,7 @@ def mat(arrays, compressed=False):
 def hdf5(arrays):
     file = io.BytesIO()
     with h5py.File(file, "w") as out:
-        out.attrs["backend"] = "tensorflow"
+        out.attrs["backend"] = b"tensorflow"
         for name, array in arrays.items():
             out[f"block1/{name}:0"] = array
     return file.getvalue()
