@@ -23,7 +23,7 @@ from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.progress import unbreakable
-from minifcn.training import Checkpoint, Trainer, checkpoint, images_list, recipe
+from minifcn.training import Checkpoint, Trainer, build, checkpoint, images_list
 from minifcn.training.album import PICTURES, Album
 from minifcn.training.config import Config, option, written
 from minifcn.training.datasets import open_data
@@ -55,21 +55,21 @@ def _train(
     args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str, start: Checkpoint | None = None
 ) -> int:
     if state is not None:
-        recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
+        build.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
     splits = _open(config, resumed=state is not None)
     if splits["train"].description:
         say(splits["train"].description)
     config = _with_classes(config, splits["train"])
-    model = recipe.build_model(config, device)
+    model = build.build_model(config, device)
     config, notes = (config, []) if state else begin(config, model, splits["train"], start, sys.stderr)
-    optimizer = recipe.build_optimizer(config, model)
-    valid_loader = recipe.valid_loader(config, splits["val"])
+    optimizer = build.build_optimizer(config, model)
+    valid_loader = build.valid_loader(config, splits["val"])
     album = Album(args.out, config, model, valid_loader, say)
     trainer = Trainer(
         config,
         model,
         optimizer,
-        recipe.train_loader(config, splits["train"]),
+        build.train_loader(config, splits["train"]),
         valid_loader,
         args.out,
         checkpoint_every=args.checkpoint_every,

@@ -12,7 +12,7 @@ from minifcn.models import FCN
 from minifcn.models.summary import count_parameters
 from minifcn.nn import ConvTranspose2d
 from minifcn.text import counted
-from minifcn.training import checkpoint, recipe
+from minifcn.training import build, checkpoint
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
@@ -26,7 +26,7 @@ _NORMALISATION = ("mean", "std")
 def open_start(path: str) -> Checkpoint:
     """Read a checkpoint to start from; UserError, naming it, if it is none, or not of the network that it claims."""
     start = checkpoint.load(path)
-    recipe.check_fits(start.config, start.model, name=path)
+    build.check_fits(start.config, start.model, name=path)
     return start
 
 

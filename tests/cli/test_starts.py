@@ -11,7 +11,7 @@ import pytest
 import small_runs
 from small_runs import arrays, assert_refused, resume, train
 
-from minifcn.training import Checkpoint, checkpoint, recipe
+from minifcn.training import Checkpoint, build, checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +178,7 @@ def test_a_file_that_claims_a_larger_network_than_it_holds_is_refused(coarse, tm
     state = checkpoint.load(coarse / "best.npz")
     large = dataclasses.replace(state.config, width=4.0)
     checkpoint.save(tmp_path / "large.npz", Checkpoint(large, state.model))
-    monkeypatch.setattr(recipe, "build_model", lambda *arguments: pytest.fail("a network was built"))
+    monkeypatch.setattr(build, "build_model", lambda *arguments: pytest.fail("a network was built"))
     arguments = ["train", "--data", "shapes", "--images", "2", "--device", "cpu", "--out", str(tmp_path / "run")]
     assert_refused([*arguments, "--init", str(tmp_path / "large.npz")], "does not fit a fcn32s", tmp_path, capsys)
 
