@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from minifcn import pictures
-from minifcn.data import Normalize, open_split
+from minifcn.data import open_split
 from minifcn.training import build, checkpoint, log
 from minifcn.training.evaluate import predict
 
@@ -63,7 +63,7 @@ def draw_predictions(runs, path, cell=360, gap=10, font_size=26):
         state = checkpoint.load(runs / folder / "best.npz")
         config = state.config
         model, dataset = build.load_model(config, state.model), open_split(config.data, "val")
-        normalize, resize = Normalize(config.mean, config.std), build.resizing(config)
+        normalize, resize = build.normalizing(config), build.resizing(config)
         samples = (resize(dataset[i], np.random.default_rng(0)) for i in PHOTOS)
         columns[name] = [predict(model, sample.image, normalize) for sample in samples]
     palette = np.array(config.palette, np.uint8)

@@ -16,7 +16,7 @@ from minifcn.backend import use_device
 from minifcn.cli import arguments, tables
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
-from minifcn.data import Dataset, Normalize
+from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.metrics import ConfusionMatrix
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _measured(model: FCN, dataset: Dataset, config: Config, at_network_size: bool) -> tuple[ConfusionMatrix, float]:
     if not at_network_size and _network_size(config) != "labels":
-        normalize, seen = Normalize(config.mean, config.std), partial(build.network_size, config)
+        normalize, seen = build.normalizing(config), partial(build.network_size, config)
         return evaluate_dataset(model, dataset, normalize=normalize, size=seen, stream=sys.stderr)
     loader = build.valid_loader(config, dataset)
     batches = show_progress("evaluation", loader.epoch(0), len(dataset), sys.stderr)

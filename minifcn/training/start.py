@@ -20,7 +20,7 @@ from minifcn.training.freeze import freeze
 from minifcn.training.transplant import BY_CLASS, COPIED, RESHAPED, Transplant, transplant
 
 _NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
-_NORMALISATION = ("mean", "std")
+_PREPROCESSING = ("mean", "std", "channel_order")
 
 
 def open_start(path: str) -> Checkpoint:
@@ -38,7 +38,7 @@ def taken_over(start: Checkpoint) -> dict[str, Any]:
     >>> taken_over(start)["model"], "epochs" in taken_over(start)
     ('fcn32s', False)
     """
-    return {name: getattr(start.config, name) for name in (*_NETWORK, *_NORMALISATION)}
+    return {name: getattr(start.config, name) for name in (*_NETWORK, *_PREPROCESSING)}
 
 
 def begin(
@@ -108,9 +108,18 @@ def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     text = (
         f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
     )
-    if (there.mean, there.std) != (Config.mean, Config.std):
-        text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
+    here, before = _preprocessing(config), _preprocessing(there)
+    if here != before:
+        text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"
+    elif before != "imagenet":
+        text += f"\n  images are preprocessed as there: {before}"
     return text
+
+
+def _preprocessing(config: Config) -> str:
+    if config.preprocessing != "own":
+        return config.preprocessing
+    return f"mean {written(config.mean)}, std {written(config.std)}, {config.channel_order}"
 
 
 def _unlearned(model: FCN, names: Set[str], start: Checkpoint | None) -> str:

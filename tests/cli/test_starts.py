@@ -85,7 +85,7 @@ def test_images_are_normalised_as_they_were(coarse, tmp_path, capsys):
     checkpoint.save(tmp_path / "other.npz", Checkpoint(other, state.model))
     assert train(tmp_path / "run", "--init", str(tmp_path / "other.npz")) == 0
     assert config_of(tmp_path / "run")["mean"] == [1.0, 2.0, 3.0]
-    assert "images are normalised as there: mean 1,2,3, std 1.5,1,1" in capsys.readouterr().err
+    assert "images are preprocessed as there: mean 1,2,3, std 1.5,1,1, rgb" in capsys.readouterr().err
 
 
 def test_classes_that_both_know_keep_their_scores(coarse, tmp_path, capsys):
