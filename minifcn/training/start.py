@@ -109,18 +109,12 @@ def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     text = (
         f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
     )
-    here, before = _preprocessing(config), _preprocessing(there)
+    here, before = config.preprocessing, there.preprocessing
     if here != before:
         text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"
     elif before != "imagenet":
         text += f"\n  images are preprocessed as there: {before}"
     return text
-
-
-def _preprocessing(config: Config) -> str:
-    if config.preprocessing != "own":
-        return config.preprocessing
-    return f"mean {written(config.mean)}, std {written(config.std)}, {config.channel_order}"
 
 
 def _unlearned(model: FCN, names: Set[str], start: Checkpoint | None) -> str:
