@@ -8,7 +8,7 @@ from typing import Any
 from minifcn.text import in_columns
 from minifcn.training.config import Config, option, written
 from minifcn.training.rates import translated
-from minifcn.training.recipes import RECIPES, find_recipe, stages
+from minifcn.training.recipes import RECIPES, find_recipe
 
 _IMAGE = (375, 500)  # many of PASCAL VOC have this size
 
@@ -40,7 +40,7 @@ def described(name: str, size: tuple[int, int]) -> str:
     facts = {
         "source": recipe.source,
         "data": f"{recipe.data}; {recipe.num_classes} classes",
-        "begins with": ", ".join(stages(name)[:-1]) or recipe.begins_with or "random weights",
+        "begins with": recipe.after or recipe.begins_with or "random weights",
     }
     command = f"minifcn train --recipe {name} --data {recipe.opens} --out DIR"
     if recipe.lacks:
@@ -49,7 +49,7 @@ def described(name: str, size: tuple[int, int]) -> str:
         facts |= {"train": f"{command} --init RUN", "all stages": f"{command} --init FILE --staged"}
     else:
         facts["train"] = command + (" --init FILE" if recipe.begins_with else "")
-    rows = [("setting", "recipe", "otherwise")]
+    rows: list[tuple[str, ...]] = [("setting", "recipe", "otherwise")]
     names = [name for name in vars(usual) if name in recipe.settings and name not in ("mean", "std", "channel_order")]
     rows += [(option(key), *(shown(getattr(settings, key)) for settings in (config, usual))) for key in names]
     rows.append(("--preprocessing", config.preprocessing, usual.preprocessing))

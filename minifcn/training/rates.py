@@ -63,8 +63,8 @@ def translated(config: Config, size: tuple[int, int]) -> str:
     learning rate, for images of 375x500:
       1.0e-14  on the loss added up over the 187,500 pixels of an image
       1.9e-09  on their mean: it makes the same steps
-      1.9e-07  in the long run, with momentum 0.99: divided by 1 - 0.99
-      1.0e-07  the same of the paper (sections 4.2, 4.3): 1e-08 on the mean, momentum 0.9
+      1.9e-07  in the long run, with momentum 0.99: / (1 - 0.99)
+      1.0e-07  in the paper (sections 4.2, 4.3): 1e-08 on the mean, / (1 - 0.9)
     momentum 0.99 leaves 0.818 of a gradient after 20 images; the paper's 0.9, over steps of 20, leaves 0.9
     """
     pixels = math.prod(size)
@@ -74,11 +74,10 @@ def translated(config: Config, size: tuple[int, int]) -> str:
         f"  {mean / pixels:.1e}  on the loss added up over the {pixels:,} pixels of an image",
         f"  {mean:.1e}  on their mean: it makes the same steps",
     ]
-    momentum, images = config.momentum, config.batch_size * config.accumulate
-    run, paper = in_the_long_run(mean, momentum), in_the_long_run(of_the_paper(config), 0.9)
+    momentum, images, paper = config.momentum, config.batch_size * config.accumulate, of_the_paper(config)
     lines += [
-        f"  {run:.1e}  in the long run, with momentum {momentum:g}: divided by 1 - {momentum:g}",
-        f"  {paper:.1e}  the same of the paper (sections 4.2, 4.3): {of_the_paper(config):.0e} on the mean, momentum 0.9",
+        f"  {in_the_long_run(mean, momentum):.1e}  in the long run, with momentum {momentum:g}: / (1 - {momentum:g})",
+        f"  {in_the_long_run(paper, 0.9):.1e}  in the paper (sections 4.2, 4.3): {paper:.0e} on the mean, / (1 - 0.9)",
     ]
     if images == 1:
         left, paper_s = momentum_over(momentum, 20), "the paper's 0.9, over steps of 20, leaves 0.9"

@@ -50,7 +50,7 @@ class Recipe:
 
 
 # What all nets of the reference implementation share: its networks, Caffe's SGD, single images as large as they are.
-_REFERENCE = {
+_REFERENCE: dict[str, Any] = {
     "backbone": "vgg16",
     "variant": "paper",
     "width": 1.0,
@@ -72,19 +72,26 @@ _HEAVY = _REFERENCE | {"accumulate": 1, "momentum": 0.99, "reduction": "batch", 
 _ACCUMULATED = _REFERENCE | {"accumulate": 20, "momentum": 0.9, "reduction": "mean", "iterations": 100_000}
 
 _VGG16 = "VGG16 of ImageNet, its fully connected layers made convolutions"
-_VOC = {"data": "PASCAL VOC 2011, the 8,498 training images of SBD", "num_classes": 21, "opens": "voc:VOCDEVKIT"}
-_NYUD = {"data": "NYUDv2, 795 images", "num_classes": 40}
-_SIFT = {"data": "SIFT Flow, 2,486 images of 256x256", "num_classes": 33}
-_CONTEXT = {"data": "PASCAL-Context, 59 classes and background", "num_classes": 60}
+_VOC: dict[str, Any] = {
+    "data": "PASCAL VOC 2011, the 8,498 training images of SBD",
+    "num_classes": 21,
+    "opens": "voc:VOCDEVKIT",
+}
+_NYUD: dict[str, Any] = {"data": "NYUDv2, 795 images", "num_classes": 40}
+_SIFT: dict[str, Any] = {"data": "SIFT Flow, 2,486 images of 256x256", "num_classes": 33}
+_CONTEXT: dict[str, Any] = {"data": "PASCAL-Context, 59 classes and background", "num_classes": 60}
 
-_NYUD_COLOUR = {"mean": (92.318, 97.203, 116.190)}
-_NYUD_HHA = {"mean": (132.431, 94.076, 118.477), "channel_order": "rgb"}  # its three channels are no colours
-_SIFT_COLOUR = {"mean": (108.353, 115.294, 114.578)}
-_CONTEXT_COLOUR = {"mean": (122.679, 116.669, 104.007)}
+_NYUD_COLOUR: dict[str, Any] = {"mean": (92.318, 97.203, 116.190)}
+_NYUD_HHA: dict[str, Any] = {
+    "mean": (132.431, 94.076, 118.477),
+    "channel_order": "rgb",
+}  # its three channels are no colours
+_SIFT_COLOUR: dict[str, Any] = {"mean": (108.353, 115.294, 114.578)}
+_CONTEXT_COLOUR: dict[str, Any] = {"mean": (122.679, 116.669, 104.007)}
 
 _TWO_HEADS = "a second score layer for the 3 geometric classes, trained together with that for the 33 semantic ones"
 _LECTURE = "a course's experiments; what they do not say is ours: width, variant, batch, preprocessing"
-_COURSE = {"model": "fcn8s", "width": 1.0, "optimizer": "adam", "lr": 0.001, "epochs": 100}
+_COURSE: dict[str, Any] = {"model": "fcn8s", "width": 1.0, "optimizer": "adam", "lr": 0.001, "epochs": 100}
 
 RECIPES = {
     "voc-fcn32s": Recipe(

@@ -19,7 +19,8 @@ from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
 from minifcn.training.transplant import BY_CLASS, COPIED, RESHAPED, Transplant, transplant
 
-_NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
+_SHAPES = ("model", "backbone", "variant", "width")  # what they depend on
+_NETWORK = (*_SHAPES, "at_once")
 _PREPROCESSING = ("mean", "std", "channel_order")
 
 
@@ -98,7 +99,7 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     try:
         return transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
     except UserError as error:
-        differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
+        differ = [name for name in _SHAPES[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
         raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
 
