@@ -60,6 +60,8 @@ _REFERENCE: dict[str, Any] = {
     "mean": IMAGENET_MEAN,
     "std": (1.0, 1.0, 1.0),
     "channel_order": "bgr",
+    "size": None,
+    "mirror": False,
     "batch_size": 1,
     "optimizer": "caffe-sgd",
     "weight_decay": 0.0005,
