@@ -8,6 +8,7 @@ import small_runs
 from small_runs import assert_refused, resume, train
 
 from minifcn.cli import main
+from minifcn.training import build, checkpoint
 from minifcn.training.recipes import RECIPES
 
 SMALL = ["--data", "shapes", "--images", "2", "--size", "32x32", "--width", "0.03125", "--device", "cpu"]
@@ -100,6 +101,15 @@ def test_the_images_look_as_the_weights_want_whatever_the_recipe_says(tmp_path, 
     said = capsys.readouterr().err
     assert "images are preprocessed as there: torchvision" in said
     assert "--preprocessing torchvision for caffe" in said
+
+
+def test_weights_that_were_trained_at_once_are_scaled_as_there(tmp_path):
+    """In the run that begins with them and in the network of its checkpoint."""
+    assert train(tmp_path / "first", "--at-once", "--epochs", "1") == 0
+    assert train(tmp_path / "next", "--init", str(tmp_path / "first"), "--epochs", "1") == 0
+    state = checkpoint.load(tmp_path / "next")
+    net = build.load_model(state.config, state.model)
+    assert (net.pool4_scale, net.pool3_scale) == (0.01, 0.0001)
 
 
 def test_a_run_goes_on_as_the_recipe_that_it_began_with(heavy, capsys):
