@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.errors import UserError
-from minifcn.models import alignment, summary
+from minifcn.models import alignment, lecture, summary
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
 from minifcn.models.trunk import Trunk
@@ -35,5 +35,6 @@ __all__ = [
     "Trunk",
     "alignment",
     "create",
+    "lecture",
     "summary",
 ]

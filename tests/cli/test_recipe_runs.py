@@ -128,6 +128,8 @@ REFUSED = {
     "depth": (["--recipe", "nyud-fcn32s-color-d", "--data", "shapes"], "a first convolution of four channels"),
     "steps and epochs": (["--iterations", "3", "--epochs", "1"], "--iterations is 3 and --epochs 1; give one"),
     "nothing to scale": (["--at-once", "--model", "fcn32s"], "--at-once scales pool4 and pool3"),
+    "fixed noise": (["--variant", "lecture", "--upsampling", "fixed"], "--upsampling fixed is of the paper's networks"),
+    "the lecture at once": (["--variant", "lecture", "--at-once"], "--at-once is of the paper's networks"),
     "too few batches": ([*small_runs.SETTINGS, "--epochs", "1", "--accumulate", "4"], "the run has 3 batches in all"),
     "no such reduction": (["--reduction", "sum"], "--reduction must be mean or batch"),
     "no such upsampling": (["--upsampling", "bilinear"], "--upsampling must be fixed or learned"),

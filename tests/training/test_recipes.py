@@ -83,6 +83,8 @@ def test_a_course_trains_fcn_8s_with_adam(name, classes):
     config = config_of(name)
     assert (config.model, config.optimizer, config.lr, config.epochs) == ("fcn8s", "adam", 0.001, 100)
     assert RECIPES[name].num_classes == classes
+    assert config.variant == "lecture"
+    assert [side % 32 for side in config.size] == [0, 0]
 
 
 def test_what_cannot_be_trained_yet_says_what_it_would_need():
