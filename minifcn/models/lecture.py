@@ -85,7 +85,7 @@ class Lecture(FCN):
             )
         return super().maps(x)
 
-    def upsampling(self, stride: int) -> ConvTranspose2d:
+    def learned_upsampling(self, stride: int) -> ConvTranspose2d:
         """Make the learned upsampling of scores by a stride S: K = 2S, P = S/2, with a bias."""
         return ConvTranspose2d(self.num_classes, self.num_classes, 2 * stride, stride, stride // 2, bias=True)
 
@@ -102,7 +102,7 @@ class LectureFCN32s(Lecture, FCN32s):
 
     def add_layers(self):
         self.score = self.scoring("fc7")
-        self.up_score = self.upsampling(32)
+        self.up_score = self.learned_upsampling(32)
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
@@ -125,13 +125,13 @@ class LectureFCN32s(Lecture, FCN32s):
 class LectureFCN16s(Lecture, FCN16s):
     """Scores of fc7, upsampled by 2, plus scores of conv4; their sum upsampled by 16."""
 
-    skips = {"conv4": 16}
+    skips = (16,)
 
     def add_layers(self):
         self.score = self.scoring("fc7")
-        self.up_score_conv5 = self.upsampling(2)
+        self.up_score_conv5 = self.learned_upsampling(2)
         self.conv1x1_conv4 = self.scoring("conv4")
-        self.up_score = self.upsampling(16)
+        self.up_score = self.learned_upsampling(16)
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
@@ -144,15 +144,15 @@ class LectureFCN16s(Lecture, FCN16s):
 class LectureFCN8s(Lecture, FCN8s):
     """As FCN-16s, but that sum is upsampled by 2 only, plus scores of conv3; their sum upsampled by 8."""
 
-    skips = {"conv4": 16, "conv3": 8}
+    skips = (16, 8)
 
     def add_layers(self):
         self.score = self.scoring("fc7")
-        self.up_score_conv5 = self.upsampling(2)
+        self.up_score_conv5 = self.learned_upsampling(2)
         self.conv1x1_conv4 = self.scoring("conv4")
-        self.up_score_conv4_5 = self.upsampling(2)
+        self.up_score_conv4_5 = self.learned_upsampling(2)
         self.conv1x1_conv3 = self.scoring("conv3")
-        self.up_score = self.upsampling(8)
+        self.up_score = self.learned_upsampling(8)
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
