@@ -17,7 +17,8 @@ from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
-from minifcn.training.transplant import BY_CLASS, COPIED, RESHAPED, Transplant, transplant
+from minifcn.training.transplant import Transplant, transplant
+from minifcn.weights.moves import TAKEN
 
 _NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
 _NORMALISATION = ("mean", "std")
@@ -75,7 +76,7 @@ def begin(
     if start is not None:
         table = _transplanted(config, model, start)
         said.append(_described(config, start, table))
-        learned = {name for outcome in (COPIED, RESHAPED, BY_CLASS) for name in table.names(outcome)}
+        learned = {name for outcome in TAKEN for name in table.names(outcome)}
         start.model.clear()  # it would keep its memory as long as the run
         start.optimizer.clear()
     if config.freeze:

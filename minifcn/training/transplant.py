@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,33 +13,10 @@ from minifcn.autograd import Tensor
 from minifcn.backend import to_host
 from minifcn.errors import UserError
 from minifcn.nn import ConvTranspose2d, Module
+from minifcn.weights.moves import BY_CLASS, COPIED, FIRST_VALUE, OTHER_SHAPE, RESHAPED, TAKEN, UNUSED, Move, Shape, table
 
-Shape = tuple[int, ...]
-COPIED, RESHAPED, BY_CLASS, FIRST_VALUE, UNUSED = "copied", "reshaped", "by class", "first value", "unused"
-_NEW, _NOT_HERE, _OTHER_SHAPE = "new in this network", "not in this network", "other shape"
+_NEW, _NOT_HERE = "new in this network", "not in this network"
 _SHOWN = 4  # names of classes
-
-
-@dataclass(frozen=True)
-class Move:
-    """What became of one array.
-
-    Parameters
-    ----------
-    name : str
-    there, here : tuple of int or None
-        Its shape in the state and in the network; None where there is none.
-    outcome : "copied" | "reshaped" | "by class" | "first value" | "unused"
-        By class: the classes that both have under one name were copied. First value: the parameter keeps it.
-    why : str
-        Empty if the outcome says it all.
-    """
-
-    name: str
-    there: Shape | None
-    here: Shape | None
-    outcome: str
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,11 +41,7 @@ class Transplant:
         return [move.name for move in self.moves if move.outcome == outcome]
 
     def __str__(self) -> str:
-        whole = Counter(_layer(move.name) for move in self.moves)
-        alike = groupby(self.moves, lambda move: (move.outcome, move.why))
-        rows = [(outcome, *_described(list(moves), whole)) for (outcome, _), moves in alike]
-        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-        return "\n".join(f"{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
+        return table(self.moves)
 
 
 def transplant(
@@ -160,7 +131,7 @@ def _as_it_is(given: np.ndarray, shape: Shape) -> tuple[np.ndarray | None, str, 
         return given, COPIED, ""
     if _is_same_matrix(given.shape, shape):
         return given.reshape(shape), RESHAPED, ""
-    return None, FIRST_VALUE, _OTHER_SHAPE
+    return None, FIRST_VALUE, OTHER_SHAPE
 
 
 def _is_same_matrix(there: Shape, here: Shape) -> bool:
@@ -199,7 +170,7 @@ def _by_class(
         or rest != [n for axis, n in enumerate(value.shape) if axis not in axes]
         or any(given.shape[axis] != len(there) or value.shape[axis] != len(here) for axis in axes)
     ):
-        return None, FIRST_VALUE, _OTHER_SHAPE
+        return None, FIRST_VALUE, OTHER_SHAPE
     both = [name for name in dict.fromkeys(here) if name in there]
     if not both:
         return None, FIRST_VALUE, "none of its classes is here"
@@ -217,29 +188,10 @@ def _by_class(
 def _expect_learned(moves: Sequence[Move], outside: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Refuse a state of which no weight of the trunk fits: scores alone know nothing."""
     weights = [move for move in moves if move.here and len(move.here) > 1 and move.name not in outside]
-    if any(move.outcome in (COPIED, RESHAPED) for move in weights):
+    if any(move.outcome in TAKEN for move in weights):
         return
     misfit = next((move for move in weights if move.there is not None), None)
     if misfit:
         raise UserError(f"nothing that was learned fits: {misfit.name} is {misfit.there} there, but {misfit.here} here")
     names = (", ".join([*map(str, listed)][:3]) or "nothing" for listed in (state, (move.name for move in weights)))
     raise UserError("no weight in it is called as one here: it has {} ..., the network {} ...".format(*names))
-
-
-def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, str]:
-    """Name some arrays with one fate, by layers where these are whole, and say what there is to say."""
-    inside = Counter(_layer(move.name) for move in moves)
-    given = (move.name if inside[_layer(move.name)] < whole[_layer(move.name)] else _layer(move.name) for move in moves)
-    names, first = [*dict.fromkeys(given)], moves[0]
-    listed = f"{names[0]} ... {names[-1]}" if len(names) > 3 else ", ".join(names)
-    if first.outcome == COPIED:
-        count = sum(math.prod(move.here or ()) for move in moves)
-        return listed, f"{len(inside)} layers, {count:,} parameters" if len(inside) > 1 else f"{count:,} parameters"
-    if first.outcome == RESHAPED or first.why == _OTHER_SHAPE:
-        shapes = f"{first.there} there, {first.here} here"
-        return listed, shapes if len(names) == 1 else f"{first.name} is {shapes}"
-    return listed, first.why
-
-
-def _layer(name: str) -> str:
-    return name.rpartition(".")[0] or name
