@@ -10,7 +10,7 @@ from itertools import groupby
 
 Shape = tuple[int, ...]
 COPIED, RESHAPED, TRANSPOSED, BY_CLASS = "copied", "reshaped", "transposed", "by class"
-FIRST_VALUE, LEFT, UNUSED = "first value", "left", "unused"
+ADDED, FIRST_VALUE, LEFT, UNUSED = "added", "first value", "left", "unused"
 TAKEN = (COPIED, RESHAPED, TRANSPOSED, BY_CLASS)
 OTHER_SHAPE = "other shape"
 
@@ -24,10 +24,10 @@ class Move:
     name : str
     there, here : tuple of int or None
         Its shape where it came from, and where it is now; None where there is none.
-    outcome : "copied" | "reshaped" | "transposed" | "by class" | "first value" | "left" | "unused"
+    outcome : "copied" | "reshaped" | "transposed" | "by class" | "added" | "first value" | "left" | "unused"
         Transposed: its axes are in another order now. By class: the classes that both have under one name were copied.
-        First value: the parameter keeps it. Left: the file has values for it that are of no use. Unused: there is
-        nothing that it could be.
+        Added: to another array. First value: the parameter keeps it. Left: it could be taken, but is of no use. Unused:
+        there is nothing that it could be.
     why : str
         Empty if the outcome says it all.
     """

@@ -1,0 +1,220 @@
+"""From a file of published weights to parameters with minifcn's names, in minifcn's layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minifcn.data.normalize import Preprocessing
+from minifcn.errors import UserError
+from minifcn.weights.moves import ADDED, COPIED, LEFT, RESHAPED, TRANSPOSED, UNUSED, Move
+from minifcn.weights.published import Recognised, recognise
+
+if TYPE_CHECKING:
+    from minifcn.weights.source import Source
+
+_MATRICES = ("fc8.weight", "classifier.weight")  # of a classifier; an FCN has no use for them
+_FIRST = ("conv1_1.weight", "conv1.weight", "conv1_7x7_s2.weight")
+_LAST = ("conv5_3.bias", "conv5.bias")  # as many numbers as fc6 has input channels
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a published network: what minifcn has of them, and where they come from.
+
+    Parameters
+    ----------
+    arrays : dict of str to array
+        By minifcn's names, which are Caffe's: (outputs, inputs, height, width), of a transposed convolution (inputs,
+        outputs, height, width).
+    preprocessing : Preprocessing
+        What images have to be made of for them.
+    path : Path
+    container : str
+        The kind of the file, such as "npz".
+    sha256 : str
+        Of the file.
+    what, by : str
+        What it was recognised as, and by what.
+    at_once : bool
+        If it is an FCN-8s that scales pool4 and pool3 before it scores them.
+    moves : tuple of Move
+        What became of each array of the file.
+    """
+
+    arrays: dict[str, np.ndarray]
+    preprocessing: Preprocessing
+    path: Path
+    container: str
+    sha256: str
+    what: str
+    by: str
+    at_once: bool = False
+    moves: tuple[Move, ...] = ()
+
+
+def convert(source: Source, preprocessing: str = "") -> Weights:
+    """Recognise whose weights a file holds, and give them minifcn's names and layout.
+
+    Parameters
+    ----------
+    source : Source
+    preprocessing : str, optional
+        As in `published.recognise`.
+
+    Returns
+    -------
+    Weights
+        Its arrays share their memory with those of the source where they can.
+
+    Raises
+    ------
+    UserError
+        If the file is not recognised, or an array has a shape that its name does not allow.
+    """
+    found = recognise(source, preprocessing)
+    arrays: dict[str, np.ndarray] = {}
+    moves = []
+    channels = _channels_into_fc6(source, found)
+    for name, array in source.arrays.items():
+        if here := found.names.get(name):
+            try:
+                arrays[here], outcome = laid_out(here, array, found.axes, channels)
+            except ValueError as error:
+                raise UserError(f"{source.path}: {name} {error}") from None
+            moves.append(Move(here, array.shape, arrays[here].shape, outcome))
+        elif name in found.added:
+            moves.append(Move(name, array.shape, None, ADDED, f"to {found.added[name]}"))
+        elif name in found.left:
+            moves.append(Move(name, array.shape, None, LEFT, found.left[name]))
+        else:
+            moves.append(Move(name, array.shape, None, UNUSED, "there is no place for it"))
+    for name, here in found.added.items():
+        arrays[here] = arrays[here] + source.arrays[name].reshape(-1)
+    about = (found.preprocessing, source.path, source.container, source.sha256, found.what, found.by, found.at_once)
+    return Weights(arrays, *about, tuple(moves))
+
+
+def laid_out(name: str, array: np.ndarray, axes: str, channels: int = 0) -> tuple[np.ndarray, str]:
+    """Bring an array into minifcn's layout.
+
+    Parameters
+    ----------
+    name : str
+        Here, such as "fc6.weight".
+    array : array
+    axes : "OIHW" | "HWIO"
+        As in `Recognised`.
+    channels : int
+        Number of channels of the map that fc6 sees: its matrix lists them one after the other ("OIHW"), or the pixels
+        ("HWIO").
+
+    Returns
+    -------
+    array
+        (O, I, H, W), or (O,) of a bias; of a classifier's last layer (O, I). A view where possible.
+    outcome : "copied" | "reshaped" | "transposed"
+
+    Raises
+    ------
+    ValueError
+        If the name cannot have such a shape.
+
+    Examples
+    --------
+    >>> laid_out("fc6.weight", np.zeros((64, 8 * 7 * 7)), "OIHW", 8)[0].shape
+    (64, 8, 7, 7)
+    >>> laid_out("conv1_1.weight", np.zeros((3, 3, 3, 64)), "HWIO")[1]
+    'transposed'
+    """
+    if array.dtype.kind != "f":
+        raise ValueError(f"must hold floating-point numbers, but is {array.dtype}")
+    if name.endswith(".bias"):
+        vector = array.reshape(-1)
+        return vector, COPIED if array.ndim == 1 else RESHAPED
+    there = array.shape
+    if len(there) == 4 and there[:2] == (1, 1) and name.startswith("fc"):  # older files of Caffe
+        array = array.reshape(there[2:])
+    if array.ndim not in (2, 4):
+        raise ValueError(f"must be a kernel or a matrix, but has shape {there}")
+    if axes == "HWIO":
+        return _from_pixels_first(name, array, channels)
+    if array.ndim == 2 and name not in _MATRICES:
+        array = array.reshape(len(array), *_window(name, array.shape[1], channels))
+    return array, COPIED if array.shape == there else RESHAPED
+
+
+def _from_pixels_first(name: str, array: np.ndarray, channels: int) -> tuple[np.ndarray, str]:
+    """From (H, W, in, out), or a matrix (H·W·in, out)."""
+    if array.ndim == 2:
+        if name in _MATRICES:
+            return array.T, TRANSPOSED
+        inputs, height, width = _window(name, array.shape[0], channels)
+        array = array.reshape(height, width, inputs, array.shape[1])
+    return array.transpose(3, 2, 0, 1), TRANSPOSED
+
+
+def _window(name: str, inputs: int, channels: int) -> tuple[int, int, int]:
+    """Give the inputs of a matrix as channels, height and width: those of fc6 are a square of pixels."""
+    if name != "fc6.weight":
+        return inputs, 1, 1
+    side = math.isqrt(inputs // channels) if channels else 0
+    if side * side * channels != inputs:
+        raise ValueError(f"has {inputs} inputs, which are no square of {channels} channels, the maps below it")
+    return channels, side, side
+
+
+def _channels_into_fc6(source: Source, found: Recognised) -> int:
+    return next((source.arrays[name].size for name, here in found.names.items() if here in _LAST), 0)
+
+
+def as_caffe(weights: Weights) -> Weights:
+    """Let the first layer do what the preprocessing did: then images are B, G, R minus the mean, as Caffe's are.
+
+    A network that saw (R - m) / s sees R - m if the weights of R are divided by s; and B, G, R if their order is
+    turned. The mean stays the one of the weights: with another, only a bias could make up for it, and that would count
+    in the padding too, where an image that lacks its mean is 0. So the scores are the same, at the borders as well.
+
+    Parameters
+    ----------
+    weights : Weights
+
+    Returns
+    -------
+    Weights
+        With another first layer, and another preprocessing.
+    """
+    mean, std, order, _ = weights.preprocessing
+    name = next(first for first in _FIRST if first in weights.arrays)
+    first = weights.arrays[name]
+    turned = order != "bgr"
+    scale = np.array(std, np.float64)[:: 1 if turned else -1].reshape(1, 3, 1, 1)
+    changed = (first / scale)[:, :: -1 if turned else 1].astype(first.dtype)
+    seen = Preprocessing(mean, (1.0, 1.0, 1.0), "bgr", "only minus the mean, B, G, R")
+    return replace(weights, arrays=weights.arrays | {name: changed}, preprocessing=seen)
+
+
+def described(weights: Weights) -> dict[str, Any]:
+    """Say in plain numbers and texts where weights come from and what they need, for a file of them."""
+    mean, std, order, _ = weights.preprocessing
+    return {
+        "source": {
+            "file": weights.path.name,
+            "container": weights.container,
+            "sha256": weights.sha256,
+            "recognised_as": weights.what,
+            "by": weights.by,
+        },
+        "preprocessing": {"mean": list(mean), "std": list(std), "order": order},
+        "at_once": weights.at_once,
+    }
+
+
+def first_layer(arrays: Mapping[str, np.ndarray]) -> str:
+    """Name the first layer, by which the trunk is known; nothing if there is none."""
+    return next((name for name in _FIRST if name in arrays), "")

@@ -1,0 +1,113 @@
+"""Files of weights as everybody publishes them: the right names, layouts and proportions of shapes, made-up values."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minifcn import models
+
+CONVS = [f"conv{stage}_{n}" for stage, count in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, count + 1)]
+FEATURES = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+
+
+@dataclass
+class Source:
+    """What `minifcn.weights.read` gives."""
+
+    arrays: dict[str, np.ndarray]
+    path: Path = Path("file")
+    container: str = "npz"
+    about: dict[str, Any] = field(default_factory=dict)
+    sha256: str = "0" * 64
+
+
+def drawn(shapes, seed=0, dtype="float32"):
+    """Numbers of the size that weights have, so that scores stay finite and no two arrays are alike."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: (rng.standard_normal(shape) / np.sqrt(max(1, np.prod(shape[1:])))).astype(dtype)
+        for name, shape in shapes.items()
+    }
+
+
+def state_of(name, classes=21, seed=0, dtype="float32", **options):
+    """The state of a network in the paper's variant, all of it drawn, the bilinear kernels too."""
+    options = {"variant": "paper", "width": 1 / 64, **options}
+    model = models.create(name, num_classes=classes, **options)
+    return drawn({key: p.shape for key, p in model.named_parameters()}, seed, dtype)
+
+
+def vgg16(width=1 / 64, classes=10, seed=0, dtype="float32"):
+    """A classifier: the trunk, and fc8 as a matrix."""
+    state = state_of("fcn32s", classes, seed, dtype, width=width)
+    state = {name: array for name, array in state.items() if not name.startswith(("score", "upscore"))}
+    return state | drawn({"fc8.weight": (classes, len(state["fc7.bias"])), "fc8.bias": (classes,)}, seed + 1, dtype)
+
+
+def matrix(array):
+    return array.reshape(len(array), -1)
+
+
+def as_torchvision(state):
+    heads = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
+    layers = dict(zip(CONVS, (f"features.{n}" for n in FEATURES), strict=True)) | heads
+    return {
+        f"{layers[layer]}.{part}": matrix(array) if layer in heads and part == "weight" else array
+        for (layer, part), array in split(state)
+    }
+
+
+def as_timm(state):
+    heads = {"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"}
+    layers = dict(zip(CONVS, (f"features.{n}" for n in FEATURES), strict=True)) | heads
+    return {f"{layers[layer]}.{part}": array for (layer, part), array in split(state)}
+
+
+def as_caffemodel(state):
+    return {f"{layer}/{int(part == 'bias')}": array for (layer, part), array in split(state)}
+
+
+def as_older_caffemodel(state):
+    """Of four axes each: matrices (1, 1, O, I), biases (1, 1, 1, O)."""
+    arrays = {name: array if array.ndim == 4 else array.reshape(1, 1, 1, -1) for name, array in state.items()}
+    arrays |= {
+        f"{layer}.weight": matrix(state[f"{layer}.weight"])[None, None]
+        for layer in ("fc6", "fc7", "fc8")
+        if f"{layer}.weight" in state
+    }
+    return as_caffemodel(arrays)
+
+
+def as_chainer(state):
+    return {f"{layer}/{'W' if part == 'weight' else 'b'}": array for (layer, part), array in split(state)}
+
+
+def as_matconvnet(state, ends=("_filter", "_bias")):
+    weight, bias = ends
+    return {
+        layer + (weight if part == "weight" else bias): array.transpose(2, 3, 1, 0)
+        if part == "weight"
+        else array[:, None]
+        for (layer, part), array in split(state)
+    }
+
+
+def as_keras(state):
+    heads = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
+    arrays = {}
+    for (layer, part), array in split(state):
+        name = heads.get(layer) or f"block{layer[4]}_conv{layer[6]}"
+        if part == "weight" and array.ndim == 4:
+            array = array.transpose(2, 3, 1, 0)
+        if part == "weight" and layer in heads:
+            array = array.reshape(-1, array.shape[-1]) if array.ndim == 4 else array.T
+        arrays[f"{name}/{name}_{'W' if part == 'weight' else 'b'}_1:0"] = array
+    return arrays
+
+
+def split(state):
+    for name, array in state.items():
+        layer, _, part = name.rpartition(".")
+        yield (layer, part), array
