@@ -23,9 +23,9 @@ from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.progress import unbreakable
-from minifcn.training import Checkpoint, Trainer, checkpoint, images_list, recipe
+from minifcn.training import Checkpoint, Trainer, build, checkpoint, images_list
 from minifcn.training.album import PICTURES, Album
-from minifcn.training.config import Config, option, written
+from minifcn.training.config import Config, option, preprocessing_settings, written
 from minifcn.training.datasets import open_data
 from minifcn.training.start import begin, open_start, taken_over
 
@@ -39,12 +39,14 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and args.overwrite:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
     arguments.check_folder("--out", args.out)
-    settings = {field.name for field in dataclasses.fields(Config)}
+    settings = {field.name for field in dataclasses.fields(Config)} | {"preprocessing"}
     given = {name: _setting(value) for name, value in vars(args).items() if name in settings}
     if not args.resume:
         _refuse_other_run(args.out, args.overwrite)
         start = _start(args) if "init" in given else None
         defaults = (_SGD if given.get("optimizer") == "sgd" else {}) | (taken_over(start) if start else {})
+        if "preprocessing" in given:
+            given |= preprocessing_settings(given.pop("preprocessing"))
         return _train(args, Config(**defaults | given), None, device, start)
     with lock_folder(args.out) if args.out.is_dir() else nullcontext():
         state = checkpoint.load(args.out / "checkpoint.npz")
@@ -55,21 +57,21 @@ def _train(
     args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str, start: Checkpoint | None = None
 ) -> int:
     if state is not None:
-        recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
+        build.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
     splits = _open(config, resumed=state is not None)
     if splits["train"].description:
         say(splits["train"].description)
     config = _with_classes(config, splits["train"])
-    model = recipe.build_model(config, device)
+    model = build.build_model(config, device)
     config, notes = (config, []) if state else begin(config, model, splits["train"], start, sys.stderr)
-    optimizer = recipe.build_optimizer(config, model)
-    valid_loader = recipe.valid_loader(config, splits["val"])
+    optimizer = build.build_optimizer(config, model)
+    valid_loader = build.valid_loader(config, splits["val"])
     album = Album(args.out, config, model, valid_loader, say)
     trainer = Trainer(
         config,
         model,
         optimizer,
-        recipe.train_loader(config, splits["train"]),
+        build.train_loader(config, splits["train"]),
         valid_loader,
         args.out,
         checkpoint_every=args.checkpoint_every,
@@ -123,16 +125,15 @@ def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
     """Give the settings of the run in the folder, with what may differ as asked for now."""
     data = str(given.get("data", config.data))
     moved = data.partition(":")[0] == config.data.partition(":")[0]  # the same data in another folder
-    for name in given:
-        if name in ("epochs", "patience", "recompute") or (name == "data" and moved):
-            continue
-        if given[name] != getattr(config, name):
+    changed = {name: value for name, value in given.items() if value != getattr(config, name)}
+    for name in changed:
+        if name not in ("epochs", "patience", "recompute") and not (name == "data" and moved):
             raise UserError(
                 f"{option(name)} is {written(given[name])}, but the run in {folder} has "
                 f"{written(getattr(config, name))}; "
                 "leave it out to --resume, or start anew in another --out"
             )
-    return dataclasses.replace(config, **given)
+    return dataclasses.replace(config, **changed)
 
 
 def _refuse_other_run(folder: Path, overwrite: bool) -> None:

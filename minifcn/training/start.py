@@ -12,7 +12,7 @@ from minifcn.models import FCN
 from minifcn.models.summary import count_parameters
 from minifcn.nn import ConvTranspose2d
 from minifcn.text import counted
-from minifcn.training import checkpoint, recipe
+from minifcn.training import build, checkpoint
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
@@ -21,13 +21,13 @@ from minifcn.training.transplant import Transplant, transplant
 from minifcn.weights.moves import TAKEN
 
 _NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
-_NORMALISATION = ("mean", "std")
+_PREPROCESSING = ("mean", "std", "channel_order")
 
 
 def open_start(path: str) -> Checkpoint:
     """Read a checkpoint to start from; UserError, naming it, if it is none, or not of the network that it claims."""
     start = checkpoint.load(path)
-    recipe.check_fits(start.config, start.model, name=path)
+    build.check_fits(start.config, start.model, name=path)
     return start
 
 
@@ -39,7 +39,7 @@ def taken_over(start: Checkpoint) -> dict[str, Any]:
     >>> taken_over(start)["model"], "epochs" in taken_over(start)
     ('fcn32s', False)
     """
-    return {name: getattr(start.config, name) for name in (*_NETWORK, *_NORMALISATION)}
+    return {name: getattr(start.config, name) for name in (*_NETWORK, *_PREPROCESSING)}
 
 
 def begin(
@@ -109,9 +109,18 @@ def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     text = (
         f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
     )
-    if (there.mean, there.std) != (Config.mean, Config.std):
-        text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
+    here, before = _preprocessing(config), _preprocessing(there)
+    if here != before:
+        text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"
+    elif before != "imagenet":
+        text += f"\n  images are preprocessed as there: {before}"
     return text
+
+
+def _preprocessing(config: Config) -> str:
+    if config.preprocessing != "own":
+        return config.preprocessing
+    return f"mean {written(config.mean)}, std {written(config.std)}, {config.channel_order}"
 
 
 def _unlearned(model: FCN, names: Set[str], start: Checkpoint | None) -> str:

@@ -23,12 +23,12 @@ from minifcn.models import FCN
 from minifcn.optim import Optimizer
 from minifcn.progress import Progress, show_progress, unbreakable
 from minifcn.training import checkpoint, iou_log, log
+from minifcn.training.build import check_fits, check_model
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
 from minifcn.training.evaluate import network_input
 from minifcn.training.iou_log import IouLog
 from minifcn.training.log import Epoch, Log
-from minifcn.training.recipe import check_fits, check_model
 from minifcn.training.validation import Validation, check_counted, validate
 
 

@@ -43,6 +43,12 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--crop", type=size, metavar="HxW", help="train on random crops of this size")
     group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
     group.add_argument("--mirror", action="store_true", help="mirror training images at random")
+    group.add_argument(
+        "--preprocessing",
+        metavar="imagenet|torchvision|caffe|raw",
+        help="what the network is given of R, G, B: minus ImageNet's mean and divided by its deviation (default), "
+        "as torchvision does it, B, G, R minus the mean, or 0..255 as they are; a checkpoint remembers it",
+    )
     group.add_argument("--images", type=arguments.whole, metavar="N", help="only the first N images of each split")
 
 

@@ -231,6 +231,11 @@ def resizing(config: Config) -> transforms.Compose:
     return transforms.Compose(steps)
 
 
+def normalizing(config: Config) -> Normalize:
+    """Give what makes network input of an image: the preprocessing that the configuration remembers."""
+    return Normalize(config.mean, config.std, config.channel_order)
+
+
 def network_size(config: Config, size: tuple[int, int]) -> tuple[int, int]:
     """Give the size to which `resizing` brings an image of this size.
 
@@ -246,7 +251,7 @@ def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: b
         dataset,
         config.batch_size,
         transform=transforms.Compose(steps),
-        normalize=Normalize(config.mean, config.std),
+        normalize=normalizing(config),
         shuffle=shuffle,
         seed=config.seed,
         pad=pad,
