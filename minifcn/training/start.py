@@ -18,7 +18,7 @@ from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
 from minifcn.training.transplant import Transplant, transplant
-from minifcn.weights.moves import TAKEN
+from minifcn.weights.outcomes import TAKEN
 
 _NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
 _PREPROCESSING = ("mean", "std", "channel_order")

@@ -13,8 +13,8 @@ from minifcn.autograd import Tensor
 from minifcn.backend import to_host
 from minifcn.errors import UserError
 from minifcn.nn import ConvTranspose2d, Module
-from minifcn.weights import moves as fates
-from minifcn.weights.moves import Move, Shape
+from minifcn.weights import outcomes
+from minifcn.weights.outcomes import Move, Shape
 
 _NEW, _NOT_HERE = "new in this network", "not in this network"
 _SHOWN = 4  # names of classes
@@ -42,7 +42,7 @@ class Transplant:
         return [move.name for move in self.moves if move.outcome == outcome]
 
     def __str__(self) -> str:
-        return fates.table(self.moves)
+        return outcomes.table(self.moves)
 
 
 def transplant(
@@ -95,7 +95,7 @@ def transplant(
     moves, parameters = [], dict(model.named_parameters())
     for name, parameter in parameters.items():
         if name not in state:
-            moves.append(Move(name, None, parameter.shape, fates.FIRST_VALUE, _NEW))
+            moves.append(Move(name, None, parameter.shape, outcomes.FIRST_VALUE, _NEW))
             continue
         given = _array(name, state[name])
         if renamed and name in outside:
@@ -111,7 +111,9 @@ def transplant(
     except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     unused = [name for name in state if name not in parameters]
-    return Transplant((*moves, *(Move(name, np.shape(state[name]), None, fates.UNUSED, _NOT_HERE) for name in unused)))
+    return Transplant(
+        (*moves, *(Move(name, np.shape(state[name]), None, outcomes.UNUSED, _NOT_HERE) for name in unused))
+    )
 
 
 def _array(name: str, value: Any) -> np.ndarray:
@@ -129,10 +131,10 @@ def _array(name: str, value: Any) -> np.ndarray:
 def _as_it_is(given: np.ndarray, shape: Shape) -> tuple[np.ndarray | None, str, str]:
     """Give what the parameter takes, or None, with outcome and reason."""
     if given.shape == shape:
-        return given, fates.COPIED, ""
+        return given, outcomes.COPIED, ""
     if _is_same_matrix(given.shape, shape):
-        return given.reshape(shape), fates.RESHAPED, ""
-    return None, fates.FIRST_VALUE, fates.OTHER_SHAPE
+        return given.reshape(shape), outcomes.RESHAPED, ""
+    return None, outcomes.FIRST_VALUE, outcomes.OTHER_SHAPE
 
 
 def _is_same_matrix(there: Shape, here: Shape) -> bool:
@@ -171,10 +173,10 @@ def _by_class(
         or rest != [n for axis, n in enumerate(value.shape) if axis not in axes]
         or any(given.shape[axis] != len(there) or value.shape[axis] != len(here) for axis in axes)
     ):
-        return None, fates.FIRST_VALUE, fates.OTHER_SHAPE
+        return None, outcomes.FIRST_VALUE, outcomes.OTHER_SHAPE
     both = [name for name in dict.fromkeys(here) if name in there]
     if not both:
-        return None, fates.FIRST_VALUE, "none of its classes is here"
+        return None, outcomes.FIRST_VALUE, "none of its classes is here"
 
     def places(names: Sequence[str], shape: Shape) -> Any:
         rows = [names.index(name) for name in both]
@@ -183,13 +185,13 @@ def _by_class(
     value[places(here, value.shape)] = given[places(there, given.shape)]
     listed = ", ".join(both[:_SHOWN]) + (f" and {len(both) - _SHOWN} more" if len(both) > _SHOWN else "")
     new = f"; the other {len(here) - len(both)} as at first" if len(both) < len(here) else ""
-    return value, fates.BY_CLASS, f"{len(both)} of {len(there)}: {listed}{new}"
+    return value, outcomes.BY_CLASS, f"{len(both)} of {len(there)}: {listed}{new}"
 
 
 def _expect_learned(moves: Sequence[Move], outside: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Refuse a state of which no weight of the trunk fits: scores alone know nothing."""
     weights = [move for move in moves if move.here and len(move.here) > 1 and move.name not in outside]
-    if any(move.outcome in fates.TAKEN for move in weights):
+    if any(move.outcome in outcomes.TAKEN for move in weights):
         return
     misfit = next((move for move in weights if move.there is not None), None)
     if misfit:

@@ -12,7 +12,7 @@ import numpy as np
 
 from minifcn.data.normalize import Preprocessing
 from minifcn.errors import UserError
-from minifcn.weights.moves import ADDED, COPIED, LEFT, RESHAPED, TRANSPOSED, UNUSED, Move
+from minifcn.weights.outcomes import ADDED, COPIED, LEFT, RESHAPED, TRANSPOSED, UNUSED, Move
 from minifcn.weights.published import Recognised, recognise
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from published_files import Source
 from minifcn.data.normalize import PREPROCESSINGS
 from minifcn.errors import UserError
 from minifcn.weights.conversion import as_caffe, convert, described, laid_out
-from minifcn.weights.moves import table
+from minifcn.weights.outcomes import table
 from minifcn.weights.published import torchvision
 
 NUMBERS = files.vgg16()
