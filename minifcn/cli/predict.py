@@ -27,6 +27,7 @@ from minifcn.text import counted, shortened
 from minifcn.training import Config, Tiling, build, checkpoint
 from minifcn.training.prediction import score_blocks
 from minifcn.training.probabilities import probability_file
+from minifcn.training.published import open_network
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,7 +72,7 @@ class _Segmenter:
     """The network of a checkpoint, and how the arguments want it to be used."""
 
     def __init__(self, args: argparse.Namespace, path: Path, device: str):
-        state = checkpoint.load(path)
+        state = open_network(path)
         self.args, self.config = args, state.config
         self.palette = np.array(self.config.palette, np.uint8)
         self.model = build.load_model(self.config, state.model, device, name=str(path))

@@ -17,6 +17,7 @@ from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
+from minifcn.training.published import Published, open_weights, recognition
 from minifcn.training.transplant import Transplant, transplant
 from minifcn.weights.outcomes import TAKEN
 
@@ -25,9 +26,11 @@ _PREPROCESSING = ("mean", "std", "channel_order")
 
 
 def open_start(path: str) -> Checkpoint:
-    """Read a checkpoint to start from; UserError, naming it, if it is none, or not of the network that it claims."""
-    start = checkpoint.load(path)
-    build.check_fits(start.config, start.model, name=path)
+    """Read a checkpoint or published weights to start from; UserError, naming the file, if it is neither, or not of the
+    network that it claims."""
+    start = open_weights(path)
+    if not isinstance(start, Published):
+        build.check_fits(start.config, start.model, name=path)
     return start
 
 
@@ -96,7 +99,8 @@ def begin(
 def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     there, path = start.config, Path(config.init or "the checkpoint")
     try:
-        return transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        return table.after(start.weights.moves) if isinstance(start, Published) else table
     except UserError as error:
         differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
@@ -106,9 +110,10 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
 def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     there, path = start.config, Path(config.init or "the checkpoint")
     network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
-    text = (
-        f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
-    )
+    what = f"{network}, {there.num_classes} classes"
+    if isinstance(start, Published):
+        what = recognition(start.weights)
+    text = f"starting from {checkpoint.file_of(path)} ({what}):\n{_indented(str(table))}"
     here, before = _preprocessing(config), _preprocessing(there)
     if here != before:
         text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,22 @@ class Transplant:
     def names(self, outcome: str) -> list[str]:
         """List the arrays with this outcome."""
         return [move.name for move in self.moves if move.outcome == outcome]
+
+    def after(self, earlier: Sequence[Move]) -> Transplant:
+        """Count in what became of the arrays before, on their way from another file.
+
+        >>> there = Move("fc6.weight", (18, 8), (8, 2, 3, 3), "transposed")
+        >>> print(Transplant((Move("fc6.weight", (8, 2, 3, 3), (8, 2, 3, 3), "copied"),)).after([there]))
+        transposed  fc6  (18, 8) there, (8, 2, 3, 3) here
+        """
+        before = {move.name: move for move in earlier if move.here is not None and move.outcome != outcomes.COPIED}
+        moves = [
+            replace(move, there=before[move.name].there, outcome=before[move.name].outcome)
+            if move.name in before and move.outcome in (outcomes.COPIED, outcomes.RESHAPED)
+            else move
+            for move in self.moves
+        ]
+        return Transplant((*moves, *(move for move in earlier if move.here is None)))
 
     def __str__(self) -> str:
         return outcomes.table(self.moves)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,29 +31,17 @@ class Weights:
     arrays : dict of str to array
         By minifcn's names, which are Caffe's: (outputs, inputs, height, width), of a transposed convolution (inputs,
         outputs, height, width).
-    preprocessing : Preprocessing
-        What images have to be made of for them.
-    path : Path
-    container : str
-        The kind of the file, such as "npz".
-    sha256 : str
-        Of the file.
-    what, by : str
-        What it was recognised as, and by what.
-    at_once : bool
-        If it is an FCN-8s that scales pool4 and pool3 before it scores them.
+    recognised : Recognised
+        What they are, and what images have to be made of for them.
+    source : Source
+        The file.
     moves : tuple of Move
         What became of each array of the file.
     """
 
     arrays: dict[str, np.ndarray]
-    preprocessing: Preprocessing
-    path: Path
-    container: str
-    sha256: str
-    what: str
-    by: str
-    at_once: bool = False
+    recognised: Recognised
+    source: Source
     moves: tuple[Move, ...] = ()
 
 
@@ -96,8 +83,7 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
             moves.append(Move(name, array.shape, None, UNUSED, "there is no place for it"))
     for name, here in found.added.items():
         arrays[here] = arrays[here] + source.arrays[name].reshape(-1)
-    about = (found.preprocessing, source.path, source.container, source.sha256, found.what, found.by, found.at_once)
-    return Weights(arrays, *about, tuple(moves))
+    return Weights(arrays, found, source, tuple(moves))
 
 
 def laid_out(name: str, array: np.ndarray, axes: str, channels: int = 0) -> tuple[np.ndarray, str]:
@@ -189,29 +175,35 @@ def as_caffe(weights: Weights) -> Weights:
     Weights
         With another first layer, and another preprocessing.
     """
-    mean, std, order, _ = weights.preprocessing
-    name = next(first for first in _FIRST if first in weights.arrays)
+    mean, std, order, _ = weights.recognised.preprocessing
+    name = first_layer(weights.arrays)
+    if not name:
+        raise UserError(f"{weights.source.path}: has no first layer that is known ({', '.join(_FIRST)})")
     first = weights.arrays[name]
     turned = order != "bgr"
     scale = np.array(std, np.float64)[:: 1 if turned else -1].reshape(1, 3, 1, 1)
     changed = (first / scale)[:, :: -1 if turned else 1].astype(first.dtype)
     seen = Preprocessing(mean, (1.0, 1.0, 1.0), "bgr", "only minus the mean, B, G, R")
-    return replace(weights, arrays=weights.arrays | {name: changed}, preprocessing=seen)
+    recognised = replace(weights.recognised, preprocessing=seen)
+    return replace(weights, arrays=weights.arrays | {name: changed}, recognised=recognised)
 
 
 def described(weights: Weights) -> dict[str, Any]:
     """Say in plain numbers and texts where weights come from and what they need, for a file of them."""
-    mean, std, order, _ = weights.preprocessing
+    found, source = weights.recognised, weights.source
+    mean, std, order, _ = found.preprocessing
     return {
         "source": {
-            "file": weights.path.name,
-            "container": weights.container,
-            "sha256": weights.sha256,
-            "recognised_as": weights.what,
-            "by": weights.by,
+            "file": source.path.name,
+            "container": source.container,
+            "sha256": source.sha256,
+            "recognised_as": found.what,
+            "by": found.by,
         },
-        "preprocessing": {"mean": list(mean), "std": list(std), "order": order},
-        "at_once": weights.at_once,
+        "mean": list(mean),
+        "std": list(std),
+        "channel_order": order,
+        "at_once": found.at_once,
     }
 
 

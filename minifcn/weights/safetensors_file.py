@@ -7,7 +7,6 @@ shape, and where its bytes begin and end behind the text.
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,9 @@ def _array(behind: memoryview, name: str, entry: dict[str, Any]) -> np.ndarray:
     if dtype not in _DTYPES:
         raise UserError(f"{name} has numbers of type {dtype}; known here are {', '.join(_DTYPES)}: convert it to F32")
     if not begin <= end <= len(behind):
-        raise UserError(f"{name} claims bytes {begin:,} to {end:,} of {len(behind):,}; it is cut off, download it again")
+        raise UserError(
+            f"{name} claims bytes {begin:,} to {end:,} of {len(behind):,}; it is cut off, download it again"
+        )
     if (end - begin) % itemsize(_DTYPES[dtype]):
         raise UserError(f"{name} has {end - begin:,} bytes, which are no whole numbers of type {dtype}")
     return shaped(numbers(behind[begin:end], _DTYPES[dtype]), shape, name)

@@ -1,5 +1,7 @@
 """Every publisher's names and layouts become minifcn's: the same numbers in the right places, and a table of it."""
 
+import json
+
 import numpy as np
 import published_files as files
 import pytest
@@ -34,15 +36,15 @@ CLASSIFIERS = {
 def test_a_vgg16_is_recognised_and_every_number_finds_its_place(write, options, what, preprocessing):
     weights = convert(Source(write(NUMBERS), **options))
     same(weights.arrays, NUMBERS)
-    assert weights.what == what
-    assert weights.preprocessing[:3] == PREPROCESSINGS[preprocessing][:3]
+    assert weights.recognised.what == what
+    assert weights.recognised.preprocessing[:3] == PREPROCESSINGS[preprocessing][:3]
 
 
 def test_keras_lists_rows_columns_and_then_channels():
     weights = convert(Source(files.as_keras(NUMBERS), container="HDF5"))
     same(weights.arrays, NUMBERS)
-    assert weights.what == "VGG16 of Keras"
-    assert weights.preprocessing[:3] == ((123.68, 116.779, 103.939), (1, 1, 1), "bgr")
+    assert weights.recognised.what == "VGG16 of Keras"
+    assert weights.recognised.preprocessing[:3] == ((123.68, 116.779, 103.939), (1, 1, 1), "bgr")
 
 
 def test_later_names_of_keras_are_known_too():
@@ -60,15 +62,15 @@ def test_matconvnet_has_rows_and_columns_first(net, ends):
     state = files.state_of(net)
     weights = convert(Source(files.as_matconvnet(state, ends), container="MAT-file 5"))
     same(weights.arrays, state)
-    assert weights.what == f"FCN-{net[3:]} of MatConvNet"
-    assert weights.preprocessing.order == "rgb"
-    assert weights.preprocessing.std == (1, 1, 1)
+    assert weights.recognised.what == f"FCN-{net[3:]} of MatConvNet"
+    assert weights.recognised.preprocessing.order == "rgb"
+    assert weights.recognised.preprocessing.std == (1, 1, 1)
 
 
 def test_matconvnet_has_its_mean_image_in_the_file():
     mean = np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3) + np.zeros((4, 5, 1))
     weights = convert(Source(files.as_matconvnet(FCN), about={"averageImage": mean}))
-    assert weights.preprocessing.mean == (1, 2, 3)
+    assert weights.recognised.preprocessing.mean == (1, 2, 3)
 
 
 @pytest.mark.parametrize("net", ["fcn32s", "fcn16s", "fcn8s"])
@@ -77,7 +79,7 @@ def test_an_fcn_of_caffe_is_taken_as_it_is(net, write):
     state = files.state_of(net)
     weights = convert(Source(write(state)))
     same(weights.arrays, state)
-    assert weights.what == f"FCN-{net[3:]} of Caffe"
+    assert weights.recognised.what == f"FCN-{net[3:]} of Caffe"
     assert {move.outcome for move in weights.moves} == {"copied"}
 
 
@@ -109,14 +111,14 @@ def test_the_nets_of_2015_have_other_names_and_a_bias_more(net):
     assert weights.arrays.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(weights.arrays[name], array, err_msg=name)
-    assert weights.what == f"FCN-{net[3:]} of Caffe"
+    assert weights.recognised.what == f"FCN-{net[3:]} of Caffe"
 
 
 def test_fcn8s_at_once_scales_its_pools():
     scales = {"scale_pool4/0": np.full(8, 0.01, "float32"), "scale_pool3/0": np.full(4, 0.0001, "float32")}
     weights = convert(Source(files.as_caffemodel(FCN) | scales))
-    assert weights.at_once
-    assert weights.what == "FCN-8s at once of Caffe"
+    assert weights.recognised.at_once
+    assert weights.recognised.what == "FCN-8s at once of Caffe"
     same(weights.arrays, FCN)
     with pytest.raises(UserError, match=r"scale_pool4 must be 0.01, as in FCN-8s at once"):
         convert(Source(files.as_caffemodel(FCN) | {"scale_pool4/0": np.ones(8, "float32")}))
@@ -124,10 +126,10 @@ def test_fcn8s_at_once_scales_its_pools():
 
 def test_of_an_npz_the_name_of_the_file_says_whether_it_is_the_net_at_once(tmp_path):
     arrays = files.as_chainer(FCN)
-    assert not convert(Source(arrays, path=tmp_path / "fcn8s_from_caffe.npz")).at_once
+    assert not convert(Source(arrays, path=tmp_path / "fcn8s_from_caffe.npz")).recognised.at_once
     found = convert(Source(arrays, path=tmp_path / "fcn8s-atonce_from_caffe.npz"))
-    assert found.at_once
-    assert "by the name of the file" in found.by
+    assert found.recognised.at_once
+    assert "by the name of the file" in found.recognised.by
 
 
 def test_googlenet_has_no_name_that_python_forbids():
@@ -140,7 +142,7 @@ def test_googlenet_has_no_name_that_python_forbids():
         *("inception_3a.pool_proj.weight", "classifier.weight"),
     ]
     assert [move.name for move in weights.moves if move.outcome == "unused"] == ["loss1/fc/0"]
-    assert weights.what == "GoogLeNet of Caffe"
+    assert weights.recognised.what == "GoogLeNet of Caffe"
 
 
 def test_caffenet_keeps_its_groups():
@@ -149,7 +151,7 @@ def test_caffenet_keeps_its_groups():
     state = files.drawn({f"{layer}.weight": s for layer, s in shapes.items()})
     state |= files.drawn({f"{layer}.bias": s[:1] for layer, s in shapes.items()}, seed=1)
     weights = convert(Source(files.as_caffemodel(state)))
-    assert weights.what == "CaffeNet of Caffe"
+    assert weights.recognised.what == "CaffeNet of Caffe"
     assert weights.arrays["fc6.weight"].shape == (64, 16, 6, 6)
     np.testing.assert_array_equal(weights.arrays["conv2.weight"], state["conv2.weight"])
 
@@ -218,7 +220,7 @@ def test_values_that_are_not_valid_are_left():
     """vgg16_features-amdegroot: torchvision's documentation says so."""
     weights = convert(Source(files.as_torchvision(NUMBERS), sha256="88682ab5" + "0" * 56))
     assert [*weights.arrays] == [name for name in NUMBERS if name.startswith("conv")]
-    assert weights.preprocessing[:3] == ((123, 117, 104), (1, 1, 1), "rgb")
+    assert weights.recognised.preprocessing[:3] == ((123, 117, 104), (1, 1, 1), "rgb")
     assert "left" in table(weights.moves)
     assert "not valid" in table(weights.moves)
 
@@ -227,8 +229,8 @@ def test_torchvision_names_with_caffe_values_are_known_by_their_sum(tmp_path, mo
     path = tmp_path / "vgg16_from_caffe.pth"
     monkeypatch.setattr(torchvision, "md5", lambda source: "aa75b158f4181e7f6230029eb96c1b13")
     weights = convert(Source(files.as_torchvision(NUMBERS), path=path))
-    assert weights.what == "VGG16 of Caffe"
-    assert weights.preprocessing == PREPROCESSINGS["caffe"]
+    assert weights.recognised.what == "VGG16 of Caffe"
+    assert weights.recognised.preprocessing == PREPROCESSINGS["caffe"]
 
 
 @pytest.mark.parametrize("state", [files.as_torchvision(NUMBERS), FCN], ids=["torchvision's names", "Caffe's names"])
@@ -238,7 +240,7 @@ def test_names_alone_do_not_say_what_images_were_made_of(state, tmp_path):
     with pytest.raises(UserError, match="do not say how its images were preprocessed; say so with minifcn convert"):
         convert(Source(state, path=path))
     for name in "torchvision", "caffe":
-        assert convert(Source(state, path=path), name).preprocessing == PREPROCESSINGS[name]
+        assert convert(Source(state, path=path), name).recognised.preprocessing == PREPROCESSINGS[name]
 
 
 def test_what_is_known_cannot_be_said_to_be_otherwise():
@@ -253,8 +255,8 @@ BEGINNINGS = {"d3eb467a": "fcn32s", "a2d4035f": "fcn16s", "de93e540": "fcn8s", "
 def test_what_was_made_of_caffemodels_for_pytorch_is_known_by_its_sum(start, name, monkeypatch):
     monkeypatch.setattr("minifcn.weights.published.caffe.md5", lambda source: start + "0" * 24)
     weights = convert(Source(files.state_of(name.partition("-")[0])))
-    assert weights.at_once == name.endswith("atonce")
-    assert f"{name}_from_caffe.pth" in weights.by
+    assert weights.recognised.at_once == name.endswith("atonce")
+    assert f"{name}_from_caffe.pth" in weights.recognised.by
 
 
 # What is none of the paper's networks
@@ -290,16 +292,23 @@ def test_nobodys_names_are_shown():
 
 @pytest.mark.parametrize("weights", [convert(Source(files.as_timm(NUMBERS))), convert(Source(files.as_keras(NUMBERS)))])
 def test_what_was_converted_is_read_again_as_it_was(weights):
-    again = convert(Source(weights.arrays, about=described(weights)))
+    again = convert(Source(weights.arrays, about={"about": json.dumps(described(weights))}))
     same(again.arrays, weights.arrays)
-    assert again.preprocessing[:3] == weights.preprocessing[:3]
-    assert again.what == weights.what
+    assert again.recognised.preprocessing[:3] == weights.recognised.preprocessing[:3]
+    assert again.recognised.what == weights.recognised.what
 
 
-@pytest.mark.parametrize("seen", ["bgr", {}, {"mean": [1, 2], "std": [1, 1, 1], "order": "rgb"}, [1], {"mean": None}])
-def test_a_file_cannot_say_nonsense_of_its_preprocessing(seen):
+SENSIBLE = {"mean": [1, 2, 3], "std": [1, 1, 1], "channel_order": "rgb"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"mean": [1, 2]}, {"mean": None}, {"std": [0, 1, 1]}, {"std": "111"}, {"mean": ["a"] * 3}, {"channel_order": []}],
+    ids=str,
+)
+def test_a_file_cannot_say_nonsense_of_its_preprocessing(wrong):
     with pytest.raises(UserError, match="says of preprocessing"):
-        convert(Source(NUMBERS, about={"preprocessing": seen}))
+        convert(Source(NUMBERS, about={"minifcn": json.dumps(SENSIBLE | wrong)}))
 
 
 # The same network for other images
@@ -309,7 +318,7 @@ def test_a_first_layer_for_bgr_minus_the_mean_gives_what_the_old_one_gave():
     """Including the padding: what lies beyond the image is 0 for both."""
     weights = convert(Source(files.as_timm(files.vgg16(1 / 16, dtype="float64"))))
     changed = as_caffe(weights)
-    assert changed.preprocessing[:3] == ((123.675, 116.28, 103.53), (1, 1, 1), "bgr")
+    assert changed.recognised.preprocessing[:3] == ((123.675, 116.28, 103.53), (1, 1, 1), "bgr")
     image = np.random.default_rng(0).integers(0, 256, (11, 13, 3), np.uint8)
     before, after = (first_map(w, image) for w in (weights, changed))
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-12 * np.abs(before).max())
@@ -321,7 +330,7 @@ def first_map(weights, image):
     import minifcn as mf
     import minifcn.functional as F
 
-    mean, std, order, _ = weights.preprocessing
+    mean, std, order, _ = weights.recognised.preprocessing
     x = (image.astype(float) - mean) / std
     x = x[..., :: -1 if order == "bgr" else 1].transpose(2, 0, 1)[None]
     kernel, bias = (mf.Tensor(weights.arrays[f"conv1_1.{part}"].copy()) for part in ("weight", "bias"))
@@ -332,4 +341,4 @@ def test_weights_for_bgr_keep_their_order():
     weights = convert(Source(files.as_caffemodel(NUMBERS)))
     changed = as_caffe(weights)
     np.testing.assert_array_equal(changed.arrays["conv1_1.weight"], weights.arrays["conv1_1.weight"])
-    assert changed.preprocessing[:3] == weights.preprocessing[:3]
+    assert changed.recognised.preprocessing[:3] == weights.recognised.preprocessing[:3]

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minifcn.data.normalize import ORDERS, Preprocessing
 from minifcn.errors import UserError
+from minifcn.text import shortened
 from minifcn.weights.published.recognised import Recognised
 
 if TYPE_CHECKING:
     from minifcn.weights.source import Source
 
+_TEXTS = ("about", "minifcn")  # where an .npz has it, and the metadata of .safetensors
+
 
 def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
-    """Recognise a file that minifcn wrote by the text that says how its images were preprocessed."""
-    seen = source.about.get("preprocessing")
-    if seen is None:
+    """Recognise a file that minifcn wrote by its text about them, which says what images were made of."""
+    about = text_about(source)
+    if not about:
         return None
-    before = source.about.get("source")
-    what = str(before.get("recognised_as", "a network")) if isinstance(before, dict) else "a network"
-    at_once = source.about.get("at_once") is True
-    names = {name: name for name in source.arrays}
-    return Recognised(what, "what minifcn wrote into the file", names, _preprocessing(source, seen), at_once=at_once)
+    before = about.get("source")
+    what = str(before.get("recognised_as")) if isinstance(before, dict) else "a network of minifcn"
+    names, at_once = {name: name for name in source.arrays}, about.get("at_once") is True
+    by = "what minifcn wrote into the file"
+    return Recognised(what, by, names, _preprocessing(source, about), at_once=at_once, about=about)
 
 
-def _preprocessing(source: Source, seen: Any) -> Preprocessing:
+def text_about(source: Source) -> dict[str, Any]:
+    """Give what a file of minifcn says of its weights; nothing of another file."""
+    for name in _TEXTS:
+        try:
+            about = json.loads(source.about.get(name, ""))
+        except (TypeError, ValueError, RecursionError):
+            continue
+        if isinstance(about, dict) and "mean" in about:
+            return about
+    return {}
+
+
+def _preprocessing(source: Source, about: dict[str, Any]) -> Preprocessing:
     """Check and take what the file says: it may be anybody's."""
+    order = about.get("channel_order", "rgb")
     try:
-        mean, std = (np.array(seen[name], float) for name in ("mean", "std"))
-        order = seen["order"]
+        mean, std = (np.array(about.get(name), float) for name in ("mean", "std"))
         if mean.shape == std.shape == (3,) and np.isfinite([mean, std]).all() and (std > 0).all() and order in ORDERS:
             return Preprocessing(tuple(mean.tolist()), tuple(std.tolist()), order, "as the file says")
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):
         pass
-    raise UserError(f"{source.path}: says of preprocessing {str(seen)[:200]!r}, not mean and std of R, G, B and order")
+    said = shortened(str({name: about.get(name) for name in ("mean", "std", "channel_order")}), 200)
+    raise UserError(f"{source.path}: says of preprocessing {said}, not three numbers of R, G, B each, and an order")

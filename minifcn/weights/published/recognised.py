@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
 from minifcn.errors import UserError
@@ -37,6 +37,8 @@ class Recognised:
         Biases that are added to another one, by its name here: the sum of two maps does not know whose it was.
     at_once : bool
         If pool4 and pool3 are scaled before they are scored, as in the FCN-8s that is trained at once.
+    about : mapping
+        What a file of minifcn says of its network.
     """
 
     what: str
@@ -47,6 +49,7 @@ class Recognised:
     left: Mapping[str, str] = field(default_factory=dict)
     added: Mapping[str, str] = field(default_factory=dict)
     at_once: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 def told(source: Source, what: str, preprocessing: str) -> Preprocessing:
