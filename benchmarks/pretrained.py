@@ -17,7 +17,7 @@ import numpy as np
 from minifcn.cli import main
 from minifcn.training import checkpoint
 from minifcn.training.about import about
-from minifcn.weights import plain
+from minifcn.weights import writers
 
 SETTINGS = "--data shapes --model fcn8s --width 0.11 --batch-size 4 --epochs 12 --lr 0.004 --schedule poly --dropout 0"
 
@@ -25,7 +25,8 @@ SETTINGS = "--data shapes --model fcn8s --width 0.11 --batch-size 4 --epochs 12 
 def write(folder, path):
     """Write the best weights of a run in half the bytes."""
     state = checkpoint.load(folder)
-    plain.write(path, {name: array.astype(np.float16) for name, array in state.model.items()}, about(state.config))
+    half = {name: array.astype(np.float16) for name, array in state.model.items()}
+    writers.write(path, half, about(state.config))
 
 
 if __name__ == "__main__":

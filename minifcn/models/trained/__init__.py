@@ -5,6 +5,7 @@ The weights are kept in float16, and computed with in float32. benchmarks/pretra
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minifcn.nn import Module
-from minifcn.weights import plain
 
 AnyModule = TypeVar("AnyModule", bound=Module)
 
@@ -34,9 +34,11 @@ def load(name: str, make: Callable[..., AnyModule]) -> AnyModule:
     """
     from minifcn.data import Normalize  # a network that is not trained needs no data
 
-    arrays, about = plain.read(file_of(name))
+    with np.load(file_of(name), allow_pickle=False) as file:
+        about = json.loads(file["about"].item())
+        state = {key: file[key].astype(np.float32) for key in file.files if key != "about"}
     network = make(**about["network"])
-    network.load_state_dict({name: array.astype(np.float32) for name, array in arrays.items()})
+    network.load_state_dict(state)
     knows: dict[str, Any] = {
         "class_names": tuple(about["class_names"]),
         "palette": np.array(about["palette"], np.uint8),
