@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     path = checkpoint.file_of(args.checkpoint)
     state = open_network(path)
     if isinstance(state, Published):
-        say(recognition(state.weights))
+        say(f"{path}: {recognition(state.weights)}")
         if not args.data:
             raise UserError(f"{path} is of no run of minifcn; say on which data, such as --data voc:VOCDEVKIT")
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}

@@ -7,7 +7,7 @@ from typing import Any
 from minifcn.training.config import Config
 
 _NETWORK = ("backbone", "variant", "width")
-_CLASSES = ("class_names", "palette", "mean", "std")
+_CLASSES = ("class_names", "palette", "mean", "std", "channel_order")
 
 
 def about(config: Config) -> dict[str, Any]:
@@ -21,7 +21,8 @@ def about(config: Config) -> dict[str, Any]:
     Returns
     -------
     dict
-        What JSON can hold: `network`, as `models.create` takes it, and `class_names`, `palette`, `mean` and `std`.
+        What JSON can hold: `network`, as `models.create` takes it, and `class_names`, `palette`, `mean`, `std` and
+        `channel_order`.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,19 @@ import numpy as np
 
 from minifcn import weights
 from minifcn.data import Dataset
+from minifcn.data.normalize import Preprocessing
 from minifcn.data.voc import CLASS_NAMES, voc_palette
 from minifcn.errors import UserError
 from minifcn.models import BACKBONES
+from minifcn.text import counted
 from minifcn.training import build, checkpoint
+from minifcn.training.about import about
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.config import Config
-from minifcn.weights import Weights
+from minifcn.weights import Source, Weights
 from minifcn.weights.conversion import first_layer
+from minifcn.weights.outcomes import COPIED, Move
+from minifcn.weights.published import Recognised
 from minifcn.weights.published.caffe import SCALES
 
 _TRUNKS = {"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"}
@@ -121,10 +127,39 @@ def published(found: Weights) -> Published:
     return Published(config, arrays, weights=found)
 
 
+def open_converted(path: str | Path, preprocessing: str = "") -> Weights:
+    """Read a file as `open_weights` does, for what its arrays are, and not for a network to be made of them.
+
+    Of a checkpoint of minifcn, the network's parameters.
+    """
+    path = checkpoint.file_of(path)
+    if not _is_checkpoint(path):
+        return weights.convert(weights.read(path), preprocessing)
+    state = checkpoint.load(path)
+    config, said = state.config, about(state.config)
+    seen = Preprocessing(config.mean, config.std, config.channel_order, "as in the run")
+    what = f"{config.model} on {config.backbone}, {counted(config.num_classes, 'class', 'classes')}"
+    names = {name: name for name in state.model}
+    recognised = Recognised(what, "what minifcn wrote into the file", names, seen, about=said)
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    source = Source(path, "minifcn checkpoint", state.model, {}, digest)
+    moves = (Move(name, array.shape, array.shape, COPIED) for name, array in state.model.items())
+    return Weights(state.model, recognised, source, tuple(moves))
+
+
+def text_about(found: Weights) -> dict[str, Any]:
+    """Say of weights what a file of them should say: whence they are, what they need, and of an FCN how it is made."""
+    said = found.recognised.about
+    if not said and "score_fr.weight" in found.arrays:
+        said = about(published(found).config)
+    return {**said, **weights.described(found)}
+
+
 def recognition(found: Weights) -> str:
-    """Say what a file was recognised as, by what, and which file it is."""
+    """Say in three lines what a file was recognised as, by what, and which file it is."""
     recognised, source = found.recognised, found.source
-    return f"{recognised.what}, by {recognised.by}; {source.container}, SHA-256 {source.sha256}"
+    return f"{recognised.what}\n  by {recognised.by}\n  {source.container}, SHA-256 {source.sha256}"
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -153,11 +188,11 @@ def _numbered(count: int) -> tuple[str, ...]:
 
 def _said(found: Weights) -> dict[str, Any]:
     """Take what a file of minifcn says of its network."""
-    about = found.recognised.about
-    network = about.get("network", {})
+    text = found.recognised.about
+    network = text.get("network", {})
     if not isinstance(network, dict):
         raise UserError(f"{found.source.path}: says of its network {str(network)[:200]!r}, not its settings")
-    said = {"model": network.get("name"), **network, **about}
+    said = {"model": network.get("name"), **network, **text}
     settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
     try:
         return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}

@@ -110,10 +110,10 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
 def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     there, path = start.config, Path(config.init or "the checkpoint")
     network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
-    what = f"{network}, {there.num_classes} classes"
+    what = f" ({network}, {there.num_classes} classes):"
     if isinstance(start, Published):
-        what = recognition(start.weights)
-    text = f"starting from {checkpoint.file_of(path)} ({what}):\n{_indented(str(table))}"
+        what = f": {recognition(start.weights)}"
+    text = f"starting from {checkpoint.file_of(path)}{what}\n{_indented(str(table))}"
     here, before = _preprocessing(config), _preprocessing(there)
     if here != before:
         text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"

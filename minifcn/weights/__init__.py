@@ -2,6 +2,6 @@
 
 from minifcn.weights.conversion import Weights, as_caffe, convert, described
 from minifcn.weights.source import Source, read
-from minifcn.weights.writers import write
+from minifcn.weights.writers import ending_of, write
 
-__all__ = ["Source", "Weights", "as_caffe", "convert", "described", "read", "write"]
+__all__ = ["Source", "Weights", "as_caffe", "convert", "described", "ending_of", "read", "write"]
