@@ -12,6 +12,8 @@ import numpy as np
 
 from minifcn.errors import UserError
 
+MOST_UNPACKED = 16  # times the size of the file: trained numbers hardly get smaller
+_SLACK = 1 << 20  # bytes more: a small file may hold constants
 BFLOAT16 = "bfloat16"  # which NumPy has not: the upper half of a float32
 _MOST_DIMENSIONS = 32
 
@@ -29,12 +31,21 @@ def mapped(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def numbers(raw: memoryview | bytes, dtype: str, order: Literal["<", ">"] = "<") -> np.ndarray:
+def most_unpacked(file_size: int) -> int:
+    """Give the bytes that a compressed file may unpack to.
+
+    >>> most_unpacked(10_000_000)
+    161048576
+    """
+    return MOST_UNPACKED * file_size + _SLACK
+
+
+def numbers(raw: memoryview | bytearray | bytes, dtype: str, order: Literal["<", ">"] = "<") -> np.ndarray:
     """Give bytes as a flat array of the computer's own byte order, without a copy where they already are one.
 
     Parameters
     ----------
-    raw : memoryview or bytes
+    raw : bytes, or a view of some
         Of whole items.
     dtype : str
         NumPy's name of a real type, or "bfloat16".

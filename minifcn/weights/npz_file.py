@@ -1,7 +1,6 @@
 """NumPy's .npz, as Chainer writes its weights (conv1_1/W, conv1_1/b) and minifcn its own: a zip of .npy files.
 
-Compressed ones are read too, since Chainer compresses by default: up to `MOST_UNPACKED` times the size of the file, as
-numbers that were trained hardly get smaller.
+Compressed ones are read too, as Chainer compresses by default.
 """
 
 from __future__ import annotations
@@ -16,10 +15,7 @@ import numpy as np
 from minifcn.errors import UserError
 from minifcn.npz import read_array
 from minifcn.text import in_bytes
-from minifcn.weights.content import widened
-
-MOST_UNPACKED = 16
-_SLACK = 1 << 20  # bytes: small files may hold constants only
+from minifcn.weights.content import MOST_UNPACKED, most_unpacked, widened
 
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:
@@ -51,8 +47,8 @@ def _check_sizes(members: list[zipfile.ZipInfo], file_size: int) -> None:
             raise UserError(
                 f"{info.filename} is compressed in a way that NumPy does not use; write it with numpy.savez"
             )
-    unpacked, most = sum(info.file_size for info in members), MOST_UNPACKED * file_size + _SLACK
-    if unpacked > most:
+    unpacked = sum(info.file_size for info in members)
+    if unpacked > most_unpacked(file_size):
         raise UserError(
             f"its arrays claim {in_bytes(unpacked)} in a file of {in_bytes(file_size)}; up to {MOST_UNPACKED} times "
             "its size are unpacked: if you trust it, write it again with numpy.savez, uncompressed"

@@ -12,9 +12,10 @@ import numpy as np
 
 from minifcn.errors import UserError
 from minifcn.text import shortened
-from minifcn.weights import npz_file, torch_file
+from minifcn.weights import caffemodel, keras_file, matlab, npz_file, safetensors_file, torch_file
+from minifcn.weights.refused import reason
 
-_READERS = (torch_file, npz_file)
+_READERS = (torch_file, npz_file, safetensors_file, matlab, keras_file, caffemodel)
 _HEAD = 4096  # bytes
 
 
@@ -98,6 +99,8 @@ def read(path: str | Path) -> Source:
 def _reader(path: Path) -> Any:
     with open(path, "rb") as file:
         head = file.read(_HEAD)
+        file.seek(max(0, path.stat().st_size - _HEAD))
+        tail = file.read(_HEAD)
     members: list[str] = []
     if head.startswith(b"PK"):
         with zipfile.ZipFile(path) as archive:
@@ -105,4 +108,4 @@ def _reader(path: Path) -> Any:
     for reader in _READERS:
         if reader.recognises(head, members):
             return reader
-    raise UserError("not recognised")
+    raise UserError(reason(head, tail, members))

@@ -64,9 +64,8 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     return f"torch.save ({'legacy' if legacy else 'zip'})", arrays, about
 
 
-_Contents = tuple[
-    Any, Callable[[StorageRecord], memoryview], Literal["<", ">"]
-]  # the object, the bytes of a storage, their order
+# The object, what gives the bytes of a storage, and their order.
+_Contents = tuple[Any, Callable[[StorageRecord], memoryview], Literal["<", ">"]]
 
 
 def _zipped(path: Path, content: mmap.mmap) -> _Contents:
