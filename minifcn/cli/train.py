@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.resume:
         _refuse_other_run(args.out, args.overwrite)
         start = _start(args) if "init" in given else None
-        defaults = (_SGD if given.get("optimizer") == "sgd" else {}) | (taken_over(start) if start else {})
+        defaults = (_SGD if given.get("optimizer", "").endswith("sgd") else {}) | (taken_over(start) if start else {})
         if "preprocessing" in given:
             given |= preprocessing_settings(given.pop("preprocessing"))
         return _train(args, Config(**defaults | given), None, device, start)

@@ -20,8 +20,13 @@ class Config:
     ----------
     data : str
         A data set as `data.open_dataset` takes it: "shapes", "folder:PATH", "camvid:PATH", "voc:PATH".
-    model, backbone, variant, width, dropout
+    recipe : str or None
+        The name of the recipe that the settings are from, where they were not given otherwise; see `RECIPES`.
+    model, backbone, variant, width, dropout, at_once
         As in `models.create`.
+    upsampling : "fixed", "learned" or None
+        Whether the transposed convolutions stay bilinear; None: as the variant has it, fixed in "paper" and learned in
+        the others.
     size : (height, width) or None
         Every image is resized to it; None keeps the images as they are.
     longer_side : int or None
@@ -40,12 +45,22 @@ class Config:
     val_names : tuple of str
         The names of the images that were drawn for it; a run that continues, or is evaluated, takes these.
     epochs, batch_size, seed : int
+    iterations : int or None
+        The steps of a recipe that counts them: `epochs` are then as many as have so many.
+    accumulate : int
+        Batches whose gradients are added up and divided by their number, for one step (Caffe's iter_size). Groups of
+        batches go on from one epoch to the next; what is left of one at the end of the training takes no step.
     patience : int or None
         Training stops when so many epochs have had no better network than the best one; None: never. A run may
         continue with another.
-    optimizer : "adam" or "sgd"
+    optimizer : "adam", "sgd" or "caffe-sgd"
     lr, momentum, weight_decay : float
         Momentum belongs to SGD only.
+    bias_rates : "doubled", "scores" or "alike"
+        Which biases SGD lets learn twice as fast and without decay; see `paper_groups`.
+    reduction : "mean" or "batch"
+        Of the loss over the pixels of a batch, as in `F.softmax_cross_entropy`: "batch" adds them up and divides by the
+        number of images only, as Caffe does without normalisation.
     schedule : "constant" or "poly"
         "poly" lets the learning rate fall to 0, as lr (1 - t / T)^0.9 at step t of T (DeepLab, Chen et al. 2017).
     class_weights : "none", "balanced", "median", or a path
@@ -81,11 +96,14 @@ class Config:
     """
 
     data: str = "shapes"
+    recipe: str | None = None
     model: str = "fcn8s"
     backbone: str = "vgg16"
     variant: str = "aligned"
     width: float = 0.25
     dropout: float = 0.5
+    at_once: bool = False
+    upsampling: str | None = None
     size: tuple[int, int] | None = None
     longer_side: int | None = None
     mirror: bool = False
@@ -97,11 +115,15 @@ class Config:
     val_share: float | None = None
     val_names: tuple[str, ...] = ()
     epochs: int = 5
+    iterations: int | None = None
     batch_size: int = 8
+    accumulate: int = 1
     optimizer: str = "adam"
     lr: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
+    bias_rates: str = "doubled"
+    reduction: str = "mean"
     schedule: str = "constant"
     patience: int | None = None
     seed: int = 0
@@ -177,6 +199,13 @@ _EARLIER = {
     "freeze": (),
     "patience": None,
     "channel_order": "rgb",
+    "recipe": None,
+    "at_once": False,
+    "upsampling": None,
+    "iterations": None,
+    "accumulate": 1,
+    "bias_rates": "doubled",
+    "reduction": "mean",
 }
 
 

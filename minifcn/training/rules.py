@@ -39,7 +39,7 @@ def _names(value: Any) -> bool:
     return not isinstance(value, str) and len(value) <= 255 and all(isinstance(name, str) for name in value)
 
 
-def _split(value: Any) -> bool:
+def _name(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and value.isprintable()
 
 
@@ -66,28 +66,35 @@ def _colours(value: Any) -> bool:
 
 RULES = {
     "data": (lambda v: isinstance(v, str) and "\0" not in v, "the name of a data set, such as shapes or camvid:FOLDER"),
+    "recipe": (lambda v: v is None or _name(v), "the name of a recipe, such as voc-fcn32s"),
     "model": (lambda v: isinstance(v, str), "the name of a model, such as fcn8s"),
     "backbone": (lambda v: isinstance(v, str), "the name of a trunk, such as vgg16"),
     "variant": (lambda v: v in ("aligned", "paper"), "aligned or paper"),
     "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
     "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
+    "at_once": (lambda v: isinstance(v, bool), "true or false"),
+    "upsampling": (lambda v: v in ("fixed", "learned", None), "fixed or learned"),
     "size": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 360x480"),
     "longer_side": (lambda v: v is None or (_count(v) and v <= 16384), "a whole number from 1 to 16384, such as 256"),
     "mirror": (lambda v: isinstance(v, bool), "true or false"),
     "crop": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 320x320"),
     "scale": (_scale, "LOW,HIGH with 0.1 <= LOW <= HIGH <= 10, such as 0.75,1.5"),
     "images": (lambda v: v is None or _count(v), "a whole number from 1 up"),
-    "train_split": (_split, "the name of a split, such as train"),
-    "val_split": (_split, "the name of a split, such as val"),
+    "train_split": (_name, "the name of a split, such as train"),
+    "val_split": (_name, "the name of a split, such as val"),
     "val_share": (lambda v: v is None or (_number(v) and 0 < v < 1), "a number between 0 and 1, such as 0.2"),
     "val_names": (_val_names, "names of at most 500000 characters in all; list the images in train.txt and val.txt"),
     "epochs": (_count, "a whole number from 1 up"),
+    "iterations": (lambda v: v is None or _count(v), "a whole number from 1 up"),
     "batch_size": (_count, "a whole number from 1 up"),
-    "optimizer": (lambda v: v in ("adam", "sgd"), "adam or sgd"),
+    "accumulate": (lambda v: _count(v) and v <= 10**6, "a whole number from 1 to 1000000"),
+    "optimizer": (lambda v: v in ("adam", "sgd", "caffe-sgd"), "adam, sgd or caffe-sgd"),
     # SGD doubles it for biases, and that is to be finite too.
     "lr": (lambda v: _number(v) and 0 < v <= 1e300, "a number above 0 and at most 1e300, such as 0.001"),
     "momentum": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "weight_decay": (lambda v: _number(v) and v >= 0, "a number from 0 up, such as 0.0005"),
+    "bias_rates": (lambda v: v in ("doubled", "scores", "alike"), "doubled, scores or alike"),
+    "reduction": (lambda v: v in ("mean", "batch"), "mean or batch"),
     "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
     "patience": (lambda v: v is None or _count(v), "a whole number of epochs from 1 up"),
     "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),

@@ -82,6 +82,7 @@ def begin(
         learned = {name for outcome in TAKEN for name in table.names(outcome)}
         start.model.clear()  # it would keep its memory as long as the run
         start.optimizer.clear()
+        start.gradients.clear()
     if config.freeze:
         frozen = set(freeze(model, config.freeze))
         count = sum(p.data.size for name, p in model.named_parameters() if name in frozen)

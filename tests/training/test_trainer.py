@@ -163,7 +163,7 @@ def test_paper_groups_double_the_learning_rate_of_biases_and_leave_fixed_weights
 
 def test_poly_never_falls_below_zero(tmp_path):
     trainer = make_trainer(tmp_path, epochs=2, schedule="poly")
-    assert [trainer.lr_factor(step) for step in (0, 4, 5, 10**6)] == [1, 0, 0, 0]
+    assert [trainer.schedule.factor(step) for step in (0, 4, 5, 10**6)] == [1, 0, 0, 0]
 
 
 def other(**settings):

@@ -59,6 +59,14 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--variant", metavar="aligned|paper", help="(default aligned)")
     group.add_argument("--width", type=number, help="factor for all channels, 1 as in the paper (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
+    group.add_argument(
+        "--at-once", action="store_true", help="scale pool4 by 0.01 and pool3 by 0.0001, to train all together"
+    )
+    group.add_argument(
+        "--upsampling",
+        metavar="fixed|learned",
+        help="keep it bilinear, or learn it (default: fixed in the variant paper, else learned)",
+    )
     group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")
     group.add_argument(
         "--init",
@@ -86,10 +94,25 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         help="stop early, when N epochs have had no better mean IoU than the best (default: train all --epochs)",
     )
     group.add_argument("--batch-size", type=whole, metavar="N", help="(default 8)")
-    group.add_argument("--optimizer", metavar="adam|sgd", help="(default adam)")
+    group.add_argument(
+        "--accumulate", type=whole, metavar="N", help="step with the gradients of N batches, added up and divided by N"
+    )
+    group.add_argument(
+        "--optimizer", metavar="adam|sgd|caffe-sgd", help="(default adam); caffe-sgd has lr inside the velocity"
+    )
     group.add_argument("--lr", type=number, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
     group.add_argument("--momentum", type=number, help="of sgd (default 0.9)")
     group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
+    group.add_argument(
+        "--bias-rates",
+        metavar="doubled|scores|alike",
+        help="of sgd: which biases learn twice as fast and do not decay: all (default), of scores, none",
+    )
+    group.add_argument(
+        "--reduction",
+        metavar="mean|batch",
+        help="of the loss: the mean over pixels (default), or their sum for each image, as Caffe without normalisation",
+    )
     group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
     group.add_argument(
         "--class-weights",
