@@ -26,7 +26,6 @@ from minifcn.weights import Source, Weights
 from minifcn.weights.conversion import first_layer
 from minifcn.weights.outcomes import COPIED, Move
 from minifcn.weights.published import Recognised
-from minifcn.weights.published.caffe import SCALES
 
 _TRUNKS = {"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"}
 # Of each trunk the layer with the most channels that a file may have, and their number at width 1.
@@ -36,8 +35,7 @@ _WIDEST = {
     "googlenet": (("inception_5b.conv1x1.bias", 384), ("conv1_7x7_s2.bias", 64)),
 }
 _SCORES = (("score_pool3.weight", "fcn8s"), ("score_pool4.weight", "fcn16s"), ("score_fr.weight", "fcn32s"))
-_AT_ONCE = {f"{layer.replace('scale', 'score')}.weight": scale for layer, scale in SCALES.items()}
-_SETTINGS = ("model", "backbone", "variant", "width", "class_names", "palette")
+_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "class_names", "palette")
 
 
 @dataclass(repr=False)
@@ -110,14 +108,13 @@ def published(found: Weights) -> Published:
     variant.
     """
     arrays = dict(found.arrays)
-    if found.recognised.at_once:  # what scales a map may scale the weights of its scores as well
-        arrays |= {name: arrays[name] * np.float32(scale) for name, scale in _AT_ONCE.items()}
     mean, std, order, _ = found.recognised.preprocessing
     backbone = _TRUNKS.get(first_layer(arrays), "")
     if backbone not in BACKBONES:
         raise UserError(f"{found.source.path}: minifcn has no trunk that begins as this one, {found.recognised.what}")
     wide, channels = next((name, n) for name, n in _WIDEST[backbone] if name in arrays)
     settings: dict[str, Any] = {"backbone": backbone, "width": arrays[wide].size / channels}
+    settings["at_once"] = found.recognised.at_once
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
     fc6 = arrays.get("fc6.weight")
     if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and fc6.shape[2] > 1):

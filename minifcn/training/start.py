@@ -21,7 +21,7 @@ from minifcn.training.published import Published, open_weights, recognition
 from minifcn.training.transplant import Transplant, transplant
 from minifcn.weights.outcomes import TAKEN
 
-_NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
+_NETWORK = ("model", "backbone", "variant", "width", "at_once")
 _PREPROCESSING = ("mean", "std", "channel_order")
 
 

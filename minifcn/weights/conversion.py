@@ -203,7 +203,6 @@ def described(weights: Weights) -> dict[str, Any]:
         "mean": list(mean),
         "std": list(std),
         "channel_order": order,
-        "at_once": found.at_once,
     }
 
 

@@ -69,7 +69,7 @@ def test_matconvnet_has_rows_and_columns_first(net, ends):
 
 def test_matconvnet_has_its_mean_image_in_the_file():
     mean = np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3) + np.zeros((4, 5, 1))
-    weights = convert(Source(files.as_matconvnet(FCN), about={"averageImage": mean}))
+    weights = convert(Source(files.as_matconvnet(FCN), about={"normalization": {"averageImage": mean}}))
     assert weights.recognised.preprocessing.mean == (1, 2, 3)
 
 
@@ -279,7 +279,7 @@ def test_another_network_is_refused_with_the_reason(shapes, why, tmp_path):
 def test_bvlc_alexnet_has_the_shapes_of_caffenet_but_is_another_network():
     arrays = files.drawn({f"conv{n}.weight": (1, 1, 1, 1) for n in range(1, 6)})
     with pytest.raises(UserError, match="normalises before it pools"):
-        convert(Source(files.as_caffemodel(arrays), about={"name": "AlexNet"}))
+        convert(Source(files.as_caffemodel(arrays), about={"net": "AlexNet"}))
 
 
 def test_nobodys_names_are_shown():

@@ -43,7 +43,7 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     what = network(layers)
     if not what:
         return None
-    if source.about.get("name") == "AlexNet":
+    if source.about.get("net") == "AlexNet":
         raise UserError(
             f"{source.path}: this is bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
             "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"

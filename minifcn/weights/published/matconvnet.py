@@ -38,8 +38,8 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
 
 def _seen(source: Source) -> Preprocessing:
     """Take the mean image of the file, if it has one: of one pixel, or of a whole image."""
-    mean = source.about.get("averageImage")
-    if mean is None:
+    mean = source.about.get("normalization", {}).get("averageImage")
+    if not isinstance(mean, np.ndarray) or mean.size % 3 or not mean.size:
         return Preprocessing(IMAGENET_MEAN, (1.0, 1.0, 1.0), "rgb", "only minus the mean, R, G, B")
-    r, g, b = (float(value) for value in np.asarray(mean, float).reshape(-1, 3).mean(axis=0))
+    r, g, b = (float(value) for value in mean.reshape(-1, 3).mean(axis=0))
     return Preprocessing((r, g, b), (1.0, 1.0, 1.0), "rgb", "only minus the mean of the file, R, G, B")

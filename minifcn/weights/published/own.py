@@ -25,9 +25,9 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
         return None
     before = about.get("source")
     what = str(before.get("recognised_as")) if isinstance(before, dict) else "a network of minifcn"
-    names, at_once = {name: name for name in source.arrays}, about.get("at_once") is True
+    names = {name: name for name in source.arrays}
     by = "what minifcn wrote into the file"
-    return Recognised(what, by, names, _preprocessing(source, about), at_once=at_once, about=about)
+    return Recognised(what, by, names, _preprocessing(source, about), about=about)
 
 
 def text_about(source: Source) -> dict[str, Any]:
