@@ -97,7 +97,7 @@ def open_network(path: str | Path) -> Checkpoint:
             f"begins with it: minifcn train --init {path}"
         )
     used = build.parameter_shapes(state.config)
-    state.model = {name: array.astype(state.config.dtype) for name, array in state.model.items() if name in used}
+    state.model = {name: array.astype(state.config.dtype, copy=False) for name, array in state.model.items() if name in used}
     return state
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from weight_files import blob, caffemodel, caffemodel_v1, legacy_blob, torch_files
 
 from minifcn import models
 
@@ -111,3 +112,77 @@ def split(state):
     for name, array in state.items():
         layer, _, part = name.rpartition(".")
         yield (layer, part), array
+
+
+# A network whose predictions are known without computing it
+
+
+def red_finder(classes=21, **options):
+    """An FCN-8s of the paper that sees class 1 where red is above its mean, and class 0, the first of equals, if not.
+
+    One channel carries max(0, R - mean) through the trunk to pool3, whose score is that of class 1. All else is 0.
+    """
+    options = {"variant": "paper", "width": 1 / 64, **options}
+    model = models.create("fcn8s", num_classes=classes, **options)
+    state = {name: np.zeros(p.shape, "float32") for name, p in model.named_parameters()}
+    state["conv1_1.weight"][0, 2, 1, 1] = 1  # of B, G, R
+    for layer in CONVS[1:7]:
+        state[f"{layer}.weight"][0, 0, 1, 1] = 1
+    state["score_pool3.weight"][1, 0] = 1
+    upsampling = {name: array for name, array in model.state_dict().items() if name.startswith("upscore")}
+    return state | upsampling
+
+
+def for_rgb(state):
+    """The same network, for images of R, G, B."""
+    return state | {"conv1_1.weight": state["conv1_1.weight"][:, ::-1].copy()}
+
+
+# Files
+
+
+def save_caffemodel(path, state, version=2, net="VGG_ILSVRC_16_layers"):
+    layers = {}
+    for (layer, part), array in split(state):
+        layers.setdefault(layer, {})[part] = array
+    kind = {True: ("Deconvolution", 39), False: ("Convolution", 4)}
+    write, make, number = (caffemodel, blob, 0) if version == 2 else (caffemodel_v1, legacy_blob, 1)
+    path.write_bytes(
+        write(
+            {
+                name: (
+                    kind[name.startswith("upscore")][number],
+                    [make(parts[p]) for p in ("weight", "bias") if p in parts],
+                )
+                for name, parts in layers.items()
+            },
+            net,
+        )
+    )
+
+
+def save_chainer(path, state):
+    np.savez(path, **as_chainer(state))
+
+
+def save_pth(path, arrays):
+    path.write_bytes(torch_files({name: np.ascontiguousarray(array) for name, array in arrays.items()})[0])
+
+
+def save_matconvnet(path, state, ends=("_filter", "_bias"), mean=(122.67892, 116.66877, 104.00699)):
+    from scipy.io import savemat
+
+    arrays = as_matconvnet(state, ends)
+    params = np.zeros((1, len(arrays)), [("name", object), ("value", object)])
+    for column, (name, array) in enumerate(arrays.items()):
+        params[0, column] = (name, array)
+    meta = {"normalization": {"averageImage": np.array(mean, "float32").reshape(1, 1, 3)}}
+    savemat(path, {"params": params, "layers": np.zeros((0, 0)), "meta": meta}, do_compression=False)
+
+
+def save_keras(path, state):
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for name, array in as_keras(state).items():
+            file[name] = array
