@@ -8,7 +8,7 @@ from minifcn.data.folder import AnnotatedFolder, Folder
 from minifcn.data.images import read_image
 from minifcn.data.inspection import Inspection, SplitCounts, inspect
 from minifcn.data.loader import Batch, DataLoader
-from minifcn.data.shapes import Shapes
+from minifcn.data.shapes import ShapeCrops, Shapes
 from minifcn.data.transforms import (
     Compose,
     Normalize,
@@ -36,6 +36,7 @@ __all__ = [
     "Resize",
     "ResizeLongerSide",
     "Sample",
+    "ShapeCrops",
     "Shapes",
     "SplitCounts",
     "VOCSegmentation",

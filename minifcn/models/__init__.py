@@ -7,7 +7,10 @@ from typing import Any
 from minifcn.errors import UserError
 from minifcn.models import alignment, summary
 from minifcn.models.backbones import BACKBONES
+from minifcn.models.classifiers import Classifier, classifier
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
+from minifcn.models.fully_convolutional import convolutionalize
+from minifcn.models.sliding import Grid, slide
 from minifcn.models.trunk import Trunk
 from minifcn.text import did_you_mean
 
@@ -28,12 +31,17 @@ def create(name: str, **options: Any) -> FCN:
 __all__ = [
     "BACKBONES",
     "FCN",
+    "Classifier",
+    "Grid",
     "NETWORKS",
     "FCN8s",
     "FCN16s",
     "FCN32s",
     "Trunk",
     "alignment",
+    "classifier",
+    "convolutionalize",
     "create",
+    "slide",
     "summary",
 ]
