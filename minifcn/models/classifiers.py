@@ -10,7 +10,7 @@ from minifcn import check, nn
 from minifcn.models.backbones import backbone_of
 from minifcn.models.expect import expect_images
 from minifcn.models.geometry import Geometry, trace
-from minifcn.models.record import Trace
+from minifcn.models.record import GeometryError, Trace
 from minifcn.models.sliding import Grid
 from minifcn.models.trunk import Trunk
 from minifcn.nn import init
@@ -61,7 +61,7 @@ class Classifier(nn.Module):
     ):
         kind = backbone_of(backbone, "classifier")
         self.num_classes = check.whole(num_classes, "classifier: num_classes")
-        self.crop_size = check.whole(crop_size or kind.crop_size, f"classifier: crop_size of {kind.__name__}")
+        self.crop_size = check.whole(kind.crop_size if crop_size is None else crop_size, f"classifier: crop_size of {kind.__name__}")
         if not check.number(width, "classifier: width") > 0:
             raise ValueError(f"classifier: width must be above 0, got {width}")
         if fc6_kernel is not None:
@@ -71,14 +71,33 @@ class Classifier(nn.Module):
         trunk = kind("classifier", width, dropout, fc6_kernel, rng)
         self.trunk, self.mean = trunk, kind.mean
         layers = dict(trunk.build()) | trunk.classifying(self.num_classes)
-        for name, layer in _fully_connected(layers, self.crop_size).items():
-            setattr(self, name, layer)
-        self.layers = tuple(name for name, _ in self.named_children())
+        self._take(layers)
+        self._take(_fully_connected(layers, self._passed()))
 
     def extra_repr(self) -> str:
         """Give the classes, the trunk, the size of the images and the width."""
         name, size = type(self.trunk).__name__, self.crop_size
         return f"{self.num_classes} classes, trunk {name}, crops of {size}x{size}, width {self.trunk.width:g}"
+
+    def _take(self, layers: dict[str, nn.Module]) -> None:
+        """Keep layers as attributes, in their order."""
+        self.layers = tuple(layers)
+        for name, layer in layers.items():
+            vars(self).pop(name, None)
+            setattr(self, name, layer)
+
+    def _passed(self) -> Trace:
+        """Run the convolutions on the geometry of a crop; there must be one answer."""
+        crop = f"{self.crop_size}x{self.crop_size}"
+        fix = "choose a crop_size, or the fc6_kernel that goes with it, so that fc6 sees all of its map"
+        try:
+            seen = trace(self, (self.crop_size, self.crop_size), 3)
+        except GeometryError as error:
+            raise GeometryError(f"classifier: of a crop of {crop}, {error}; {fix}") from None
+        if seen.output.shape[2:] != (1, 1):
+            rows, columns = seen.output.shape[2:]
+            raise GeometryError(f"classifier: it makes {rows}x{columns} answers of a crop of {crop}, not one; {fix}")
+        return seen
 
     def forward(self, x):
         """Turn crops (N, 3, S, S) into scores (N, C); in the fully convolutional form, images into maps of scores."""
@@ -122,10 +141,8 @@ def classifier(name: str | type[Trunk], num_classes: int = 1000, **options: Any)
     return Classifier(num_classes, backbone=name, **options)
 
 
-def _fully_connected(layers: dict[str, nn.Module], crop_size: int) -> dict[str, nn.Module]:
+def _fully_connected(layers: dict[str, nn.Module], seen: Trace) -> dict[str, nn.Module]:
     """Turn convolutions that see the whole map of a crop into fully connected layers, behind a Flatten."""
-    chain = nn.Sequential(*layers.values())
-    seen = trace(chain, (crop_size, crop_size), 3)
     whole = {id(layer) for layer, before, behind in seen.layers if _sees_all(layer, before, behind)}
     found: dict[str, nn.Module] = {}
     for name, layer in layers.items():
