@@ -8,12 +8,13 @@ and figure 2.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from minifcn import check
 from minifcn.compute.window import Pair, pair
 from minifcn.models.geometry import Geometry, trace
 from minifcn.models.record import GeometryError, Trace
@@ -26,7 +27,7 @@ _LAYERS_NEEDED = (
 )
 
 
-def convolutionalize(classifier: Module, crop_size: int | Pair | None = None) -> Any:
+def convolutionalize(classifier: Module, crop_size: int | Pair | None = None, *, share: bool = True) -> Any:
     """Make the fully convolutional form of a classifier, with the same weights.
 
     Every `nn.Linear` becomes a `nn.Conv2d` whose kernel covers the map that it sees on a crop: the first one as large as
@@ -39,6 +40,9 @@ def convolutionalize(classifier: Module, crop_size: int | Pair | None = None) ->
         Of `models.classifier`, or one's own. It is unchanged.
     crop_size : int or (height, width), optional
         Of the images that it takes, in pixels; not needed if it has this attribute.
+    share : bool
+        Have the classifier's own arrays as weights. Otherwise they are copied, in the order in which a convolution
+        reads them.
 
     Returns
     -------
@@ -53,10 +57,11 @@ def convolutionalize(classifier: Module, crop_size: int | Pair | None = None) ->
 
     Notes
     -----
-    The arrays of the weights are shared, not copied: a matrix (O, C·KH·KW) read as a kernel (O, C, KH, KW) is a view of
-    the same numbers, and what one of the two learns, the other knows. (Both have Parameters of their own: ``.to`` or
-    ``.astype`` of one leaves the other as it is, and ends the sharing.) A convolution reads a kernel in the order KH,
-    KW, C; one larger than a pixel it has to bring into this order, which it copies for the time of each call.
+    To share costs no memory: a matrix (O, C·KH·KW) read as a kernel (O, C, KH, KW) is a view of the same numbers, and
+    what one of the two learns, the other knows. (Both have Parameters of their own: ``.to`` or ``.astype`` of one leaves
+    the other as it is, and ends the sharing.) It costs time: a convolution reads a kernel in the order KH, KW, C, and
+    brings one that is larger than a pixel into this order at each call. A network that is used often is quicker with
+    ``share=False``, which does that once.
 
     Paper section 3.1; ``net_surgery.ipynb`` of Caffe.
 
@@ -83,7 +88,8 @@ def convolutionalize(classifier: Module, crop_size: int | Pair | None = None) ->
             f"convolutionalize: of a crop of {asked} the classifier makes {found} answers, not one; pass the crop_size "
             "of the images that it was trained on"
         )
-    net = _rebuilt(classifier, _replacements(classifier, seen), {})
+    read = _shared if check.flag(share, "convolutionalize: share") else _copied
+    net = _rebuilt(classifier, _replacements(classifier, seen), read, {})
     net.grid = _grid(_passed(net, size).output, size)
     return net
 
@@ -146,17 +152,29 @@ def _as_convolution(layer: Linear, kernel: tuple[int, int, int, int]) -> Conv2d:
     return conv
 
 
-def _rebuilt(module: Module, instead: Mapping[int, Module], made: dict[int, Any]) -> Any:
-    """Copy a module and all inside it, but neither arrays nor, where a layer has a replacement, the layer."""
+def _rebuilt(module: Module, instead: Mapping[int, Module], read: Callable, made: dict[int, Any]) -> Any:
+    """Make the same module, and all inside it, with other layers where there are replacements; `read` gives arrays."""
     if id(module) not in made:
         made[id(module)] = copied = copy.copy(instead.get(id(module), module))
         for name, value in list(vars(copied).items()):
             if isinstance(value, Module):
-                setattr(copied, name, _rebuilt(value, instead, made))
+                setattr(copied, name, _rebuilt(value, instead, read, made))
             elif isinstance(value, Parameter):
-                made.setdefault(id(value), Parameter(value.data, value.requires_grad))
+                if id(value) not in made:
+                    made[id(value)] = Parameter(read(value.data), value.requires_grad)
                 setattr(copied, name, made[id(value)])
     return made[id(module)]
+
+
+def _shared(array):
+    return array
+
+
+def _copied(array):
+    """Copy an array, a kernel (O, C, KH, KW) channels-last in memory."""
+    if array.ndim != 4:
+        return array.copy()
+    return array.transpose(0, 2, 3, 1).copy(order="C").transpose(0, 3, 1, 2)
 
 
 def _grid(scores: Geometry, size: Pair) -> Grid:

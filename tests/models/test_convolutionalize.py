@@ -147,6 +147,15 @@ class TestWeights:
             assert one is not other
             assert np.shares_memory(one.data, other.data)
 
+    def test_or_copied_in_the_order_in_which_a_convolution_reads_them(self, rng):
+        classifier = small(rng)
+        net = models.convolutionalize(classifier, 24, share=False)
+        x = image(rng, 3, (40, 40), "float32")
+        np.testing.assert_allclose(net(x).data, models.convolutionalize(classifier, 24)(x).data, atol=1e-5)
+        for one, other in zip(classifier.parameters(), net.parameters(), strict=True):
+            assert not np.shares_memory(one.data, other.data)
+        assert net[3].weight.data.transpose(0, 2, 3, 1).flags.c_contiguous
+
     def test_they_have_the_same_names(self, rng):
         classifier = small(rng)
         assert list(models.convolutionalize(classifier, 24).state_dict()) == list(classifier.state_dict())
@@ -249,6 +258,10 @@ class TestRefused:
     def test_no_crop_size(self, rng):
         with pytest.raises(TypeError, match=r"does not say how large its images are; pass crop_size=\(height, width\)"):
             models.convolutionalize(small(rng))
+
+    def test_a_share_that_is_no_flag(self, rng):
+        with pytest.raises(TypeError, match="convolutionalize: share must be True or False, got 2"):
+            models.convolutionalize(small(rng), 24, share=2)
 
     def test_what_is_no_module(self):
         with pytest.raises(TypeError, match="classifier must be a Module, got a function"):
