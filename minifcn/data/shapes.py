@@ -144,11 +144,12 @@ class ShapeCrops(Shapes):
     --------
     >>> crops = ShapeCrops(4, size=64, seed=5)
     >>> [crops.class_names[crops.kind(i)] for i in range(4)]
+    ['ring', 'background', 'ring', 'cross']
     """
 
     def kind(self, index: int) -> int:
         """Give the class of a picture."""
-        return int(self._rng(index).integers(self.num_classes))
+        return int(self._rng(position(index, self.length)).integers(self.num_classes))
 
     def __getitem__(self, index: int) -> Sample:
         index = position(index, self.length)

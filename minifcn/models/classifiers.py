@@ -61,7 +61,9 @@ class Classifier(nn.Module):
     ):
         kind = backbone_of(backbone, "classifier")
         self.num_classes = check.whole(num_classes, "classifier: num_classes")
-        self.crop_size = check.whole(kind.crop_size if crop_size is None else crop_size, f"classifier: crop_size of {kind.__name__}")
+        self.crop_size = check.whole(
+            kind.crop_size if crop_size is None else crop_size, f"classifier: crop_size of {kind.__name__}"
+        )
         if not check.number(width, "classifier: width") > 0:
             raise ValueError(f"classifier: width must be above 0, got {width}")
         if fc6_kernel is not None:
@@ -158,7 +160,7 @@ def _sees_all(layer: nn.Module, before: Geometry, behind: Geometry) -> bool:
     return layer.window.kernel == before.shape[2:] and behind.shape[2:] == (1, 1)
 
 
-def _as_linear(conv: nn.Conv2d) -> nn.Linear:
+def _as_linear(conv: Any) -> nn.Linear:
     """Read a convolution whose kernel covers its map as a fully connected layer, in the order channel, row, column."""
     outputs = conv.out_channels
     with init.shapes_only():

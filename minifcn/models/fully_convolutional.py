@@ -30,9 +30,10 @@ _LAYERS_NEEDED = (
 def convolutionalize(classifier: Module, crop_size: int | Pair | None = None, *, share: bool = True) -> Any:
     """Make the fully convolutional form of a classifier, with the same weights.
 
-    Every `nn.Linear` becomes a `nn.Conv2d` whose kernel covers the map that it sees on a crop: the first one as large as
-    that map, those behind it 1x1. Every `nn.Flatten` goes. A pool, or convolution, that has one place on the crop gets
-    stride 1, as no stride was used there. Everything else stays, the forward of a module of one's own too.
+    Every `nn.Linear` becomes a `nn.Conv2d` whose kernel covers the map that it sees on a crop: behind the map that was
+    flattened one as large as that map, and then 1x1. Every `nn.Flatten` goes. A pool, or convolution, that has one
+    place on the crop gets stride 1, as no stride was used there. Everything else stays, the forward of one's own module
+    too.
 
     Parameters
     ----------
@@ -58,10 +59,10 @@ def convolutionalize(classifier: Module, crop_size: int | Pair | None = None, *,
     Notes
     -----
     To share costs no memory: a matrix (O, C·KH·KW) read as a kernel (O, C, KH, KW) is a view of the same numbers, and
-    what one of the two learns, the other knows. (Both have Parameters of their own: ``.to`` or ``.astype`` of one leaves
-    the other as it is, and ends the sharing.) It costs time: a convolution reads a kernel in the order KH, KW, C, and
-    brings one that is larger than a pixel into this order at each call. A network that is used often is quicker with
-    ``share=False``, which does that once.
+    what one of the two learns, the other knows. (Both have Parameters of their own: ``.to`` or ``.astype`` of one
+    leaves the other as it is, and ends the sharing.) It costs time: a convolution reads a kernel in the order KH, KW,
+    C, and brings one that is larger than a pixel into this order at each call. A network that is used often is quicker
+    with ``share=False``, which does that once.
 
     Paper section 3.1; ``net_surgery.ipynb`` of Caffe.
 
@@ -99,13 +100,13 @@ def _crop_size(classifier: Module, given: Any) -> Pair:
         raise TypeError(f"convolutionalize: classifier must be a Module, got a {type(classifier).__name__}")
     if getattr(classifier, "grid", None) is not None:
         raise ValueError("convolutionalize: the classifier has a `grid`: it is fully convolutional already")
-    own = getattr(classifier, "crop_size", None)
-    if given is None and own is None:
+    size: Any = getattr(classifier, "crop_size", None) if given is None else given
+    if size is None:
         raise TypeError(
             f"convolutionalize: a {type(classifier).__name__} does not say how large its images are; pass "
             "crop_size=(height, width)"
         )
-    return pair(own if given is None else given, "convolutionalize: crop_size", 1)
+    return pair(size, "convolutionalize: crop_size", 1)
 
 
 def _passed(classifier: Module, size: Pair) -> Trace:
@@ -124,7 +125,7 @@ def _passed(classifier: Module, size: Pair) -> Trace:
 
 def _replacements(classifier: Module, seen: Trace) -> dict[int, Module]:
     """Make what takes the place of layers, by the `id` of each."""
-    instead: dict[int, Module] = {
+    instead: dict[int, Any] = {
         id(module): Sequential() for _, module in classifier.named_modules() if isinstance(module, Flatten)
     }
     for layer, before, behind in seen.layers:

@@ -48,7 +48,9 @@ class Grid:
         The network may score some more at the bottom and on the right, which hang over the edge: if its pools round up,
         or by rows and columns of a crop that a stride passes over.
         """
-        rows, columns = ((n - crop) // step + 1 for n, crop, step in zip(size, self.crop_size, self.stride, strict=True))
+        rows, columns = (
+            (n - crop) // step + 1 for n, crop, step in zip(size, self.crop_size, self.stride, strict=True)
+        )
         return max(0, rows), max(0, columns)
 
     def crop(self, i: int, j: int) -> tuple[slice, slice]:

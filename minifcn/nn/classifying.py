@@ -110,9 +110,7 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         """Give the settings as they are given, but for the usual ones."""
-        chosen = described.settings(
-            {"bias": self.bias is not None, "relu": self.relu}, {"bias": True, "relu": False}
-        )
+        chosen = described.settings({"bias": self.bias is not None, "relu": self.relu}, {"bias": True, "relu": False})
         return ", ".join(filter(None, [f"{self.in_features}, {self.out_features}", chosen]))
 
     def forward(self, x: Tensor) -> Tensor:

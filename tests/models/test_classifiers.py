@@ -112,7 +112,10 @@ class TestConvolutional:
 
 class TestIntoAnFCN:
     def test_the_papers_takes_all_but_the_scores(self):
-        classifier, fcn = narrow("vgg16", 5, rng=np.random.default_rng(3)), models.FCN8s(21, variant="paper", width=1 / 64)
+        classifier, fcn = (
+            narrow("vgg16", 5, rng=np.random.default_rng(3)),
+            models.FCN8s(21, variant="paper", width=1 / 64),
+        )
         moved = transplant(fcn, classifier.state_dict())
         assert moved.names("reshaped") == ["fc6.weight", "fc7.weight"]
         assert moved.names("unused") == ["fc8.weight", "fc8.bias"]
@@ -151,7 +154,7 @@ class TestRefused:
     def test_a_crop_size_that_does_not_fit_fc6(self):
         with pytest.raises(GeometryError, match=r"a kernel of 7x7 .*does not fit on a map of 2x2.*fc6_kernel"):
             narrow("vgg16", crop_size=64)
-        with pytest.raises(GeometryError, match="makes 2x2 answers of a crop of 256x256, not one.*fc6_kernel"):
+        with pytest.raises(GeometryError, match=r"makes 2x2 answers of a crop of 256x256, not one.*fc6_kernel"):
             narrow("vgg16", crop_size=256)
 
     def test_a_trunk_without_crop_size(self):
@@ -165,5 +168,5 @@ class TestRefused:
             models.classifier(Endless)
 
     def test_an_unknown_name(self):
-        with pytest.raises(ValueError, match="classifier: backbone must be one of .*vgg16.*, got 'vgg61'"):
+        with pytest.raises(ValueError, match=r"classifier: backbone must be one of .*vgg16.*, got 'vgg61'"):
             models.classifier("vgg61")
