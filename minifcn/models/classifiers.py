@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from minifcn.models.record import GeometryError, Trace
 from minifcn.models.sliding import Grid
 from minifcn.models.trunk import Trunk
 from minifcn.nn import init
+
+if TYPE_CHECKING:
+    from minifcn.data import Normalize
 
 
 class Classifier(nn.Module):
@@ -44,9 +47,14 @@ class Classifier(nn.Module):
         Names of the layers, in the order in which an image passes them.
     grid : Grid or None
         Of its fully convolutional form.
+    class_names, palette, normalize
+        Of a trained classifier only, that `models.pretrained` gave.
     """
 
-    grid: ClassVar[Grid | None] = None
+    grid: Grid | None = None
+    class_names: tuple[str, ...]
+    palette: np.ndarray
+    normalize: Normalize
 
     def __init__(
         self,

@@ -1,0 +1,34 @@
+"""What a file of weights says about the network they are of: how it is made, its classes, and its normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minifcn.training.config import Config
+
+_NETWORK = ("backbone", "variant", "width")
+_CLASSES = ("class_names", "palette", "mean", "std")
+
+
+def about(config: Config) -> dict[str, Any]:
+    """Say about weights what somebody needs to use them.
+
+    Parameters
+    ----------
+    config : Config
+        Of the run that they were trained in.
+
+    Returns
+    -------
+    dict
+        What JSON can hold: `network`, as `models.create` takes it, and `class_names`, `palette`, `mean` and `std`.
+
+    Examples
+    --------
+    >>> config = Config(model="fcn16s", class_names=("sky", "road"), palette=((0, 0, 0), (128, 64, 128)))
+    >>> about(config)["network"]
+    {'name': 'fcn16s', 'num_classes': 2, 'backbone': 'vgg16', 'variant': 'aligned', 'width': 0.25}
+    """
+    settings = config.to_dict()
+    network = {"name": config.model, "num_classes": config.num_classes} | {name: settings[name] for name in _NETWORK}
+    return {"network": network} | {name: settings[name] for name in _CLASSES}
