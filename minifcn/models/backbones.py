@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.errors import UserError
+from minifcn.models.alexnet import AlexNet
+from minifcn.models.googlenet import GoogLeNet
 from minifcn.models.trunk import Trunk
 from minifcn.models.vgg16 import VGG16
 
 BACKBONES: dict[str, type[Trunk]] = {
+    "alexnet": AlexNet,
     "vgg16": VGG16,
+    "googlenet": GoogLeNet,
 }
 
 

@@ -11,10 +11,11 @@ nets, which nobody has to know.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from minifcn.compute.window import Window
+from minifcn.compute.window import Pair, Window
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,44 @@ class CoordinateMap:
 
 
 IDENTITY = CoordinateMap()
+Moved = tuple[CoordinateMap, CoordinateMap]  # of rows and of columns
 
 
-def at_both(moved: tuple[CoordinateMap, CoordinateMap]) -> str:
+def bilinear_between(stride: int, coarse: Moved, fine: Moved) -> tuple[int, Pair]:
+    """Choose the kernel size of a bilinear upsampling, and say how far its result begins before the finer map.
+
+    A kernel of 2·stride has its centre between two pixels and one of 2·stride - 1 on a pixel, and only one of the two
+    brings the maps over each other without half a pixel between them. 2x2 pools leave the centre of the first window
+    between pixels, so VGG16 needs 64; 3x3 pools leave it on a pixel, so AlexNet and GoogLeNet need 63.
+
+    Parameters
+    ----------
+    stride : int
+    coarse, fine : (rows, columns) of CoordinateMap
+        Where the image's pixel lies on the map to be upsampled, and on the one it shall lie over.
+
+    Returns
+    -------
+    kernel_size : int
+    begin : (rows, columns)
+        Negative if the result begins inside the finer map. If half a pixel is left anyway, it is rounded down.
+
+    Examples
+    --------
+    >>> pools = [CoordinateMap.of(Window.of(kernel, stride=2)) for kernel in (2, 3)]
+    >>> [bilinear_between(2, (pool, pool), (IDENTITY, IDENTITY)) for pool in pools]
+    [(4, (1, 1)), (3, (0, 0))]
+    """
+    tried = []
+    for kernel_size in (2 * stride - stride % 2, 2 * stride - 1):
+        up = CoordinateMap.of(Window.of(kernel_size, stride), transposed=True)
+        rows, columns = (up.compose(a).shift - b.shift for a, b in zip(coarse, fine, strict=True))
+        tried.append((kernel_size, (math.floor(rows), math.floor(columns))))
+        if rows.denominator == columns.denominator == 1:
+            return tried[-1]
+    return tried[0]
+
+
+def at_both(moved: Moved) -> str:
     """Write where pixel u lies on a map, once if rows and columns agree."""
     return ", ".join(dict.fromkeys(map(str, moved)))

@@ -11,8 +11,8 @@ from minifcn.models.geometry import Geometry
 from minifcn.models.trunk import Trunk
 
 
-def expect_maps(kind: str, skips: dict[str, int], trunk: type[Trunk]) -> None:
-    """Refuse a trunk without the maps that a network fuses."""
+def expect_maps(kind: str, skips: tuple[int, ...], trunk: type[Trunk]) -> None:
+    """Refuse a trunk without maps of the strides that a network fuses."""
     offered = trunk.scored
     if not offered:
         raise UserError(f"{kind}: the backbone {trunk.__name__} says of no map that it can be scored; see Trunk.scored")
@@ -28,13 +28,11 @@ def expect_maps(kind: str, skips: dict[str, int], trunk: type[Trunk]) -> None:
             f"{kind}: the strides in scored of the backbone {trunk.__name__} must be at least 1, and the coarsest map "
             f"the last, got {offered}"
         )
-    if skips and (skips.items() - offered.items() or offered[next(reversed(offered))] != 32):
-        needed, found = (
-            ", ".join(f"{name} of stride {stride}" for name, stride in maps.items()) for maps in (skips, offered)
-        )
+    if skips and (set(skips) - set(offered.values()) or offered[next(reversed(offered))] != 32):
+        found = ", ".join(f"{name} of stride {stride}" for name, stride in offered.items())
         raise UserError(
-            f"{kind}: needs maps {needed} and a coarsest one of stride 32, but the backbone {trunk.__name__} has "
-            f"{found}; FCN32s takes any"
+            f"{kind}: needs maps of stride {' and '.join(map(str, skips))}, and a coarsest one of stride 32, but the "
+            f"backbone {trunk.__name__} has {found}; FCN32s takes any"
         )
 
 

@@ -13,6 +13,7 @@ from minifcn import check, nn
 from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.backbones import backbone_of
+from minifcn.models.coordinates import IDENTITY, Moved, bilinear_between
 from minifcn.models.expect import expect_fc6, expect_free, expect_images, expect_maps, expect_strides
 from minifcn.models.geometry import Geometry
 from minifcn.models.record import Trace
@@ -62,7 +63,7 @@ class FCN(nn.Module):
     class_names: tuple[str, ...]
     palette: np.ndarray
     normalize: Normalize
-    skips: ClassVar[dict[str, int]] = {}  # maps of the trunk that are scored besides the coarsest, and their strides
+    skips: ClassVar[tuple[int, ...]] = ()  # strides of the maps that are scored besides the coarsest
 
     def __init__(
         self,
@@ -95,12 +96,13 @@ class FCN(nn.Module):
         rng = check.generator(rng, f"{kind}: rng") or np.random.default_rng(0)
         self.trunk = trunk(variant, width, dropout, fc6_kernel, rng)
         self.crop_offsets: dict[str, Any] = {}
+        self.coarse_inside = False  # whether upsampled scores begin inside the map that they are fused with
         layers: dict[str, nn.Module] = {}
         for name, layer in self.trunk.build():
             expect_free(kind, self.trunk, name, not hasattr(self, name))
             setattr(self, name, layer)
             layers[name] = layer
-        self.trunk.channels = self.measured()
+        self.trunk.channels, self.trunk.moved = self.measured()
         self.score_fr = self.scoring(self.trunk.coarsest)
         self.add_layers()
         for name, layer in layers.items():  # layers of the network that were made since may have taken its place
@@ -140,12 +142,16 @@ class FCN(nn.Module):
             maps |= {name: x for name in names if name in self.trunk.scored}
         return maps
 
-    def measured(self) -> dict[str, int]:
-        """Find out how many channels the maps have that can be scored; their strides must be those declared."""
+    def by_stride(self, x) -> dict[int, Any]:
+        """Turn images (N, 3, H, W) into the maps of the trunk that can be scored, by their strides."""
+        return {self.trunk.scored[name]: map_ for name, map_ in self.maps(x).items()}
+
+    def measured(self) -> tuple[dict[str, int], dict[str, Moved]]:
+        """Find out channels and places of the maps that can be scored; their strides must be those declared."""
         names = {id(module): name for name, module in self.named_modules()}
         maps = self.maps(Geometry((1, 3, 224, 224), Trace(names, running=[self])))
         expect_strides(type(self).__name__, self.trunk, maps)
-        return {name: x.shape[1] for name, x in maps.items()}
+        return {name: x.shape[1] for name, x in maps.items()}, {name: x.moved for name, x in maps.items()}
 
     def add_layers(self) -> None:
         """Make the layers between the scores of the coarsest map and the result."""
@@ -154,15 +160,27 @@ class FCN(nn.Module):
         """Make a 1x1 convolution from a map of the trunk to scores, zero at first."""
         return nn.Conv2d(self.channels[name], self.num_classes, 1)
 
-    def upsampling(self, stride: int) -> nn.ConvTranspose2d:
-        """Make the upsampling of scores by a stride: bilinear at first, and for ever in the paper's variant."""
-        padding = 0 if self.paper else stride // 2
-        classes, kernel_size = self.num_classes, 2 * stride - stride % 2  # so that half of what is beyond is whole
-        return nn.ConvTranspose2d(classes, classes, kernel_size, stride, padding, fixed=self.paper)
+    def upsampling(self, coarse: str, fine: str = "") -> nn.ConvTranspose2d:
+        """Make the upsampling of scores of one map to a finer one, or else to the image.
+
+        It is bilinear at first, and for ever in the paper's variant. In the aligned one its padding takes off what lies
+        before the finer map, and every pixel of the coarse map becomes as many as the stride is.
+        """
+        stride, target = self.trunk.scored[coarse], (IDENTITY, IDENTITY)
+        if fine:
+            stride, target = stride // self.trunk.scored[fine], self.trunk.moved[fine]
+        kernel_size, begin = bilinear_between(stride, self.trunk.moved[coarse], target)
+        self.coarse_inside |= min(begin) < 0
+        classes = self.num_classes
+        if self.paper:
+            return nn.ConvTranspose2d(classes, classes, kernel_size, stride, fixed=True)
+        padding = pair(tuple(min(max(n, 0), kernel_size - 1) for n in begin), "padding")
+        rest = pair(tuple(min(max(stride - kernel_size + 2 * n, 0), stride - 1) for n in padding), "output_padding")
+        return nn.ConvTranspose2d(classes, classes, kernel_size, stride, padding, rest)
 
     def fuse(self, name: str, skip, coarse):
-        """Add the scores of a skip to coarser ones that were upsampled to its stride."""
-        if self.paper:  # padding 100 made the skip larger
+        """Add the scores of a skip to coarser ones that were upsampled to its stride; what begins first is cut."""
+        if self.coarse_inside:  # padding 100 made the skip larger, and fc6 the coarse map smaller
             return coarse + self.crop(name, skip, like=coarse)
         return self.crop(name, coarse, like=skip) + skip  # pools that rounded up made the coarse map larger
 
@@ -185,7 +203,7 @@ class FCN32s(FCN):
     """
 
     def add_layers(self):
-        self.upscore = self.upsampling(self.trunk.scored[self.trunk.coarsest])
+        self.upscore = self.upsampling(self.trunk.coarsest)
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
@@ -203,18 +221,19 @@ class FCN16s(FCN):
     (21, 32, 1, 1)
     """
 
-    skips = {"pool4": 16}
+    skips = (16,)
 
     def add_layers(self):
-        self.upscore2 = self.upsampling(2)
-        self.score_pool4 = self.scoring("pool4")
-        self.upscore16 = self.upsampling(16)
+        coarsest, pool4 = self.trunk.coarsest, self.trunk.at(16)
+        self.upscore2 = self.upsampling(coarsest, pool4)
+        self.score_pool4 = self.scoring(pool4)
+        self.upscore16 = self.upsampling(pool4)
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        maps = self.maps(x)
-        score = self.upscore2(self.score_fr(maps[self.trunk.coarsest]))
-        score = self.fuse("score_pool4", self.score_pool4(maps["pool4"] * self.pool4_scale), score)
+        maps = self.by_stride(x)
+        score = self.upscore2(self.score_fr(maps[32]))
+        score = self.fuse("score_pool4", self.score_pool4(maps[16] * self.pool4_scale), score)
         score = self.upscore16(score)
         return self.crop("score", score, like=x)
 
@@ -230,22 +249,23 @@ class FCN8s(FCN):
     (2, 21, 48, 64)
     """
 
-    skips = {"pool4": 16, "pool3": 8}
+    skips = (16, 8)
 
     def add_layers(self):
-        self.upscore2 = self.upsampling(2)
-        self.score_pool4 = self.scoring("pool4")
-        self.upscore_pool4 = self.upsampling(2)
-        self.score_pool3 = self.scoring("pool3")
-        self.upscore8 = self.upsampling(8)
+        coarsest, pool4, pool3 = self.trunk.coarsest, self.trunk.at(16), self.trunk.at(8)
+        self.upscore2 = self.upsampling(coarsest, pool4)
+        self.score_pool4 = self.scoring(pool4)
+        self.upscore_pool4 = self.upsampling(pool4, pool3)
+        self.score_pool3 = self.scoring(pool3)
+        self.upscore8 = self.upsampling(pool3)
 
     def forward(self, x):
         """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        maps = self.maps(x)
-        score = self.upscore2(self.score_fr(maps[self.trunk.coarsest]))
-        score = self.fuse("score_pool4", self.score_pool4(maps["pool4"] * self.pool4_scale), score)
+        maps = self.by_stride(x)
+        score = self.upscore2(self.score_fr(maps[32]))
+        score = self.fuse("score_pool4", self.score_pool4(maps[16] * self.pool4_scale), score)
         score = self.upscore_pool4(score)
-        score = self.fuse("score_pool3", self.score_pool3(maps["pool3"] * self.pool3_scale), score)
+        score = self.fuse("score_pool3", self.score_pool3(maps[8] * self.pool3_scale), score)
         score = self.upscore8(score)
         return self.crop("score", score, like=x)
 

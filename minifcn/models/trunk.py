@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from minifcn import check
+from minifcn.models.coordinates import Moved
 from minifcn.nn import Conv2d, Dropout, MaxPool2d, Module
 
 
@@ -42,10 +43,17 @@ class Trunk:
         stage with that layer ends with.
     fc6_kernels : dict of str to tuple of int
         By variant, the kernel sizes that fc6 may have; nothing where there is no fc6.
+    groups : int
+        Most groups of a convolution. All numbers of channels are multiples of it, whatever the width.
+    left_out : dict of str to int
+        Pools with stride 1 that the classifier has behind the coarsest map and the trunk has not, with their kernel
+        sizes: a classifier sees more of an image through them.
     inputs : int
         Channels that the next layer takes.
     channels : dict of str to int
         Of the maps that can be scored, once the network has its layers.
+    moved : dict of str to (CoordinateMap, CoordinateMap)
+        Where the image's rows and columns lie on these maps.
     layers : list of tuple of str
         Names of the layers of each stage that was built.
     dropout_rng : numpy.random.Generator
@@ -67,6 +75,8 @@ class Trunk:
 
     scored: ClassVar[dict[str, int]] = {}
     fc6_kernels: ClassVar[dict[str, tuple[int, ...]]] = {}
+    groups: ClassVar[int] = 1
+    left_out: ClassVar[dict[str, int]] = {}
 
     def __init__(self, variant: str, width: float, dropout: float, fc6_kernel: int | None, rng: np.random.Generator):
         self.variant, self.width, self.dropout, self.rng = variant, width, dropout, rng
@@ -74,12 +84,17 @@ class Trunk:
         self.dropout_rng = rng.spawn(1)[0]
         self.inputs = 3
         self.channels: dict[str, int] = {}
+        self.moved: dict[str, Moved] = {}
         self.layers: list[tuple[str, ...]] = []
 
     @property
     def coarsest(self) -> str:
         """Name of the coarsest map that can be scored."""
         return next(reversed(self.scored))
+
+    def at(self, stride: int) -> str:
+        """Name of the map of a stride that can be scored; the last one, where there are more."""
+        return next(name for name in reversed(self.scored) if self.scored[name] == stride)
 
     def stages(self) -> Iterator[dict[str, Module]]:
         """Yield the layers of one stage after the other, by name, in the order in which an image passes them.
@@ -127,5 +142,6 @@ class Trunk:
         return Dropout(self.dropout, rng=self.dropout_rng)
 
     def scaled(self, channels: int) -> int:
-        """Number of channels at the width, at least 1."""
-        return max(1, round(check.whole(channels, f"{type(self).__name__}: channels") * self.width))
+        """Number of channels at the width, at least 1, and a multiple of `groups`."""
+        channels = check.whole(channels, f"{type(self).__name__}: channels")
+        return self.groups * max(1, round(channels * self.width / self.groups))

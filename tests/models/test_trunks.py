@@ -8,7 +8,7 @@ from minifcn import Tensor, models, nn, training
 from minifcn.cli import main
 from minifcn.errors import UserError
 from minifcn.models.backbones import BACKBONES
-from minifcn.models.geometry import GeometryError
+from minifcn.models.geometry import Geometry, GeometryError, Trace
 from minifcn.models.summary import rows, table
 from minifcn.training import Config, checkpoint, recipe
 
@@ -122,8 +122,8 @@ def test_the_table_lists_its_layers_with_strides_and_fields():
 @pytest.mark.parametrize("backbone", [ThreeLayers, Pools, *BACKBONES.values()])
 def test_the_strides_that_are_declared_are_those_of_the_maps(backbone):
     network = models.FCN32s(2, backbone=backbone, width=0.1)
-    behind = {row.name: row.behind for row in rows(network, (64, 64))}
-    assert {name: 1 / behind[name].coordinates.scale for name in backbone.scored} == backbone.scored
+    maps = network.maps(Geometry((1, 3, 64, 64), Trace(running=[network])))
+    assert {name: 1 / map_.coordinates.scale for name, map_ in maps.items()} == backbone.scored
 
 
 @pytest.mark.parametrize("variant", ["aligned", "paper"])
@@ -219,9 +219,9 @@ REFUSED = {
     "no pools for FCN-16s": (
         "fcn16s",
         ThreeLayers,
-        "FCN16s: needs maps pool4 of stride 16 .* ThreeLayers has conv2 of",
+        "FCN16s: needs maps of stride 16, and a coarsest one of stride 32, but the backbone ThreeLayers has conv2 of",
     ),
-    "no pools for FCN-8s": ("fcn8s", ThreeLayers, "FCN8s: needs maps pool4 of stride 16, pool3 of stride 8"),
+    "no pools for FCN-8s": ("fcn8s", ThreeLayers, "FCN8s: needs maps of stride 16 and 8, and a coarsest"),
     "a wrong stride": ("fcn32s", WrongStride, "backbone WrongStride says that conv2 has stride 4, but it has 2"),
     "no such layer": ("fcn32s", NoSuchLayer, "NoSuchLayer: scored names conv3, but no layer in stages"),
     "nothing to score": ("fcn32s", models.Trunk, "FCN32s: the backbone Trunk says of no map that it can be scored"),
