@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from minifcn import functional, named_otherwise, nn, optim
+from minifcn import functional, named_otherwise
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import array_module, cuda_problem, release_workspace, to_device, to_host
 from minifcn.compute.algorithm import algorithm
@@ -13,7 +13,7 @@ from minifcn.gradcheck import gradcheck, gradcheck_arrays
 from minifcn.gradients import grad
 
 if TYPE_CHECKING:
-    from minifcn import data, explain, metrics, models, pictures, training
+    from minifcn import data, explain, metrics, models, nn, optim, pictures, training
 
 __version__ = "0.1.0"
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
     "training",
 ]
 
-_ROOMS_ON_DEMAND = ("data", "explain", "metrics", "models", "pictures", "training")
+_ROOMS_ON_DEMAND = ("data", "explain", "metrics", "models", "nn", "optim", "pictures", "training")
 
 
 def __getattr__(name: str) -> Any:

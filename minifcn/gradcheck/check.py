@@ -1,4 +1,4 @@
-"""Holds a gradient against finite differences: the two functions that everybody calls."""
+"""Holds a gradient against finite differences: what `gradcheck` and `gradcheck_arrays` do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor
 from minifcn.backend import array_module, to_device, to_host
-from minifcn.gradcheck.arguments import Settings, checked_input, names_of, seed_of
+from minifcn.gradcheck.arguments import Settings, checked_input, names_of
 from minifcn.gradcheck.compare import COARSE, balanced, check_input, merged
 from minifcn.gradcheck.diagnosis import explain, explain_shape, fault_of_weights, single_precision
 from minifcn.gradcheck.differences import Neighbourhood, directions, nonzero, random_weights
@@ -18,73 +18,10 @@ from minifcn.gradcheck.report import GradcheckError, GradcheckReport, InputCheck
 from minifcn.gradients import grad
 
 
-def gradcheck(
-    function: Callable,
-    inputs: Sequence[Any] | Tensor,
-    *,
-    eps: float = 1e-6,
-    rtol: float = 1e-5,
-    atol: float = 1e-7,
-    mode: str = "full",
-    order: int = 1,
-    rng: np.random.Generator | int | None = None,
-    raise_exception: bool = True,
-    names: Sequence[str] | None = None,
+def of_tensors(
+    function: Callable, inputs: Sequence[Any] | Tensor, names: Sequence[str] | None, settings: Settings, order: int
 ) -> GradcheckReport:
-    """Check the gradients that autograd computes for a function of Tensors.
-
-    Where a number does not agree, or the slopes to the left and right differ, many steps are tried, from a quarter of
-    the number down to its last digits, and extrapolated (Richardson). The spread of neighbouring steps tells how far
-    their derivative can be trusted; where that is less than three digits, `ok` is False and the message says so. The
-    gradient must be linear in the weights of the outputs, for both signs, large ones and small ones; and an output
-    that is tiny beside others is weighted up and compared a second time, to two percent.
-
-    Parameters
-    ----------
-    function : callable
-        Takes the inputs, and returns a Tensor or several.
-    inputs : sequence of float64 Tensors or arrays
-        Where to check. All arrays, and the Tensors with ``requires_grad=True``, are moved; the others are kept.
-    eps : float
-        How far a number x is moved first, in units of max(1, abs(x)); above 0 and below 1.
-    rtol, atol : float
-        A derivative d is right within rtol·abs(d) + atol·min(1, s), and rounding; s is the sum of what the single
-        outputs contribute to d, without their signs.
-    mode : "full" | "directional"
-        Move every number of every input by itself; or each input as a whole, in 5 random directions, which takes the
-        same time however large it is. A direction adds up the mistakes of all numbers, each times its size, max(1,
-        abs(x)), and a random factor between 0.5 and 1.5 of either sign. So mistakes that are smaller than the
-        tolerance of the sum are missed, one number of a million that is off by a thousandth, say; and so are mistakes
-        that cancel, in all 5 directions: with a probability of at most (t / e)⁵, where e is the largest mistake times
-        its size and t the tolerance of a direction. For e = 10·t that is 1 in 100,000.
-    order : 1 | 2
-        2 checks the gradient of the gradient as well.
-    rng : numpy.random.Generator or int, optional
-        Draws the weights and directions. The report names the seed that repeats it, 0 unless given.
-    raise_exception : bool
-        Raise if a gradient is wrong, with the report as the message.
-    names : sequence of str, optional
-        What the report calls the inputs; "input 0" and so on unless given.
-
-    Returns
-    -------
-    GradcheckReport
-
-    Raises
-    ------
-    GradcheckError
-        If a gradient is wrong and `raise_exception` is True; it is an AssertionError.
-    TypeError
-        If an input is not float64.
-    ValueError
-        If there is no input that requires a gradient, an input is not finite, or a setting is out of its range.
-
-    Examples
-    --------
-    >>> import minifcn.functional as F
-    >>> gradcheck(F.softmax, [np.random.default_rng(0).normal(size=(2, 5))]).ok
-    True
-    """
+    """Check what autograd computes; of order 2, the gradient of the gradient as well."""
     given = listed(inputs)
     names = names_of(names, len(given))
     tensors = [x if isinstance(x, Tensor) else _leaf(name, x) for name, x in zip(names, given, strict=True)]
@@ -92,75 +29,39 @@ def gradcheck(
         raise ValueError("gradcheck: no input requires a gradient; pass arrays, or Tensors with requires_grad=True")
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, got {order!r}")
-    seed = seed_of(rng)
-    settings = Settings(eps, rtol, atol, mode, seed)
     report = _check_tensors(function, tensors, names, settings)
     if order == 2 and report.ok:
-        second = _check_tensors(*_first_derivative(function, tensors, names, seed), settings)
+        second = _check_tensors(*_first_derivative(function, tensors, names, settings.seed), settings)
         second.pass_over(report.kinks)
         if not second.ok:
             second.message = f"the gradient is right, but not the gradient of the gradient: {second.message}"
             report = second
-    return _result(report, raise_exception)
+    return report
 
 
-def gradcheck_arrays(
+def of_arrays(
     forward: Callable,
     backward: Callable,
     inputs: Sequence[np.ndarray],
-    *,
-    eps: float = 1e-6,
-    rtol: float = 1e-5,
-    atol: float = 1e-7,
-    mode: str = "full",
-    order: int = 1,
-    rng: np.random.Generator | int | None = None,
-    raise_exception: bool = True,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | None,
+    settings: Settings,
+    order: int,
 ) -> GradcheckReport:
-    """Check anybody's gradient: a pair of functions of NumPy arrays.
-
-    Parameters
-    ----------
-    forward : callable
-        ``forward(*arrays)`` returns an array, or a tuple of arrays.
-    backward : callable
-        ``backward(grad_output, *arrays)`` returns a tuple with the gradient of each input; grad_output is shaped like
-        the output, or is a tuple if that is one.
-    inputs : sequence of float64 arrays
-    eps, rtol, atol, mode, rng, raise_exception, names : as in `gradcheck`
-    order : 1
-        Only `gradcheck` can do more: a function of arrays cannot be differentiated again.
-
-    Returns
-    -------
-    GradcheckReport
-
-    Raises
-    ------
-    GradcheckError, TypeError, ValueError
-        As `gradcheck`.
-
-    Examples
-    --------
-    >>> def forward(x, w):
-    ...     return x @ w
-    >>> def backward(gy, x, w):
-    ...     return gy @ w, x.T @ gy          # w should be transposed
-    >>> rng = np.random.default_rng(0)
-    >>> arrays = [rng.normal(size=(2, 3)), rng.normal(size=(3, 3))]
-    >>> report = gradcheck_arrays(forward, backward, arrays, raise_exception=False)
-    >>> report.ok, report.worst.input
-    (False, 0)
-    """
+    """Check a pair of functions of arrays."""
     if order != 1:
         raise ValueError(
             "gradcheck_arrays: order must be 1, because arrays remember no history; for the gradient of a gradient "
             "write the function with Tensors and use gradcheck"
         )
-    arrays, settings = listed(inputs), Settings(eps, rtol, atol, mode, seed_of(rng))
-    report = _check(forward, backward, arrays, names_of(names, len(arrays)), range(len(arrays)), settings)
-    return _result(report, raise_exception)
+    arrays = listed(inputs)
+    return _check(forward, backward, arrays, names_of(names, len(arrays)), range(len(arrays)), settings)
+
+
+def result(report: GradcheckReport, raise_exception: bool) -> GradcheckReport:
+    """Give the report, or raise it."""
+    if raise_exception and not report.ok:
+        raise GradcheckError(str(report))
+    return report
 
 
 def _check_tensors(
@@ -280,9 +181,3 @@ def _check(
     except Problem as problem:
         return GradcheckReport([], str(problem), settings.seed)
     return GradcheckReport(rows, seed=settings.seed)
-
-
-def _result(report: GradcheckReport, raise_exception: bool) -> GradcheckReport:
-    if raise_exception and not report.ok:
-        raise GradcheckError(str(report))
-    return report

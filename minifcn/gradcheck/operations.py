@@ -8,7 +8,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn.autograd import Tensor
-from minifcn.gradcheck.check import gradcheck
+from minifcn.gradcheck import gradcheck
 from minifcn.gradcheck.report import GradcheckReport
 
 # Name, function, and the shapes of its inputs; the names begin with those of functional.__all__.
