@@ -160,13 +160,15 @@ class Config:
 
     @property
     def preprocessing(self) -> str:
-        """The name of the preprocessing, as `--preprocessing` takes it; "own" if it has none.
+        """The name of the preprocessing, as `--preprocessing` takes it; what it is, if it has none.
 
-        >>> Config().preprocessing, Config(std=(1, 1, 1)).preprocessing
-        ('imagenet', 'own')
+        >>> Config().preprocessing, Config(mean=(92, 97, 116), std=(1, 1, 1), channel_order="bgr").preprocessing
+        ('imagenet', 'mean 92,97,116, std 1,1,1, bgr')
         """
-        own = (self.mean, self.std, self.channel_order)
-        return next((name for name, known in PREPROCESSINGS.items() if known[:3] == own), "own")
+        settings = (self.mean, self.std, self.channel_order)
+        named = (name for name, known in PREPROCESSINGS.items() if known[:3] == settings)
+        mean, std = (",".join(f"{number:.6g}" for number in numbers) for numbers in settings[:2])
+        return next(named, f"mean {mean}, std {std}, {self.channel_order}")
 
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as JSON can hold them."""

@@ -21,7 +21,8 @@ from minifcn.training.published import Published, open_weights, recognition
 from minifcn.training.transplant import Transplant, transplant
 from minifcn.weights.outcomes import TAKEN
 
-_NETWORK = ("model", "backbone", "variant", "width", "at_once")
+_SHAPES = ("model", "backbone", "variant", "width")  # what they depend on
+_NETWORK = (*_SHAPES, "at_once")
 _PREPROCESSING = ("mean", "std", "channel_order")
 
 
@@ -103,7 +104,7 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
         table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
         return table.after(start.weights.moves) if isinstance(start, Published) else table
     except UserError as error:
-        differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
+        differ = [name for name in _SHAPES[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
         raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
 
@@ -115,18 +116,12 @@ def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     if isinstance(start, Published):
         what = f": {recognition(start.weights)}"
     text = f"starting from {checkpoint.file_of(path)}{what}\n{_indented(str(table))}"
-    here, before = _preprocessing(config), _preprocessing(there)
+    here, before = config.preprocessing, there.preprocessing
     if here != before:
         text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"
     elif before != "imagenet":
         text += f"\n  images are preprocessed as there: {before}"
     return text
-
-
-def _preprocessing(config: Config) -> str:
-    if config.preprocessing != "own":
-        return config.preprocessing
-    return f"mean {written(config.mean)}, std {written(config.std)}, {config.channel_order}"
 
 
 def _unlearned(model: FCN, names: Set[str], start: Checkpoint | None) -> str:

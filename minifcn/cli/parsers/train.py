@@ -18,11 +18,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "minifcn train --out DIR [--data NAME[:PATH]] [option ...]"  # all of them would be half a screen
     parser.epilog = "Example: minifcn train --data shapes --epochs 5 --out runs/shapes"
     parser.argument_default = argparse.SUPPRESS  # --resume asks what was given
-    parser.set_defaults(resume=False, overwrite=False, checkpoint_every=300.0)
+    parser.set_defaults(resume=False, overwrite=False, staged=False, checkpoint_every=300.0)
+    _add_recipe(parser.add_argument_group("recipe"))
     _add_data(parser.add_argument_group("data"))
     _add_network(parser.add_argument_group("network"))
     _add_training(parser.add_argument_group("training"))
     _add_results(parser.add_argument_group("results"))
+
+
+def _add_recipe(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="settings under a name, such as voc-fcn8s; those given beside it count more (minifcn recipes lists them)",
+    )
+    group.add_argument(
+        "--staged",
+        action="store_true",
+        help="train FCN-32s first, FCN-16s from it and so on, in folders below DIR, each with --lr 100 times smaller",
+    )
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
@@ -87,6 +101,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
 def _add_training(group: argparse._ArgumentGroup) -> None:
     number, whole = arguments.number, arguments.whole
     group.add_argument("--epochs", type=whole, metavar="N", help="(default 5)")
+    group.add_argument("--iterations", type=whole, metavar="N", help="as many --epochs as have N steps")
     group.add_argument(
         "--patience",
         type=whole,
