@@ -96,8 +96,8 @@ def open_network(path: str | Path) -> Checkpoint:
             f"{path}: {state.weights.recognised.what} gives scores of images, not of pixels; train a network that "
             f"begins with it: minifcn train --init {path}"
         )
-    used = build.parameter_shapes(state.config)
-    state.model = {name: array.astype(state.config.dtype, copy=False) for name, array in state.model.items() if name in used}
+    used, dtype = build.parameter_shapes(state.config), state.config.dtype
+    state.model = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
     return state
 
 
