@@ -50,12 +50,12 @@ class Transplant:
         """
         before = {move.name: move for move in earlier if move.here is not None and move.outcome != outcomes.COPIED}
         moves = [
-            replace(move, there=before[move.name].there, outcome=before[move.name].outcome)
+            replace(move, there=before[move.name].there, outcome=before[move.name].outcome, why=before[move.name].why)
             if move.name in before and move.outcome in (outcomes.COPIED, outcomes.RESHAPED)
             else move
             for move in self.moves
         ]
-        return Transplant((*moves, *(move for move in earlier if move.here is None)))
+        return Transplant(outcomes.gathered([*moves, *(move for move in earlier if move.here is None)]))
 
     def __str__(self) -> str:
         return outcomes.table(self.moves)

@@ -11,13 +11,17 @@ import numpy as np
 
 from minifcn.data.normalize import Preprocessing
 from minifcn.errors import UserError
-from minifcn.weights.outcomes import ADDED, COPIED, LEFT, RESHAPED, TRANSPOSED, UNUSED, Move
+from minifcn.weights.outcomes import ADDED, COPIED, LEFT, RESHAPED, TRANSPOSED, UNUSED, Move, gathered
 from minifcn.weights.published import Recognised, recognise
 
 if TYPE_CHECKING:
     from minifcn.weights.source import Source
 
 _MATRICES = ("fc8.weight", "classifier.weight")  # of a classifier; an FCN has no use for them
+_ROWS = {  # how the matrix of fc6 lists its inputs
+    "OIHW": "its inputs were channel, row, column",
+    "HWIO": "its inputs were row, column, channel",
+}
 _FIRST = ("conv1_1.weight", "conv1.weight", "conv1_7x7_s2.weight")
 _LAST = ("conv5_3.bias", "conv5.bias")  # as many numbers as fc6 has input channels
 
@@ -68,13 +72,15 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
     arrays: dict[str, np.ndarray] = {}
     moves = []
     channels = _channels_into_fc6(source, found)
-    for name, array in source.arrays.items():
+    for name in dict.fromkeys((*found.names, *source.arrays)):
+        array = source.arrays[name]
         if here := found.names.get(name):
             try:
                 arrays[here], outcome = laid_out(here, array, found.axes, channels)
             except ValueError as error:
                 raise UserError(f"{source.path}: {name} {error}") from None
-            moves.append(Move(here, array.shape, arrays[here].shape, outcome))
+            why = _ROWS[found.axes] if here == "fc6.weight" and array.ndim == 2 else ""
+            moves.append(Move(here, array.shape, arrays[here].shape, outcome, why))
         elif name in found.added:
             moves.append(Move(name, array.shape, None, ADDED, f"to {found.added[name]}"))
         elif name in found.left:
@@ -83,7 +89,7 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
             moves.append(Move(name, array.shape, None, UNUSED, "there is no place for it"))
     for name, here in found.added.items():
         arrays[here] = arrays[here] + source.arrays[name].reshape(-1)
-    return Weights(arrays, found, source, tuple(moves))
+    return Weights(arrays, found, source, gathered(moves))
 
 
 def laid_out(name: str, array: np.ndarray, axes: str, channels: int = 0) -> tuple[np.ndarray, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -53,6 +53,18 @@ def table(moves: Sequence[Move]) -> str:
     return "\n".join(f"{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
 
 
+def gathered(moves: Iterable[Move]) -> tuple[Move, ...]:
+    """Put moves with one outcome together: of weights and biases in turn, every line of a table would be another one.
+
+    >>> moves = [Move(name, (1,), (1,), outcome) for name, outcome in zip("abc", ["copied", "left", "copied"])]
+    >>> [move.name for move in gathered(moves)]
+    ['a', 'c', 'b']
+    """
+    moves = list(moves)
+    order = [*dict.fromkeys(move.outcome for move in moves)]
+    return tuple(sorted(moves, key=lambda move: order.index(move.outcome)))
+
+
 def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, str]:
     """Name some arrays with one fate, by layers where these are whole, and say what there is to say."""
     inside = Counter(_layer(move.name) for move in moves)
@@ -64,6 +76,7 @@ def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, st
         return listed, f"{len(inside)} layers, {count:,} parameters" if len(inside) > 1 else f"{count:,} parameters"
     if first.outcome in (RESHAPED, TRANSPOSED) or first.why == OTHER_SHAPE:
         shapes = f"{first.there} there, {first.here} here"
+        shapes += f": {first.why}" if first.why and first.why != OTHER_SHAPE else ""
         return listed, shapes if len(names) == 1 else f"{first.name} is {shapes}"
     return listed, first.why
 

@@ -78,7 +78,7 @@ def test_a_vgg16_that_pytorch_saved_gives_the_same_scores(theirs, legacy, tmp_pa
 
 @pytest.mark.parametrize("size", [(33, 47), (64, 64)])
 def test_a_network_for_bgr_gives_the_scores_of_the_one_for_rgb(theirs, size):
-    """Through the paper's variant, whose first layer pads by 100: one uint8 image, each network with what it expects."""
+    """Through the paper's variant, whose first layer pads by 100: one image, each network with what it expects."""
     source = files.Source({name: array.numpy() for name, array in theirs.state_dict().items()}, files.Path(__file__))
     rgb = weights.convert(source, "torchvision")
     bgr = weights.as_caffe(rgb)

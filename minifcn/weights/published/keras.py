@@ -28,5 +28,6 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
             names[name] = f"{here}.{part}"
     if sum(here.startswith("conv") for here in names.values()) != 26:
         return None
+    names = dict(sorted(names.items(), key=lambda each: (each[1].partition(".")[0], each[1].endswith("bias"))))
     first, *_, last = names
     return Recognised("VGG16 of Keras", f"Keras' names {first} ... {last}", names, _SEEN, axes="HWIO")
