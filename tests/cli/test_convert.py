@@ -40,7 +40,7 @@ def converted(path, to, *options):
 CASES = {
     "vgg16.caffemodel": ([], "VGG16 of Caffe", "caffemodel", "copied  conv1_1 ... fc8  16 layers"),
     "vgg16_from_caffe.npz": ([], "VGG16 of Caffe", "npz", "copied  conv1_1 ... fc8  16 layers"),
-    "vgg16.pth": (["--source-preprocessing", "torchvision"], "VGG16 in torchvision's words", "zip", "reshaped  fc6."),
+    "vgg16.pth": (["--source-preprocessing", "torchvision"], "VGG16 with torchvision's names", "zip", "reshaped  fc6."),
     "vgg16.h5": ([], "VGG16 of Keras", "HDF5", "transposed  conv"),
 }
 

@@ -47,6 +47,16 @@ def vgg16(width=1 / 64, classes=10, seed=0, dtype="float32"):
     return state | drawn({"fc8.weight": (classes, len(state["fc7.bias"])), "fc8.bias": (classes,)}, seed + 1, dtype)
 
 
+def of_googlenet(state):
+    """The names that Caffe has, of a GoogLeNet's state."""
+    caffe = {"conv1_7x7_s2": "conv1/7x7_s2", "conv2_3x3_reduce": "conv2/3x3_reduce", "conv2_3x3": "conv2/3x3"}
+    renamed = {}
+    for (layer, part), array in split(state):
+        name = caffe.get(layer, layer.replace(".conv", "/").replace(".pool_proj", "/pool_proj"))
+        renamed[f"{name}.{part}"] = array
+    return renamed
+
+
 def matrix(array):
     return array.reshape(len(array), -1)
 

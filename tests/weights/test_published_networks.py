@@ -4,6 +4,7 @@ The published files are not at hand. These have their format, names and shapes, 
 are known without computing them.
 """
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 
 from minifcn.cli import main
+from minifcn.training import build, transplant
+from minifcn.training.published import open_network, open_weights
 
 RED, NO_RED = (123, 255, 255), (122, 255, 255)  # the mean of red is 122.67892
 
@@ -103,6 +106,32 @@ def test_a_file_for_pytorch_does_not_say_what_images_were_made_of(devkit, tmp_pa
     assert "--source-preprocessing torchvision" in capsys.readouterr().err
     assert main(["convert", str(path), "--source-preprocessing", "caffe", "--to", str(converted)]) == 0
     assert_known(measured(converted, devkit, capsys)[0])
+
+
+def test_fcn_alexnet_is_opened_as_what_it_is(tmp_path):
+    """voc-fcn-alexnet: FCN-32s on CaffeNet, with a kernel of 63."""
+    state = files.state_of("fcn32s", backbone="alexnet", width=1 / 16)
+    files.save_caffemodel(tmp_path / "fcn-alexnet-pascal.caffemodel", state)
+    opened = open_network(tmp_path / "fcn-alexnet-pascal.caffemodel")
+    config = opened.config
+    assert (config.model, config.backbone, config.variant, config.width) == ("fcn32s", "alexnet", "paper", 1 / 16)
+    found = build.load_model(config, opened.model).state_dict()
+    assert found["upscore.weight"].shape == (21, 21, 63, 63)
+    for name, array in state.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("width", [1 / 16, 1 / 8])
+def test_a_run_can_begin_with_googlenet(width, tmp_path):
+    """Its width is that of the widest branch, whose rounding is the finest."""
+    state = files.state_of("fcn32s", backbone="googlenet", width=width)
+    trunk = {name: array for name, array in state.items() if "score" not in name}
+    files.save_caffemodel(tmp_path / "bvlc_googlenet.caffemodel", files.of_googlenet(trunk), net="GoogleNet")
+    opened = open_weights(tmp_path / "bvlc_googlenet.caffemodel")
+    assert (opened.config.backbone, opened.config.width) == ("googlenet", width)
+    assert opened.model.keys() == trunk.keys()
+    model = build.build_model(dataclasses.replace(opened.config, class_names=("a",), palette=((0, 0, 0),)))
+    assert transplant(model, opened.model).names("copied") == list(trunk)
 
 
 def test_predict_takes_it_too(devkit, tmp_path):

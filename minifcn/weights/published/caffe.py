@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
+from minifcn.data.normalize import PREPROCESSINGS
 from minifcn.errors import UserError
 from minifcn.weights.published.recognised import Recognised, md5, told
 
@@ -50,14 +50,17 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
         )
     names, added = caffe_names(source.arrays, parts)
     by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source, parts), PREPROCESSINGS["caffe"]
-    if not spelling:
-        by, at_once, seen = _pytorch(source, by, what, preprocessing)
-    elif spelling == "npz":
+    whose = "of Caffe"
+    if spelling == "npz":
         by += ", written as Chainer does (/W, /b)"
         if what == "FCN-8s" and "atonce" in source.path.name:
             by, at_once = f"{by}, and at-once by the name of the file", True
+    elif not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
+        by, at_once = f"{by}, and the MD5 of {known}_from_caffe.pth", known.endswith("atonce")
+    elif not spelling:
+        whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
     what += " at once" if at_once else ""
-    return Recognised(f"{what} of Caffe", by, names, seen, added=added, at_once=at_once)
+    return Recognised(f"{what} {whose}", by, names, seen, added=added, at_once=at_once)
 
 
 def network(layers: set[str]) -> str:
@@ -66,7 +69,11 @@ def network(layers: set[str]) -> str:
     >>> network({"conv1", "conv2", "conv3", "conv4", "conv5", "fc6"}), network({*VGG16, "score_fr", "score_pool4"})
     ('CaffeNet', 'FCN-16s')
     """
-    base = {"VGG16": set(VGG16) <= layers, "CaffeNet": set(CAFFENET) <= layers, "GoogLeNet": "conv1/7x7_s2" in layers}
+    base = {
+        "VGG16": set(VGG16) <= layers,
+        "CaffeNet": set(CAFFENET) <= layers,
+        "GoogLeNet": bool({"conv1/7x7_s2", "conv1_7x7_s2"} & layers),
+    }
     names = [name for name, found in base.items() if found]
     if not names:
         return ""
@@ -131,6 +138,8 @@ def _of_googlenet(name: str) -> str:
         return f"{match[1]}.{match[2] if match[2] == 'pool_proj' else f'conv{match[2]}'}"
     if name == "loss3/classifier":
         return "classifier"
+    if re.fullmatch(r"conv1_7x7_s2|conv2_3x3(_reduce)?|inception_[345][a-e]\.\w+|classifier", name):
+        return name  # as minifcn writes it
     return name.replace("/", "_") if name in ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3") else ""
 
 
@@ -150,15 +159,6 @@ def _at_once(source: Source, parts: Mapping[str, tuple[str, str]]) -> bool:
         if not np.allclose(array, SCALES[layer], rtol=1e-6, atol=0):
             raise UserError(f"{source.path}: {layer} must be {SCALES[layer]:g}, as in FCN-8s at once, but is {array}")
     return bool(scales)
-
-
-def _pytorch(source: Source, by: str, what: str, preprocessing: str) -> tuple[str, bool, Preprocessing]:
-    """Tell by the sum of the file what wkentaro made of a caffemodel; ask for anybody else's."""
-    known = _FROM_CAFFE.get(md5(source)[:8], "")
-    if known:
-        by = f"{by}, and the MD5 of {known}_from_caffe.pth"
-        return by, known.endswith("atonce"), PREPROCESSINGS["caffe"]
-    return by, False, told(source, f"{what} in Caffe's words", preprocessing)
 
 
 def _some(names: Mapping[str, str]) -> str:

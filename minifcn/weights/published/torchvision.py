@@ -58,8 +58,8 @@ def _by_sum(source: Source, by: str, names: dict[str, str], preprocessing: str) 
     if md5(source) == _FROM_CAFFE:
         by = f"{by}, and the MD5 of vgg16_from_caffe.pth"
         return Recognised("VGG16 of Caffe", by, names, PREPROCESSINGS["caffe"])
-    seen = told(source, "VGG16 in torchvision's words", preprocessing)
-    return Recognised("VGG16 in torchvision's words", by, names, seen)
+    seen = told(source, "torchvision's VGG16", preprocessing)
+    return Recognised("VGG16 with torchvision's names", by, names, seen)
 
 
 def _refuse(source: Source) -> None:
