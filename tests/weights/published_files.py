@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from weight_files import blob, caffemodel, caffemodel_v1, legacy_blob, torch_files
 
 from minifcn import models
@@ -196,3 +197,29 @@ def save_keras(path, state):
     with h5py.File(path, "w") as file:
         for name, array in as_keras(state).items():
             file[name] = array
+
+
+def save_all(folder, width=1 / 32):
+    """The files that the page on weights names, of small width, and a VOCdevkit."""
+    classifier, fcn = vgg16(width), state_of("fcn8s", width=width)
+    save_caffemodel(folder / "VGG_ILSVRC_16_layers.caffemodel", classifier, version=1)
+    save_caffemodel(folder / "fcn8s-heavy-pascal.caffemodel", fcn)
+    save_chainer(folder / "vgg16_from_caffe.npz", classifier)
+    save_pth(folder / "my_vgg16.pth", as_torchvision(classifier))
+    save_keras(folder / "vgg16_weights_tf_dim_ordering_tf_kernels.h5", classifier)
+    save_matconvnet(folder / "pascal-fcn8s-dag.mat", for_rgb(fcn))
+    red = np.full((24, 40, 3), (255, 0, 0), np.uint8)
+    save_voc(folder / "VOCdevkit", [(red, np.ones((24, 40), np.uint8))], ("train", "val", "seg11valid"))
+
+
+def save_voc(folder, samples, splits):
+    """A VOCdevkit whose splits have all samples: images and labels."""
+    year = folder / "VOC2012"
+    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (year / name).mkdir(parents=True)
+    names = [f"2007_{number:06}" for number in range(1, len(samples) + 1)]
+    for name, (image, label) in zip(names, samples, strict=True):
+        Image.fromarray(image).save(year / "JPEGImages" / f"{name}.png")
+        Image.fromarray(label).save(year / "SegmentationClass" / f"{name}.png")
+    for split in splits:
+        (year / "ImageSets/Segmentation" / f"{split}.txt").write_text("\n".join(names) + "\n")

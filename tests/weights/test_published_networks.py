@@ -27,15 +27,10 @@ def devkit(tmp_path_factory):
     IoU is 2/3 for aeroplane and 1/2 for background; no other class is there.
     """
     folder = tmp_path_factory.mktemp("voc") / "VOCdevkit"
-    year = folder / "VOC2012"
-    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (year / name).mkdir(parents=True)
     half = np.ones((24, 40), np.uint8)
     half[:12] = 0
-    for name, colour, label in (("2007_000001", RED, np.ones_like(half)), ("2007_000002", NO_RED, half)):
-        Image.fromarray(np.full((24, 40, 3), colour, np.uint8)).save(year / "JPEGImages" / f"{name}.png")
-        Image.fromarray(label).save(year / "SegmentationClass" / f"{name}.png")
-    (year / "ImageSets/Segmentation/seg11valid.txt").write_text("2007_000001\n2007_000002\n")
+    red, no_red = (np.full((24, 40, 3), colour, np.uint8) for colour in (RED, NO_RED))
+    files.save_voc(folder, [(red, np.ones_like(half)), (no_red, half)], ["seg11valid"])
     return folder
 
 
