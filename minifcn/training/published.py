@@ -44,6 +44,8 @@ class Published(Checkpoint):
 
     Parameters
     ----------
+    config, model, optimizer, position, random, gradients
+        As in Checkpoint. Nothing of a training is in the file.
     weights : Weights
         The file that they were read from. A classifier has no class names: its scores are not those of pixels.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 _MATRICES = ("fc8.weight", "classifier.weight")  # of a classifier; an FCN has no use for them
 _ROWS = {  # how the matrix of fc6 lists its inputs
-    "OIHW": "its inputs were channel, row, column",
-    "HWIO": "its inputs were row, column, channel",
+    "OIHW": "inputs C, H, W",
+    "HWIO": "inputs H, W, C",
 }
 _FIRST = ("conv1_1.weight", "conv1.weight", "conv1_7x7_s2.weight")
 _LAST = ("conv5_3.bias", "conv5.bias")  # as many numbers as fc6 has input channels
@@ -67,6 +68,15 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
     ------
     UserError
         If the file is not recognised, or an array has a shape that its name does not allow.
+
+    Examples
+    --------
+    >>> from minifcn.weights import Source
+    >>> from minifcn.weights.published.caffe import VGG16
+    >>> arrays = {f"{layer}/0": np.zeros((1, 3, 3, 3), "float32") for layer in VGG16}
+    >>> found = convert(Source(Path("vgg16.caffemodel"), "caffemodel", arrays, {}, "9c4f"))
+    >>> found.recognised.what, [*found.arrays][0], found.recognised.preprocessing.order
+    ('VGG16 of Caffe', 'conv1_1.weight', 'bgr')
     """
     found = recognise(source, preprocessing)
     arrays: dict[str, np.ndarray] = {}
@@ -79,7 +89,7 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
                 arrays[here], outcome = laid_out(here, array, found.axes, channels)
             except ValueError as error:
                 raise UserError(f"{source.path}: {name} {error}") from None
-            why = _ROWS[found.axes] if here == "fc6.weight" and array.ndim == 2 else ""
+            why = _ROWS[found.axes] if here == "fc6.weight" and _is_matrix(array) else ""
             moves.append(Move(here, array.shape, arrays[here].shape, outcome, why))
         elif name in found.added:
             moves.append(Move(name, array.shape, None, ADDED, f"to {found.added[name]}"))
@@ -90,6 +100,11 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
     for name, here in found.added.items():
         arrays[here] = arrays[here] + source.arrays[name].reshape(-1)
     return Weights(arrays, found, source, gathered(moves))
+
+
+def _is_matrix(array: np.ndarray) -> bool:
+    """Whether there are two axes, but for those of length 1 before them."""
+    return array.ndim >= 2 and array.size == array.shape[-2] * array.shape[-1]
 
 
 def laid_out(name: str, array: np.ndarray, axes: str, channels: int = 0) -> tuple[np.ndarray, str]:
@@ -180,6 +195,15 @@ def as_caffe(weights: Weights) -> Weights:
     -------
     Weights
         With another first layer, and another preprocessing.
+
+    Examples
+    --------
+    >>> from minifcn.weights import Source
+    >>> about = {"about": '{"mean": [124, 117, 104], "std": [2, 2, 2]}'}
+    >>> arrays = {"conv1_1.weight": np.arange(3.0).reshape(1, 3, 1, 1)}
+    >>> found = as_caffe(convert(Source(Path("own.npz"), "npz", arrays, about, "9c4f")))
+    >>> found.arrays["conv1_1.weight"].ravel().tolist(), found.recognised.preprocessing.order
+    ([1.0, 0.5, 0.0], 'bgr')
     """
     mean, std, order, _ = weights.recognised.preprocessing
     name = first_layer(weights.arrays)
@@ -195,7 +219,15 @@ def as_caffe(weights: Weights) -> Weights:
 
 
 def described(weights: Weights) -> dict[str, Any]:
-    """Say in plain numbers and texts where weights come from and what they need, for a file of them."""
+    """Say in plain numbers and texts where weights come from and what they need, for a file of them.
+
+    Examples
+    --------
+    >>> from minifcn.weights import Source
+    >>> about = {"about": '{"mean": [124, 117, 104], "std": [2, 2, 2]}'}
+    >>> described(convert(Source(Path("own.npz"), "npz", {}, about, "9c4f")))["mean"]
+    [124.0, 117.0, 104.0]
+    """
     found, source = weights.recognised, weights.source
     mean, std, order, _ = found.preprocessing
     return {

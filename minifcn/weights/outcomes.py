@@ -54,15 +54,15 @@ def table(moves: Sequence[Move]) -> str:
 
 
 def gathered(moves: Iterable[Move]) -> tuple[Move, ...]:
-    """Put moves with one outcome together: of weights and biases in turn, every line of a table would be another one.
+    """Put moves with one fate together: of weights and biases in turn, each would have a line of the table.
 
     >>> moves = [Move(name, (1,), (1,), outcome) for name, outcome in zip("abc", ["copied", "left", "copied"])]
     >>> [move.name for move in gathered(moves)]
     ['a', 'c', 'b']
     """
     moves = list(moves)
-    order = [*dict.fromkeys(move.outcome for move in moves)]
-    return tuple(sorted(moves, key=lambda move: order.index(move.outcome)))
+    order = [*dict.fromkeys((move.outcome, move.why) for move in moves)]
+    return tuple(sorted(moves, key=lambda move: order.index((move.outcome, move.why))))
 
 
 def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, str]:
