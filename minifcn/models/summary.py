@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from minifcn.compute.window import Pair
 from minifcn.models.geometry import Geometry, Trace, trace
@@ -121,7 +122,7 @@ def table(model: Module, size: Pair, channels: int | None = None) -> str:
     return "\n".join([in_columns(lines), "", *totals, *left_out(model, layers)])
 
 
-def left_out(model: Module, layers: list[LayerRow]) -> list[str]:
+def left_out(model: Any, layers: list[LayerRow]) -> list[str]:
     """Say how much more of an image the classifier sees through pools that the trunk of a network leaves out."""
     trunk, lines = getattr(model, "trunk", None), []
     for name, kernel_size in getattr(trunk, "left_out", {}).items():
@@ -129,8 +130,8 @@ def left_out(model: Module, layers: list[LayerRow]) -> list[str]:
         field, stride = scored.receptive_field, int(1 / scored.coordinates.scale)
         more = (kernel_size - 1) * stride
         lines.append(
-            f"receptive field     {field} of the scored map; {field + more} = {field} + {kernel_size - 1}·{stride} behind "
-            f"{name}, the classifier's average pool, which an FCN leaves out"
+            f"receptive field     {field} of the scored map; {field + more} = {field} + {kernel_size - 1}·{stride} "
+            f"behind {name}, the classifier's average pool, which an FCN leaves out"
         )
     return lines
 

@@ -69,7 +69,7 @@ RULES = {
     "recipe": (lambda v: v is None or _name(v), "the name of a recipe, such as voc-fcn32s"),
     "model": (lambda v: isinstance(v, str), "the name of a model, such as fcn8s"),
     "backbone": (lambda v: isinstance(v, str), "the name of a trunk, such as vgg16"),
-    "variant": (lambda v: v in ("aligned", "paper"), "aligned or paper"),
+    "variant": (lambda v: v in ("aligned", "paper", "lecture"), "aligned, paper or lecture"),
     "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
     "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "at_once": (lambda v: isinstance(v, bool), "true or false"),

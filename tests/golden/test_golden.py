@@ -43,10 +43,7 @@ def test_the_files_hold_what_the_script_lists(operations, networks, trunks):
         f"{name} {variant}" for name in models.NETWORKS for variant in ("aligned", "paper")
     }
     assert {key.partition("/")[0] for key in trunks} == {
-        f"{trunk} {name} {variant}"
-        for trunk in TRUNKS
-        for name in models.NETWORKS
-        for variant in ("aligned", "paper")
+        f"{trunk} {name} {variant}" for trunk in TRUNKS for name in models.NETWORKS for variant in ("aligned", "paper")
     }
 
 
