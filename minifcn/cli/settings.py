@@ -14,7 +14,9 @@ from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.text import counted
 from minifcn.training import Checkpoint
+from minifcn.training.build import network_size
 from minifcn.training.config import Config, option, preprocessing_settings, written
+from minifcn.training.rates import translated
 from minifcn.training.recipes import RECIPES, Recipe, find_recipe
 from minifcn.training.start import open_start, taken_over
 
@@ -124,6 +126,14 @@ def with_epochs(config: Config, images: int) -> Config:
         return config
     batches = math.ceil(images / config.batch_size)
     return dataclasses.replace(config, epochs=math.ceil(config.iterations * config.accumulate / batches))
+
+
+def rates_of(config: Config, dataset: Dataset) -> list[str]:
+    """Translate the learning rate of a loss that is not a mean, for images as large as the first one is trained on."""
+    if config.reduction == "mean" or config.optimizer == "adam":
+        return []
+    height, width = dataset[0].label.shape
+    return [translated(config, config.crop or network_size(config, (height, width)))]
 
 
 def say_recipe(config: Config, dataset: Dataset) -> None:

@@ -21,6 +21,7 @@ from minifcn.cli.settings import (
     given_settings,
     new_config,
     open_init,
+    rates_of,
     resumed_config,
     say_recipe,
     with_classes,
@@ -130,6 +131,7 @@ def train(
     if state is None:  # a run that goes on keeps its size
         say_if_large(config, splits["train"])
         say_recipe(config, splits["train"])
+        notes += rates_of(config, splits["train"])
     for note in notes:
         print(note, file=unbreakable(sys.stderr))
     args.out.mkdir(parents=True, exist_ok=True)

@@ -147,6 +147,9 @@ class Config:
                 raise UserError(f"{option(name)} must be {rule}, but is {value!r}")
         if self.size and self.longer_side:
             raise UserError(f"--size is {self.size} and --longer-side {self.longer_side}; give one of the two")
+        if self.variant == "lecture" and (self.at_once or self.upsampling == "fixed"):
+            wrong = "--at-once" if self.at_once else "--upsampling fixed"
+            raise UserError(f"{wrong} is of the paper's networks, and --variant is lecture; leave one of the two out")
         if len(self.palette) != len(self.class_names):
             raise UserError(f"the palette has {len(self.palette)} colours for {len(self.class_names)} class names")
         if self.loss_weights and len(self.loss_weights) != len(self.class_names):

@@ -60,6 +60,8 @@ _REFERENCE: dict[str, Any] = {
     "mean": IMAGENET_MEAN,
     "std": (1.0, 1.0, 1.0),
     "channel_order": "bgr",
+    "size": None,
+    "mirror": False,
     "batch_size": 1,
     "optimizer": "caffe-sgd",
     "weight_decay": 0.0005,
@@ -90,8 +92,16 @@ _SIFT_COLOUR: dict[str, Any] = {"mean": (108.353, 115.294, 114.578)}
 _CONTEXT_COLOUR: dict[str, Any] = {"mean": (122.679, 116.669, 104.007)}
 
 _TWO_HEADS = "a second score layer for the 3 geometric classes, trained together with that for the 33 semantic ones"
-_LECTURE = "a course's experiments; what they do not say is ours: width, variant, batch, preprocessing"
-_COURSE: dict[str, Any] = {"model": "fcn8s", "width": 1.0, "optimizer": "adam", "lr": 0.001, "epochs": 100}
+# The listing of the lecture (docs/lecture.md), and its experiments.
+_LECTURE = "a lecture's listing and experiments; what they do not say is ours: size, batch, preprocessing"
+_COURSE: dict[str, Any] = {
+    "model": "fcn8s",
+    "variant": "lecture",
+    "width": 1.0,
+    "optimizer": "adam",
+    "lr": 0.001,
+    "epochs": 100,
+}
 
 RECIPES = {
     "voc-fcn32s": Recipe(
@@ -178,12 +188,19 @@ RECIPES = {
         after="pascalcontext-fcn16s",
         settings=_HEAVY | _CONTEXT_COLOUR | {"model": "fcn8s", "lr": 1e-14, "iterations": 400_000},
     ),
-    "camvid-course": Recipe("FCN-8s with Adam", "CamVid", 32, _COURSE, opens="camvid:PATH", source=_LECTURE),
+    "camvid-course": Recipe(
+        "the lecture's FCN-8s, with Adam",
+        "CamVid",
+        32,
+        _COURSE | {"size": (352, 480)},
+        opens="camvid:PATH",
+        source=_LECTURE,
+    ),
     "voc-course": Recipe(
-        "FCN-8s with Adam",
+        "the lecture's FCN-8s, with Adam",
         "PASCAL VOC 2012",
         21,
-        _COURSE,
+        _COURSE | {"size": (384, 512)},
         opens="voc:VOCDEVKIT",
         source=_LECTURE,
     ),
