@@ -103,7 +103,7 @@ REFUSED = {
         "did you mean 'caffe'",
     ),
     "not said": ("vgg16.pth", "out.npz", [], "names do not say how its images were preprocessed"),
-    "no weights": ("any.npz", "out.npz", [], "its names are nobody's that are known"),
+    "no weights": ("any.npz", "out.npz", [], "neither a checkpoint of minifcn, nor weights"),
 }
 
 
