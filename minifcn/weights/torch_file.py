@@ -46,7 +46,7 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     by dots.
     """
     content = mapped(path)
-    legacy = content[2:].startswith(_MAGIC)
+    legacy = content[2 : 2 + len(_MAGIC)] == _MAGIC
     saved, raw, order = _legacy(content) if legacy else _zipped(path, content)
     state, about = _state_dict(saved)
     storages: dict[tuple[str, str], np.ndarray] = {}  # widened once, however many tensors share one
