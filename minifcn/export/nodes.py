@@ -88,7 +88,7 @@ Nodes = tuple[Node, ...]
 
 def ways(step: Step) -> Iterator[Nodes]:
     """Yield the ways in which a step can be written, which are all right at the size at which it was recorded."""
-    yield from _WAYS[step.operation](step)
+    yield from WAYS[step.operation](step)
 
 
 def _convolution(step: Step) -> Iterator[Nodes]:
@@ -221,7 +221,7 @@ def _wholes(*numbers: int) -> Constant:
     return Constant.of(numbers, "int64")
 
 
-_WAYS: dict[Callable, Callable[[Step], Iterator[Nodes]]] = {
+WAYS: dict[Callable, Callable[[Step], Iterator[Nodes]]] = {
     convolution: _convolution,
     transposed_convolution: _transposed,
     window_maximum: _maximum,

@@ -85,7 +85,7 @@ def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None) -> 
         onnx.helper.make_node(
             node.kind, [name_of(x) for x in node.inputs], [name_of(node.output)], node.output, **dict(node.attributes)
         )
-        for node in _nodes([output.steps for _, output in runs])
+        for node in nodes_of([output.steps for _, output in runs])
     ]
     same = all(image.shape[2:] == output.shape[2:] for image, output in runs)
     inside = size or ("height", "width")
@@ -99,7 +99,7 @@ def _value(onnx: Any, name: str, shape: tuple[int | str, ...]) -> Any:
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
 
-def _nodes(runs: Sequence[Sequence[Step]]) -> list[Node]:
+def nodes_of(runs: Sequence[Sequence[Step]]) -> list[Node]:
     """Write each step in the first way that is right at all sizes."""
     if len({len(steps) for steps in runs}) > 1:
         raise UserError(f"which operations there are depends on the size of the image {_NOT_IN_ONNX}")

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from minifcn.compute.window import Pair
-from minifcn.functional.convolution import add_bias, convolution, transposed_convolution
+from minifcn.functional.convolution import add_bias
 from minifcn.functional.operators import METHODS
-from minifcn.functional.pooling import window_maximum
 from minifcn.models.geometry import Geometry, trace
 from minifcn.models.record import GeometryError, Trace
 from minifcn.nn import Module, evaluating
 
 _BASE = 224  # pixels: an image that is large enough for any network
-LAYERS = (convolution, transposed_convolution, window_maximum)  # named as the module that calls them
+_GONE = (0, 0)  # the size of a map that is not written: a convolution and its bias are one step
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +81,7 @@ class Recorded(Geometry):
         output = super().operate(operation, inputs, settings)
         last = self.steps[-1] if self.steps else None
         if operation is add_bias and last and last.output == self.name and len(last.inputs) == 2:
-            del self.sizes[self.steps.pop().output]  # nobody sees what there is before the bias; `record` checks that
+            self.sizes[self.steps.pop().output] = _GONE
             return self._recorded(output, last.operation, (*last.inputs, inputs[1]), last.settings, last.before)
         return self._recorded(output, operation, inputs, settings)
 
@@ -108,8 +107,9 @@ class Recorded(Geometry):
         settings: dict[str, Any],
         before: tuple[int, ...] = (),
     ) -> Recorded:
+        """Write a step down; one that got its bias has the name of its layer, and its first shape is `before`."""
         place, number = self.trace.name_of(self.trace.running[-1]), 1
-        name = place = f"{place}/{operation.__name__}" if place in self.sizes or operation not in LAYERS else place
+        name = place = place if before else f"{place}/{operation.__name__}"
         while name in self.sizes:
             number += 1
             name = f"{place}_{number}"
@@ -119,11 +119,6 @@ class Recorded(Geometry):
         self.sizes[name] = output.shape[2:]
         seen = {field.name: getattr(output, field.name) for field in fields(Geometry)}
         return Recorded(**seen, name=name, steps=self.steps, sizes=self.sizes)
-
-    def _unknown(self, name: str) -> GeometryError:
-        return self._refusal(
-            f"the operation {name!r} is not known to the export; models/passing.py lists those that are"
-        )
 
 
 def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Recorded]]:
@@ -177,6 +172,6 @@ def _expected(model: Module, output: Any) -> Recorded:
     if not output.steps:
         raise GeometryError(f"{type(model).__name__}: does nothing to an image; there is nothing to export")
     used = {x for step in output.steps for x in step.inputs if isinstance(x, str)}
-    if lost := used - output.sizes.keys():
-        raise GeometryError(f"{min(lost)}: a bias is added to this map, but it is used without the bias too")
+    if gone := sorted(name for name in used if output.sizes[name] == _GONE):
+        raise GeometryError(f"{gone[0]}: a bias is added to this map, but it is used without the bias too")
     return output

@@ -7,7 +7,14 @@ import zipfile
 import numpy as np
 
 # Pickles, as torch.save writes them.
-_STORAGES = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "uint8": "Byte"}
+_STORAGES = {
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "int64": "Long",
+    "int32": "Int",
+    "uint8": "Byte",
+}
 
 
 def text(value):
@@ -43,7 +50,10 @@ def ordered(items):
 
 
 def storage(key, dtype, count, *view):
-    return tuple_of(text("storage"), name_of("torch", f"{dtype}Storage"), text(key), text("cpu"), whole(count), *view) + b"Q"
+    return (
+        tuple_of(text("storage"), name_of("torch", f"{dtype}Storage"), text(key), text("cpu"), whole(count), *view)
+        + b"Q"
+    )
 
 
 def tensor(stored, size, stride, offset=0):
@@ -113,7 +123,10 @@ def legacy_blob(array):
 def caffemodel(layers, net="VGG_ILSVRC_16_layers"):
     """A NetParameter of layers: name to type and blobs."""
     every = [
-        field(100, field(1, name) + field(2, kind) + field(3, "below") + field(4, name) + b"".join(field(7, b) for b in blobs))
+        field(
+            100,
+            field(1, name) + field(2, kind) + field(3, "below") + field(4, name) + b"".join(field(7, b) for b in blobs),
+        )
         for name, (kind, blobs) in layers.items()
     ]
     return field(1, net) + b"".join(every)
