@@ -15,7 +15,7 @@ from minifcn.models.passing import MARGINS, OVER_CHANNELS, POINTWISE, WINDOWS
 
 
 def kinds(model, size=None):
-    return [node.kind for node in nodes_of([output.steps for _, output in record(model, size)])]
+    return [node.kind for node in nodes_of([output.calls for _, output in record(model, size)])]
 
 
 def test_every_operation_whose_geometry_is_known_can_be_written():
@@ -24,9 +24,9 @@ def test_every_operation_whose_geometry_is_known_can_be_written():
 
 def test_every_step_has_the_name_of_its_layer_and_a_bias_belongs_to_its_convolution():
     _, output = record(models.FCN8s(5, width=1 / 64), (40, 50))[0]
-    names = [step.output for step in output.steps]
+    names = [call.output for call in output.calls]
     assert names[:5] == ["conv1_1", "conv1_1/relu", "conv1_2", "conv1_2/relu", "pool1/window_maximum"]
-    assert len(output.steps[0].inputs) == 3
+    assert len(output.calls[0].inputs) == 3
     assert len(set(names)) == len(names)
     assert output.shape == (1, 5, 40, 50)
 
@@ -34,6 +34,7 @@ def test_every_step_has_the_name_of_its_layer_and_a_bias_belongs_to_its_convolut
 def test_as_many_sizes_are_recorded_as_strides_make_different():
     pools = nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(3))
     assert [image.shape[2:] for image, _ in record(pools)] == [(224 + k, 230 - k) for k in range(7)]
+    assert len(record(own_networks.Own(lambda net, x: x[..., ::3, ::2]))) == 7
     assert len(record(models.FCN32s(2, width=1 / 64))) == 33
 
 
@@ -47,8 +48,8 @@ def test_a_recording_needs_no_training_mode_and_leaves_it():
 def test_a_pool_at_one_size_may_round_up_or_down_and_at_several_it_is_known():
     net = nn.Sequential(nn.MaxPool2d(2, ceil_mode=True))
     ((_, output),) = record(net, (8, 8))
-    assert [dict(node.attributes)["ceil_mode"] for (node,) in ways(output.steps[0])] == [0, 1]
-    (node,) = nodes_of([output.steps for _, output in record(net)])
+    assert [dict(node.attributes)["ceil_mode"] for (node,) in ways(output.calls[0])] == [0, 1]
+    (node,) = nodes_of([output.calls for _, output in record(net)])
     assert dict(node.attributes)["ceil_mode"] == 1
 
 
