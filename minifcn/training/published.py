@@ -86,21 +86,22 @@ def open_weights(path: str | Path, preprocessing: str = "") -> Checkpoint:
 
 
 def open_network(path: str | Path) -> Checkpoint:
-    """Read a checkpoint, or a file of weights, of a network that scores pixels; UserError if it is of a classifier.
-
-    What the network has no use for is left out, such as the last layer of the classifier that it was made of.
-    """
+    """Read a checkpoint, or a file of weights, of a network that scores pixels; UserError if it is of a classifier."""
     state = open_weights(path)
-    if not isinstance(state, Published):
-        return state
+    return of_network(state) if isinstance(state, Published) else state
+
+
+def of_network(state: Published) -> Published:
+    """Leave out what a network of pixels has no use for; UserError if these weights are of none."""
     if not state.config.class_names:
+        path = state.weights.source.path
         raise UserError(
             f"{path}: {state.weights.recognised.what} gives scores of images, not of pixels; train a network that "
             f"begins with it: minifcn train --init {path}"
         )
     used, dtype = build.parameter_shapes(state.config), state.config.dtype
-    state.model = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
-    return state
+    arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    return dataclasses.replace(state, model=arrays)
 
 
 def published(found: Weights) -> Published:
