@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.errors import UserError
-from minifcn.models import alignment, summary, trained
+from minifcn.models import alignment, lecture, summary, trained
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
 from minifcn.models.trunk import Trunk
@@ -73,6 +73,7 @@ __all__ = [
     "Trunk",
     "alignment",
     "create",
+    "lecture",
     "pretrained",
     "summary",
 ]
