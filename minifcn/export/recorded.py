@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -132,7 +133,7 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
 
     Sizes are divided by the strides of a network and rounded, so that what it does repeats itself with a period: the
     least common multiple of the strides of its maps. All remainders occur, of rows and of columns, and one of them
-    twice, which shows what grows with the size.
+    twice, which shows what grows with the size; left out are those that the network refuses.
 
     Parameters
     ----------
@@ -164,7 +165,15 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
             return [_run(model, channels, size)]
         _, output = _run(model, channels, (_BASE, _BASE))
         period = math.lcm(*(call.stride for call in output.calls))
-        return [_run(model, channels, (_BASE + k, _BASE + period - k)) for k in range(period + 1)]
+        runs = []
+        for k in range(period + 1):
+            with suppress(GeometryError):  # a size that the network refuses, as others than multiples of 32
+                runs.append(_run(model, channels, (_BASE + k, _BASE + period - k)))
+    if len(runs) < 2:
+        raise GeometryError(
+            f"{type(model).__name__}: takes too few sizes of images to see what depends on them; give one"
+        )
+    return runs
 
 
 def _run(model: Module, channels: int, size: Pair) -> tuple[Recorded, Recorded]:

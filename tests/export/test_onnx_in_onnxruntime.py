@@ -55,6 +55,13 @@ def test_a_network_has_the_same_scores_at_any_size(path, rng, name, backbone, va
     assert_same_scores(path, net, SIZES, rng)
 
 
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_a_listing_of_the_lecture_has_them_at_multiples_of_32(path, rng, name):
+    net = models.create(name, num_classes=5, variant="lecture", width=1 / 16, rng=rng).eval()
+    onnx_file.write(path, net)
+    assert_same_scores(path, net, [(32, 32), (64, 96), (160, 32)], rng)
+
+
 def test_fcn8s_at_once_has_them_at_every_size_from_1_to_70(path, rng):
     net = with_scores(models.FCN8s(2, width=1 / 32, at_once=True, rng=rng), rng)
     onnx_file.write(path, net)

@@ -63,6 +63,20 @@ def test_every_network_is_known_at_every_size(name, backbone, variant):
     assert found.count("ConvTranspose") == {"fcn32s": 1, "fcn16s": 2, "fcn8s": 3}[name]
 
 
+def test_sizes_that_a_network_refuses_are_left_out():
+    """The lecture's networks take multiples of 32, and nothing else."""
+    runs = record(models.FCN8s(2, variant="lecture", width=1 / 64))
+    assert [image.shape[2:] for image, _ in runs] == [(224, 256), (256, 224)]
+
+    def only_224(net, x):
+        if x.shape[2] != 224:
+            raise ValueError("rows must be 224")
+        return x + 1
+
+    with pytest.raises(UserError, match="Own: takes too few sizes of images to see what depends on them; give one"):
+        record(own_networks.Own(only_224))
+
+
 @pytest.mark.parametrize(("function", "reason"), own_networks.ONE_SIZE.values(), ids=own_networks.ONE_SIZE)
 def test_what_depends_on_the_size_is_refused_without_one(function, reason):
     net = own_networks.Own(function)
