@@ -76,6 +76,7 @@ NAMED_CONVOLUTIONS = [
     Convolution(Window((11, 11), (4, 4), (2, 2)), (23, 27), inputs=3, outputs=2),  # AlexNet's conv1
     Convolution(Window((2, 2), (3, 3)), (8, 9), inputs=2, outputs=1),  # pixels between the windows that none sees
     Convolution(Window((3, 3), padding=(3, 3), dilation=(3, 3)), (4, 6), batch=2, inputs=2, outputs=2),
+    Convolution(Window((1, 2), (11, 13), (3, 4)), (5, 6), inputs=2, outputs=2),  # one window, and that in the padding
 ]
 CONVOLUTIONS = NAMED_CONVOLUTIONS + random_convolutions(40, seed=1411)
 

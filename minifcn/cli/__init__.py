@@ -44,7 +44,10 @@ class _CommandParser(_Parser):
         if self.command:
             _module("parsers.", self.command).add_arguments(self)
             self.command = ""
-        return super().parse_known_args(args, namespace)
+        known, others = super().parse_known_args(args, namespace)
+        if others:  # refused here, where the parser knows whose help shows what there is
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return known, others
 
 
 def build_parser() -> argparse.ArgumentParser:

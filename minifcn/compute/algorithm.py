@@ -11,7 +11,7 @@ from minifcn.backend import device_of
 from minifcn.compute import convolution
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, winograd
-from minifcn.compute.fast.elementwise import Finish, finish_map, has_nan
+from minifcn.compute.fast.elementwise import Finish, finish_map, finite, has_nan
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Pair, Window
 
@@ -115,11 +115,17 @@ def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
 
     With stride 1 it is also a convolution, of y with the kernel turned by 180 degrees: gathering windows, each thread
     its own, replaces adding up windows that overlap. With other strides blocks do. What is left is as defined.
+
+    That convolution pads y with zeros, where the definition adds nothing. So a kernel with inf makes nan there, in a
+    corner if anywhere, and the definition computes once more; not on a GPU, where to look would be to wait.
     """
     if groups > 1:
         return by_groups(convolve_transposed, (y, 1), (weight, 0), groups, 1, window, size)
     if not textbook(y) and (turned := window.turned()):
-        return convolve(y, weight[:, :, ::-1, ::-1].swapaxes(0, 1), turned)
+        x = convolve(y, weight[:, :, ::-1, ::-1].swapaxes(0, 1), turned)
+        corners = x[:, :, :: max(1, size[0] - 1), :: max(1, size[1] - 1)]
+        spoilt = device_of(x) == "cpu" and has_nan(corners) and not finite(weight)
+        return convolution.convolve_transposed(y, weight, window, size) if spoilt else x
     chosen = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0])
     scatters = chosen if hasattr(chosen, "convolve_transposed") else convolution
     x = scatters.convolve_transposed(y, weight, window, size)

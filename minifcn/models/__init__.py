@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minifcn.errors import UserError
-from minifcn.models import alignment, summary, trained
+from minifcn.models import alignment, lecture, summary, trained
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.classifiers import Classifier, classifier
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
@@ -82,6 +82,7 @@ __all__ = [
     "classifier",
     "convolutionalize",
     "create",
+    "lecture",
     "pretrained",
     "slide",
     "summary",

@@ -83,8 +83,9 @@ class CoordinateMap:
         """Rows and columns to cut off the first of two maps, for the map that leads from it to the second."""
         if self.scale != 1 or self.shift.denominator != 1 or self.shift > 0:
             raise ValueError(
-                f"no crop aligns these two maps: u -> {self.scale}·u + {self.shift}, but the scale must be 1 and the "
-                "shift a whole number of pixels, at most 0; change a kernel size, stride or padding"
+                f"no crop aligns these two maps: u -> {self}, but the scale must be 1 and the shift a whole number of "
+                "pixels, at most 0; change a kernel size, stride or padding: where kernel = stride + 2·padding, a map "
+                "lies over the one before it"
             )
         return int(-self.shift)
 

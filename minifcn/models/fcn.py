@@ -32,10 +32,10 @@ class FCN(nn.Module):
         Number C of score maps.
     backbone : str or subclass of Trunk
         Name of the trunk, one of `models.BACKBONES`, or a trunk of one's own.
-    variant : "aligned" | "paper"
+    variant : "aligned" | "paper" | "lecture"
         "paper" is the reference implementation: padding 100, a 7x7 fc6, fixed bilinear upsampling without padding,
         crops. "aligned" has padding 1, a 1x1 fc6, and learned upsampling whose padding of half a stride keeps every
-        map exactly over the image (offset 0).
+        map exactly over the image (offset 0). "lecture" is the listing of courses; see lecture.py.
     width : float
         Factor for the numbers of channels of the trunk.
     dropout : float
@@ -64,6 +64,12 @@ class FCN(nn.Module):
     palette: np.ndarray
     normalize: Normalize
     skips: ClassVar[tuple[int, ...]] = ()  # strides of the maps that are scored besides the coarsest
+    variants: ClassVar[tuple[str, ...]] = ("aligned", "paper")
+    listings: ClassVar[dict[type[FCN], type[FCN]]] = {}  # of the lecture, by the networks that they are
+
+    def __new__(cls, *args: Any, variant: str = "aligned", **options: Any) -> FCN:
+        """Give the lecture's listing a class of its own: its layers have other names."""
+        return super().__new__(FCN.listings.get(cls, cls) if variant == "lecture" else cls)
 
     def __init__(
         self,
@@ -79,8 +85,11 @@ class FCN(nn.Module):
         recompute: bool = False,
     ):
         kind = type(self).__name__
-        if variant not in ("aligned", "paper"):
-            raise ValueError(f'{kind}: variant must be "aligned" or "paper", got {variant!r}')
+        if variant not in self.variants:
+            raise ValueError(
+                f'{kind}: variant must be "aligned" or "paper", got {variant!r}; FCN32s, FCN16s and FCN8s have a third '
+                'one, "lecture"'
+            )
         self.paper, self.num_classes = variant == "paper", check.whole(num_classes, f"{kind}: num_classes")
         self.recompute = check.flag(recompute, f"{kind}: recompute")
         self.pool4_scale, self.pool3_scale = (0.01, 0.0001) if check.flag(at_once, f"{kind}: at_once") else (1.0, 1.0)
@@ -103,7 +112,6 @@ class FCN(nn.Module):
             setattr(self, name, layer)
             layers[name] = layer
         self.trunk.channels, self.trunk.moved = self.measured()
-        self.score_fr = self.scoring(self.trunk.coarsest)
         self.add_layers()
         for name, layer in layers.items():  # layers of the network that were made since may have taken its place
             expect_free(kind, self.trunk, name, getattr(self, name) is layer)
@@ -132,7 +140,7 @@ class FCN(nn.Module):
     def maps(self, x) -> dict[str, Any]:
         """Turn images (N, 3, H, W) into the maps of the trunk that can be scored, by name, the coarsest last."""
         if not isinstance(x, Geometry):
-            expect_images(type(self).__name__, x, self.score_fr.weight.dtype)
+            expect_images(type(self).__name__, x, self.dtype)
         maps: dict[str, Any] = {}
         for names in self.trunk.layers:
             stage = [getattr(self, name) for name in names]
@@ -154,7 +162,7 @@ class FCN(nn.Module):
         return {name: x.shape[1] for name, x in maps.items()}, {name: x.moved for name, x in maps.items()}
 
     def add_layers(self) -> None:
-        """Make the layers between the scores of the coarsest map and the result."""
+        """Make the layers between the maps of the trunk and the result."""
 
     def scoring(self, name: str) -> nn.Conv2d:
         """Make a 1x1 convolution from a map of the trunk to scores, zero at first."""
@@ -203,6 +211,7 @@ class FCN32s(FCN):
     """
 
     def add_layers(self):
+        self.score_fr = self.scoring(self.trunk.coarsest)
         self.upscore = self.upsampling(self.trunk.coarsest)
 
     def forward(self, x):
@@ -225,6 +234,7 @@ class FCN16s(FCN):
 
     def add_layers(self):
         coarsest, pool4 = self.trunk.coarsest, self.trunk.at(16)
+        self.score_fr = self.scoring(coarsest)
         self.upscore2 = self.upsampling(coarsest, pool4)
         self.score_pool4 = self.scoring(pool4)
         self.upscore16 = self.upsampling(pool4)
@@ -253,6 +263,7 @@ class FCN8s(FCN):
 
     def add_layers(self):
         coarsest, pool4, pool3 = self.trunk.coarsest, self.trunk.at(16), self.trunk.at(8)
+        self.score_fr = self.scoring(coarsest)
         self.upscore2 = self.upsampling(coarsest, pool4)
         self.score_pool4 = self.scoring(pool4)
         self.upscore_pool4 = self.upsampling(pool4, pool3)

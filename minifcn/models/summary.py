@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from minifcn.compute.window import Pair
 from minifcn.models.geometry import Geometry, Trace, trace
@@ -97,7 +98,8 @@ def table(model: Module, size: Pair, channels: int | None = None) -> str:
         The field is the rows of the image from the first to the last that one pixel sees: "244-276" means that some
         see 244 and others up to 276, as behind an upsampling, where it depends on the pixel's phase. Where columns
         differ from rows, both are written, rows first: "3x5". Behind a sum of maps that do not lie over each other
-        there is no offset but "?". Below, the totals.
+        there is no offset but "?". Below, the totals; and if the trunk leaves out a pool of its classifier, what that
+        one sees.
 
     Examples
     --------
@@ -117,7 +119,21 @@ def table(model: Module, size: Pair, channels: int | None = None) -> str:
         f"activation memory   {in_bytes(sum(row.memory for row in layers))}",
         f"crop offsets        {', '.join(f'{name} {offset}' for name, offset in seen.crop_offsets.items()) or 'none'}",
     )
-    return "\n".join([in_columns(lines), "", *totals])
+    return "\n".join([in_columns(lines), "", *totals, *left_out(model, layers)])
+
+
+def left_out(model: Any, layers: list[LayerRow]) -> list[str]:
+    """Say how much more of an image the classifier sees through pools that the trunk of a network leaves out."""
+    trunk, lines = getattr(model, "trunk", None), []
+    for name, kernel_size in getattr(trunk, "left_out", {}).items():
+        scored = next(row.before for row in layers if row.layer is model.score_fr)
+        field, stride = scored.receptive_field, int(1 / scored.coordinates.scale)
+        more = (kernel_size - 1) * stride
+        lines.append(
+            f"receptive field     {field} of the scored map; {field + more} = {field} + {kernel_size - 1}·{stride} "
+            f"behind {name}, the classifier's average pool, which an FCN leaves out"
+        )
+    return lines
 
 
 def of_both(rows_and_columns: Iterable[str], between: str) -> str:

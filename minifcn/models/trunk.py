@@ -51,8 +51,8 @@ class Trunk:
     groups : int
         Most groups of a convolution. All numbers of channels are multiples of it, whatever the width.
     left_out : dict of str to int
-        Pools with stride 1 that the classifier has behind the coarsest map and the trunk has not, with their kernel
-        sizes: a classifier sees more of an image through them.
+        Average pools with stride 1 that the classifier has behind the coarsest map and the trunk has not, with their
+        kernel sizes: the classifier sees more of an image through them.
     inputs : int
         Channels that the next layer takes.
     channels : dict of str to int

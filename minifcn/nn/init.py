@@ -56,6 +56,29 @@ def he_normal(
     return values.astype(dtype, copy=False).transpose(0, 3, 1, 2)
 
 
+def fan_in_uniform(
+    out_channels: int, in_channels: int, kernel_size: tuple[int, int], rng: np.random.Generator, dtype: Any = "float32"
+) -> np.ndarray:
+    """Draw a weight (O, I, KH, KW) evenly between -b and b = 1 / sqrt(I·KH·KW), channels-last in memory.
+
+    PyTorch's layers begin so (``kaiming_uniform_`` with a = sqrt(5)); a transposed convolution's weight is (I, O, K, K)
+    there too, and its b counts O.
+
+    >>> weight = fan_in_uniform(64, 32, (3, 3), np.random.default_rng(0))
+    >>> weight.shape, bool(0.999 / (32 * 9) ** 0.5 < abs(weight).max() <= 1 / (32 * 9) ** 0.5)
+    ((64, 32, 3, 3), True)
+    """
+    kernel_size = _checked("fan_in_uniform", out_channels, in_channels, kernel_size, dtype)
+    check.generator(rng, "fan_in_uniform: rng", needed=True)
+    if _shapes_only.get():
+        return _one_zero(out_channels, in_channels, kernel_size, dtype)
+    bound = np.float32((in_channels * kernel_size[0] * kernel_size[1]) ** -0.5)
+    values = rng.random((out_channels, *kernel_size, in_channels), dtype=np.float32)
+    values *= 2 * bound
+    values -= bound
+    return values.astype(dtype, copy=False).transpose(0, 3, 1, 2)
+
+
 def zeros(out_channels: int, in_channels: int, kernel_size: tuple[int, int], dtype: Any = "float32") -> np.ndarray:
     """Make a weight (O, I, KH, KW) of zeros, channels-last in memory: the paper's start for the score layers.
 

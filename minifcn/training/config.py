@@ -251,7 +251,7 @@ _RULES = {
     "data": (lambda v: isinstance(v, str) and "\0" not in v, "the name of a data set, such as shapes or camvid:FOLDER"),
     "model": (lambda v: isinstance(v, str), "the name of a model, such as fcn8s"),
     "backbone": (lambda v: isinstance(v, str), "the name of a trunk, such as vgg16"),
-    "variant": (lambda v: v in ("aligned", "paper"), "aligned or paper"),
+    "variant": (lambda v: v in ("aligned", "paper", "lecture"), "aligned, paper or lecture"),
     "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
     "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "size": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 360x480"),

@@ -48,6 +48,7 @@ TRAIN = ["train", "--device", "cpu", "--epochs", "1", "--out", "out"]
 PREDICT = ["predict", "photo.jpg", "--out", "out.png", "--device", "cpu", "--checkpoint", "best.npz"]
 MISTAKES = {
     "no command": ([], "COMMAND"),
+    "an option of another command": (["check-data", "--data", "shapes"], "--data; minifcn check-data -h shows what"),
     "unknown command": (["trian"], "'trian'"),
     "unknown option": ([*TRAIN, "--learning-rate", "1"], "--learning-rate"),
     "no --out": (["train"], "--out"),

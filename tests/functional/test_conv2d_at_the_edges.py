@@ -150,9 +150,10 @@ class TestNumbersThatAreNotFinite:
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
     @pytest.mark.parametrize("case", NAMED_CONVOLUTIONS + random_convolutions(20, seed=61), ids=str)
     @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inf - inf and 0 * inf
-    def test_reach_the_windows_that_see_them(self, case, value, algorithm, rng):
+    @pytest.mark.parametrize("in_kernel", [False, True], ids=["in the maps", "in the kernel"])
+    def test_reach_the_windows_that_see_them(self, case, value, in_kernel, algorithm, rng):
         x, weight, y = (a.astype("float32") for a in case.arrays(rng, "float32"))
-        for a in (x, y):
+        for a in (weight,) if in_kernel else (x, y):
             a[tuple(rng.integers(0, n) for n in a.shape)] = value
         leaves = [Tensor(a, requires_grad=True) for a in (x, weight)]
 
@@ -163,6 +164,14 @@ class TestNumbersThatAreNotFinite:
 
         for one, other in zip(three_maps(algorithm), three_maps("im2col"), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
+
+    @every_algorithm
+    def test_in_a_kernel_stay_where_it_is_stamped(self, algorithm):
+        """Beside the stamps nothing is added: no padding is multiplied by inf."""
+        x, weight = np.ones((1, 1, 2, 2), "float32"), np.array([[[[np.inf, 1], [1, 1]]]], "float32")
+        with mf.algorithm(algorithm), np.errstate(invalid="ignore"):
+            y = F.conv_transpose2d(Tensor(x), Tensor(weight))
+        assert y.data[0, 0].tolist() == [[np.inf, np.inf, 1], [np.inf, np.inf, 2], [1, 2, 1]]
 
     @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
     @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")

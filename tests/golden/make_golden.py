@@ -1,11 +1,12 @@
 """Freeze what PyTorch computes, so that the tests compare with it where it is not installed.
 
-Writes operations.npz and networks.npz beside this file. It needs PyTorch, in float64 on the CPU:
+Writes operations.npz, networks.npz and trunks.npz beside this file. It needs PyTorch, in float64 on the CPU:
 
     python tests/golden/make_golden.py
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from minifcn import models
 
 HERE = Path(__file__).parent
 IMAGE_SHAPE = (1, 3, 19, 23)
+TRUNKS = ("alexnet", "googlenet")
 
 # Name: function, shapes of the inputs, settings; both have the same names in minifcn and in PyTorch.
 OPERATIONS = {
@@ -80,8 +82,9 @@ def digest(array):
     return [np.vdot(np.random.RandomState(4038).uniform(-1, 1, array.shape), array), np.linalg.norm(array)]
 
 
-def network(name, variant):
-    return models.create(name, num_classes=2, variant=variant, width=1 / 32).astype("float64").eval()
+def network(name, variant, backbone="vgg16"):
+    model = models.create(name, num_classes=2, backbone=backbone, variant=variant, width=1 / 32)
+    return model.astype("float64").eval()
 
 
 def operations():
@@ -111,25 +114,38 @@ def operations():
     return arrays
 
 
-def networks():
+def networks(forward, backbone="vgg16"):
     """Scores of every network, and digests of the gradients of its image and its parameters."""
     import torch
-
-    sys.path.insert(0, str(HERE.parents[1] / "benchmarks"))
-    from train_with_pytorch import forward, tensors
+    from train_with_pytorch import tensors
 
     arrays = {}
     for name in models.NETWORKS:
         for variant in ("aligned", "paper"):
-            image, weights, v = points(network(name, variant))
+            image, weights, v = points(network(name, variant, backbone))
             x, leaves = torch.tensor(image, requires_grad=True), tensors(weights)
             scores = forward(name, leaves, x, paper=variant == "paper")
             scores.backward(torch.tensor(v))
-            arrays[f"{name} {variant}/scores"] = scores.detach().numpy()
-            arrays[f"{name} {variant}/gradients"] = np.array([digest(t.grad.numpy()) for t in (x, *leaves.values())])
+            gradients = np.array([digest(t.grad.numpy()) for t in (x, *leaves.values())])
+            arrays |= {f"{name} {variant}/scores": scores.detach().numpy(), f"{name} {variant}/gradients": gradients}
+    return arrays
+
+
+def trunks():
+    """The same on the other trunks, whose names stand before the network's."""
+    import trunks_in_pytorch
+
+    arrays = {}
+    for backbone in TRUNKS:
+        found = networks(partial(trunks_in_pytorch.forward, backbone), backbone)
+        arrays |= {f"{backbone} {key}": array for key, array in found.items()}
     return arrays
 
 
 if __name__ == "__main__":
     np.savez_compressed(HERE / "operations.npz", **operations())
-    np.savez_compressed(HERE / "networks.npz", **networks())
+    sys.path += [str(HERE.parents[1] / "benchmarks"), str(HERE.parent / "oracle")]
+    from train_with_pytorch import forward
+
+    np.savez_compressed(HERE / "networks.npz", **networks(forward))
+    np.savez_compressed(HERE / "trunks.npz", **trunks())

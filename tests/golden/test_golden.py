@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_golden import OPERATIONS, digest, labels, network, points
+from make_golden import OPERATIONS, TRUNKS, digest, labels, network, points
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, models
@@ -28,14 +28,22 @@ def networks():
     return load("networks.npz")
 
 
+@pytest.fixture(scope="module")
+def trunks():
+    return load("trunks.npz")
+
+
 def assert_close(found, expected, tolerance):
     np.testing.assert_allclose(to_host(found.data), expected, rtol=0, atol=tolerance * abs(expected).max())
 
 
-def test_the_files_hold_what_the_script_lists(operations, networks):
+def test_the_files_hold_what_the_script_lists(operations, networks, trunks):
     assert {key.partition("/")[0] for key in operations} == set(OPERATIONS)
     assert {key.partition("/")[0] for key in networks} == {
         f"{name} {variant}" for name in models.NETWORKS for variant in ("aligned", "paper")
+    }
+    assert {key.partition("/")[0] for key in trunks} == {
+        f"{trunk} {name} {variant}" for trunk in TRUNKS for name in models.NETWORKS for variant in ("aligned", "paper")
     }
 
 
@@ -57,7 +65,18 @@ def test_operation(name, operations, device, dtype):
 @pytest.mark.parametrize("name", models.NETWORKS)
 @pytest.mark.parametrize("variant", ["aligned", "paper"])
 def test_network(name, variant, networks, device):
-    model = network(name, variant)
+    assert_as_frozen(network(name, variant), networks, f"{name} {variant}", device)
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+@pytest.mark.parametrize("variant", ["aligned", "paper"])
+@pytest.mark.parametrize("backbone", TRUNKS)
+def test_network_on_another_trunk(name, variant, backbone, trunks, device):
+    assert_as_frozen(network(name, variant, backbone), trunks, f"{backbone} {name} {variant}", device)
+
+
+def assert_as_frozen(model, frozen, case, device):
+    """Scores and gradients of a network are those of PyTorch."""
     image, weights, v = points(model)
     model.load_state_dict(weights)
     for parameter in model.to(device).parameters():
@@ -65,8 +84,8 @@ def test_network(name, variant, networks, device):
     x = Tensor(to_device(image, device), requires_grad=True)
     scores = model(x)
     scores.backward(Tensor(to_device(v, device)))
-    assert_close(scores, networks[f"{name} {variant}/scores"], 1e-9)
+    assert_close(scores, frozen[f"{case}/scores"], 1e-9)
     tensors = {"image": x, **dict(model.named_parameters())}
-    for (key, tensor), (product, norm) in zip(tensors.items(), networks[f"{name} {variant}/gradients"], strict=True):
+    for (key, tensor), (product, norm) in zip(tensors.items(), frozen[f"{case}/gradients"], strict=True):
         found = digest(to_host(tensor.grad.data))
         np.testing.assert_allclose(found, [product, norm], rtol=0, atol=1e-9 * norm, err_msg=key)

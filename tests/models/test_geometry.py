@@ -143,7 +143,8 @@ class TestCoordinateMaps:
     )
     def test_what_no_crop_aligns_is_refused(self, there):
         with pytest.raises(
-            ValueError, match=r"no crop aligns these two maps: .*; change a kernel size, stride or padding"
+            ValueError,
+            match=r"no crop aligns these two maps: .*; change a kernel size, stride or padding: where kernel =",
         ):
             _ = there.crop_offset
 

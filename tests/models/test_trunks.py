@@ -231,6 +231,7 @@ REFUSED = {
         "backbone must be",
     ),
     "a stride of rows only": ("fcn32s", trunk({"conv2": 2}, [{"conv2": (8, 3, (2, 1), 1)}]), r"but it has \(2, 1\)"),
+    "half a pixel off": ("fcn32s", trunk({"conv2": 3}, [{"conv2": (8, 2, 3)}]), r"1/2, .* kernel = stride \+ 2"),
     "a map inside a stage": ("fcn32s", trunk({"conv1": 1}, THREE), "conv1 has stride 1, but it has 2, counted from"),
     "the coarsest map first": ("fcn32s", trunk({"conv2": 2, "conv1": 1}, THREE), "and the coarsest map the last, got"),
     "no stride": ("fcn32s", trunk({"conv2": 0}, THREE), "must be at least 1, and the coarsest map the last, got"),

@@ -50,7 +50,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     number = arguments.number
     group.add_argument("--model", metavar="NAME", help="fcn32s, fcn16s or fcn8s (default fcn8s)")
     group.add_argument("--backbone", metavar="NAME", help=arguments.BACKBONE)
-    group.add_argument("--variant", metavar="aligned|paper", help="(default aligned)")
+    group.add_argument("--variant", metavar="aligned|paper|lecture", help="(default aligned)")
     group.add_argument("--width", type=number, help="factor for all channels, 1 as in the paper (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
     group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")

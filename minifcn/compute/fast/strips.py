@@ -152,7 +152,7 @@ def windows_of_strip(x, window: Window, strip: Strip, width: int):
     else:
         padded = buffer(array_module(x), "rows", (n, height, across, c), x.dtype).transpose(0, 3, 1, 2)
         first, last = (min(max(edge, 0), h) for edge in (top, top + height))  # rows of x itself among them
-        right = min(w, across - pw)
+        right = max(0, min(w, across - pw))  # none, if the only windows lie in the padding
         padded[:, :, : first - top] = padded[:, :, last - top :] = 0
         padded[..., :pw] = padded[..., pw + right :] = 0
         padded[:, :, first - top : last - top, pw : pw + right] = x[:, :, first:last, :right]
