@@ -320,7 +320,7 @@ assert network.grid.stride == (32, 32)
 # exactly one picture?
 
 # %%
-pictures = data.ShapeCrops(12, size=64, seed=SEED)
+pictures = data.ShapeCrops(12, size=64, seed=27)
 kinds = np.array([pictures.kind(i) for i in range(12)]).reshape(3, 4)
 rows = [np.concatenate([pictures[i].image for i in range(4 * row, 4 * row + 4)], axis=1) for row in range(3)]
 image = np.concatenate(rows)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import minifcn.functional as F
 from minifcn import Tensor, data, models
 
-ROWS, COLUMNS, SIDE, SEED = 3, 4, 64, 0
+ROWS, COLUMNS, SIDE, SEED = 3, 4, 64, 27
 
 
 def scene():
