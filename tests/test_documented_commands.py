@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import published_files
 import pytest
 import table_top
 from PIL import Image
@@ -97,6 +98,8 @@ def workplaces(tmp_path_factory):
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
             table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
+            if page.stem in ("weights", "results"):
+                published_files.save_all(folder)
             shutil.copytree(ROOT / "exercises", folder / "exercises")
             shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("notebooks"))
             shutil.copytree(ROOT / "benchmarks", folder / "benchmarks")

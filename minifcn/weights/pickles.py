@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from minifcn.errors import UserError
 from minifcn.text import shortened
 
-_MOST_STEPS = 1_000_000  # A tensor takes about 40, and a step at most some hundred bytes of memory.
+_MOST_STEPS = 200_000  # of 7 µs and up to some hundred bytes of memory each; a tensor takes about 45
 _MOST_DIMENSIONS = 32
 _WAY_OUT = "with what made it, save the numbers alone: torch.save(model.state_dict(), FILE)"
 

@@ -145,6 +145,8 @@ def _state_dict(saved: Any) -> tuple[Any, dict[str, Any]]:
         others = [str(name) for name, value in saved.items() if isinstance(value, dict | list) and name != part]
         about["other parts"] = [*about.get("other parts", []), *others]
         saved = saved[part]
+    if not isinstance(saved, dict | list):
+        raise UserError("it holds no dictionary of tensors; save one: torch.save(model.state_dict(), FILE)")
     return saved, about
 
 

@@ -7,7 +7,9 @@ import zipfile
 import numpy as np
 
 # Pickles, as torch.save writes them.
-_STORAGES = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "uint8": "Byte"}
+_STORAGES = {
+    **{"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "uint8": "Byte"},
+}
 
 
 def text(value):
@@ -31,7 +33,8 @@ def dictionary(items):
 
 
 def pickled(value):
-    return b"\x80\x02" + value + b"."
+    """A pickle of a value, or what already is one."""
+    return value if value.startswith(b"\x80") else b"\x80\x02" + value + b"."
 
 
 def called(module, name, *arguments):
@@ -43,7 +46,10 @@ def ordered(items):
 
 
 def storage(key, dtype, count, *view):
-    return tuple_of(text("storage"), name_of("torch", f"{dtype}Storage"), text(key), text("cpu"), whole(count), *view) + b"Q"
+    return (
+        tuple_of(text("storage"), name_of("torch", f"{dtype}Storage"), text(key), text("cpu"), whole(count), *view)
+        + b"Q"
+    )
 
 
 def tensor(stored, size, stride, offset=0):
@@ -58,7 +64,9 @@ def tensor_of(array, key, *view):
 
 def torch_zip(saved, storages, **members):
     """A file of torch.save since PyTorch 1.6, of a pickled object and the bytes of its storages."""
-    parts = {"data.pkl": pickled(saved), "byteorder": b"little"} | {f"data/{key}": raw for key, raw in storages.items()}
+    parts = {"data.pkl": pickled(saved), "version": b"3\n", "byteorder": b"little"} | {
+        f"data/{key}": raw for key, raw in storages.items()
+    }
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
         for name, content in (parts | members).items():
@@ -113,7 +121,10 @@ def legacy_blob(array):
 def caffemodel(layers, net="VGG_ILSVRC_16_layers"):
     """A NetParameter of layers: name to type and blobs."""
     every = [
-        field(100, field(1, name) + field(2, kind) + field(3, "below") + field(4, name) + b"".join(field(7, b) for b in blobs))
+        field(
+            100,
+            field(1, name) + field(2, kind) + field(3, "below") + field(4, name) + b"".join(field(7, b) for b in blobs),
+        )
         for name, (kind, blobs) in layers.items()
     ]
     return field(1, net) + b"".join(every)
