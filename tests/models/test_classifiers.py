@@ -79,7 +79,7 @@ class TestConvolutional:
         classifier = narrow(name, rng=rng).astype("float64")
         net, x = models.convolutionalize(classifier), images(rng, CROPS[name], dtype="float64")
         assert isinstance(net, models.Classifier)
-        assert net.grid == models.Grid((CROPS[name],) * 2, (32, 32), exact=False)
+        assert net.grid == models.CropGrid((CROPS[name],) * 2, (32, 32), exact=False)
         np.testing.assert_allclose(net(x).data[:, :, 0, 0], classifier(x).data, rtol=0, atol=1e-9)
 
     @every_classifier
