@@ -11,7 +11,7 @@ from minifcn.models.backbones import BACKBONES
 from minifcn.models.classifiers import Classifier, classifier
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
 from minifcn.models.fully_convolutional import convolutionalize
-from minifcn.models.sliding import Grid, slide
+from minifcn.models.sliding import CropGrid, slide
 from minifcn.models.trunk import Trunk
 from minifcn.text import did_you_mean
 
@@ -73,10 +73,10 @@ __all__ = [
     "NETWORKS",
     "PRETRAINED",
     "Classifier",
+    "CropGrid",
     "FCN8s",
     "FCN16s",
     "FCN32s",
-    "Grid",
     "Trunk",
     "alignment",
     "classifier",

@@ -11,7 +11,7 @@ from minifcn.models.backbones import backbone_of
 from minifcn.models.expect import expect_images
 from minifcn.models.geometry import Geometry, trace
 from minifcn.models.record import GeometryError, Trace
-from minifcn.models.sliding import Grid
+from minifcn.models.sliding import CropGrid
 from minifcn.models.trunk import Trunk
 from minifcn.nn import init
 
@@ -45,13 +45,20 @@ class Classifier(nn.Module):
         What the published weights expect to be subtracted: of B, G, R, 0..255.
     layers : tuple of str
         Names of the layers, in the order in which an image passes them.
-    grid : Grid or None
+    grid : CropGrid or None
         Of its fully convolutional form.
     class_names, palette, normalize
         Of a trained classifier only, that `models.pretrained` gave.
+
+    Examples
+    --------
+    >>> from minifcn import Tensor
+    >>> net = Classifier(10, backbone="alexnet", width=1 / 64)
+    >>> net(Tensor(np.zeros((2, 3, 227, 227), "float32"))).shape
+    (2, 10)
     """
 
-    grid: Grid | None = None
+    grid: CropGrid | None = None
     class_names: tuple[str, ...]
     palette: np.ndarray
     normalize: Normalize

@@ -18,7 +18,7 @@ from minifcn import check
 from minifcn.compute.window import Pair, pair
 from minifcn.models.geometry import Geometry, trace
 from minifcn.models.record import GeometryError, Trace
-from minifcn.models.sliding import Grid
+from minifcn.models.sliding import CropGrid
 from minifcn.nn import Conv2d, Flatten, Linear, Module, Parameter, Sequential, init
 
 _LAYERS_NEEDED = (
@@ -79,7 +79,7 @@ def convolutionalize(classifier: Module, crop_size: int | Pair | None = None, *,
     >>> net(Tensor(np.zeros((1, 1, 64, 96), "float32"))).shape
     (1, 3, 21, 37)
     >>> net.grid
-    Grid(crop_size=(24, 24), stride=(2, 2), exact=True)
+    CropGrid(crop_size=(24, 24), stride=(2, 2), exact=True)
     """
     size = _crop_size(classifier, crop_size)
     seen = _passed(classifier, size)
@@ -178,7 +178,7 @@ def _copied(array):
     return array.transpose(0, 2, 3, 1).copy(order="C").transpose(0, 3, 1, 2)
 
 
-def _grid(scores: Geometry, size: Pair) -> Grid:
+def _grid(scores: Geometry, size: Pair) -> CropGrid:
     """Read off the geometry of the scores how far the crops lie apart, and whether they see what is around them."""
     strides = [1 / axis.scale for axis in scores.moved]
     if any(stride.denominator != 1 for stride in strides):
@@ -188,4 +188,4 @@ def _grid(scores: Geometry, size: Pair) -> Grid:
         for reach, length in zip(path, size, strict=True):
             first, last = reach.at(np.zeros(1, int))
             inside &= bool(first[0] >= 0 and last[0] < length)
-    return Grid(size, (int(strides[0]), int(strides[1])), inside)
+    return CropGrid(size, (int(strides[0]), int(strides[1])), inside)

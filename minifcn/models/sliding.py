@@ -17,7 +17,7 @@ from minifcn.nn import Module
 
 
 @dataclass(frozen=True)
-class Grid:
+class CropGrid:
     """Where the scores of a fully convolutional classifier lie on the image: each is that of one crop.
 
     Parameters
@@ -33,7 +33,7 @@ class Grid:
 
     Examples
     --------
-    >>> grid = Grid(crop_size=(224, 224), stride=(32, 32), exact=False)
+    >>> grid = CropGrid(crop_size=(224, 224), stride=(32, 32), exact=False)
     >>> grid.crops((500, 320)), grid.crop(2, 3), grid.centre(2, 3)
     ((9, 4), (slice(64, 288, None), slice(96, 320, None)), (175.5, 207.5))
     """
@@ -65,7 +65,7 @@ class Grid:
         return (rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2
 
 
-def slide(classifier: Module, x: Tensor, grid: Grid) -> Any:
+def slide(classifier: Module, x: Tensor, grid: CropGrid) -> Any:
     """Classify every crop of an image by itself, as one did before there were fully convolutional networks.
 
     Parameters
@@ -74,7 +74,7 @@ def slide(classifier: Module, x: Tensor, grid: Grid) -> Any:
         Of crops (N, C, height, width), to scores (N, classes).
     x : Tensor (1, C, H, W)
         At least one crop large.
-    grid : Grid
+    grid : CropGrid
         Which crops.
 
     Returns
@@ -85,7 +85,7 @@ def slide(classifier: Module, x: Tensor, grid: Grid) -> Any:
     --------
     >>> from minifcn import nn
     >>> x = Tensor(np.arange(16.0).reshape(1, 1, 4, 4))
-    >>> slide(nn.Flatten(), x, Grid((1, 2), (3, 1), True)).data[0, :, 1]  # row 3: its pairs of neighbours
+    >>> slide(nn.Flatten(), x, CropGrid((1, 2), (3, 1), True)).data[0, :, 1]  # row 3: its pairs of neighbours
     array([[12., 13., 14.],
            [13., 14., 15.]])
     """

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minifcn import Tensor, models, nn
+from minifcn import Tensor, models, nn, no_grad
+from minifcn.data import ShapeCrops
 from minifcn.models.geometry import GeometryError
 from minifcn.models.summary import count_parameters
 from minifcn.nn import Conv2d, Linear
@@ -78,7 +79,7 @@ class TestConvolutional:
         classifier = narrow(name, rng=rng).astype("float64")
         net, x = models.convolutionalize(classifier), images(rng, CROPS[name], dtype="float64")
         assert isinstance(net, models.Classifier)
-        assert net.grid == models.Grid((CROPS[name],) * 2, (32, 32), exact=False)
+        assert net.grid == models.CropGrid((CROPS[name],) * 2, (32, 32), exact=False)
         np.testing.assert_allclose(net(x).data[:, :, 0, 0], classifier(x).data, rtol=0, atol=1e-9)
 
     @every_classifier
@@ -170,3 +171,35 @@ class TestRefused:
     def test_an_unknown_name(self):
         with pytest.raises(ValueError, match=r"classifier: backbone must be one of .*vgg16.*, got 'vgg61'"):
             models.classifier("vgg61")
+
+
+class TestPretrained:
+    """The classifier of shapes that is in the package."""
+
+    net = models.pretrained("shapes-classifier")
+
+    def test_it_knows_what_it_was_trained_on(self):
+        crops = ShapeCrops(1)
+        assert self.net.class_names == crops.class_names
+        assert (self.net.palette == crops.palette).all()
+        assert (self.net.crop_size, self.net.num_classes, self.net.training) == (64, 6, False)
+
+    def test_its_file_is_small(self):
+        assert models.trained.file_of("shapes-classifier").stat().st_size < 300_000
+
+    def test_it_is_right_about_new_crops(self):
+        crops = ShapeCrops(100, size=64, seed=7)
+        images = np.stack([self.net.normalize(crop.image) for crop in crops])
+        with no_grad():
+            found = self.net(Tensor(images)).data.argmax(axis=1)
+        assert (found == [crops.kind(i) for i in range(100)]).mean() > 0.95
+
+    def test_its_convolutional_form_knows_what_it_knows(self):
+        whole = models.convolutionalize(self.net)
+        assert whole.class_names == self.net.class_names
+        assert not whole.training
+
+    def test_an_fcn_takes_its_weights(self):
+        moved = transplant(models.FCN8s(6, width=0.055), self.net.state_dict())
+        assert len(moved.names("copied")) == 2 * 13 + 2  # conv1_1 to conv5_3, and the biases of fc6 and fc7
+        assert moved.names("reshaped") == ["fc7.weight"]

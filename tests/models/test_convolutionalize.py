@@ -186,7 +186,7 @@ class TestWeights:
 class TestGrid:
     def test_the_paper_s_ten_by_ten(self):
         """Of AlexNet on 500x500, nine by nine are whole crops; the tenth hangs over the edge of the image."""
-        grid = models.Grid((227, 227), (32, 32), exact=False)
+        grid = models.CropGrid((227, 227), (32, 32), exact=False)
         assert grid.crops((500, 500)) == (9, 9)
         assert grid.crop(9, 9)[0].stop == 515
 
@@ -203,7 +203,7 @@ class TestGrid:
                 assert back.scale * i + back.shift == place
 
     def test_an_image_smaller_than_a_crop_has_none(self):
-        assert models.Grid((24, 24), (2, 2), exact=True).crops((23, 100)) == (0, 39)
+        assert models.CropGrid((24, 24), (2, 2), exact=True).crops((23, 100)) == (0, 39)
 
 
 class Reshapes(nn.Module):
@@ -282,4 +282,4 @@ class TestRefused:
 
     def test_sliding_over_an_image_smaller_than_a_crop(self, rng):
         with pytest.raises(ValueError, match="an image of 10x30 is smaller than the crop of 24x24"):
-            models.slide(small(rng), image(rng, 3, (10, 30)), models.Grid((24, 24), (2, 2), exact=True))
+            models.slide(small(rng), image(rng, 3, (10, 30)), models.CropGrid((24, 24), (2, 2), exact=True))
