@@ -73,4 +73,3 @@ def _size(dataset: Any, name: str) -> int:
     if dataset.id.get_storage_size() != size:
         raise UserError(f"{name} claims {size:,} bytes, but has {dataset.id.get_storage_size():,}; download it again")
     return size
-
