@@ -72,7 +72,7 @@ class GoogLeNet(Trunk):
 
     Notes
     -----
-    Szegedy et al. 2014; layers and numbers of channels of ``bvlc_googlenet`` in Caffe. The paper reports an
+    Szegedy et al. 2014; layers, numbers of channels and mean of ``bvlc_googlenet`` in Caffe. The paper reports an
     FCN-GoogLeNet that keeps the last loss layer only and discards the average pool (section 4.1), but the reference
     implementation has none. So paddings, crops and skips are choices of this project:
 
