@@ -11,7 +11,6 @@ import dataclasses
 import json
 import math
 import os
-import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.models import FCN
+from minifcn.npz import read_array
 from minifcn.optim import Optimizer
 from minifcn.text import counted
 from minifcn.training.config import Config
@@ -29,14 +29,7 @@ from minifcn.training.config import Config
 FORMAT = "minifcn checkpoint 1"
 _ABOUT_LIMIT = 1 << 20  # characters
 _DTYPES = tuple(map(np.dtype, ("float32", "float64", "int64")))
-_HEADER_LIMIT = 1024
 _PARTS = ("model", "optimizer", "gradients")  # of a checkpoint, that hold arrays
-# Exactly as NumPy writes it, so that nothing has to interpret it.
-_HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|=]?[?bBiufcmMOSUV][0-9]{0,7})', 'fortran_order': (?:True|False), "
-    rb"'shape': \((|[0-9]{1,18},|[0-9]{1,18}(?:, [0-9]{1,18}){1,31})\), \} *\n",
-    re.DOTALL,
-)
 
 
 @dataclass
@@ -260,18 +253,6 @@ def _checked(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    """Read one array after its header has been held against its size, so that no header can ask for more memory."""
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         raise UserError(f"{info.filename} is compressed; minifcn stores its checkpoints uncompressed")
-    with archive.open(info) as member:
-        header = _HEADER.match(member.read(_HEADER_LIMIT))
-        if header is None or int.from_bytes(header[0][8:10], "little") != header.end() - 10:
-            raise UserError(f"{info.filename} has no header of a .npy file as minifcn writes them")
-        dtype, shape = np.dtype(header[1].decode()), tuple(map(int, re.findall(rb"[0-9]+", header[2])))
-        if dtype.hasobject:
-            raise UserError(f"{info.filename} holds pickled Python objects, which are never loaded")
-        claimed = header.end() + math.prod(shape) * dtype.itemsize
-        if claimed != info.file_size:
-            raise UserError(f"{info.filename} claims shape {shape}: {claimed} bytes, but has {info.file_size}")
-    with archive.open(info) as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
+    return read_array(archive, info)
