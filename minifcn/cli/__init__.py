@@ -16,6 +16,7 @@ from minifcn.errors import UserError
 
 COMMANDS = {
     "train": "train a network",
+    "recipes": "list the settings that published networks were trained with",
     "evaluate": "measure a trained network on a data set",
     "predict": "segment photographs",
     "check-data": "look through a data set: what is there, and all that is wrong",

@@ -17,14 +17,14 @@ from minifcn import pictures
 from minifcn.backend import to_host, use_device
 from minifcn.cli import output, photographs, targets
 from minifcn.cli.parsers.predict import UNASKED
-from minifcn.data import Normalize, read_image
+from minifcn.data import read_image
 from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.pictures.colours import visible
 from minifcn.progress import Progress
 from minifcn.text import counted, shortened
-from minifcn.training import Config, Tiling, checkpoint, recipe
+from minifcn.training import Config, Tiling, build, checkpoint
 from minifcn.training.prediction import score_blocks
 from minifcn.training.probabilities import probability_file
 
@@ -74,8 +74,8 @@ class _Segmenter:
         state = checkpoint.load(path)
         self.args, self.config = args, state.config
         self.palette = np.array(self.config.palette, np.uint8)
-        self.model = recipe.load_model(self.config, state.model, device, name=str(path))
-        self.normalize = Normalize(self.config.mean, self.config.std)
+        self.model = build.load_model(self.config, state.model, device, name=str(path))
+        self.normalize = build.normalizing(self.config)
         self.tiling = Tiling.of(self.model, args.tile, args.overlap, args.scales) if args.tile else None
         self.largest = 0  # side that the network was shown
 

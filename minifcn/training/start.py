@@ -12,21 +12,22 @@ from minifcn.models import FCN
 from minifcn.models.summary import count_parameters
 from minifcn.nn import ConvTranspose2d
 from minifcn.text import counted
-from minifcn.training import checkpoint, recipe
+from minifcn.training import build, checkpoint
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
 from minifcn.training.transplant import BY_CLASS, COPIED, RESHAPED, Transplant, transplant
 
-_NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
-_NORMALISATION = ("mean", "std")
+_SHAPES = ("model", "backbone", "variant", "width")  # what they depend on
+_NETWORK = (*_SHAPES, "at_once")
+_PREPROCESSING = ("mean", "std", "channel_order")
 
 
 def open_start(path: str) -> Checkpoint:
     """Read a checkpoint to start from; UserError, naming it, if it is none, or not of the network that it claims."""
     start = checkpoint.load(path)
-    recipe.check_fits(start.config, start.model, name=path)
+    build.check_fits(start.config, start.model, name=path)
     return start
 
 
@@ -38,7 +39,7 @@ def taken_over(start: Checkpoint) -> dict[str, Any]:
     >>> taken_over(start)["model"], "epochs" in taken_over(start)
     ('fcn32s', False)
     """
-    return {name: getattr(start.config, name) for name in (*_NETWORK, *_NORMALISATION)}
+    return {name: getattr(start.config, name) for name in (*_NETWORK, *_PREPROCESSING)}
 
 
 def begin(
@@ -78,6 +79,7 @@ def begin(
         learned = {name for outcome in (COPIED, RESHAPED, BY_CLASS) for name in table.names(outcome)}
         start.model.clear()  # it would keep its memory as long as the run
         start.optimizer.clear()
+        start.gradients.clear()
     if config.freeze:
         frozen = set(freeze(model, config.freeze))
         count = sum(p.data.size for name, p in model.named_parameters() if name in frozen)
@@ -97,7 +99,7 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     try:
         return transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
     except UserError as error:
-        differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
+        differ = [name for name in _SHAPES[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
         raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
 
@@ -108,8 +110,11 @@ def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     text = (
         f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
     )
-    if (there.mean, there.std) != (Config.mean, Config.std):
-        text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
+    here, before = config.preprocessing, there.preprocessing
+    if here != before:
+        text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"
+    elif before != "imagenet":
+        text += f"\n  images are preprocessed as there: {before}"
     return text
 
 

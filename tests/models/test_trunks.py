@@ -10,7 +10,7 @@ from minifcn.errors import UserError
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.geometry import Geometry, GeometryError, Trace
 from minifcn.models.summary import rows, table
-from minifcn.training import Config, checkpoint, recipe
+from minifcn.training import Config, build, checkpoint
 
 
 class ThreeLayers(models.Trunk):
@@ -152,19 +152,19 @@ class TestByName:
     @pytest.mark.parametrize("backbone", ["three", "pools"])
     def test_shapes_are_known_before_a_network_is_built(self, backbone):
         config = Config(model="fcn32s", backbone=backbone, width=0.5, **CLASSES)
-        state = recipe.build_model(config).state_dict()
-        assert recipe.parameter_shapes(config) == {name: array.shape for name, array in state.items()}
+        state = build.build_model(config).state_dict()
+        assert build.parameter_shapes(config) == {name: array.shape for name, array in state.items()}
 
     def test_a_checkpoint_comes_back_with_its_backbone(self, tmp_path):
         config = Config(model="fcn32s", backbone="three", width=0.5, **CLASSES)
-        model = with_scores(recipe.build_model(config))
+        model = with_scores(build.build_model(config))
         checkpoint.save(tmp_path / "best.npz", checkpoint.Checkpoint(config, model.state_dict()))
         state = checkpoint.load(tmp_path / "best.npz")
         again = training.load_model(state.config, state.model)
         np.testing.assert_array_equal(again.eval()(images(9, 9)).data, model.eval()(images(9, 9)).data)
 
     def test_a_checkpoint_of_another_backbone_does_not_fit(self):
-        state = recipe.build_model(Config(model="fcn32s", backbone="three", **CLASSES)).state_dict()
+        state = build.build_model(Config(model="fcn32s", backbone="three", **CLASSES)).state_dict()
         with pytest.raises(UserError, match="does not fit a fcn32s as it is configured"):
             training.load_model(Config(model="fcn32s", **CLASSES), state)
 
