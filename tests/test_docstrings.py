@@ -13,7 +13,7 @@ ROOMS = (
 SHOWN_ELSEWHERE = {
     # What other names return; their examples show it.
     *("AdjointTest", "AlignmentTable", "BilinearSteps", "Comparison", "Coverage", "Graph", "GradcheckReport"),
-    *("ReceptiveField", "Step"),
+    *("ReceptiveField", "Source", "Step"),
     # What others are made from.
     *("FCN", "Optimizer", "Checkpoint", "GradcheckError", "Source", "Weights"),
 }

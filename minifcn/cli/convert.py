@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 
-from minifcn import weights
+from minifcn import export, weights
 from minifcn.cli import arguments
 from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
 from minifcn.errors import UserError
+from minifcn.models import FCN
 from minifcn.text import counted, did_you_mean
-from minifcn.training.published import open_converted, recognition, text_about
+from minifcn.training import build
+from minifcn.training.published import of_network, open_converted, published, recognition, text_about
 from minifcn.weights.outcomes import table
 
 
 def run(args: argparse.Namespace) -> None:
     """Convert as the arguments say."""
     arguments.check_file("--to", args.to)
-    weights.ending_of(args.to)
+    if args.to.suffix.lower() != ".onnx":
+        weights.ending_of(args.to)
     _check_preprocessing(args.source_preprocessing)
     found = open_converted(args.file, args.source_preprocessing)
     if args.to.exists() and args.to.samefile(found.source.path):
@@ -28,9 +31,18 @@ def run(args: argparse.Namespace) -> None:
         found = weights.as_caffe(found)
         images += f"; turned into {_seen(found.recognised.preprocessing)}, by the first layer"
     print(_indented(images))
-    weights.write(args.to, found.arrays, text_about(found))
+    if args.to.suffix.lower() == ".onnx":
+        export.onnx_file.write(args.to, _network(found), text_about(found))
+    else:
+        weights.write(args.to, found.arrays, text_about(found))
     numbers = sum(array.size for array in found.arrays.values())
     print(f"{args.to}: {counted(len(found.arrays), 'array')}, {counted(numbers, 'number')}")
+
+
+def _network(found: weights.Weights) -> FCN:
+    """Build the network, whose graph goes into the file too."""
+    state = of_network(published(found))
+    return build.load_model(state.config, state.model, name=str(found.source.path))
 
 
 def _check_preprocessing(name: str) -> None:

@@ -13,8 +13,8 @@ import minifcn
 from minifcn.backend import to_host
 from minifcn.compute.window import Pair
 from minifcn.errors import UserError
-from minifcn.export.nodes import Constant, Node, Weight, ways
-from minifcn.export.recorded import Recorded, Step, record
+from minifcn.export.nodes import Constant, OnnxNode, Weight, ways
+from minifcn.export.recorded import Call, Recorded, record
 from minifcn.files import atomic_write
 from minifcn.nn import Module
 
@@ -69,15 +69,16 @@ def _onnx(path: str | os.PathLike) -> Any:
 
 
 def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None) -> Any:
-    (image, output), names = runs[0], {id(p): (name, p) for name, p in model.named_parameters()}
+    image, output = runs[0]
+    names: dict[Any, str] = {Weight(parameter): name for name, parameter in model.named_parameters()}
     initializers: dict[Weight | Constant, Any] = {}
 
     def name_of(x: str | Weight | Constant) -> str:
         if isinstance(x, str):
             return "scores" if x == output.name else x
         if x not in initializers:
-            name, array = (f"constant_{len(initializers)}", x.array) if isinstance(x, Constant) else names[x.identity]
-            array = array if isinstance(x, Constant) else to_host(array.data).astype("float32")
+            array = x.array if isinstance(x, Constant) else to_host(x.parameter.data).astype("float32")
+            name = names.get(x, f"constant_{len(initializers)}")
             initializers[x] = onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
         return initializers[x].name
 
@@ -85,7 +86,7 @@ def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None) -> 
         onnx.helper.make_node(
             node.kind, [name_of(x) for x in node.inputs], [name_of(node.output)], node.output, **dict(node.attributes)
         )
-        for node in _nodes([output.steps for _, output in runs])
+        for node in nodes_of([output.calls for _, output in runs])
     ]
     same = all(image.shape[2:] == output.shape[2:] for image, output in runs)
     inside = size or ("height", "width")
@@ -99,17 +100,17 @@ def _value(onnx: Any, name: str, shape: tuple[int | str, ...]) -> Any:
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
 
-def _nodes(runs: Sequence[Sequence[Step]]) -> list[Node]:
-    """Write each step in the first way that is right at all sizes."""
-    if len({len(steps) for steps in runs}) > 1:
+def nodes_of(runs: Sequence[Sequence[Call]]) -> list[OnnxNode]:
+    """Write each call in the first way that is right at all sizes."""
+    if len({len(calls) for calls in runs}) > 1:
         raise UserError(f"which operations there are depends on the size of the image {_NOT_IN_ONNX}")
-    nodes: list[Node] = []
-    for steps in zip(*runs, strict=True):
-        first, *others = (list(ways(step)) for step in steps)
+    nodes: list[OnnxNode] = []
+    for calls in zip(*runs, strict=True):
+        first, *others = (list(ways(call)) for call in calls)
         right = [way for way in first if all(way in other for other in others)]
         if not first:
-            raise UserError(f"{steps[0].output}: windows that hang over the edge are not known to the export")
+            raise UserError(f"{calls[0].output}: windows that hang over the edge are not known to the export")
         if not right:
-            raise UserError(f"{steps[0].output}: depends on the size of the image {_NOT_IN_ONNX}")
+            raise UserError(f"{calls[0].output}: depends on the size of the image {_NOT_IN_ONNX}")
         nodes += right[0]
     return nodes

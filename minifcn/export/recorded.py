@@ -1,4 +1,4 @@
-"""Records what a network does to an image: its own forward, run on a map that has a geometry and writes down each step.
+"""Records what a network does to an image: its own forward, run on a map that has a geometry and writes down each call.
 
 Nothing about the network is written down a second time, so any network can be recorded that is made of operations whose
 geometry is known; another one is refused by its name.
@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from minifcn.compute.window import Pair
-from minifcn.functional.convolution import add_bias, convolution, transposed_convolution
+from minifcn.functional.convolution import add_bias
 from minifcn.functional.operators import METHODS
-from minifcn.functional.pooling import window_maximum
 from minifcn.models.geometry import Geometry, trace
 from minifcn.models.record import GeometryError, Trace
 from minifcn.nn import Module, evaluating
 
 _BASE = 224  # pixels: an image that is large enough for any network
-LAYERS = (convolution, transposed_convolution, window_maximum)  # named as the module that calls them
+_GONE = (0, 0)  # the size of a map that is not written: a convolution and its bias are one call
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class Call:
     """One operation of a forward.
 
     Parameters
@@ -37,8 +37,10 @@ class Step:
     output : str
         Name of the map that it makes.
     before, behind : shape of the first map among the inputs, and of the output
+    stride : int
+        Of the output, rows and columns together: its sizes repeat themselves after so many pixels of the image.
     sizes : dict of str to (height, width)
-        Of the maps that there are before the step.
+        Of the maps that there are before the call.
     """
 
     operation: Callable
@@ -47,12 +49,13 @@ class Step:
     output: str
     before: tuple[int, ...]
     behind: tuple[int, ...]
+    stride: int
     sizes: dict[str, Pair]
 
 
 def crop_to(x, like, *, offset):
     """Cut x at (top, left) to the size of `like`."""
-    raise NotImplementedError  # it stands for itself in a Step
+    raise NotImplementedError  # it stands for itself in a Call
 
 
 def take(x, *, index):
@@ -62,27 +65,29 @@ def take(x, *, index):
 
 @dataclass(frozen=True, eq=False)
 class Recorded(Geometry):
-    """A map of features without its values, and the steps that made it.
+    """A map of features without its values, and the calls that made it.
 
     Parameters
     ----------
+    shape, trace, moved, endless, bounded, aligned, concatenated
+        As of a Geometry.
     name : str
-    steps : list of Step
+    calls : list of Call
         Of the whole run, in order.
     sizes : dict of str to (height, width)
         Of the maps so far.
     """
 
     name: str = "image"
-    steps: list[Step] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     sizes: dict[str, Pair] = field(default_factory=dict)
 
     def operate(self, operation: Callable, inputs: Sequence[Any], settings: dict[str, Any]) -> Recorded:
         """Pass an operation, and write it down."""
         output = super().operate(operation, inputs, settings)
-        last = self.steps[-1] if self.steps else None
+        last = self.calls[-1] if self.calls else None
         if operation is add_bias and last and last.output == self.name and len(last.inputs) == 2:
-            del self.sizes[self.steps.pop().output]  # nobody sees what there is before the bias; `record` checks that
+            self.sizes[self.calls.pop().output] = _GONE
             return self._recorded(output, last.operation, (*last.inputs, inputs[1]), last.settings, last.before)
         return self._recorded(output, operation, inputs, settings)
 
@@ -108,22 +113,19 @@ class Recorded(Geometry):
         settings: dict[str, Any],
         before: tuple[int, ...] = (),
     ) -> Recorded:
+        """Write a call down; one that got its bias has the name of its layer, and its first shape is `before`."""
         place, number = self.trace.name_of(self.trace.running[-1]), 1
-        name = place = f"{place}/{operation.__name__}" if place in self.sizes or operation not in LAYERS else place
+        name = place = place if before else f"{place}/{operation.__name__}"
         while name in self.sizes:
             number += 1
             name = f"{place}_{number}"
         named = tuple(x.name if isinstance(x, Recorded) else x for x in inputs)
         shapes = before or self.shape, output.shape
-        self.steps.append(Step(operation, named, settings, name, *shapes, dict(self.sizes)))
+        stride = math.lcm(*((1 / axis.scale).numerator for axis in output.moved))
+        self.calls.append(Call(operation, named, settings, name, *shapes, stride, dict(self.sizes)))
         self.sizes[name] = output.shape[2:]
         seen = {field.name: getattr(output, field.name) for field in fields(Geometry)}
-        return Recorded(**seen, name=name, steps=self.steps, sizes=self.sizes)
-
-    def _unknown(self, name: str) -> GeometryError:
-        return self._refusal(
-            f"the operation {name!r} is not known to the export; models/passing.py lists those that are"
-        )
+        return Recorded(**seen, name=name, calls=self.calls, sizes=self.sizes)
 
 
 def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Recorded]]:
@@ -131,7 +133,7 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
 
     Sizes are divided by the strides of a network and rounded, so that what it does repeats itself with a period: the
     least common multiple of the strides of its maps. All remainders occur, of rows and of columns, and one of them
-    twice, which shows what grows with the size.
+    twice, which shows what grows with the size; left out are those that the network refuses.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
     Returns
     -------
     list of (image, output)
-        Pairs of Recorded; `output.steps` lead from the one to the other.
+        Pairs of Recorded; `output.calls` lead from the one to the other.
 
     Raises
     ------
@@ -153,30 +155,37 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
     >>> from minifcn import nn
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, relu=True))
     >>> [(image, output)] = record(net, (5, 7))
-    >>> [(step.output, step.behind) for step in output.steps]
+    >>> [(call.output, call.behind) for call in output.calls]
     [('0', (1, 8, 5, 7)), ('0/relu', (1, 8, 5, 7))]
     """
-    seen = trace(model, size or (_BASE, _BASE))
-    maps = [behind for _, _, behind in seen.layers]
-    period = math.lcm(*((1 / axis.scale).numerator for behind in maps for axis in behind.moved))
-    sizes = [size] if size else [(_BASE + k, _BASE + period - k) for k in range(period + 1)]
-    channels = seen.layers[0][1].shape[1] if maps else 3
-    names = {id(module): name for name, module in model.named_modules()}
-    runs = []
+    layers = trace(model, size or (_BASE, _BASE)).layers
+    channels = layers[0][1].shape[1] if layers else 3
     with evaluating(model):
-        for size in sizes:
-            # What a pixel sees is not asked: half of the time.
-            image = Recorded((1, channels, *size), Trace(names), endless=(), sizes={"image": size})
-            runs.append((image, _expected(model, model(image))))
+        if size:
+            return [_run(model, channels, size)]
+        _, output = _run(model, channels, (_BASE, _BASE))
+        period = math.lcm(*(call.stride for call in output.calls))
+        runs = []
+        for k in range(period + 1):
+            with suppress(GeometryError):  # a size that the network refuses, as others than multiples of 32
+                runs.append(_run(model, channels, (_BASE + k, _BASE + period - k)))
+    if len(runs) < 2:
+        raise GeometryError(
+            f"{type(model).__name__}: takes too few sizes of images to see what depends on them; give one"
+        )
     return runs
 
 
-def _expected(model: Module, output: Any) -> Recorded:
+def _run(model: Module, channels: int, size: Pair) -> tuple[Recorded, Recorded]:
+    names = {id(module): name for name, module in model.named_modules()}
+    # What a pixel sees is not asked: half of the time.
+    image = Recorded((1, channels, *size), Trace(names), endless=(), sizes={"image": size})
+    output = model(image)
     if not isinstance(output, Recorded):
         raise GeometryError(f"{type(model).__name__}: gives {type(output).__name__}, but a network gives one map")
-    if not output.steps:
+    if not output.calls:
         raise GeometryError(f"{type(model).__name__}: does nothing to an image; there is nothing to export")
-    used = {x for step in output.steps for x in step.inputs if isinstance(x, str)}
-    if lost := used - output.sizes.keys():
-        raise GeometryError(f"{min(lost)}: a bias is added to this map, but it is used without the bias too")
-    return output
+    used = {output.name} | {x for call in output.calls for x in call.inputs if isinstance(x, str)}
+    if gone := sorted(name for name in used if output.sizes[name] == _GONE):
+        raise GeometryError(f"{gone[0]}: a bias is added to this map, but it is used without the bias too")
+    return image, output

@@ -28,11 +28,11 @@ from minifcn.weights.outcomes import COPIED, Move
 from minifcn.weights.published import Recognised
 
 _TRUNKS = {"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"}
-# Of each trunk the layer with the most channels that a file may have, and their number at width 1.
+# Of each trunk the layers with the most channels, of which a file may lack the first, and their number at width 1.
 _WIDEST = {
-    "vgg16": (("fc7.bias", 4096), ("conv5_3.bias", 512)),
-    "alexnet": (("fc7.bias", 4096), ("conv3.bias", 384)),
-    "googlenet": (("inception_5b.conv1x1.bias", 384), ("conv1_7x7_s2.bias", 64)),
+    "vgg16": (("fc7.weight", 4096), ("conv5_3.weight", 512), ("conv1_1.weight", 64)),
+    "alexnet": (("fc7.weight", 4096), ("conv3.weight", 384), ("conv1.weight", 96)),
+    "googlenet": (("inception_5b.conv1x1.weight", 384), ("conv1_7x7_s2.weight", 64)),
 }
 _SCORES = (("score_pool3.weight", "fcn8s"), ("score_pool4.weight", "fcn16s"), ("score_fr.weight", "fcn32s"))
 _SETTINGS = ("model", "backbone", "variant", "width", "at_once", "class_names", "palette")
@@ -86,21 +86,22 @@ def open_weights(path: str | Path, preprocessing: str = "") -> Checkpoint:
 
 
 def open_network(path: str | Path) -> Checkpoint:
-    """Read a checkpoint, or a file of weights, of a network that scores pixels; UserError if it is of a classifier.
-
-    What the network has no use for is left out, such as the last layer of the classifier that it was made of.
-    """
+    """Read a checkpoint, or a file of weights, of a network that scores pixels; UserError if it is of a classifier."""
     state = open_weights(path)
-    if not isinstance(state, Published):
-        return state
+    return of_network(state) if isinstance(state, Published) else state
+
+
+def of_network(state: Published) -> Published:
+    """Leave out what a network of pixels has no use for; UserError if these weights are of none."""
     if not state.config.class_names:
+        path = state.weights.source.path
         raise UserError(
             f"{path}: {state.weights.recognised.what} gives scores of images, not of pixels; train a network that "
             f"begins with it: minifcn train --init {path}"
         )
     used, dtype = build.parameter_shapes(state.config), state.config.dtype
-    state.model = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
-    return state
+    arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    return dataclasses.replace(state, model=arrays)
 
 
 def published(found: Weights) -> Published:
@@ -111,19 +112,43 @@ def published(found: Weights) -> Published:
     """
     arrays = dict(found.arrays)
     mean, std, order, _ = found.recognised.preprocessing
-    backbone = _TRUNKS.get(first_layer(arrays), "")
-    if backbone not in BACKBONES:
+    settings = _seen_from(found) | _classes(arrays) | _said(found)
+    if settings.get("backbone") not in BACKBONES:
         raise UserError(f"{found.source.path}: minifcn has no trunk that begins as this one, {found.recognised.what}")
-    wide, channels = next((name, n) for name, n in _WIDEST[backbone] if name in arrays)
-    settings: dict[str, Any] = {"backbone": backbone, "width": arrays[wide].size / channels}
-    settings["at_once"] = found.recognised.at_once
+    try:
+        config = Config(**settings, mean=mean, std=std, channel_order=order)
+    except UserError as error:  # such as a width of 100
+        raise UserError(f"{found.source.path}: {error}") from error
+    _expect_fit(found, config)
+    return Published(config, arrays, weights=found)
+
+
+def _seen_from(found: Weights) -> dict[str, Any]:
+    """Give the settings of the network that follow from names and shapes."""
+    arrays = found.arrays
+    backbone = _TRUNKS.get(first_layer(arrays), "")
+    settings: dict[str, Any] = {"backbone": backbone, "at_once": found.recognised.at_once}
+    settings |= next(({"width": len(arrays[name]) / n} for name, n in _WIDEST.get(backbone, ()) if name in arrays), {})
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
     fc6 = arrays.get("fc6.weight")
     if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and fc6.shape[2] > 1):
         settings["variant"] = "paper"
-    settings |= _classes(arrays) | _said(found)
-    config = Config(**settings, mean=mean, std=std, channel_order=order)
-    return Published(config, arrays, weights=found)
+    return settings
+
+
+def _expect_fit(found: Weights, config: Config) -> None:
+    """Hold the shapes against those of the network, before anything of its size is made: few numbers can claim many."""
+    classes = config.class_names or ("any",)
+    whole = dataclasses.replace(config, class_names=classes, palette=config.palette or ((0, 0, 0),))
+    try:
+        shapes = build.parameter_shapes(whole)
+    except (UserError, ValueError) as error:  # what a file of minifcn says may be nonsense
+        raise UserError(f"{found.source.path}: {error}") from error
+    for name, shape in shapes.items():
+        given = found.arrays.get(name)
+        if given is not None and given.shape != shape:
+            network = f"{config.model} on {config.backbone}, {config.variant}, width {config.width:g}"
+            raise UserError(f"{found.source.path}: {name} has shape {given.shape}, but that of a {network} has {shape}")
 
 
 def open_converted(path: str | Path, preprocessing: str = "") -> Weights:

@@ -36,6 +36,12 @@ class Recipe:
     lacks : str
         What minifcn would need to train it, and has not.
     source : str
+
+    Examples
+    --------
+    >>> recipe = RECIPES["voc-fcn16s"]
+    >>> recipe.about, recipe.after, recipe.settings["lr"]
+    ('FCN-16s, heavy', 'voc-fcn32s', 1e-12)
     """
 
     about: str

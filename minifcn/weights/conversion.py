@@ -22,7 +22,7 @@ _ROWS = {  # how the matrix of fc6 lists its inputs
     "OIHW": "inputs C, H, W",
     "HWIO": "inputs H, W, C",
 }
-_FIRST = ("conv1_1.weight", "conv1.weight", "conv1_7x7_s2.weight")
+_FIRST = ("conv1_1.weight", "conv1.weight", "conv1_7x7_s2.weight", "conv1.0.weight")
 _LAST = ("conv5_3.bias", "conv5.bias")  # as many numbers as fc6 has input channels
 
 

@@ -7,8 +7,10 @@ import published_files as files
 import pytest
 from small_runs import arrays, train
 
+import minifcn as mf
 from minifcn.cli import main
-from minifcn.training import Config, checkpoint
+from minifcn.training import Config, build, checkpoint
+from minifcn.training.published import open_network
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +105,7 @@ REFUSED = {
         "did you mean 'caffe'",
     ),
     "not said": ("vgg16.pth", "out.npz", [], "names do not say how its images were preprocessed"),
-    "no weights": ("any.npz", "out.npz", [], "its names are nobody's that are known"),
+    "no weights": ("any.npz", "out.npz", [], "neither a checkpoint of minifcn, nor weights"),
 }
 
 
@@ -169,3 +171,24 @@ def test_another_variant_keeps_what_fits_and_says_what_does_not(folder, tmp_path
     said, config = begun(folder / "vgg16.caffemodel", tmp_path / "run", capsys, "--variant", "aligned")
     assert config["variant"] == "aligned"
     assert "(256, 32, 7, 7) there, (256, 32, 1, 1) here" in said
+
+
+@pytest.mark.oracle
+def test_a_network_becomes_onnx_with_its_graph(tmp_path):
+    """What onnxruntime computes is what minifcn computes, on an image made ready as the network wants it."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    files.save_caffemodel(tmp_path / "fcn8s.caffemodel", files.state_of("fcn8s"))
+    assert main(["convert", str(tmp_path / "fcn8s.caffemodel"), "--to", str(tmp_path / "fcn8s.onnx")]) == 0
+    opened = open_network(tmp_path / "fcn8s.caffemodel")
+    image = np.random.default_rng(0).integers(0, 256, (37, 50, 3), np.uint8)
+    x = np.ascontiguousarray(build.normalizing(opened.config)(image)[None])
+    with mf.no_grad():
+        expected = build.load_model(opened.config, opened.model).eval()(mf.Tensor(x)).data
+    (found,) = onnxruntime.InferenceSession(tmp_path / "fcn8s.onnx").run(["scores"], {"image": x})
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_of_a_classifier_there_is_no_graph(folder, tmp_path, capsys):
+    assert main(["convert", str(folder / "vgg16.caffemodel"), "--to", str(tmp_path / "vgg16.onnx")]) == 2
+    assert "gives scores of images, not of pixels" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -283,7 +283,9 @@ def test_bvlc_alexnet_has_the_shapes_of_caffenet_but_is_another_network():
 
 
 def test_nobodys_names_are_shown():
-    with pytest.raises(UserError, match=r"file: its names are nobody's that are known .* it has encoder.0, bad\?\[31m"):
+    with pytest.raises(
+        UserError, match=r"file: neither a checkpoint of minifcn, nor weights .* it has encoder.0, bad\?\[31m"
+    ):
         convert(Source({"encoder.0": np.zeros(3), "bad\x1b[31m": np.zeros(3)}))
 
 

@@ -120,6 +120,10 @@ LIES = {
         matrix(2, (2**20, 2**20), b"", element(5, struct.pack("<i", 1)), element(1, b"")),
         "'a', has no name of its own or no numbers",
     ),
+    "a field with a name of kilobytes": (
+        matrix(2, (1, 1), b"", element(5, struct.pack("<i", 4000)), element(1, b"n" * 4000)),
+        r"params\(1\)\.value has fields with names of 4000 bytes",
+    ),
     "no numbers": (matrix(7, (2, 2), b""), r"params\(1\)\.value ends too early"),
     "nothing": (b"", "params ends too early"),
     "more bytes than there are": (struct.pack("<II", 14, 2**32 - 1), "one of its elements claims 4,294,967,295 bytes"),

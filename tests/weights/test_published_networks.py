@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from minifcn.cli import main
+from minifcn.errors import UserError
 from minifcn.training import build, transplant
 from minifcn.training.published import open_network, open_weights
 
@@ -158,3 +159,40 @@ def test_what_cannot_be_measured_is_refused(state, options, message, tmp_path, c
     files.save_chainer(tmp_path / "file.npz", state)
     assert main(["evaluate", "--checkpoint", str(tmp_path / "file.npz"), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def own(tmp_path, **about):
+    """A file that minifcn could have written, but for what it says of itself."""
+    said = {"mean": [0, 0, 0], "std": [1, 1, 1], "network": {"name": "fcn8s", "variant": "paper", "width": 1 / 64}}
+    np.savez(tmp_path / "own.npz", about=np.array(json.dumps({**said, **about})), **files.state_of("fcn8s"))
+    return tmp_path / "own.npz"
+
+
+NONSENSE = {
+    "a network that is a text": ({"network": "fcn8s"}, "says of its network 'fcn8s'"),
+    "a model that is none": ({"network": {"name": "unet"}}, "unknown model 'unet'"),
+    "a width that is too large": ({"network": {"width": 1e9}}, "--width must be a number above 0"),
+    "another width": ({"network": {"width": 4}}, "conv1_1.weight has shape (1, 3, 3, 3), but that of a fcn8s on vgg16"),
+    "no numbers": ({"mean": "black"}, "says of preprocessing"),
+    "names that are none": ({"class_names": [1, 2]}, "--class-names must be"),
+    "more colours than names": ({"palette": [[0, 0, 0]]}, "1 colours for 0 class names"),
+}
+
+
+@pytest.mark.parametrize(("about", "message"), NONSENSE.values(), ids=NONSENSE)
+def test_what_a_file_says_of_itself_is_not_believed(about, message, tmp_path):
+    with pytest.raises(UserError) as error:
+        open_network(own(tmp_path, **about))
+    assert message in str(error.value)
+    assert str(error.value).startswith(str(tmp_path / "own.npz"))
+
+
+def test_a_small_file_cannot_claim_a_large_network(tmp_path):
+    """16,384 biases alone would be those of fc7 at width 4, a network of 8 GB."""
+    state = files.vgg16() | {"fc7.weight": np.zeros((16384, 1, 1, 1), "float32")}
+    files.save_chainer(tmp_path / "vgg16.npz", state)
+    with pytest.raises(UserError, match=r"conv1_1.weight has shape \(1, 3, 3, 3\), but that of a"):
+        open_weights(tmp_path / "vgg16.npz")
+    files.save_chainer(tmp_path / "vgg16.npz", state | {"fc7.weight": np.zeros((409600, 1, 1, 1), "float32")})
+    with pytest.raises(UserError, match=r"vgg16.npz: --width must be a number above 0 and at most 4"):
+        open_weights(tmp_path / "vgg16.npz")

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.path,
         required=True,
         metavar="FILE",
-        help="what to write: .npz, which --init and --checkpoint take, .safetensors, or .pth for PyTorch",
+        help="what to write: .npz, which --init and --checkpoint take, .safetensors, .pth for PyTorch, or .onnx",
     )
     parser.add_argument(
         "--preprocessing",

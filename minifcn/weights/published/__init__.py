@@ -47,8 +47,9 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised:
             return recognised
     names = in_short([printable(name) for name in source.arrays], 3) or "no arrays"
     raise UserError(
-        f"{source.path}: its names are nobody's that are known (Caffe, torchvision, timm, MatConvNet, Keras; VGG16, "
-        f"CaffeNet, GoogLeNet and the FCNs made of them): it has {names}"
+        f"{source.path}: neither a checkpoint of minifcn, nor weights with names that are known (those of Caffe, "
+        "torchvision, timm, MatConvNet and Keras for VGG16, CaffeNet, GoogLeNet, and the FCNs made of them); it has "
+        f"{names}"
     )
 
 
