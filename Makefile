@@ -16,7 +16,7 @@ help:
 	@echo "make test       run all tests and the examples in the documentation of the functions"
 	@echo "make docs       build the site into build/site, with every notebook executed, and check its pages"
 	@echo "make notebooks  write the .ipynb of every notebook anew, after a change of its .py"
-	@echo "make oracle     compare with PyTorch, live (installs it, about 200 MB)"
+	@echo "make oracle     compare with PyTorch and onnxruntime, live (installs them, about 240 MB)"
 	@echo "make fuzz       compare with PyTorch on random cases; FUZZ_CASES=200000 FUZZ_SEED=2 for more and others"
 	@echo "make lint       check style, types and who imports whom"
 	@echo "make bench-gpu  time FCN-8s on the first GPU, beside PyTorch; both must be installed in .venv with CUDA"
@@ -40,7 +40,7 @@ notebooks: $(VENV)/installed-docs
 	$(BIN)/python notebooks/build.py
 
 oracle: $(VENV)/installed-dev $(VENV)/installed-oracle
-	$(BIN)/python -c "import torch"
+	$(BIN)/python -c "import onnxruntime, torch"
 	$(BIN)/python -m pytest -m oracle $(PYTEST_FLAGS)
 
 fuzz: $(VENV)/installed-dev $(VENV)/installed-oracle

@@ -15,7 +15,7 @@ SHOWN_ELSEWHERE = {
     *("AdjointTest", "AlignmentTable", "BilinearSteps", "Comparison", "Coverage", "Graph", "GradcheckReport"),
     *("ReceptiveField", "Source", "Step"),
     # What others are made from.
-    *("FCN", "Optimizer", "Checkpoint", "GradcheckError"),
+    *("FCN", "Optimizer", "Checkpoint", "GradcheckError", "Source", "Weights"),
 }
 
 

@@ -84,6 +84,12 @@ def test_a_wheel_has_the_package_and_nothing_beside_it(wheel):
     assert {path.name.split("-")[0] for path in wheel.iterdir()} == {"minifcn"}
 
 
+def test_a_wheel_brings_the_trained_networks_along(minifcn, tmp_path):
+    done = minifcn("predict", "--data", "shapes", "--images", "1", "--label", "label.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "label.png").exists()
+
+
 def test_the_description_is_the_readme(wheel):
     (path,) = wheel.glob("*.dist-info/METADATA")
     metadata = email.message_from_string(path.read_text("utf-8"))

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "measure a trained network on a data set",
     "predict": "segment photographs",
     "check-data": "look through a data set: what is there, and all that is wrong",
+    "convert": "turn weights of other programs into files of minifcn's, and back",
     "summary": "show the layers of a network",
     "explain": "show a convolution step by step",
     "gradcheck": "check every gradient against finite differences",

@@ -181,12 +181,12 @@ def add_device(parser: argparse._ActionsContainer, default: str = "auto") -> Non
     )
 
 
-def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """Add --checkpoint."""
+def add_checkpoint(parser: argparse.ArgumentParser, unless: str = "") -> None:
+    """Add --checkpoint, which has to be given, unless it is said what happens without."""
     parser.add_argument(
         "--checkpoint",
         type=path,
-        required=True,
+        required=not unless,
         metavar="RUN",
-        help="folder of a training run, which stands for its best.npz; or a file, such as its checkpoint.npz",
+        help="folder of a training run, which stands for its best.npz; or a file, such as its checkpoint.npz" + unless,
     )

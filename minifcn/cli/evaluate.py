@@ -25,6 +25,7 @@ from minifcn.progress import show_progress
 from minifcn.training import Config, build, checkpoint
 from minifcn.training.datasets import open_data
 from minifcn.training.evaluate import evaluate, evaluate_dataset
+from minifcn.training.published import Published, open_network, recognition
 
 
 def run(args: argparse.Namespace) -> None:
@@ -32,7 +33,11 @@ def run(args: argparse.Namespace) -> None:
     device = use_device(args.device, args.precision)
     _check_files(args.confusion)
     path = checkpoint.file_of(args.checkpoint)
-    state = checkpoint.load(path)
+    state = open_network(path)
+    if isinstance(state, Published):
+        say(f"{path}: {recognition(state.weights)}")
+        if not args.data:
+            raise UserError(f"{path} is of no run of minifcn; say on which data, such as --data voc:VOCDEVKIT")
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
     changes = {name: value for name, value in changes.items() if value is not None}
     config = dataclasses.replace(state.config, **({"longer_side": None} if args.size else {}) | changes)
@@ -41,6 +46,8 @@ def run(args: argparse.Namespace) -> None:
         dataset = open_data(config, split, args.images)
     if dataset.description:
         say(dataset.description)
+    if isinstance(state, Published):
+        config = state.named(config, dataset)
     if tuple(dataset.class_names) != config.class_names:
         raise UserError(
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {path} was trained on "

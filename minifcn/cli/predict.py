@@ -7,7 +7,7 @@ import csv
 import io
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,18 +15,20 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.backend import to_host, use_device
-from minifcn.cli import output, photographs, targets
+from minifcn.cli import generated, output, photographs, targets
 from minifcn.cli.parsers.predict import UNASKED
 from minifcn.data import read_image
 from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
+from minifcn.models import FCN
 from minifcn.pictures.colours import visible
 from minifcn.progress import Progress
 from minifcn.text import counted, shortened
 from minifcn.training import Config, Tiling, build, checkpoint
 from minifcn.training.prediction import score_blocks
 from minifcn.training.probabilities import probability_file
+from minifcn.training.published import open_network
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,10 +36,9 @@ def run(args: argparse.Namespace) -> int:
     device = use_device(args.device, args.precision)
     if args.overlap is not None and args.tile is None:
         raise UserError("--overlap is of tiles; give --tile too, such as --tile 512")
-    photos = photographs.find(args.photos)
+    photos, read = _pictures(args)
     planned = targets.plan(args, photos)
-    path = checkpoint.file_of(args.checkpoint)
-    segmenter = _Segmenter(args, path, device)
+    segmenter = _Segmenter(args, read, *_network(args, device))
     shares: list[tuple[str, np.ndarray]] = []
     started = time.monotonic()
     try:
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
                     shares.append((str(photo), segmenter.segment(photo, target)))
                     if len(shares) == 1:  # a mistake is one line
                         with progress.aside():
-                            output.say(f"{args.checkpoint} {knows(segmenter.config)}")
+                            output.say(f"{args.checkpoint or generated.NETWORK} {knows(segmenter.config)}")
                 except (UserError, MemoryError) as error:
                     if len(photos) == 1:
                         raise
@@ -67,21 +68,47 @@ _NAMES, _LETTERS = 8, 24  # of the classes that are named
 NO_MEMORY = "not enough memory for this photograph; choose --tile 512, or a smaller --longer-side"
 
 
-class _Segmenter:
-    """The network of a checkpoint, and how the arguments want it to be used."""
+def _pictures(args: argparse.Namespace) -> tuple[list[Path], Callable[[Path], np.ndarray]]:
+    """Find what is to be segmented, and what reads it: photographs, or generated pictures."""
+    if args.data is None:
+        if args.images is not None:
+            raise UserError("--images counts generated pictures; give --data shapes too, or leave it out")
+        if not args.photos:
+            raise UserError("predict: name the photographs, or give --data shapes for generated pictures")
+        if args.checkpoint is None:
+            raise UserError(
+                "predict: --checkpoint is missing; the network of the package knows generated pictures only "
+                "(--data shapes), and would say nothing true about photographs"
+            )
+        return photographs.find(args.photos), read_image
+    if args.photos:
+        raise UserError(f"predict: --data shapes takes the place of photographs; leave out {args.photos[0]}")
+    drawn = generated.draw(args.data, args.images or 4)
+    return list(drawn), drawn.__getitem__
 
-    def __init__(self, args: argparse.Namespace, path: Path, device: str):
-        state = checkpoint.load(path)
-        self.args, self.config = args, state.config
+
+def _network(args: argparse.Namespace, device: str) -> tuple[FCN, Config]:
+    """Load the network of the checkpoint, or else that of the package; and the settings that it was trained with."""
+    if args.checkpoint is None:
+        return generated.network(device)
+    path = checkpoint.file_of(args.checkpoint)
+    state = open_network(path)
+    return build.load_model(state.config, state.model, device, name=str(path)), state.config
+
+
+class _Segmenter:
+    """A network, and how the arguments want it to be used."""
+
+    def __init__(self, args: argparse.Namespace, read: Callable[[Path], np.ndarray], model: FCN, config: Config):
+        self.args, self.read, self.model, self.config = args, read, model, config
         self.palette = np.array(self.config.palette, np.uint8)
-        self.model = build.load_model(self.config, state.model, device, name=str(path))
         self.normalize = build.normalizing(self.config)
         self.tiling = Tiling.of(self.model, args.tile, args.overlap, args.scales) if args.tile else None
         self.largest = 0  # side that the network was shown
 
     def segment(self, photo: Path, target: targets.Target) -> np.ndarray:
         """Write the results of a photograph; gives the share of each class."""
-        image, args, names = read_image(photo), self.args, self.config.class_names
+        image, args, names = self.read(photo), self.args, self.config.class_names
         height, width = image.shape[:2]
         size = seen((height, width), self.config, args)
         self.largest = max(self.largest, *size)

@@ -57,10 +57,11 @@ def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
         raise UserError(f"--shares must end in .csv, but is {args.shares}")
     arguments.check_file("--shares", args.shares)
     _refuse_among_photographs((place for name in args.photos if (place := photographs.all_of(name))), paths)
-    _refuse_overwriting(photos, args.checkpoint, paths | {"shares": tables})
+    files = [] if args.data else photos  # what is generated is in no folder
+    _refuse_overwriting(files, args.checkpoint, paths | {"shares": tables})
     # One picture whose name was given may be beside its photograph.
     named_here = {name: some for name, some in paths.items() if some != [wanted[name]]}
-    _refuse_among_photographs((photo.parent for photo in photos), named_here)
+    _refuse_among_photographs((photo.parent for photo in files), named_here)
     for folder in {path.parent for some in (*paths.values(), tables) for path in some}:
         remove_leftovers(folder)
     none = [None] * len(photos)
@@ -82,12 +83,11 @@ def _paths(names: Sequence[str], target: Path | None, option: str) -> list[Path]
     raise UserError(f"--{option} must {wanted}, but is {target}")
 
 
-def _refuse_overwriting(photos: Sequence[Path], run: Path, paths: dict[str, list[Path]]) -> None:
+def _refuse_overwriting(photos: Sequence[Path], run: Path | None, paths: dict[str, list[Path]]) -> None:
     """Refuse results that would be one file, or would replace what is read."""
     read = {_identity(photo): "the photograph itself" for photo in photos}
-    read[_identity(run)] = "the checkpoint itself"
-    if run.is_dir():
-        read[_identity(checkpoint.file_of(run))] = "the checkpoint itself"
+    if run is not None:
+        read |= {_identity(path): "the checkpoint itself" for path in (run, checkpoint.file_of(run))}
     written: dict[str, str] = {}
     for name, some in paths.items():
         for folder in {path.parent for path in some}:

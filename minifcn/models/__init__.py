@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from minifcn.errors import UserError
-from minifcn.models import alignment, lecture, summary
+from minifcn.models import alignment, lecture, summary, trained
 from minifcn.models.backbones import BACKBONES
+from minifcn.models.classifiers import Classifier, classifier
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
+from minifcn.models.fully_convolutional import convolutionalize
+from minifcn.models.sliding import CropGrid, slide
 from minifcn.models.trunk import Trunk
 from minifcn.text import did_you_mean
 
@@ -25,16 +29,61 @@ def create(name: str, **options: Any) -> FCN:
     return NETWORKS[name](**options)
 
 
+# The trained networks of the package, and what makes each of the settings in its file in models/trained/.
+PRETRAINED: dict[str, Callable[..., Any]] = {"shapes-fcn8s": create, "shapes-classifier": classifier}
+
+
+def pretrained(name: str) -> Any:
+    """Give a trained network of the package.
+
+    Parameters
+    ----------
+    name : "shapes-fcn8s" | "shapes-classifier"
+        FCN-8s with 0.11 of VGG16's channels, trained on the generated pictures of `data.Shapes`. Or VGG16 itself, as a
+        classifier of crops of 64x64 pixels with 0.055 of its channels, trained on `data.ShapeCrops`. They know six
+        classes and nothing else: of photographs they say nothing.
+
+    Returns
+    -------
+    FCN8s or Classifier
+        In evaluation mode, and with the attributes `class_names` (tuple of str), `palette` (uint8 array of a colour
+        for each class) and `normalize` (`data.Normalize`, which turns images into what it takes).
+
+    Raises
+    ------
+    UserError
+        If there is no such network.
+
+    Examples
+    --------
+    >>> from minifcn import data, training
+    >>> net, sample = pretrained("shapes-fcn8s"), data.open_dataset("shapes", "test")[0]
+    >>> label = training.predict(net, sample.image, net.normalize)
+    >>> [net.class_names[number] for number in sorted(set(label.ravel().tolist()))]
+    """
+    if not isinstance(name, str) or name not in PRETRAINED:
+        fix = f"choose one of {', '.join(PRETRAINED)}{did_you_mean(name, PRETRAINED)}"
+        raise UserError(f"there is no pretrained network {name!r}: {fix}")
+    return trained.load(name, PRETRAINED[name])
+
+
 __all__ = [
     "BACKBONES",
     "FCN",
     "NETWORKS",
+    "PRETRAINED",
+    "Classifier",
+    "CropGrid",
     "FCN8s",
     "FCN16s",
     "FCN32s",
     "Trunk",
     "alignment",
+    "classifier",
+    "convolutionalize",
     "create",
     "lecture",
+    "pretrained",
+    "slide",
     "summary",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from minifcn.models.expect import expect_fc6, expect_free, expect_images, expect
 from minifcn.models.geometry import Geometry
 from minifcn.models.record import Trace
 from minifcn.models.trunk import Trunk
+
+if TYPE_CHECKING:
+    from minifcn.data import Normalize
 
 
 class FCN(nn.Module):
@@ -54,12 +57,17 @@ class FCN(nn.Module):
     trunk : Trunk
         Its layers are attributes of the network: ``net.conv3_2``.
     crop_offsets : dict of str to int
+    class_names, palette, normalize
+        Of a trained network only, that `models.pretrained` gave.
 
     Notes
     -----
     score_pool4 and score_pool3 have their names from VGG16; on other trunks they score the maps of strides 16 and 8.
     """
 
+    class_names: tuple[str, ...]
+    palette: np.ndarray
+    normalize: Normalize
     skips: ClassVar[tuple[int, ...]] = ()  # strides of the maps that are scored besides the coarsest
     variants: ClassVar[tuple[str, ...]] = ("aligned", "paper")
     listings: ClassVar[dict[type[FCN], type[FCN]]] = {}  # of the lecture, by the networks that they are

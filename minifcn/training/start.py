@@ -17,7 +17,9 @@ from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
-from minifcn.training.transplant import BY_CLASS, COPIED, RESHAPED, Transplant, transplant
+from minifcn.training.published import Published, open_weights, recognition
+from minifcn.training.transplant import Transplant, transplant
+from minifcn.weights.outcomes import TAKEN
 
 _SHAPES = ("model", "backbone", "variant", "width")  # what they depend on
 _NETWORK = (*_SHAPES, "at_once")
@@ -25,9 +27,11 @@ _PREPROCESSING = ("mean", "std", "channel_order")
 
 
 def open_start(path: str) -> Checkpoint:
-    """Read a checkpoint to start from; UserError, naming it, if it is none, or not of the network that it claims."""
-    start = checkpoint.load(path)
-    build.check_fits(start.config, start.model, name=path)
+    """Read a checkpoint or published weights to start from; UserError, naming the file, if it is neither, or not of the
+    network that it claims."""
+    start = open_weights(path)
+    if not isinstance(start, Published):
+        build.check_fits(start.config, start.model, name=path)
     return start
 
 
@@ -76,7 +80,7 @@ def begin(
     if start is not None:
         table = _transplanted(config, model, start)
         said.append(_described(config, start, table))
-        learned = {name for outcome in (COPIED, RESHAPED, BY_CLASS) for name in table.names(outcome)}
+        learned = {name for outcome in TAKEN for name in table.names(outcome)}
         start.model.clear()  # it would keep its memory as long as the run
         start.optimizer.clear()
         start.gradients.clear()
@@ -97,7 +101,8 @@ def begin(
 def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     there, path = start.config, Path(config.init or "the checkpoint")
     try:
-        return transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        return table.after(start.weights.moves) if isinstance(start, Published) else table
     except UserError as error:
         differ = [name for name in _SHAPES[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
@@ -107,9 +112,10 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
 def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     there, path = start.config, Path(config.init or "the checkpoint")
     network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
-    text = (
-        f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
-    )
+    what = f" ({network}, {there.num_classes} classes):"
+    if isinstance(start, Published):
+        what = f": {recognition(start.weights)}"
+    text = f"starting from {checkpoint.file_of(path)}{what}\n{_indented(str(table))}"
     here, before = config.preprocessing, there.preprocessing
     if here != before:
         text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"

@@ -47,8 +47,8 @@ def recognises(head: bytes, members: Sequence[str]) -> bool:
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read params(k).value under the name params(k).name, with the indices in MATLAB's order, height first.
 
-    The params may be those of a structure named net. The file says of itself the types of its "layers". Objects and
-    functions in it are passed over.
+    The params may be those of a structure named net. The file says of itself the types of its "layers", and the
+    "normalization" of its images. Objects and functions in it are passed over.
     """
     content = mapped(path)
     orders: dict[bytes, Literal["<", ">"]] = {b"IM": "<", b"MI": ">"}
@@ -72,7 +72,10 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
             "a DagNN (dagnn.DagNN.fromSimpleNN), and save that: net = net.saveobj(); save(FILE, '-struct', 'net')"
         )
     types = {layer.get("name"): layer.get("type") for layer in _records(variables.get("layers"))}
-    return "MAT-file 5", arrays, {"layers": types}
+    about: dict[str, Any] = {"layers": types}
+    for meta in _records(variables.get("meta")):
+        about["normalization"] = next(iter(_records(meta.get("normalization"))), {})
+    return "MAT-file 5", arrays, about
 
 
 def _records(structure: Any) -> list[dict[str, Any]]:

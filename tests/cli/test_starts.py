@@ -151,7 +151,7 @@ REFUSED = {
         ["--init", "{file}", "--width", "0.125"],
         "(8, 3, 3, 3) here; it was trained with --width 0.0625",
     ),
-    "no checkpoint": (["--init", "{folder}/log.csv"], "log.csv: not a minifcn checkpoint"),
+    "no checkpoint": (["--init", "{folder}/log.csv"], "log.csv: not recognised as a file of weights"),
     "an empty name": (["--init", ""], "--init: is empty; name a file"),
     "a pattern of nothing": (["--freeze", "conf*"], "--freeze conf* matches no layer"),
     "an empty pattern": (["--freeze", ","], "--freeze"),

@@ -20,13 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "photos",
-        nargs="+",
+        nargs="*",
         type=arguments.path,
         metavar="PHOTO",
         help="image files such as JPEG or PNG, of at most 80 megapixels; folders of them; patterns such as "
         "'photos/**/*.jpg'",
     )
-    arguments.add_checkpoint(parser)
+    parser.add_argument(
+        "--data",
+        metavar="shapes",
+        help="instead of photographs: generated pictures that no network was trained on",
+    )
+    parser.add_argument("--images", type=arguments.count, metavar="N", help="how many of them, at most 100 (default 4)")
+    arguments.add_checkpoint(
+        parser, unless="; may be left out with --data shapes, which a network of the package knows"
+    )
     _add_results(parser.add_argument_group("results", "of several photographs in folders, by the names of the files"))
     _add_sight(
         parser.add_argument_group(

@@ -1,0 +1,116 @@
+"""A whole network as an ONNX file: its graph and its weights, for programs that know nothing of minifcn."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import minifcn
+from minifcn.backend import to_host
+from minifcn.compute.window import Pair
+from minifcn.errors import UserError
+from minifcn.export.nodes import Constant, OnnxNode, Weight, ways
+from minifcn.export.recorded import Call, Recorded, record
+from minifcn.files import atomic_write
+from minifcn.nn import Module
+
+OPSET, IR_VERSION = 17, 8  # of 2022: what runs ONNX today knows them
+Run = tuple[Recorded, Recorded]  # an image, and what became of it
+_NOT_IN_ONNX = "in a way that ONNX cannot say; give the size=(height, width) of the images that the file is for"
+
+
+def write(
+    path: str | os.PathLike, model: Module, about: Mapping[str, Any] | None = None, size: Pair | None = None
+) -> None:
+    """Write a network as ONNX, in float32, with an input "image" (N, C, H, W) and an output "scores".
+
+    The network's own `forward` is run on maps without values, which write down its operations; one that is not known
+    is refused by its name. Height, width and number of images are left open: it is run so at one size after the
+    other, until nothing new can happen, and what is written is right at all of them; see `recorded.record`.
+
+    Parameters
+    ----------
+    path : path, in an existing folder
+    model : Module
+    about : mapping, optional
+        Goes into the metadata as the text "minifcn", in JSON; see `weights.writers.write`.
+    size : (height, width), optional
+        Of the only images that the file is then for: for a network whose operations depend on the size in a way that
+        ONNX cannot say.
+
+    Raises
+    ------
+    UserError
+        If an operation is not known, or depends on the size where none is given; or if the package onnx is missing.
+    """
+    onnx = _onnx(path)
+    runs = record(model, size)
+    about_it = {"minifcn": json.dumps(dict(about or {}))}
+    graph = _graph(onnx, runs, model, size)
+    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    made.producer_name, made.producer_version = "minifcn", minifcn.__version__
+    onnx.helper.set_model_props(made, about_it)
+    with atomic_write(path) as file:
+        file.write(made.SerializeToString(deterministic=True))
+
+
+def _onnx(path: str | os.PathLike) -> Any:
+    try:
+        import onnx
+        import onnx.helper
+        import onnx.numpy_helper
+    except ImportError as error:
+        raise UserError(f"{path}: to write ONNX takes the package onnx: pip install 'minifcn[onnx]'") from error
+    return onnx
+
+
+def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None) -> Any:
+    image, output = runs[0]
+    names: dict[Any, str] = {Weight(parameter): name for name, parameter in model.named_parameters()}
+    initializers: dict[Weight | Constant, Any] = {}
+
+    def name_of(x: str | Weight | Constant) -> str:
+        if isinstance(x, str):
+            return "scores" if x == output.name else x
+        if x not in initializers:
+            array = x.array if isinstance(x, Constant) else to_host(x.parameter.data).astype("float32")
+            name = names.get(x, f"constant_{len(initializers)}")
+            initializers[x] = onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return initializers[x].name
+
+    nodes = [
+        onnx.helper.make_node(
+            node.kind, [name_of(x) for x in node.inputs], [name_of(node.output)], node.output, **dict(node.attributes)
+        )
+        for node in nodes_of([output.calls for _, output in runs])
+    ]
+    same = all(image.shape[2:] == output.shape[2:] for image, output in runs)
+    inside = size or ("height", "width")
+    outside = output.shape[2:] if size else inside if same else ("rows", "columns")
+    given = _value(onnx, "image", ("N", image.shape[1], *inside))
+    scores = _value(onnx, "scores", ("N", output.shape[1], *outside))
+    return onnx.helper.make_graph(nodes, type(model).__name__, [given], [scores], list(initializers.values()))
+
+
+def _value(onnx: Any, name: str, shape: tuple[int | str, ...]) -> Any:
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
+
+def nodes_of(runs: Sequence[Sequence[Call]]) -> list[OnnxNode]:
+    """Write each call in the first way that is right at all sizes."""
+    if len({len(calls) for calls in runs}) > 1:
+        raise UserError(f"which operations there are depends on the size of the image {_NOT_IN_ONNX}")
+    nodes: list[OnnxNode] = []
+    for calls in zip(*runs, strict=True):
+        first, *others = (list(ways(call)) for call in calls)
+        right = [way for way in first if all(way in other for other in others)]
+        if not first:
+            raise UserError(f"{calls[0].output}: windows that hang over the edge are not known to the export")
+        if not right:
+            raise UserError(f"{calls[0].output}: depends on the size of the image {_NOT_IN_ONNX}")
+        nodes += right[0]
+    return nodes
