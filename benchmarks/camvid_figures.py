@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from minifcn import pictures
-from minifcn.data import Normalize, open_split
-from minifcn.training import checkpoint, log, recipe
+from minifcn.data import open_split
+from minifcn.training import build, checkpoint, log
 from minifcn.training.evaluate import predict
 
 BESIDE_PYTORCH = {  # label, colour, line
@@ -62,8 +62,8 @@ def draw_predictions(runs, path, cell=360, gap=10, font_size=26):
     for folder, (name, _, _) in NETS.items():
         state = checkpoint.load(runs / folder / "best.npz")
         config = state.config
-        model, dataset = recipe.load_model(config, state.model), open_split(config.data, "val")
-        normalize, resize = Normalize(config.mean, config.std), recipe.resizing(config)
+        model, dataset = build.load_model(config, state.model), open_split(config.data, "val")
+        normalize, resize = build.normalizing(config), build.resizing(config)
         samples = (resize(dataset[i], np.random.default_rng(0)) for i in PHOTOS)
         columns[name] = [predict(model, sample.image, normalize) for sample in samples]
     palette = np.array(config.palette, np.uint8)

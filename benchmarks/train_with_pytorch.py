@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 from minifcn.data import open_split
 from minifcn.metrics import ConfusionMatrix
-from minifcn.training import recipe
+from minifcn.training import build
 from minifcn.training.config import Config
 from minifcn.training.log import Log
 
@@ -93,9 +93,9 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="folder for log.csv")
     args = parser.parse_args()
     config = Config.from_dict(json.loads((args.run / "config.json").read_text()))
-    train = recipe.train_loader(config, open_split(config.data, "train", config.images))
-    valid = recipe.valid_loader(config, open_split(config.data, "val", config.images))
-    model = recipe.build_model(config)
+    train = build.train_loader(config, open_split(config.data, "train", config.images))
+    valid = build.valid_loader(config, open_split(config.data, "val", config.images))
+    model = build.build_model(config)
     weights = tensors(model.state_dict())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
     args.out.mkdir(parents=True)

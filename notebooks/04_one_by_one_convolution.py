@@ -20,7 +20,7 @@ import numpy as np
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import explain, nn, optim
+from minifcn import data, explain, models, nn, optim
 
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
@@ -296,6 +296,80 @@ for kind, centre in ((DISC, (22, 28)), (CROSS, (42, 70))):
 # The circles are drawn around the true centres. The middle of each bright spot is less than two pixels from them. The
 # paper calls such an output a heat map. It is coarse: one number for every second pixel here, for every 32nd in VGG16;
 # and along the edge of the image there is none at all. The next notebooks bring it back to the size of the image.
+#
+# ## A trained classifier, and six classes
+#
+# Now a real network: VGG16, with few channels, trained to say which of five shapes is in the middle of a picture of
+# 64x64 pixels, or that none is. It comes with minifcn. `models.convolutionalize` takes all steps of this notebook at
+# once. **Predict**: VGG16 has five pools, each of which halves the map. Which kernel size has fc6, the first of its
+# fully connected layers, as a convolution? And fc7, the second?
+
+# %%
+classifier = models.pretrained("shapes-classifier")
+network = models.convolutionalize(classifier)
+
+assert 64 // 2**5 == 2
+assert classifier.fc6.weight.shape == (225, 28 * 2 * 2)
+assert network.fc6.weight.shape == (225, 28, 2, 2)
+assert network.fc7.weight.shape == (225, 225, 1, 1)
+assert network.grid.stride == (32, 32)
+
+# %% [markdown]
+# Twelve pictures side by side are an image of 192x256 pixels. The classifier never saw one of this size, and we do not
+# tell the network where a picture begins. **Predict** the size of the map of scores. Which of its pixels speak about
+# exactly one picture?
+
+# %%
+pictures = data.ShapeCrops(12, size=64, seed=27)
+kinds = np.array([pictures.kind(i) for i in range(12)]).reshape(3, 4)
+rows = [np.concatenate([pictures[i].image for i in range(4 * row, 4 * row + 4)], axis=1) for row in range(3)]
+image = np.concatenate(rows)
+x = mf.Tensor(network.normalize(image)[None])
+
+maps = network(x)
+assert maps.shape == (1, 6, (192 - 64) // 32 + 1, (256 - 64) // 32 + 1) == (1, 6, 5, 7)
+assert network.grid.crop(2, 4) == (slice(64, 128), slice(128, 192))  # row 1, column 2 of the pictures
+
+probability = F.softmax(maps).data[0]
+figure, axes = plt.subplots(2, 3, figsize=(7, 4.2), sharex=True, sharey=True)
+axes[0, 0].imshow(image)
+axes[0, 0].set_title("twelve pictures", fontsize=11)
+for kind, ax in zip(range(1, 6), axes.flat[1:], strict=True):
+    edges = (32 - 16, 32 + 6 * 32 + 16, 32 + 4 * 32 + 16, 32 - 16)  # the crops have their middles 32 pixels apart
+    picture = ax.imshow(probability[kind], cmap="cividis", vmin=0, vmax=1, extent=edges)
+    ax.set_title(classifier.class_names[kind], fontsize=11)
+    for row, column in np.argwhere(kinds == kind):
+        ax.plot(
+            64 * column + 32, 64 * row + 32, "o", color="#D55E00", markersize=17, markeredgewidth=2, fillstyle="none"
+        )
+for ax in axes.flat:
+    ax.set(xlim=(-0.5, 255.5), ylim=(191.5, -0.5))
+for ax in axes[1]:
+    ax.set_xlabel("column")
+for ax in axes[:, 0]:
+    ax.set_ylabel("row")
+figure.colorbar(picture, ax=axes, label="probability", shrink=0.6)
+found = probability.argmax(axis=0)[::2, ::2]
+assert (found == kinds).sum() >= 11
+
+# %% [markdown]
+# The circles mark the pictures with the shape in the title, and there the map is bright: the pixels with even row and
+# even column speak about one picture each. Those between them speak about halves and corners of several, which the
+# classifier was never asked about.
+#
+# **Predict**: is `maps` at those pixels exactly what the classifier says about the pictures alone? This network pads
+# every convolution.
+
+# %%
+alone = models.slide(classifier, x, network.grid)
+assert not network.grid.exact
+assert abs(alone.data - maps.data).max() > 0.1
+assert (alone.data[0].argmax(axis=0)[::2, ::2] == kinds).sum() >= 11
+
+# %% [markdown]
+# No. At the edge of a picture alone a padded convolution sees zeros, and in the image it sees the next picture. Here the
+# classes agree, because the classifier was trained on both. Trained on pictures alone it knows all but one of a hundred
+# of them, but finds only half of them in an image; see the page "From a classifier to an FCN" of the documentation.
 #
 # ## What it costs
 #

@@ -8,14 +8,14 @@ import pytest
 ROOMS = (
     *("minifcn", "minifcn.backend", "minifcn.data", "minifcn.explain", "minifcn.functional", "minifcn.gradcheck"),
     *("minifcn.marking", "minifcn.metrics", "minifcn.models", "minifcn.models.alignment", "minifcn.nn"),
-    *("minifcn.nn.init", "minifcn.optim", "minifcn.pictures", "minifcn.training"),
+    *("minifcn.nn.init", "minifcn.optim", "minifcn.pictures", "minifcn.training", "minifcn.weights"),
 )
 SHOWN_ELSEWHERE = {
     # What other names return; their examples show it.
     *("AdjointTest", "AlignmentTable", "BilinearSteps", "Comparison", "Coverage", "Graph", "GradcheckReport"),
-    *("ReceptiveField", "Step"),
+    *("ReceptiveField", "Source", "Step"),
     # What others are made from.
-    *("FCN", "Optimizer", "Checkpoint", "GradcheckError"),
+    *("FCN", "Optimizer", "Checkpoint", "GradcheckError", "Source", "Weights"),
 }
 
 

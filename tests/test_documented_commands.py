@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import published_files
 import pytest
 import table_top
 from PIL import Image
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "exercises" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 SMALL = {
     "minifcn train": ["--epochs", "1", "--images", "2", "--size", "32x32", "--width", "0.03125", "--device", "cpu"],
+    "minifcn train --init minifcn/models/trained/shapes-classifier.npz": ["--width", "0.055"],  # its own
     "minifcn gradcheck": ["relu"],
     "minifcn exercises --self-test": ["1"],  # tests/marking/test_selftest.py takes all
     "minifcn bench": ["--rounds", "1"],  # and of one small layer, beside a contestant that needs no PyTorch
@@ -97,6 +99,11 @@ def workplaces(tmp_path_factory):
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
             table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
+            if page.stem in ("weights", "results"):
+                published_files.save_all(folder)
+            if page.stem == "from_classifier_to_fcn":
+                trained = Path("minifcn", "models", "trained")
+                shutil.copytree(ROOT / trained, folder / trained)
             shutil.copytree(ROOT / "exercises", folder / "exercises")
             shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("notebooks"))
             shutil.copytree(ROOT / "benchmarks", folder / "benchmarks")

@@ -167,6 +167,7 @@ def test_the_weights_of_the_outputs_take_the_dtype_of_the_output(weights):
 
 CHANGES = {
     "SGD": lambda w: optim.SGD([w], lr=0.1).step(),
+    "CaffeSGD": lambda w: optim.CaffeSGD([w], lr=0.1).step(),
     "Adam": lambda w: optim.Adam([w], lr=0.1).step(),
     "an assignment": lambda w: setattr(w, "data", w.data * 2),
     "a step by hand": lambda w: exec("w.data -= 0.1", {"w": w}),

@@ -29,7 +29,7 @@ MANY_PARAMETERS = {
     *("data.loader.DataLoader.__init__", "gradcheck.gradcheck", "gradcheck.gradcheck_arrays"),
     *("models.fcn.FCN.__init__", "nn.layers.Conv2d.__init__", "nn.layers.ConvTranspose2d.__init__"),
     "training.trainer.Trainer.__init__",
-    *("optim.Adam.update", "optim._adam"),  # the letters of a formula
+    *("optim.rules.Adam.update", "optim.rules._adam"),  # the letters of a formula
 }
 TWO_THINGS = {"Crop"}  # of a network, and along one axis of it
 

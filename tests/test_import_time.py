@@ -44,8 +44,8 @@ with contextlib.redirect_stdout(None), contextlib.suppress(SystemExit):
     main(sys.argv[1:])
 print(*sys.modules)
 """
-ROOMS = {"benchmark", "data", "explain", "marking", "metrics", "models", "pictures", "training"}
-LIBRARIES = {"PIL", "concurrent.futures", "cupy", "difflib", "logging", "matplotlib", "pytest", "tqdm"}
+ROOMS = {"benchmark", "data", "explain", "marking", "metrics", "models", "pictures", "training", "weights"}
+LIBRARIES = {"PIL", "concurrent.futures", "cupy", "difflib", "h5py", "logging", "matplotlib", "pytest", "tqdm"}
 
 
 def run_python(program, *arguments, **environment):
@@ -62,7 +62,7 @@ def test_import_takes_at_most_a_tenth_of_a_second_over_numpy(tmp_path):
     assert statistics.median(seconds) <= LIMIT, seconds
 
 
-@pytest.mark.parametrize("module", ["cupy", "matplotlib", "torch"])
+@pytest.mark.parametrize("module", ["cupy", "h5py", "matplotlib", "minifcn.weights", "torch"])
 def test_import_leaves_for_later(module):
     assert run_python(LOADED, module).split() == []
 

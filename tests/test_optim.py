@@ -18,6 +18,14 @@ def textbook_sgd(w, gradient, lr, momentum=0.0, weight_decay=0.0):
     return w
 
 
+def textbook_caffe_sgd(w, gradient, lr, momentum=0.0, weight_decay=0.0):
+    v = 0.0
+    for _ in range(STEPS):
+        v = momentum * v + lr * (gradient(w) + weight_decay * w)
+        w = w - v
+    return w
+
+
 def textbook_adam(w, gradient, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
     m, v = 0.0, 0.0
     for t in range(1, STEPS + 1):
@@ -32,6 +40,8 @@ CASES = [
     (optim.SGD, textbook_sgd, {"lr": 0.05}),
     (optim.SGD, textbook_sgd, {"lr": 0.02, "momentum": 0.9}),
     (optim.SGD, textbook_sgd, {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.3}),
+    (optim.CaffeSGD, textbook_caffe_sgd, {"lr": 0.05}),
+    (optim.CaffeSGD, textbook_caffe_sgd, {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.3}),
     (optim.Adam, textbook_adam, {}),
     (optim.Adam, textbook_adam, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 0.01}),
     (optim.Adam, textbook_adam, {"lr": 0.1, "weight_decay": 0.3}),

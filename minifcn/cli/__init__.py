@@ -16,9 +16,11 @@ from minifcn.errors import UserError
 
 COMMANDS = {
     "train": "train a network",
+    "recipes": "list the settings that published networks were trained with",
     "evaluate": "measure a trained network on a data set",
     "predict": "segment photographs",
     "check-data": "look through a data set: what is there, and all that is wrong",
+    "convert": "turn weights of other programs into files of minifcn's, and back",
     "summary": "show the layers of a network",
     "explain": "show a convolution step by step",
     "gradcheck": "check every gradient against finite differences",

@@ -16,15 +16,16 @@ from minifcn.backend import use_device
 from minifcn.cli import arguments, tables
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
-from minifcn.data import Dataset, Normalize
+from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.progress import show_progress
-from minifcn.training import Config, checkpoint, recipe
+from minifcn.training import Config, build, checkpoint
 from minifcn.training.datasets import open_data
 from minifcn.training.evaluate import evaluate, evaluate_dataset
+from minifcn.training.published import Published, open_network, recognition
 
 
 def run(args: argparse.Namespace) -> None:
@@ -32,7 +33,11 @@ def run(args: argparse.Namespace) -> None:
     device = use_device(args.device, args.precision)
     _check_files(args.confusion)
     path = checkpoint.file_of(args.checkpoint)
-    state = checkpoint.load(path)
+    state = open_network(path)
+    if isinstance(state, Published):
+        say(f"{path}: {recognition(state.weights)}")
+        if not args.data:
+            raise UserError(f"{path} is of no run of minifcn; say on which data, such as --data voc:VOCDEVKIT")
     changes = {"data": args.data, "size": args.size, "batch_size": args.batch_size}
     changes = {name: value for name, value in changes.items() if value is not None}
     config = dataclasses.replace(state.config, **({"longer_side": None} if args.size else {}) | changes)
@@ -41,12 +46,14 @@ def run(args: argparse.Namespace) -> None:
         dataset = open_data(config, split, args.images)
     if dataset.description:
         say(dataset.description)
+    if isinstance(state, Published):
+        config = state.named(config, dataset)
     if tuple(dataset.class_names) != config.class_names:
         raise UserError(
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {path} was trained on "
             f"{', '.join(config.class_names)}"
         )
-    model = recipe.load_model(config, state.model, device, name=str(path))
+    model = build.load_model(config, state.model, device, name=str(path))
     matrix, loss = _measured(model, dataset, config, args.network_size)
     size = _network_size(config) if args.network_size else "labels"
     if args.json:
@@ -64,9 +71,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _measured(model: FCN, dataset: Dataset, config: Config, at_network_size: bool) -> tuple[ConfusionMatrix, float]:
     if not at_network_size and _network_size(config) != "labels":
-        normalize, seen = Normalize(config.mean, config.std), partial(recipe.network_size, config)
+        normalize, seen = build.normalizing(config), partial(build.network_size, config)
         return evaluate_dataset(model, dataset, normalize=normalize, size=seen, stream=sys.stderr)
-    loader = recipe.valid_loader(config, dataset)
+    loader = build.valid_loader(config, dataset)
     batches = show_progress("evaluation", loader.epoch(0), len(dataset), sys.stderr)
     return evaluate(model, batches, ignore_index=dataset.ignore_index)
 

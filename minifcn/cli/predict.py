@@ -17,7 +17,7 @@ from minifcn import pictures
 from minifcn.backend import to_host, use_device
 from minifcn.cli import generated, output, photographs, targets
 from minifcn.cli.parsers.predict import UNASKED
-from minifcn.data import Normalize, read_image
+from minifcn.data import read_image
 from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
@@ -25,9 +25,10 @@ from minifcn.models import FCN
 from minifcn.pictures.colours import visible
 from minifcn.progress import Progress
 from minifcn.text import counted, shortened
-from minifcn.training import Config, Tiling, checkpoint, recipe
+from minifcn.training import Config, Tiling, build, checkpoint
 from minifcn.training.prediction import score_blocks
 from minifcn.training.probabilities import probability_file
+from minifcn.training.published import open_network
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,8 +92,8 @@ def _network(args: argparse.Namespace, device: str) -> tuple[FCN, Config]:
     if args.checkpoint is None:
         return generated.network(device)
     path = checkpoint.file_of(args.checkpoint)
-    state = checkpoint.load(path)
-    return recipe.load_model(state.config, state.model, device, name=str(path)), state.config
+    state = open_network(path)
+    return build.load_model(state.config, state.model, device, name=str(path)), state.config
 
 
 class _Segmenter:
@@ -101,7 +102,7 @@ class _Segmenter:
     def __init__(self, args: argparse.Namespace, read: Callable[[Path], np.ndarray], model: FCN, config: Config):
         self.args, self.read, self.model, self.config = args, read, model, config
         self.palette = np.array(self.config.palette, np.uint8)
-        self.normalize = Normalize(self.config.mean, self.config.std)
+        self.normalize = build.normalizing(self.config)
         self.tiling = Tiling.of(self.model, args.tile, args.overlap, args.scales) if args.tile else None
         self.largest = 0  # side that the network was shown
 

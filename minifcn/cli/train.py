@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from minifcn.backend import use_device
-from minifcn.cli import arguments, signals
+from minifcn.cli import arguments, signals, stages
 from minifcn.cli.first_look import look_first, refusing, say_if_large
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
+from minifcn.cli.settings import (
+    given_settings,
+    new_config,
+    open_init,
+    rates_of,
+    resumed_config,
+    say_recipe,
+    with_classes,
+    with_epochs,
+)
 from minifcn.cli.watcher import Watcher
 from minifcn.data import Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.progress import unbreakable
-from minifcn.training import Checkpoint, Trainer, checkpoint, images_list, recipe
+from minifcn.training import Checkpoint, Trainer, build, checkpoint, images_list
 from minifcn.training.album import PICTURES, Album
-from minifcn.training.config import Config, option, written
+from minifcn.training.config import Config
 from minifcn.training.datasets import open_data
-from minifcn.training.start import begin, open_start, taken_over
+from minifcn.training.start import begin, open_start
 
-RESULTS = ("config.json", "images.csv", "log.csv", "iou.csv", *PICTURES, "checkpoint.npz", "best.npz")
-_SGD = {"lr": 0.01, "weight_decay": 0.0005}  # its own defaults
+RESULTS = (stages.FILE, "config.json", "images.csv", "log.csv", "iou.csv", *PICTURES, "checkpoint.npz", "best.npz")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,37 +47,84 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and args.overwrite:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
     arguments.check_folder("--out", args.out)
-    settings = {field.name for field in dataclasses.fields(Config)}
-    given = {name: _setting(value) for name, value in vars(args).items() if name in settings}
-    if not args.resume:
-        _refuse_other_run(args.out, args.overwrite)
-        start = _start(args) if "init" in given else None
-        defaults = (_SGD if given.get("optimizer") == "sgd" else {}) | (taken_over(start) if start else {})
-        return _train(args, Config(**defaults | given), None, device, start)
+    given = given_settings(args)
+    if args.staged or (args.resume and stages.are_in(args.out)):
+        return train_stages(args, given, device)
+    if args.resume:
+        return resume(args, given, device)
+    refuse_other_run(args.out, args.overwrite)
+    start = open_init(given, [args.out] if args.overwrite else [])
+    return train(args, new_config(given, start), device, start=start)
+
+
+def train_stages(args: argparse.Namespace, given: dict[str, Any], device: str) -> int:
+    """Train one stage after the other, in folders below --out; those that are done are passed over."""
+    if args.resume:
+        configs = [resumed_config(config, given, args.out) for config in stages.read(args.out)]
+    else:
+        refuse_other_run(args.out, args.overwrite)
+        configs = stages.new_stages(given, args.out, args.overwrite)
+        for name in stages.NETWORKS:
+            refuse_other_run(args.out / name, args.overwrite)
+
+    def begin_all() -> None:
+        for name in stages.NETWORKS:
+            _empty(args.out / name)
+        stages.write(args.out, configs)
+
+    folders, status = [args.out / config.model for config in configs], 0
+    begun = [args.resume and (folder / "checkpoint.npz").exists() for folder in folders]
+    last_begun = max((number for number, is_begun in enumerate(begun) if is_begun), default=0)
+    for number in range(last_begun, len(configs)):
+        config, folder = configs[number], folders[number]
+        say(f"stage {number + 1} of {len(configs)}: {config.model}, learning rate {config.lr:g}, in {folder}")
+        stage = argparse.Namespace(**vars(args) | {"out": folder, "overwrite": not begun[number]})
+        if begun[number]:
+            status |= resume(stage, given, device)
+        else:
+            start = open_start(config.init) if config.init else None
+            at_first = None if args.resume or number else begin_all
+            status |= train(stage, config, device, start=start, at_first=at_first)
+    return status
+
+
+def resume(args: argparse.Namespace, given: dict[str, Any], device: str) -> int:
+    """Go on with the run in --out."""
     with lock_folder(args.out) if args.out.is_dir() else nullcontext():
         state = checkpoint.load(args.out / "checkpoint.npz")
-        return _train(args, _resumed(state.config, given, args.out), state, device)
+        return train(args, resumed_config(state.config, given, args.out), device, state)
 
 
-def _train(
-    args: argparse.Namespace, config: Config, state: Checkpoint | None, device: str, start: Checkpoint | None = None
+def train(
+    args: argparse.Namespace,
+    config: Config,
+    device: str,
+    state: Checkpoint | None = None,
+    start: Checkpoint | None = None,
+    at_first: Callable[[], None] | None = None,
 ) -> int:
+    """Train in --out: from the state of a run, or anew, and then perhaps with weights to start from.
+
+    Before anything is written, but after all that can be refused has been, `at_first` is called.
+    """
     if state is not None:
-        recipe.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
+        build.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
     splits = _open(config, resumed=state is not None)
     if splits["train"].description:
         say(splits["train"].description)
-    config = _with_classes(config, splits["train"])
-    model = recipe.build_model(config, device)
+    config = with_classes(config, splits["train"])
+    if state is None:
+        config = with_epochs(config, len(splits["train"]))
+    model = build.build_model(config, device)
     config, notes = (config, []) if state else begin(config, model, splits["train"], start, sys.stderr)
-    optimizer = recipe.build_optimizer(config, model)
-    valid_loader = recipe.valid_loader(config, splits["val"])
+    optimizer = build.build_optimizer(config, model)
+    valid_loader = build.valid_loader(config, splits["val"])
     album = Album(args.out, config, model, valid_loader, say)
     trainer = Trainer(
         config,
         model,
         optimizer,
-        recipe.train_loader(config, splits["train"]),
+        build.train_loader(config, splits["train"]),
         valid_loader,
         args.out,
         checkpoint_every=args.checkpoint_every,
@@ -85,20 +140,28 @@ def _train(
     look_first(config, splits)
     if state is None:  # a run that goes on keeps its size
         say_if_large(config, splits["train"])
+        say_recipe(config, splits["train"])
+        notes += rates_of(config, splits["train"])
     for note in notes:
         print(note, file=unbreakable(sys.stderr))
     args.out.mkdir(parents=True, exist_ok=True)
     with lock_folder(args.out):
         if state is None:
-            _refuse_other_run(args.out, args.overwrite)  # another process may have begun one meanwhile
+            refuse_other_run(args.out, args.overwrite)  # another process may have begun one meanwhile
+        if at_first is not None:
+            at_first()
         _prepare(args.out, config, splits, keep=state is not None)
-        with _finish_step_first(trainer), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # the trainer looks for inf and nan
-            if trainer.log.rows and trainer.position.batch == 0:
-                watcher.draw_logs()  # a kill may have come between the epoch's checkpoint and its pictures
-            trainer.fit()
+        _fit(trainer, watcher)
         watcher.report(args.out / "best.npz", valid_loader)
     return 1 if album.failed else 0
+
+
+def _fit(trainer: Trainer, watcher: Watcher) -> None:
+    with _finish_step_first(trainer), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # the trainer looks for inf and nan
+        if trainer.log.rows and trainer.position.batch == 0:
+            watcher.draw_logs()  # a kill may have come between the epoch's checkpoint and its pictures
+        trainer.fit()
 
 
 def _open(config: Config, resumed: bool) -> dict[str, Dataset]:
@@ -108,64 +171,25 @@ def _open(config: Config, resumed: bool) -> dict[str, Dataset]:
         return {split: open_data(config, name, config.images, report=refusing(config)) for split, name in names.items()}
 
 
-def _setting(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else str(value) if isinstance(value, Path) else value
-
-
-def _start(args: argparse.Namespace) -> Checkpoint:
-    """Read the checkpoint of --init, which must not be one that --overwrite is about to remove."""
-    if args.overwrite and args.out.resolve() in (Path(args.init).resolve(), Path(args.init).resolve().parent):
-        raise UserError(f"--init {args.init} is in --out, which --overwrite empties; choose another --out")
-    return open_start(args.init)
-
-
-def _resumed(config: Config, given: dict[str, Any], folder: Path) -> Config:
-    """Give the settings of the run in the folder, with what may differ as asked for now."""
-    data = str(given.get("data", config.data))
-    moved = data.partition(":")[0] == config.data.partition(":")[0]  # the same data in another folder
-    for name in given:
-        if name in ("epochs", "patience", "recompute") or (name == "data" and moved):
-            continue
-        if given[name] != getattr(config, name):
-            raise UserError(
-                f"{option(name)} is {written(given[name])}, but the run in {folder} has "
-                f"{written(getattr(config, name))}; "
-                "leave it out to --resume, or start anew in another --out"
-            )
-    return dataclasses.replace(config, **given)
-
-
-def _refuse_other_run(folder: Path, overwrite: bool) -> None:
+def refuse_other_run(folder: Path, overwrite: bool) -> None:
+    """Refuse to begin where the results of a run are, unless they are to be replaced."""
     found = [name for name in RESULTS if (folder / name).exists()]
     if found and not overwrite:
-        resumable = "checkpoint.npz" in found
+        resumable = {"checkpoint.npz", stages.FILE} & {*found}
         resume = "continue it with --resume, " if resumable else "it has no checkpoint to continue from: "
         raise UserError(f"{folder} holds a run already; {resume}replace it with --overwrite, or choose another --out")
 
 
-def _with_classes(config: Config, dataset: Dataset) -> Config:
-    """Add the classes of the data set; on --resume they must be the ones the run began with."""
-    found = dataclasses.replace(
-        config,
-        class_names=tuple(dataset.class_names),
-        palette=tuple(map(tuple, dataset.palette.tolist())),
-        ignore_index=int(dataset.ignore_index),
-        val_names=tuple(dataset.drawn),
-    )
-    for name in ("class_names", "palette", "ignore_index"):
-        if config.class_names and getattr(found, name) != getattr(config, name):
-            raise UserError(
-                f"{config.data}: its {name} is {getattr(found, name)}, but the run has {getattr(config, name)}; "
-                "the data set has changed"
-            )
-    return found
+def _empty(folder: Path) -> None:
+    """Remove the results of a run, the checkpoint before the log: what is left never looks like a whole run."""
+    for name in reversed(RESULTS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _prepare(folder: Path, config: Config, splits: Mapping[str, Dataset], keep: bool) -> None:
     """Empty the folder of the results of an earlier run unless they are continued, and write what this one is of."""
     if not keep:
-        for name in reversed(RESULTS):  # the checkpoint before the log: what is left never looks like a whole run
-            (folder / name).unlink(missing_ok=True)
+        _empty(folder)
     if not (folder / "images.csv").exists():
         images_list.write(folder / "images.csv", splits)
     with atomic_write(folder / "config.json") as file:

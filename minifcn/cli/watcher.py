@@ -14,7 +14,7 @@ from minifcn.explain.diagnosis import diagnose
 from minifcn.explain.missed_classes import diagnose_classes
 from minifcn.progress import show_progress
 from minifcn.text import counted
-from minifcn.training import Trainer, checkpoint, log, recipe
+from minifcn.training import Trainer, build, checkpoint, log
 from minifcn.training.album import Album
 from minifcn.training.log import Epoch
 from minifcn.training.validation import Validation, validate
@@ -66,7 +66,7 @@ class Watcher:
         """Print the measures of the best network, which the pictures show then."""
         config, model = self.trainer.config, self.trainer.model
         best = checkpoint.load(path)
-        recipe.check_fits(config, best.model, name=str(path))
+        build.check_fits(config, best.model, name=str(path))
         model.load_state_dict(best.model)
         batches = show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr)
         found = validate(model, batches, ignore_index=config.ignore_index)

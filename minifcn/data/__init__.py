@@ -8,10 +8,10 @@ from minifcn.data.folder import AnnotatedFolder, Folder
 from minifcn.data.images import read_image
 from minifcn.data.inspection import Inspection, SplitCounts, inspect
 from minifcn.data.loader import Batch, DataLoader
-from minifcn.data.shapes import Shapes
+from minifcn.data.normalize import Normalize
+from minifcn.data.shapes import ShapeCrops, Shapes
 from minifcn.data.transforms import (
     Compose,
-    Normalize,
     RandomCrop,
     RandomMirror,
     RandomScale,
@@ -36,6 +36,7 @@ __all__ = [
     "Resize",
     "ResizeLongerSide",
     "Sample",
+    "ShapeCrops",
     "Shapes",
     "SplitCounts",
     "VOCSegmentation",

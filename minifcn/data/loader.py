@@ -16,7 +16,8 @@ import numpy as np
 from minifcn import named_otherwise
 from minifcn.check import as_whole, kind
 from minifcn.data.dataset import Dataset, Sample, check_sample
-from minifcn.data.transforms import Normalize, Transform, check_transform
+from minifcn.data.normalize import Normalize
+from minifcn.data.transforms import Transform, check_transform
 from minifcn.text import counted
 
 # The first word of each seed keeps the two streams of random numbers apart.

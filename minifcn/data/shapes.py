@@ -135,6 +135,39 @@ class Shapes(Dataset):
         return Sample(picture.finished(), picture.label, f"shapes-{self.seed}-{index}")
 
 
+class ShapeCrops(Shapes):
+    """Pictures with one shape in the middle, or with none there: what a classifier of shapes learns from.
+
+    As `Shapes`, but each picture has a class. Where the class is background, a shape may be seen beside the middle.
+
+    Examples
+    --------
+    >>> crops = ShapeCrops(4, size=64, seed=5)
+    >>> [crops.class_names[crops.kind(i)] for i in range(4)]
+    ['ring', 'background', 'ring', 'cross']
+    """
+
+    def kind(self, index: int) -> int:
+        """Give the class of a picture."""
+        return int(self._rng(position(index, self.length)).integers(self.num_classes))
+
+    def __getitem__(self, index: int) -> Sample:
+        index = position(index, self.length)
+        rng = self._rng(index)
+        kind, shorter = int(rng.integers(self.num_classes)), min(self.size)
+        picture = _Picture(self.size, rng)
+        radius, from_middle = shorter * rng.uniform(0.25, 0.38), rng.uniform(-0.15, 0.15, 2)
+        if not kind:  # beyond the middle, and sometimes beyond the edge
+            from_middle[rng.integers(2)] = rng.choice((-1, 1)) * rng.uniform(0.45, 0.9)
+        y, x = (length / 2 + shorter * part for length, part in zip(self.size, from_middle, strict=True))
+        shown = kind or int(rng.integers(1, self.num_classes))
+        picture.draw(shown, self._forms[shown], y, x, radius)
+        return Sample(picture.finished(), picture.label, f"crop-{self.seed}-{index}")
+
+    def _rng(self, index: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, index])
+
+
 def _places(size: tuple[int, int], rng: np.random.Generator) -> list[tuple[float, float, float]]:
     """Centres and radii of the shapes, from large to small.
 

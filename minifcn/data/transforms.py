@@ -1,4 +1,4 @@
-"""Augmentation of samples, and the normalisation that makes network input of an image.
+"""Resizing and augmentation of samples.
 
 A transform is called as `transform(sample, rng)` and draws from `rng` alone.
 """
@@ -14,70 +14,12 @@ from PIL import Image
 
 from minifcn.check import as_whole
 from minifcn.data.dataset import Sample
+from minifcn.data.normalize import Shown
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 
-# Published values of ImageNet, R, G, B, of 0..255.
-IMAGENET_MEAN = (122.67892, 116.66877, 104.00699)
-IMAGENET_STD = (58.395, 57.12, 57.375)
 
-
-class _Shown:
-    """A transform whose repr says how to make it."""
-
-    def __repr__(self) -> str:
-        settings = (f"{name}={_plain(value)!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({', '.join(settings)})"
-
-
-def _plain(value: Any) -> Any:
-    return tuple(float(str(number)) for number in value) if isinstance(value, np.ndarray) else value
-
-
-class Normalize(_Shown):
-    """An image as network input: minus the mean, divided by the standard deviation, channel by channel.
-
-    Parameters
-    ----------
-    mean, std : three floats
-        Of R, G, B on the scale 0..255. The defaults are the published ImageNet values.
-
-    Examples
-    --------
-    >>> x = Normalize(mean=(1, 2, 3), std=(2, 2, 2))(np.full((4, 5, 3), 5, np.uint8))
-    >>> x.shape, x.dtype, x[:, 0, 0].tolist()
-    ((3, 4, 5), dtype('float32'), [2.0, 1.5, 1.0])
-    """
-
-    def __init__(
-        self,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
-    ):
-        self.mean = np.array(mean, np.float32)
-        self.std = np.array(std, np.float32)
-        shapes = self.mean.shape == self.std.shape == (3,)
-        if not (shapes and np.isfinite([self.mean, self.std]).all() and (self.std > 0).all()):
-            raise ValueError(
-                f"Normalize: mean and std have one number for each of R, G, B, finite, and std is positive; "
-                f"got mean={mean}, std={std}"
-            )
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Normalise a uint8 image (H, W, 3) to float32 (3, H, W), a transposed view of an (H, W, 3) array."""
-        if np.ndim(image) != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
-            raise ValueError(
-                f"Normalize: an image is a uint8 array (H, W, 3), values 0..255, got {kind}; of values 0..1 make "
-                "(255 * image).round().astype(np.uint8)"
-            )
-        x = image.astype(np.float32)
-        x -= self.mean
-        x /= self.std
-        return x.transpose(2, 0, 1)
-
-
-class Compose(_Shown):
+class Compose(Shown):
     """Several transforms, one after the other.
 
     Parameters
@@ -103,7 +45,7 @@ class Compose(_Shown):
         return sample
 
 
-class Resize(_Shown):
+class Resize(Shown):
     """Scale to a fixed size: the image bilinearly, the label by nearest neighbour.
 
     Parameters
@@ -124,7 +66,7 @@ class Resize(_Shown):
         return _resized(sample, *self.size)
 
 
-class ResizeLongerSide(_Shown):
+class ResizeLongerSide(Shown):
     """Scale so that the longer side has a fixed length and the picture keeps its proportions.
 
     The image is scaled bilinearly, the label by nearest neighbour.
@@ -161,7 +103,7 @@ def with_longer_side(size: tuple[int, int], side: int) -> tuple[int, int]:
     return height, width
 
 
-class RandomMirror(_Shown):
+class RandomMirror(Shown):
     """Mirror left and right with probability `p`.
 
     Parameters
@@ -186,7 +128,7 @@ class RandomMirror(_Shown):
         return replace(sample, image=sample.image[:, ::-1], label=sample.label[:, ::-1])
 
 
-class RandomCrop(_Shown):
+class RandomCrop(Shown):
     """Cut out a window of a fixed size at a random place.
 
     An image smaller than the window is padded at the right and at the bottom with its mean colour, its label with the
@@ -215,7 +157,7 @@ class RandomCrop(_Shown):
         return replace(sample, image=sample.image[window], label=sample.label[window])
 
 
-class RandomScale(_Shown):
+class RandomScale(Shown):
     """Scale by a random factor: the image bilinearly, the label by nearest neighbour.
 
     Parameters

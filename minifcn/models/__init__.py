@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from minifcn.errors import UserError
 from minifcn.models import alignment, lecture, summary, trained
 from minifcn.models.backbones import BACKBONES
+from minifcn.models.classifiers import Classifier, classifier
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
+from minifcn.models.fully_convolutional import convolutionalize
+from minifcn.models.sliding import CropGrid, slide
 from minifcn.models.trunk import Trunk
 from minifcn.text import did_you_mean
 
@@ -26,21 +30,22 @@ def create(name: str, **options: Any) -> FCN:
 
 
 # The trained networks of the package, and what makes each of the settings in its file in models/trained/.
-PRETRAINED = {"shapes-fcn8s": create}
+PRETRAINED: dict[str, Callable[..., Any]] = {"shapes-fcn8s": create, "shapes-classifier": classifier}
 
 
-def pretrained(name: str) -> FCN:
+def pretrained(name: str) -> Any:
     """Give a trained network of the package.
 
     Parameters
     ----------
-    name : "shapes-fcn8s"
-        FCN-8s with 0.11 of VGG16's channels, trained on the generated pictures of `data.Shapes`. It knows their six
-        classes and nothing else: of photographs it says nothing.
+    name : "shapes-fcn8s" | "shapes-classifier"
+        FCN-8s with 0.11 of VGG16's channels, trained on the generated pictures of `data.Shapes`. Or VGG16 itself, as a
+        classifier of crops of 64x64 pixels with 0.055 of its channels, trained on `data.ShapeCrops`. They know six
+        classes and nothing else: of photographs they say nothing.
 
     Returns
     -------
-    FCN8s
+    FCN8s or Classifier
         In evaluation mode, and with the attributes `class_names` (tuple of str), `palette` (uint8 array of a colour
         for each class) and `normalize` (`data.Normalize`, which turns images into what it takes).
 
@@ -68,13 +73,18 @@ __all__ = [
     "FCN",
     "NETWORKS",
     "PRETRAINED",
+    "Classifier",
+    "CropGrid",
     "FCN8s",
     "FCN16s",
     "FCN32s",
     "Trunk",
     "alignment",
+    "classifier",
+    "convolutionalize",
     "create",
     "lecture",
     "pretrained",
+    "slide",
     "summary",
 ]

@@ -17,7 +17,8 @@ class AlexNet(Trunk):
     Notes
     -----
     Krizhevsky, Sutskever and Hinton 2012; ``voc-fcn-alexnet`` of the reference implementation, which is FCN-32s in the
-    "paper" variant. What it does not have is a choice of this project:
+    "paper" variant. The mean is that of each channel in Caffe's ``bvlc_reference_caffenet``, named there beside the
+    mean image. What the reference does not have is a choice of this project:
 
     - FCN-16s and FCN-8s score conv5 and conv2, the last maps of strides 16 and 8.
     - The "aligned" variant pads by half of each kernel, so that the first window of every map is centred on the first
@@ -34,17 +35,19 @@ class AlexNet(Trunk):
     """
 
     scored = {"conv2": 8, "conv5": 16, "fc7": 32}
-    fc6_kernels = {"paper": (6,), "aligned": (1, 6)}
+    fc6_kernels = {"paper": (6,), "aligned": (1, 6), "classifier": (6,)}
+    crop_size = 227
+    mean = (104.0, 117.0, 123.0)
     groups = 2
 
     def stages(self) -> Iterator[dict[str, Module]]:
         """Yield the stages; sizes are those of the aligned variant, for an image of height H and width W."""
         conv, drop = self.conv, self.drop
-        paper = self.variant == "paper"  # its padding makes the input of a 6x6 fc6 large enough for images of any size
-        half = 0 if paper else 1  # padding of a pool: half its kernel, or none
+        # The paper's padding makes the input of a 6x6 fc6 large enough for images of any size.
+        first, half = {"paper": (100, 0), "aligned": (5, 1), "classifier": (0, 0)}[self.variant]
         # 3 x H x W
         yield {
-            "conv1": conv(96, 11, stride=4, padding=100 if paper else 5),  # 96 x H/4 x W/4
+            "conv1": conv(96, 11, stride=4, padding=first),  # 96 x H/4 x W/4
             "pool1": self.pool(3, stride=2, padding=half),
             "norm1": LocalResponseNorm(5),
             "conv2": conv(256, 5, padding=2, groups=2),
@@ -60,7 +63,7 @@ class AlexNet(Trunk):
             "pool5": self.pool(3, stride=2, padding=half),
         }  # 256 x H/32 x W/32
         yield {
-            "fc6": conv(4096, self.fc6_kernel, padding=0 if paper else self.fc6_kernel // 2),
+            "fc6": conv(4096, self.fc6_kernel, padding=half * (self.fc6_kernel // 2)),
             "drop6": drop(),
         }  # 4096 x H/32 x W/32
         yield {

@@ -23,10 +23,10 @@ from minifcn.models.passing import MARGINS, OVER_CHANNELS, POINTWISE, WINDOWS
 from minifcn.models.reach import Paths, Reach, field_sizes, joined
 from minifcn.models.record import Crop, GeometryError, Trace
 from minifcn.models.unknown import NO_VALUES, AnyChannels, FirstLayer, NoValues
-from minifcn.nn import Conv2d, ConvTranspose2d, MaxPool2d, Module
+from minifcn.nn import AvgPool2d, Conv2d, ConvTranspose2d, Linear, MaxPool2d, Module
 
 Operation = Callable[..., Tensor]
-LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d)  # a row each in a table of layers
+LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d, Linear)  # a row each in a table of layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,5 +295,5 @@ def trace(model: Module, size: Pair, channels: int | None = None, bounded: bool 
             pass  # said again below, of three channels
     seen = Trace(names)
     paths = ((Reach.bounded(height), Reach.bounded(width)),) if bounded else ()
-    model(Geometry((1, channels, height, width), seen, bounded=paths))
+    seen.output = model(Geometry((1, channels, height, width), seen, bounded=paths))
     return seen

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import minifcn.functional as F
 from minifcn.models.trunk import Trunk
-from minifcn.nn import LocalResponseNorm, MaxPool2d, Module
+from minifcn.nn import AvgPool2d, LocalResponseNorm, MaxPool2d, Module
 
 # Numbers of channels: 1x1 | 3x3_reduce, 3x3 | 5x5_reduce, 5x5 | pool_proj
 INCEPTIONS = {
@@ -72,12 +72,12 @@ class GoogLeNet(Trunk):
 
     Notes
     -----
-    Szegedy et al. 2014; layers and numbers of channels of ``bvlc_googlenet`` in Caffe. The paper reports an
+    Szegedy et al. 2014; layers, numbers of channels and mean of ``bvlc_googlenet`` in Caffe. The paper reports an
     FCN-GoogLeNet that keeps the last loss layer only and discards the average pool (section 4.1), but the reference
     implementation has none. So paddings, crops and skips are choices of this project:
 
     - "paper" follows the reference's other two nets: padding 100 at the first convolution, and otherwise Caffe's. The
-      crop is 98 then. With Caffe's padding of 3 it would be 1, but images from 33 to 1499 pixels only would fit.
+      crop is 98 then. With Caffe's padding of 3 it would be 1, but sides below 31 pixels would not pass the pools.
     - "aligned" pads by half of each kernel, pools too, so that maps lie exactly over the image; see AlexNet.
     - FCN-16s and FCN-8s score inception_4e and inception_3b, the last maps of strides 16 and 8.
     - Dropout stands where the classifier has it, before the scores, with the probability of the network; Caffe's is
@@ -93,6 +93,8 @@ class GoogLeNet(Trunk):
 
     scored = {"inception_3b": 8, "inception_4e": 16, "inception_5b": 32}
     left_out = {"pool5_7x7_s1": 7}
+    crop_size = 224
+    mean = (104.0, 117.0, 123.0)
 
     def stages(self) -> Iterator[dict[str, Module]]:
         """Yield the stages; sizes are those of the aligned variant, for an image of height H and width W."""
@@ -114,12 +116,21 @@ class GoogLeNet(Trunk):
         yield {
             "pool4_3x3_s2": self.halving(),
             **self.inceptions("5a", "5b"),
+            **(self.averages() if self.variant == "classifier" else {}),
             "pool5_drop_7x7_s1": self.drop(),
         }  # 1024 x H/32 x W/32
 
     def halving(self) -> MaxPool2d:
         """Make a pool that halves a map."""
-        return self.pool(3, stride=2, padding=0 if self.variant == "paper" else 1)
+        return self.pool(3, stride=2, padding=1 if self.variant == "aligned" else 0)
+
+    def averages(self) -> dict[str, Module]:
+        """Make the pool that the classifier has and an FCN leaves out."""
+        return {name: AvgPool2d(kernel, stride=1) for name, kernel in self.left_out.items()}
+
+    def classifying(self, num_classes: int) -> dict[str, Module]:
+        """Give the scores of the classifier under Caffe's name."""
+        return {"loss3_classifier": super().classifying(num_classes)["fc8"]}
 
     def inceptions(self, *names: str) -> dict[str, Module]:
         """Make inceptions of the table."""

@@ -70,12 +70,14 @@ class Trace:
     crops : list of Crop
     running : list of Module
         Modules whose forward is under way, the innermost last.
+    output : Geometry, or what else the forward gave
     """
 
     names: dict[int, str] = field(default_factory=dict)
     layers: list[tuple[Module, Geometry, Geometry]] = field(default_factory=list)
     crops: list[Crop] = field(default_factory=list)
     running: list[Module] = field(default_factory=list)
+    output: Any = None
 
     @property
     def crop_offsets(self) -> dict[str, int | Pair]:

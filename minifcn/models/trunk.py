@@ -26,7 +26,8 @@ class Trunk:
     Parameters
     ----------
     variant : str
-        Of the network, for what differs between its variants: "aligned" or "paper".
+        Of the network, for what differs between its variants: "aligned" or "paper"; or "classifier", where the trunk
+        is that of one, and its fully connected layers are convolutions whose kernels cover the map of a crop.
     width : float
         Factor for all numbers of channels.
     dropout : float
@@ -43,6 +44,10 @@ class Trunk:
         stage with that layer ends with.
     fc6_kernels : dict of str to tuple of int
         By variant, the kernel sizes that fc6 may have; nothing where there is no fc6.
+    crop_size : int
+        Side of the square images of the classifier, in pixels; 0 where the trunk is that of none.
+    mean : tuple of three floats
+        What the published weights expect to be subtracted from its images: of B, G, R, 0..255.
     groups : int
         Most groups of a convolution. All numbers of channels are multiples of it, whatever the width.
     left_out : dict of str to int
@@ -75,6 +80,8 @@ class Trunk:
 
     scored: ClassVar[dict[str, int]] = {}
     fc6_kernels: ClassVar[dict[str, tuple[int, ...]]] = {}
+    crop_size: ClassVar[int] = 0
+    mean: ClassVar[tuple[float, ...]] = ()
     groups: ClassVar[int] = 1
     left_out: ClassVar[dict[str, int]] = {}
 
@@ -103,6 +110,13 @@ class Trunk:
         bit for bit, unless a stage branches from a map that is scored too: then they are added up in another order.
         """
         raise TypeError(f"{type(self).__name__} has no stages(); a Trunk must define it")
+
+    def classifying(self, num_classes: int) -> dict[str, Module]:
+        """Give the layers, by name, that a classifier has behind the last stage: fc8, its scores.
+
+        What sees the whole map of a crop becomes fully connected there, as fc6 and fc7 do.
+        """
+        return {"fc8": Conv2d(self.inputs, num_classes, 1, rng=self.rng)}
 
     def build(self) -> Iterator[tuple[str, Module]]:
         """Make the layers, and note which belong to one stage."""

@@ -9,11 +9,12 @@ from minifcn.nn import Module
 
 
 class VGG16(Trunk):
-    """VGG16 without its classifier: five stages of 3x3 convolutions and pools, then fc6 and fc7 as convolutions.
+    """VGG16 without its scores: five stages of 3x3 convolutions and pools, then fc6 and fc7 as convolutions.
 
     Notes
     -----
-    Simonyan and Zisserman 2014, configuration D; FCN paper section 4.1.
+    Simonyan and Zisserman 2014, configuration D; FCN paper section 4.1. The mean is that of the published weights,
+    VGG_ILSVRC_16_layers.
 
     Examples
     --------
@@ -23,7 +24,9 @@ class VGG16(Trunk):
     """
 
     scored = {"pool3": 8, "pool4": 16, "fc7": 32}
-    fc6_kernels = {"paper": (7,), "aligned": (1, 7)}
+    fc6_kernels = {"paper": (7,), "aligned": (1, 7), "classifier": (7,)}
+    crop_size = 224
+    mean = (103.939, 116.779, 123.68)
 
     def stages(self) -> Iterator[dict[str, Module]]:
         """Yield the stages; sizes are those of the aligned variant, for an image of height H and width W."""
@@ -59,7 +62,7 @@ class VGG16(Trunk):
             "pool5": pool(2),
         }  # 512 x H/32 x W/32
         yield {
-            "fc6": conv(4096, self.fc6_kernel, padding=0 if paper else self.fc6_kernel // 2),
+            "fc6": conv(4096, self.fc6_kernel, padding=self.fc6_kernel // 2 if self.variant == "aligned" else 0),
             "drop6": drop(),
         }  # 4096 x H/32 x W/32
         yield {

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from minifcn import named_otherwise
 from minifcn.nn import init
+from minifcn.nn.classifying import AvgPool2d, Flatten, Linear
 from minifcn.nn.containers import ModuleList, Sequential
 from minifcn.nn.layers import (
     Conv2d,
@@ -20,11 +21,14 @@ from minifcn.nn.parameter import Parameter
 from minifcn.nn.states import IncompatibleKeys
 
 __all__ = [
+    "AvgPool2d",
     "Conv2d",
     "ConvTranspose2d",
     "Dropout",
     "Dropout2d",
+    "Flatten",
     "IncompatibleKeys",
+    "Linear",
     "LocalResponseNorm",
     "MaxPool2d",
     "Module",

@@ -6,8 +6,8 @@ from typing import Any
 
 from minifcn.training.config import Config
 
-_NETWORK = ("backbone", "variant", "width")
-_CLASSES = ("class_names", "palette", "mean", "std")
+_NETWORK = ("backbone", "variant", "width", "at_once")
+_CLASSES = ("class_names", "palette", "mean", "std", "channel_order")
 
 
 def about(config: Config) -> dict[str, Any]:
@@ -21,13 +21,14 @@ def about(config: Config) -> dict[str, Any]:
     Returns
     -------
     dict
-        What JSON can hold: `network`, as `models.create` takes it, and `class_names`, `palette`, `mean` and `std`.
+        What JSON can hold: `network`, as `models.create` takes it, and `class_names`, `palette`, `mean`, `std` and
+        `channel_order`.
 
     Examples
     --------
     >>> config = Config(model="fcn16s", class_names=("sky", "road"), palette=((0, 0, 0), (128, 64, 128)))
     >>> about(config)["network"]
-    {'name': 'fcn16s', 'num_classes': 2, 'backbone': 'vgg16', 'variant': 'aligned', 'width': 0.25}
+    {'name': 'fcn16s', 'num_classes': 2, 'backbone': 'vgg16', 'variant': 'aligned', 'width': 0.25, 'at_once': False}
     """
     settings = config.to_dict()
     network = {"name": config.model, "num_classes": config.num_classes} | {name: settings[name] for name in _NETWORK}

@@ -12,7 +12,7 @@ from minifcn.data import DataLoader
 from minifcn.models import FCN
 from minifcn.pictures.colours import visible
 from minifcn.text import shortened
-from minifcn.training import recipe
+from minifcn.training import build
 from minifcn.training.config import Config
 from minifcn.training.evaluate import predict
 from minifcn.training.log import Epoch
@@ -91,7 +91,7 @@ class Album:
 
     def _predicted(self, indices: list[int]) -> tuple[list[_Row], list[str]]:
         """Give image, label and prediction of some images of the split, and their names."""
-        dataset, transform, rows, names = self.loader.dataset, recipe.resizing(self.config), [], []
+        dataset, transform, rows, names = self.loader.dataset, build.resizing(self.config), [], []
         for index in indices:
             sample = transform(dataset[index], np.random.default_rng(0))
             rows.append((sample.image, sample.label, predict(self.model, sample.image, self.loader.normalize)))

@@ -1,8 +1,8 @@
 """Everything a run needs to continue, in one .npz file: a plain zip of arrays that executes nothing when it is read.
 
 The member "about" holds a JSON text (format, configuration, position, state of the random numbers); the members
-"model/..." and "optimizer/..." hold the arrays. They are stored uncompressed, so none can unpack to more than the
-file's own size.
+"model/...", "optimizer/..." and "gradients/..." hold the arrays. They are stored uncompressed, so none can unpack to
+more than the file's own size.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from minifcn.training.config import Config
 FORMAT = "minifcn checkpoint 1"
 _ABOUT_LIMIT = 1 << 20  # characters
 _DTYPES = tuple(map(np.dtype, ("float32", "float64", "int64")))
+_PARTS = ("model", "optimizer", "gradients")  # of a checkpoint, that hold arrays
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Position:
     batch : int
         Batches of the epoch after those.
     iteration : int
-        Steps since training began.
+        Steps since training began: one for each batch, or for as many as accumulate.
     loss_sum : float
         Of the epoch's batches so far.
     best_mean_iou : float
@@ -72,9 +73,10 @@ class Position:
         position.best_mean_iou = best
         return position
 
-    def check(self, epochs: int, batches: int, path: Path) -> None:
-        """Refuse to continue here, as `path` says, a run of so many epochs of so many batches."""
-        if self.batch > batches or self.iteration != self.epoch * batches + self.batch:
+    def check(self, config: Config, batches: int, path: Path) -> None:
+        """Refuse to continue here, as `path` says, a run that has so many batches in an epoch."""
+        epochs = config.epochs
+        if self.batch > batches or self.iteration != (self.epoch * batches + self.batch) // config.accumulate:
             raise UserError(
                 f"{path}: stands at iteration {self.iteration}, with {self.epoch} epochs and {self.batch} batches "
                 f"behind it, but an epoch has {batches} batches now; the data set has changed since"
@@ -96,6 +98,8 @@ class Checkpoint:
     position : Position
     random : dict
         `bit_generator.state` of the Generator that draws the dropout masks.
+    gradients : dict of str to array
+        The sums of a step that is not complete; see `Accumulation`.
     """
 
     config: Config
@@ -103,6 +107,7 @@ class Checkpoint:
     optimizer: dict[str, np.ndarray] = field(default_factory=dict)
     position: Position = field(default_factory=Position)
     random: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         config, weights = self.config, sum(array.size for array in self.model.values())
@@ -141,8 +146,8 @@ def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
         "random": checkpoint.random,
     }
     arrays = {"about": np.array(json.dumps(about))}
-    for part, state in (("model", checkpoint.model), ("optimizer", checkpoint.optimizer)):
-        for name, array in state.items():
+    for part in _PARTS:
+        for name, array in getattr(checkpoint, part).items():
             arrays[f"{part}/{name}"] = _checked(np.asarray(array), f"{path}: {part}/{name}")
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
@@ -218,14 +223,14 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
     if "about" not in members:
         raise UserError("not a minifcn checkpoint (it has no part named about)")
     about = _about(archive, members.pop("about"))
-    states: dict[str, dict[str, np.ndarray]] = {"model": {}, "optimizer": {}}
+    states: dict[str, dict[str, np.ndarray]] = {part: {} for part in _PARTS}
     for name, info in members.items():
         part, _, key = name.partition("/")
         if part not in states:
             raise UserError(f"not a minifcn checkpoint (it has a part named {name!r})")
         states[part][key] = _checked(_array(archive, info), info.filename)
     config, position = Config.from_dict(about["config"]), Position.from_dict(about["position"])
-    return Checkpoint(config, states["model"], states["optimizer"], position, about["random"])
+    return Checkpoint(config, position=position, random=about["random"], **states)
 
 
 def _about(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> dict[str, Any]:

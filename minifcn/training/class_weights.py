@@ -17,7 +17,7 @@ from minifcn.data.lists import read_lines
 from minifcn.errors import UserError
 from minifcn.progress import show_progress
 from minifcn.text import did_you_mean, in_columns
-from minifcn.training import recipe
+from minifcn.training import build
 from minifcn.training.config import Config
 
 
@@ -179,7 +179,7 @@ def weigh_classes(config: Config, dataset: Dataset, *, stream: TextIO | None = N
     if config.class_weights not in RULES:
         weights = read_weights(config.class_weights, config.class_names)
         return weigh_classes(dataclasses.replace(config, loss_weights=weights), dataset)
-    loader = recipe.valid_loader(config, dataset)
+    loader = build.valid_loader(config, dataset)
     batches = show_progress("class weights", loader.epoch(0), len(dataset), stream)
     counts = count_labels(batches, config.num_classes, ignore_index=config.ignore_index)
     if not counts.pixels.any():

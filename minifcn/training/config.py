@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from minifcn.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from minifcn.data.normalize import IMAGENET_MEAN, IMAGENET_STD, PREPROCESSINGS
 from minifcn.errors import UserError
+from minifcn.text import did_you_mean
+from minifcn.training import rules
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,13 @@ class Config:
     ----------
     data : str
         A data set as `data.open_dataset` takes it: "shapes", "folder:PATH", "camvid:PATH", "voc:PATH".
-    model, backbone, variant, width, dropout
+    recipe : str or None
+        The name of the recipe that the settings are from, where they were not given otherwise; see `RECIPES`.
+    model, backbone, variant, width, dropout, at_once
         As in `models.create`.
+    upsampling : "fixed", "learned" or None
+        Whether the transposed convolutions stay bilinear; None: as the variant has it, fixed in "paper" and learned in
+        the others.
     size : (height, width) or None
         Every image is resized to it; None keeps the images as they are.
     longer_side : int or None
@@ -40,12 +45,22 @@ class Config:
     val_names : tuple of str
         The names of the images that were drawn for it; a run that continues, or is evaluated, takes these.
     epochs, batch_size, seed : int
+    iterations : int or None
+        The steps of a recipe that counts them: `epochs` are then as many as have so many.
+    accumulate : int
+        Batches whose gradients are added up and divided by their number, for one step (Caffe's iter_size). Groups of
+        batches go on from one epoch to the next; what is left of one at the end of the training takes no step.
     patience : int or None
         Training stops when so many epochs have had no better network than the best one; None: never. A run may
         continue with another.
-    optimizer : "adam" or "sgd"
+    optimizer : "adam", "sgd" or "caffe-sgd"
     lr, momentum, weight_decay : float
         Momentum belongs to SGD only.
+    bias_rates : "doubled", "scores" or "alike"
+        Which biases SGD lets learn twice as fast and without decay; see `paper_groups`.
+    reduction : "mean" or "batch"
+        Of the loss over the pixels of a batch, as in `F.softmax_cross_entropy`: "batch" adds them up and divides by the
+        number of images only, as Caffe does without normalisation.
     schedule : "constant" or "poly"
         "poly" lets the learning rate fall to 0, as lr (1 - t / T)^0.9 at step t of T (DeepLab, Chen et al. 2017).
     class_weights : "none", "balanced", "median", or a path
@@ -62,7 +77,8 @@ class Config:
     class_names, palette, ignore_index
         Of the data set.
     mean, std : three floats, R, G, B, of 0..255
-        The normalisation of the images.
+    channel_order : "rgb" or "bgr"
+        With `mean` and `std` the preprocessing of the images: `data.Normalize(mean, std, order=channel_order)`.
 
     Raises
     ------
@@ -80,11 +96,14 @@ class Config:
     """
 
     data: str = "shapes"
+    recipe: str | None = None
     model: str = "fcn8s"
     backbone: str = "vgg16"
     variant: str = "aligned"
     width: float = 0.25
     dropout: float = 0.5
+    at_once: bool = False
+    upsampling: str | None = None
     size: tuple[int, int] | None = None
     longer_side: int | None = None
     mirror: bool = False
@@ -96,11 +115,15 @@ class Config:
     val_share: float | None = None
     val_names: tuple[str, ...] = ()
     epochs: int = 5
+    iterations: int | None = None
     batch_size: int = 8
+    accumulate: int = 1
     optimizer: str = "adam"
     lr: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
+    bias_rates: str = "doubled"
+    reduction: str = "mean"
     schedule: str = "constant"
     patience: int | None = None
     seed: int = 0
@@ -115,14 +138,18 @@ class Config:
     ignore_index: int = 255
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    channel_order: str = "rgb"
 
     def __post_init__(self):
-        for name, (holds, rule) in _RULES.items():
+        for name, (holds, rule) in rules.RULES.items():
             value = getattr(self, name)
-            if not _holds(holds, value):
+            if not rules.holds(holds, value):
                 raise UserError(f"{option(name)} must be {rule}, but is {value!r}")
         if self.size and self.longer_side:
             raise UserError(f"--size is {self.size} and --longer-side {self.longer_side}; give one of the two")
+        if self.variant == "lecture" and (self.at_once or self.upsampling == "fixed"):
+            wrong = "--at-once" if self.at_once else "--upsampling fixed"
+            raise UserError(f"{wrong} is of the paper's networks, and --variant is lecture; leave one of the two out")
         if len(self.palette) != len(self.class_names):
             raise UserError(f"the palette has {len(self.palette)} colours for {len(self.class_names)} class names")
         if self.loss_weights and len(self.loss_weights) != len(self.class_names):
@@ -133,6 +160,18 @@ class Config:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def preprocessing(self) -> str:
+        """The name of the preprocessing, as `--preprocessing` takes it; what it is, if it has none.
+
+        >>> Config().preprocessing, Config(mean=(92, 97, 116), std=(1, 1, 1), channel_order="bgr").preprocessing
+        ('imagenet', 'mean 92,97,116, std 1,1,1, bgr')
+        """
+        settings = (self.mean, self.std, self.channel_order)
+        named = (name for name, known in PREPROCESSINGS.items() if known[:3] == settings)
+        mean, std = (",".join(f"{number:.6g}" for number in numbers) for numbers in settings[:2])
+        return next(named, f"mean {mean}, std {std}, {self.channel_order}")
 
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as JSON can hold them."""
@@ -164,6 +203,14 @@ _EARLIER = {
     "val_split": "val",
     "freeze": (),
     "patience": None,
+    "channel_order": "rgb",
+    "recipe": None,
+    "at_once": False,
+    "upsampling": None,
+    "iterations": None,
+    "accumulate": 1,
+    "bias_rates": "doubled",
+    "reduction": "mean",
 }
 
 
@@ -174,6 +221,19 @@ def option(name: str) -> str:
     '--batch-size'
     """
     return "--" + name.replace("_", "-")
+
+
+def preprocessing_settings(name: str) -> dict[str, Any]:
+    """Give the settings that a named preprocessing stands for; UserError, if there is none of this name.
+
+    >>> preprocessing_settings("raw")
+    {'mean': (0.0, 0.0, 0.0), 'std': (1.0, 1.0, 1.0), 'channel_order': 'rgb'}
+    """
+    if name not in PREPROCESSINGS:
+        near = did_you_mean(name, PREPROCESSINGS)
+        raise UserError(f"--preprocessing must be one of {', '.join(PREPROCESSINGS)}, but is {name!r}{near}")
+    mean, std, order, _ = PREPROCESSINGS[name]
+    return {"mean": mean, "std": std, "channel_order": order}
 
 
 def written(value: Any) -> str:
@@ -189,101 +249,3 @@ def written(value: Any) -> str:
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _holds(rule: Any, value: Any) -> bool:
-    try:
-        return bool(rule(value))
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def _count(value: Any, low: int = 1) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value < 2**63
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _size(value: Any) -> bool:
-    return value is None or (len(value) == 2 and all(_count(n) and n <= 16384 for n in value))
-
-
-def _scale(value: Any) -> bool:
-    return value is None or (len(value) == 2 and all(map(_number, value)) and 0.1 <= value[0] <= value[1] <= 10)
-
-
-def _channels(value: Any) -> bool:
-    return len(value) == 3 and all(map(_number, value))
-
-
-def _names(value: Any) -> bool:
-    return not isinstance(value, str) and len(value) <= 255 and all(isinstance(name, str) for name in value)
-
-
-def _split(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and value.isprintable()
-
-
-def _val_names(value: Any) -> bool:
-    """Whether these are names, and a checkpoint's text has room for them."""
-    return not isinstance(value, str) and all(isinstance(n, str) for n in value) and len(json.dumps(value)) <= 500_000
-
-
-def _texts(value: Any) -> bool:
-    return not isinstance(value, str) and all(isinstance(text, str) and text for text in value)
-
-
-def _weights(value: Any) -> bool:
-    return all(_number(w) and (w == 0 or 1e-30 <= w <= 1e30) for w in value) and (any(value) or not value)
-
-
-def _path(value: Any) -> bool:
-    return isinstance(value, str) and value != "" and "\0" not in value
-
-
-def _colours(value: Any) -> bool:
-    return all(len(colour) == 3 and all(_count(c, 0) and c <= 255 for c in colour) for colour in value)
-
-
-_RULES = {
-    "data": (lambda v: isinstance(v, str) and "\0" not in v, "the name of a data set, such as shapes or camvid:FOLDER"),
-    "model": (lambda v: isinstance(v, str), "the name of a model, such as fcn8s"),
-    "backbone": (lambda v: isinstance(v, str), "the name of a trunk, such as vgg16"),
-    "variant": (lambda v: v in ("aligned", "paper", "lecture"), "aligned, paper or lecture"),
-    "width": (lambda v: _number(v) and 0 < v <= 4, "a number above 0 and at most 4 (1 is the paper's network)"),
-    "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
-    "size": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 360x480"),
-    "longer_side": (lambda v: v is None or (_count(v) and v <= 16384), "a whole number from 1 to 16384, such as 256"),
-    "mirror": (lambda v: isinstance(v, bool), "true or false"),
-    "crop": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 320x320"),
-    "scale": (_scale, "LOW,HIGH with 0.1 <= LOW <= HIGH <= 10, such as 0.75,1.5"),
-    "images": (lambda v: v is None or _count(v), "a whole number from 1 up"),
-    "train_split": (_split, "the name of a split, such as train"),
-    "val_split": (_split, "the name of a split, such as val"),
-    "val_share": (lambda v: v is None or (_number(v) and 0 < v < 1), "a number between 0 and 1, such as 0.2"),
-    "val_names": (_val_names, "names of at most 500000 characters in all; list the images in train.txt and val.txt"),
-    "epochs": (_count, "a whole number from 1 up"),
-    "batch_size": (_count, "a whole number from 1 up"),
-    "optimizer": (lambda v: v in ("adam", "sgd"), "adam or sgd"),
-    # SGD doubles it for biases, and that is to be finite too.
-    "lr": (lambda v: _number(v) and 0 < v <= 1e300, "a number above 0 and at most 1e300, such as 0.001"),
-    "momentum": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
-    "weight_decay": (lambda v: _number(v) and v >= 0, "a number from 0 up, such as 0.0005"),
-    "schedule": (lambda v: v in ("constant", "poly"), "constant or poly"),
-    "patience": (lambda v: v is None or _count(v), "a whole number of epochs from 1 up"),
-    "seed": (lambda v: _count(v, 0), "a whole number from 0 up"),
-    "class_weights": (_path, "none, balanced, median or a file of weights"),
-    "loss_weights": (_weights, "numbers from 0 to 1e30, above 0 at least 1e-30, and not all of them 0"),
-    "init": (lambda v: v is None or _path(v), "a checkpoint, such as runs/first/best.npz"),
-    "freeze": (_texts, "patterns of names, such as conv1_*"),
-    "dtype": (lambda v: v in ("float32", "float64"), "float32 or float64"),
-    "recompute": (lambda v: isinstance(v, bool), "true or false"),
-    "class_names": (_names, "at most 255 names"),
-    "palette": (_colours, "R, G, B colours of 0..255"),
-    "ignore_index": (lambda v: _count(v, 0) and v <= 255, "a whole number of 0..255"),
-    # float32 holds them, and what the normalisation makes of a pixel.
-    "mean": (lambda v: _channels(v) and all(abs(m) <= 1e6 for m in v), "three numbers of -1e6..1e6"),
-    "std": (lambda v: _channels(v) and all(1e-6 <= s <= 1e6 for s in v), "three numbers of 1e-6..1e6"),
-}

@@ -12,21 +12,26 @@ from minifcn.models import FCN
 from minifcn.models.summary import count_parameters
 from minifcn.nn import ConvTranspose2d
 from minifcn.text import counted
-from minifcn.training import checkpoint, recipe
+from minifcn.training import build, checkpoint
 from minifcn.training.checkpoint import Checkpoint
 from minifcn.training.class_weights import weigh_classes
 from minifcn.training.config import Config, option, written
 from minifcn.training.freeze import freeze
-from minifcn.training.transplant import BY_CLASS, COPIED, RESHAPED, Transplant, transplant
+from minifcn.training.published import Published, open_weights, recognition
+from minifcn.training.transplant import Transplant, transplant
+from minifcn.weights.outcomes import TAKEN
 
-_NETWORK = ("model", "backbone", "variant", "width")  # what shapes depend on
-_NORMALISATION = ("mean", "std")
+_SHAPES = ("model", "backbone", "variant", "width")  # what they depend on
+_NETWORK = (*_SHAPES, "at_once")
+_PREPROCESSING = ("mean", "std", "channel_order")
 
 
 def open_start(path: str) -> Checkpoint:
-    """Read a checkpoint to start from; UserError, naming it, if it is none, or not of the network that it claims."""
-    start = checkpoint.load(path)
-    recipe.check_fits(start.config, start.model, name=path)
+    """Read a checkpoint or published weights to start from; UserError, naming the file, if it is neither, or not of the
+    network that it claims."""
+    start = open_weights(path)
+    if not isinstance(start, Published):
+        build.check_fits(start.config, start.model, name=path)
     return start
 
 
@@ -38,7 +43,7 @@ def taken_over(start: Checkpoint) -> dict[str, Any]:
     >>> taken_over(start)["model"], "epochs" in taken_over(start)
     ('fcn32s', False)
     """
-    return {name: getattr(start.config, name) for name in (*_NETWORK, *_NORMALISATION)}
+    return {name: getattr(start.config, name) for name in (*_NETWORK, *_PREPROCESSING)}
 
 
 def begin(
@@ -75,9 +80,10 @@ def begin(
     if start is not None:
         table = _transplanted(config, model, start)
         said.append(_described(config, start, table))
-        learned = {name for outcome in (COPIED, RESHAPED, BY_CLASS) for name in table.names(outcome)}
+        learned = {name for outcome in TAKEN for name in table.names(outcome)}
         start.model.clear()  # it would keep its memory as long as the run
         start.optimizer.clear()
+        start.gradients.clear()
     if config.freeze:
         frozen = set(freeze(model, config.freeze))
         count = sum(p.data.size for name, p in model.named_parameters() if name in frozen)
@@ -95,9 +101,10 @@ def begin(
 def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     there, path = start.config, Path(config.init or "the checkpoint")
     try:
-        return transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        return table.after(start.weights.moves) if isinstance(start, Published) else table
     except UserError as error:
-        differ = [name for name in _NETWORK[1:] if getattr(config, name) != getattr(there, name)]
+        differ = [name for name in _SHAPES[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
         raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
 
@@ -105,11 +112,15 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
 def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
     there, path = start.config, Path(config.init or "the checkpoint")
     network = f"{there.model} on {there.backbone}, {there.variant}, width {written(there.width)}"
-    text = (
-        f"starting from {checkpoint.file_of(path)} ({network}, {there.num_classes} classes):\n{_indented(str(table))}"
-    )
-    if (there.mean, there.std) != (Config.mean, Config.std):
-        text += f"\n  images are normalised as there: mean {written(there.mean)}, std {written(there.std)}"
+    what = f" ({network}, {there.num_classes} classes):"
+    if isinstance(start, Published):
+        what = f": {recognition(start.weights)}"
+    text = f"starting from {checkpoint.file_of(path)}{what}\n{_indented(str(table))}"
+    here, before = config.preprocessing, there.preprocessing
+    if here != before:
+        text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"
+    elif before != "imagenet":
+        text += f"\n  images are preprocessed as there: {before}"
     return text
 
 

@@ -13,7 +13,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-import minifcn.functional as F
 from minifcn.backend import one_blas_thread, to_device
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import UserError
@@ -23,12 +22,15 @@ from minifcn.models import FCN
 from minifcn.optim import Optimizer
 from minifcn.progress import Progress, show_progress, unbreakable
 from minifcn.training import checkpoint, iou_log, log
+from minifcn.training.accumulation import Accumulation
+from minifcn.training.build import check_fits, check_model
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
 from minifcn.training.evaluate import network_input
 from minifcn.training.iou_log import IouLog
 from minifcn.training.log import Epoch, Log
-from minifcn.training.recipe import check_fits, check_model
+from minifcn.training.objective import objective
+from minifcn.training.schedule import Schedule
 from minifcn.training.validation import Validation, check_counted, validate
 
 
@@ -100,7 +102,8 @@ class Trainer:
         self.folder, self.device, self.stream = Path(folder), model.device, unbreakable(stream)
         self.checkpoint_every, self.after_epoch = checkpoint_every, after_epoch
         self.position = Position()
-        self.first_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.schedule = Schedule(config, optimizer, len(train_loader))
+        self.accumulation = Accumulation(model, optimizer, config.accumulate)
         self.log = Log(self.folder / "log.csv")
         self.iou_log = IouLog(self.folder / "iou.csv", config.class_names)
         self.validation: Validation | None = None
@@ -154,7 +157,8 @@ class Trainer:
                 self._expect_whole(batch)
                 now.loss_sum = now.loss_sum + self.step(batch)  # on a GPU still to be computed
                 now.batch += 1
-                now.iteration += 1
+                if not self.accumulation.done:
+                    now.iteration += 1
                 progress.advance(f"loss {self.mean_loss():.4f}" if progress.wants_text() else "")
                 self.save_if_due()
 
@@ -169,26 +173,17 @@ class Trainer:
 
     @one_blas_thread()  # as backward: what `recompute` runs again in it must round in the same way
     def step(self, batch: Batch) -> Any:
-        """Take one gradient step; gives the loss as a float64 scalar of the device, without waiting for it."""
+        """Take one gradient step, or `accumulate` batches of one; gives the mean loss of the batch.
+
+        It is a float64 scalar of the device, and has not been waited for.
+        """
         images = network_input(batch.images, self.device, self.config.dtype)
         labels = to_device(batch.labels, self.device)
-        loss = F.softmax_cross_entropy(self.model(images), labels, self.weight, self.config.ignore_index)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.schedule()
-        self.optimizer.step()
-        return loss.data.astype(np.float64)
-
-    def schedule(self) -> None:
-        """Set the learning rates of the step in hand; they depend on its number alone, so resuming needs no state."""
-        for group, lr in zip(self.optimizer.param_groups, self.first_lrs, strict=True):
-            group["lr"] = lr * self.lr_factor(self.position.iteration)
-
-    def lr_factor(self, iteration: int) -> float:
-        """Give the factor of the learning rates in a step, counted from 0."""
-        if self.config.schedule != "poly":
-            return 1.0
-        return max(0.0, 1 - iteration / (self.config.epochs * len(self.train_loader))) ** 0.9
+        loss, mean = objective(self.model(images), labels, self.weight, self.config)
+        if self.accumulation.backward(loss):
+            self.schedule.set(self.position.iteration)
+            self.optimizer.step()
+        return mean.astype(np.float64)
 
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
@@ -210,7 +205,7 @@ class Trainer:
             "train_loss": self.mean_loss(),
             "valid_loss": valid_loss,
             **log.measured(matrix),
-            "lr": self.first_lrs[0] * self.lr_factor(now.iteration - 1),  # of the last step, also where it was resumed
+            "lr": self.schedule.lr(max(0, now.iteration - 1)),  # of the last step, also where it was resumed
             "seconds": round(seconds, 3),
         }
         self.log.append(row)
@@ -239,7 +234,8 @@ class Trainer:
         self.mean_loss()
         optimizer = self._finite(self.optimizer.state_dict(), " of the optimizer")
         model, random = self._finite(self.model.state_dict()), dict(self.model.dropout_rng.bit_generator.state)
-        state = Checkpoint(self.config, model, optimizer, self.position, random)
+        sums = self._finite(self.accumulation.state_dict(), " in the sum of gradients")
+        state = Checkpoint(self.config, model, optimizer, self.position, random, sums)
         checkpoint.save(self.folder / "checkpoint.npz", state)
         self._saved = time.monotonic()
 
@@ -266,9 +262,11 @@ class Trainer:
             If it does not fit the model and the optimizer.
         """
         path = self.folder / "checkpoint.npz"
-        state.position.check(self.config.epochs, len(self.train_loader), path)
+        state.position.check(self.config, len(self.train_loader), path)
         check_fits(self.config, state.model, state.optimizer, name=str(path))
         state.into(self.model, self.optimizer, path)
+        batches = state.position.epoch * len(self.train_loader) + state.position.batch
+        self.accumulation.load_state_dict(state.gradients, batches % self.config.accumulate, path)
         epochs = state.position.epoch
         self.log = Log(self.log.path, log.read_epochs(self.log.path, epochs))
         log.check_own(self.log.path, self.log.rows, state.position.best_mean_iou)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,33 +13,11 @@ from minifcn.autograd import Tensor
 from minifcn.backend import to_host
 from minifcn.errors import UserError
 from minifcn.nn import ConvTranspose2d, Module
+from minifcn.weights import outcomes
+from minifcn.weights.outcomes import Move, Shape
 
-Shape = tuple[int, ...]
-COPIED, RESHAPED, BY_CLASS, FIRST_VALUE, UNUSED = "copied", "reshaped", "by class", "first value", "unused"
-_NEW, _NOT_HERE, _OTHER_SHAPE = "new in this network", "not in this network", "other shape"
+_NEW, _NOT_HERE = "new in this network", "not in this network"
 _SHOWN = 4  # names of classes
-
-
-@dataclass(frozen=True)
-class Move:
-    """What became of one array.
-
-    Parameters
-    ----------
-    name : str
-    there, here : tuple of int or None
-        Its shape in the state and in the network; None where there is none.
-    outcome : "copied" | "reshaped" | "by class" | "first value" | "unused"
-        By class: the classes that both have under one name were copied. First value: the parameter keeps it.
-    why : str
-        Empty if the outcome says it all.
-    """
-
-    name: str
-    there: Shape | None
-    here: Shape | None
-    outcome: str
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,12 +41,24 @@ class Transplant:
         """List the arrays with this outcome."""
         return [move.name for move in self.moves if move.outcome == outcome]
 
+    def after(self, earlier: Sequence[Move]) -> Transplant:
+        """Count in what became of the arrays before, on their way from another file.
+
+        >>> there = Move("fc6.weight", (18, 8), (8, 2, 3, 3), "transposed")
+        >>> print(Transplant((Move("fc6.weight", (8, 2, 3, 3), (8, 2, 3, 3), "copied"),)).after([there]))
+        transposed  fc6  (18, 8) there, (8, 2, 3, 3) here
+        """
+        before = {move.name: move for move in earlier if move.here is not None and move.outcome != outcomes.COPIED}
+        moves = [
+            replace(move, there=before[move.name].there, outcome=before[move.name].outcome, why=before[move.name].why)
+            if move.name in before and move.outcome in (outcomes.COPIED, outcomes.RESHAPED)
+            else move
+            for move in self.moves
+        ]
+        return Transplant(outcomes.gathered([*moves, *(move for move in earlier if move.here is None)]))
+
     def __str__(self) -> str:
-        whole = Counter(_layer(move.name) for move in self.moves)
-        alike = groupby(self.moves, lambda move: (move.outcome, move.why))
-        rows = [(outcome, *_described(list(moves), whole)) for (outcome, _), moves in alike]
-        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-        return "\n".join(f"{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
+        return outcomes.table(self.moves)
 
 
 def transplant(
@@ -123,7 +111,7 @@ def transplant(
     moves, parameters = [], dict(model.named_parameters())
     for name, parameter in parameters.items():
         if name not in state:
-            moves.append(Move(name, None, parameter.shape, FIRST_VALUE, _NEW))
+            moves.append(Move(name, None, parameter.shape, outcomes.FIRST_VALUE, _NEW))
             continue
         given = _array(name, state[name])
         if renamed and name in outside:
@@ -139,7 +127,9 @@ def transplant(
     except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     unused = [name for name in state if name not in parameters]
-    return Transplant((*moves, *(Move(name, np.shape(state[name]), None, UNUSED, _NOT_HERE) for name in unused)))
+    return Transplant(
+        (*moves, *(Move(name, np.shape(state[name]), None, outcomes.UNUSED, _NOT_HERE) for name in unused))
+    )
 
 
 def _array(name: str, value: Any) -> np.ndarray:
@@ -157,10 +147,10 @@ def _array(name: str, value: Any) -> np.ndarray:
 def _as_it_is(given: np.ndarray, shape: Shape) -> tuple[np.ndarray | None, str, str]:
     """Give what the parameter takes, or None, with outcome and reason."""
     if given.shape == shape:
-        return given, COPIED, ""
+        return given, outcomes.COPIED, ""
     if _is_same_matrix(given.shape, shape):
-        return given.reshape(shape), RESHAPED, ""
-    return None, FIRST_VALUE, _OTHER_SHAPE
+        return given.reshape(shape), outcomes.RESHAPED, ""
+    return None, outcomes.FIRST_VALUE, outcomes.OTHER_SHAPE
 
 
 def _is_same_matrix(there: Shape, here: Shape) -> bool:
@@ -199,10 +189,10 @@ def _by_class(
         or rest != [n for axis, n in enumerate(value.shape) if axis not in axes]
         or any(given.shape[axis] != len(there) or value.shape[axis] != len(here) for axis in axes)
     ):
-        return None, FIRST_VALUE, _OTHER_SHAPE
+        return None, outcomes.FIRST_VALUE, outcomes.OTHER_SHAPE
     both = [name for name in dict.fromkeys(here) if name in there]
     if not both:
-        return None, FIRST_VALUE, "none of its classes is here"
+        return None, outcomes.FIRST_VALUE, "none of its classes is here"
 
     def places(names: Sequence[str], shape: Shape) -> Any:
         rows = [names.index(name) for name in both]
@@ -211,35 +201,16 @@ def _by_class(
     value[places(here, value.shape)] = given[places(there, given.shape)]
     listed = ", ".join(both[:_SHOWN]) + (f" and {len(both) - _SHOWN} more" if len(both) > _SHOWN else "")
     new = f"; the other {len(here) - len(both)} as at first" if len(both) < len(here) else ""
-    return value, BY_CLASS, f"{len(both)} of {len(there)}: {listed}{new}"
+    return value, outcomes.BY_CLASS, f"{len(both)} of {len(there)}: {listed}{new}"
 
 
 def _expect_learned(moves: Sequence[Move], outside: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Refuse a state of which no weight of the trunk fits: scores alone know nothing."""
     weights = [move for move in moves if move.here and len(move.here) > 1 and move.name not in outside]
-    if any(move.outcome in (COPIED, RESHAPED) for move in weights):
+    if any(move.outcome in outcomes.TAKEN for move in weights):
         return
     misfit = next((move for move in weights if move.there is not None), None)
     if misfit:
         raise UserError(f"nothing that was learned fits: {misfit.name} is {misfit.there} there, but {misfit.here} here")
     names = (", ".join([*map(str, listed)][:3]) or "nothing" for listed in (state, (move.name for move in weights)))
     raise UserError("no weight in it is called as one here: it has {} ..., the network {} ...".format(*names))
-
-
-def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, str]:
-    """Name some arrays with one fate, by layers where these are whole, and say what there is to say."""
-    inside = Counter(_layer(move.name) for move in moves)
-    given = (move.name if inside[_layer(move.name)] < whole[_layer(move.name)] else _layer(move.name) for move in moves)
-    names, first = [*dict.fromkeys(given)], moves[0]
-    listed = f"{names[0]} ... {names[-1]}" if len(names) > 3 else ", ".join(names)
-    if first.outcome == COPIED:
-        count = sum(math.prod(move.here or ()) for move in moves)
-        return listed, f"{len(inside)} layers, {count:,} parameters" if len(inside) > 1 else f"{count:,} parameters"
-    if first.outcome == RESHAPED or first.why == _OTHER_SHAPE:
-        shapes = f"{first.there} there, {first.here} here"
-        return listed, shapes if len(names) == 1 else f"{first.name} is {shapes}"
-    return listed, first.why
-
-
-def _layer(name: str) -> str:
-    return name.rpartition(".")[0] or name

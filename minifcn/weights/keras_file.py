@@ -16,7 +16,6 @@ from minifcn.errors import UserError
 from minifcn.weights.content import widened
 
 _MOST_OBJECTS = 100_000
-_LONGEST_TEXT = 1000  # bytes
 
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:
@@ -27,7 +26,7 @@ def recognises(head: bytes, members: Sequence[str]) -> bool:
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read all datasets under their paths in the file, block1_conv1/block1_conv1_W_1:0, as Keras orders them.
 
-    The file says of itself "keras_version" and "backend".
+    Attributes are left alone: a damaged text of variable length keeps HDF5 2.0 busy for ever.
     """
     try:
         import h5py  # few have such files
@@ -40,7 +39,7 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
             if left < 0:
                 raise UserError(f"{name} claims to be larger than the file; it is damaged, download it again")
             arrays[name] = widened(dataset[()])
-        return "HDF5", arrays, {name: text for name in ("keras_version", "backend") if (text := _text(file, name))}
+    return "HDF5", arrays, {}
 
 
 def _datasets(h5py: Any, file: Any) -> Iterator[tuple[str, Any]]:
@@ -74,13 +73,3 @@ def _size(dataset: Any, name: str) -> int:
     if dataset.id.get_storage_size() != size:
         raise UserError(f"{name} claims {size:,} bytes, but has {dataset.id.get_storage_size():,}; download it again")
     return size
-
-
-def _text(file: Any, name: str) -> str:
-    if name not in file.attrs:
-        return ""
-    attribute = file.attrs.get_id(name)
-    if attribute.shape != () or attribute.get_storage_size() > _LONGEST_TEXT:
-        return ""
-    text = file.attrs[name]
-    return text.decode() if isinstance(text, bytes) else str(text)

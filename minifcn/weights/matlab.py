@@ -36,6 +36,7 @@ _CLASSES = {
 }
 _COMPLEX = 0x0800
 _MOST_MATRICES = 100_000
+_LONGEST_NAME = 64  # bytes, as in MATLAB
 
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:
@@ -46,8 +47,8 @@ def recognises(head: bytes, members: Sequence[str]) -> bool:
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read params(k).value under the name params(k).name, with the indices in MATLAB's order, height first.
 
-    The params may be those of a structure named net. The file says of itself the types of its "layers". Objects and
-    functions in it are passed over.
+    The params may be those of a structure named net. The file says of itself the types of its "layers", and the
+    "normalization" of its images. Objects and functions in it are passed over.
     """
     content = mapped(path)
     orders: dict[bytes, Literal["<", ">"]] = {b"IM": "<", b"MI": ">"}
@@ -71,7 +72,10 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
             "a DagNN (dagnn.DagNN.fromSimpleNN), and save that: net = net.saveobj(); save(FILE, '-struct', 'net')"
         )
     types = {layer.get("name"): layer.get("type") for layer in _records(variables.get("layers"))}
-    return "MAT-file 5", arrays, {"layers": types}
+    about: dict[str, Any] = {"layers": types}
+    for meta in _records(variables.get("meta")):
+        about["normalization"] = next(iter(_records(meta.get("normalization"))), {})
+    return "MAT-file 5", arrays, about
 
 
 def _records(structure: Any) -> list[dict[str, Any]]:
@@ -135,7 +139,10 @@ class _Reader:
             return "", None
         parts = self.elements(data)
         flags, dimensions, name = (self.next(parts, place) for _ in range(3))
-        (word,), place = struct.unpack_from(f"{self.order}I", flags[1]), place or str(name[1], "latin-1")
+        (word,), place = (
+            struct.unpack_from(f"{self.order}I", flags[1]),
+            place or str(name[1][:_LONGEST_NAME], "latin-1"),
+        )
         shape = self.array(dimensions, place).tolist()
         return place, self.value(word, shape, parts, place)
 
@@ -145,6 +152,8 @@ class _Reader:
             return [self.matrix(self.next(parts, place)[1], f"{place}{{{i + 1}}}")[1] for i in range(math.prod(shape))]
         if kind == _STRUCT:
             (length,), names = self.array(self.next(parts, place), place), bytes(self.next(parts, place)[1])
+            if not 0 < length <= _LONGEST_NAME:
+                raise UserError(f"{place} has fields with names of {length} bytes; it is damaged, download it again")
             fields = [str(names[i : i + length].rstrip(b"\0"), "latin-1") for i in range(0, len(names), length)]
             return [
                 {field: self.matrix(self.next(parts, place)[1], f"{place}({i + 1}).{field}")[1] for field in fields}

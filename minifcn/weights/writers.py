@@ -49,15 +49,24 @@ def write(path: str | os.PathLike, arrays: Arrays, about: Mapping[str, Any]) -> 
     >>> path.read_bytes()[8:76]
     b'{"__metadata__": {"minifcn": "{\\\\"class_names\\\\": [\\\\"sky\\\\", \\\\"road\\\\"]}'
     """
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in _WRITERS:
-        raise UserError(f"{path}: weights are written to {', '.join(_WRITERS)}, by the ending of the name")
+    ending = ending_of(path)
     if taken := sorted(_TAKEN & arrays.keys()):
         raise UserError(f"{path}: no array can be called {taken[0]}, as what the file says of itself is; rename it")
     checked = {name: _checked(np.asarray(array), name) for name, array in arrays.items()}
     with atomic_write(path) as file:
         _WRITERS[ending](file, checked, about)
+
+
+def ending_of(path: str | os.PathLike) -> str:
+    """Give the ending of a path, which names a format; UserError if it names none.
+
+    >>> ending_of("runs/VGG16.NPZ")
+    '.npz'
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in _WRITERS:
+        raise UserError(f"{path}: weights are written to {', '.join(_WRITERS)}, by the ending of the name")
+    return ending
 
 
 def _checked(array: np.ndarray, name: str) -> np.ndarray:

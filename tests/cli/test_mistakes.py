@@ -78,7 +78,7 @@ MISTAKES = {
     "evaluate, cut off": (["evaluate", "--checkpoint", "cut.npz"], "cut.npz: not a minifcn checkpoint, or damaged"),
     "evaluate, a pickle": (["evaluate", "--checkpoint", "pickle.npz"], "pickle.npz: not a minifcn checkpoint"),
     "evaluate, pickle inside": (["evaluate", "--checkpoint", "object.npz"], "object.npz: about.npy holds pickled"),
-    "evaluate, foreign": (["evaluate", "--checkpoint", "foreign.npz"], "foreign.npz: not a minifcn checkpoint"),
+    "evaluate, foreign": (["evaluate", "--checkpoint", "foreign.npz"], "foreign.npz: neither a checkpoint of minifcn"),
     "evaluate, confusion as JPEG": (
         ["evaluate", "--checkpoint", "best.npz", "--confusion", "c.csv", "c.jpg"],
         "--confusion must end in .csv, for the numbers, or .png, for a picture, but is c.jpg",
@@ -91,7 +91,7 @@ MISTAKES = {
     "predict, no photo": (PREDICT, "photo.jpg: no such file"),
     "predict, empty": (["predict", "empty.jpg", "--checkpoint", "best.npz", "--out", "o.png"], "empty.jpg"),
     "predict, text": (["predict", "text.jpg", "--checkpoint", "best.npz", "--out", "o.png"], "text.jpg"),
-    "predict, foreign": ([*PREDICT, "--checkpoint", "foreign.npz"], "foreign.npz: not a minifcn checkpoint"),
+    "predict, foreign": ([*PREDICT, "--checkpoint", "foreign.npz"], "foreign.npz: neither a checkpoint of minifcn"),
     "predict to JPEG": (
         ["predict", "a.jpg", "--checkpoint", "best.npz", "--out", "o.jpg"],
         "--out must end in .png or be a folder, but is o.jpg",

@@ -168,5 +168,5 @@ def test_a_configuration_that_claims_a_large_network_is_refused_before_one_is_bu
     state = checkpoint.load(work / "run" / "checkpoint.npz")
     state.config = dataclasses.replace(state.config, width=4.0)
     checkpoint.save(work / "run" / "checkpoint.npz", state)
-    monkeypatch.setattr("minifcn.training.recipe.build_model", None)
+    monkeypatch.setattr("minifcn.training.build.build_model", None)
     assert_refused(work, capsys, f"{work / 'run' / 'checkpoint.npz'}: does not fit a fcn32s")

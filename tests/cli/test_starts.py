@@ -11,7 +11,7 @@ import pytest
 import small_runs
 from small_runs import arrays, assert_refused, resume, train
 
-from minifcn.training import Checkpoint, checkpoint, recipe
+from minifcn.training import Checkpoint, build, checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_images_are_normalised_as_they_were(coarse, tmp_path, capsys):
     checkpoint.save(tmp_path / "other.npz", Checkpoint(other, state.model))
     assert train(tmp_path / "run", "--init", str(tmp_path / "other.npz")) == 0
     assert config_of(tmp_path / "run")["mean"] == [1.0, 2.0, 3.0]
-    assert "images are normalised as there: mean 1,2,3, std 1.5,1,1" in capsys.readouterr().err
+    assert "images are preprocessed as there: mean 1,2,3, std 1.5,1,1, rgb" in capsys.readouterr().err
 
 
 def test_classes_that_both_know_keep_their_scores(coarse, tmp_path, capsys):
@@ -151,7 +151,7 @@ REFUSED = {
         ["--init", "{file}", "--width", "0.125"],
         "(8, 3, 3, 3) here; it was trained with --width 0.0625",
     ),
-    "no checkpoint": (["--init", "{folder}/log.csv"], "log.csv: not a minifcn checkpoint"),
+    "no checkpoint": (["--init", "{folder}/log.csv"], "log.csv: not recognised as a file of weights"),
     "an empty name": (["--init", ""], "--init: is empty; name a file"),
     "a pattern of nothing": (["--freeze", "conf*"], "--freeze conf* matches no layer"),
     "an empty pattern": (["--freeze", ","], "--freeze"),
@@ -178,7 +178,7 @@ def test_a_file_that_claims_a_larger_network_than_it_holds_is_refused(coarse, tm
     state = checkpoint.load(coarse / "best.npz")
     large = dataclasses.replace(state.config, width=4.0)
     checkpoint.save(tmp_path / "large.npz", Checkpoint(large, state.model))
-    monkeypatch.setattr(recipe, "build_model", lambda *arguments: pytest.fail("a network was built"))
+    monkeypatch.setattr(build, "build_model", lambda *arguments: pytest.fail("a network was built"))
     arguments = ["train", "--data", "shapes", "--images", "2", "--device", "cpu", "--out", str(tmp_path / "run")]
     assert_refused([*arguments, "--init", str(tmp_path / "large.npz")], "does not fit a fcn32s", tmp_path, capsys)
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from minifcn.data import Shapes, open_dataset, shapes
+from minifcn.data import ShapeCrops, Shapes, open_dataset, shapes
 from minifcn.errors import UserError
 
 
@@ -144,3 +144,30 @@ def test_wrong_arguments_are_refused(arguments, message):
 
 def test_whole_numbers_of_numpy_are_whole_numbers():
     assert Shapes(np.int64(2), np.int64(32), np.int64(3), np.int64(1))[1].image.shape == (32, 32, 3)
+
+
+class TestCrops:
+    """Pictures with a class each, for a classifier."""
+
+    crops = ShapeCrops(60, size=64, seed=3)
+
+    def test_the_class_is_what_is_in_the_middle(self):
+        for i, sample in enumerate(self.crops):
+            assert sample.label[32, 32] in (0, self.crops.kind(i))  # 0 in the hole of a ring too
+            assert set(np.unique(sample.label)) <= {0, self.crops.kind(i)} or not self.crops.kind(i)
+
+    def test_background_has_nothing_in_the_middle(self):
+        beside = [sample.label for i, sample in enumerate(self.crops) if not self.crops.kind(i)]
+        assert not any(label[28:36, 28:36].any() for label in beside)
+        assert any(label.any() for label in beside)
+
+    def test_every_class_comes(self):
+        assert {self.crops.kind(i) for i in range(60)} == set(range(6))
+
+    def test_it_depends_on_seed_and_index_only(self):
+        np.testing.assert_array_equal(self.crops[7].image, ShapeCrops(8, size=64, seed=3)[7].image)
+        assert (self.crops[7].image != ShapeCrops(8, size=64, seed=4)[7].image).any()
+
+    def test_it_ends(self):
+        with pytest.raises(IndexError):
+            self.crops.kind(60)

@@ -181,4 +181,4 @@ def test_normalized_images_are_channels_last_in_memory(sample):
 def test_its_repr_makes_it_again(transform):
     assert repr(eval(repr(transform))) == repr(transform)
     assert eval(repr(transform)).__dict__.keys() == transform.__dict__.keys()
-    assert repr(Normalize()).endswith("std=(58.395, 57.12, 57.375))")
+    assert repr(Normalize()).endswith("std=(58.395, 57.12, 57.375), order='rgb')")

@@ -73,7 +73,7 @@ def test_no_style_sheet_loads_anything_from_outside():
     assert [name for name, style in styles.items() if load.search(style)] == []
 
 
-@pytest.mark.parametrize("room", ["functional", "nn", "explain", "data", "models", "training", "marking"])
+@pytest.mark.parametrize("room", ["functional", "nn", "explain", "data", "models", "training", "weights", "marking"])
 def test_the_api_has_every_public_name_of(room):
     ids = set().union(*(page(name).ids for name in PAGES if name.startswith("api/")))
     module = importlib.import_module(f"minifcn.{room}")

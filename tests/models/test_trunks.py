@@ -5,12 +5,12 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, models, nn, training
-from minifcn.cli import main
+from minifcn.cli import arguments, main
 from minifcn.errors import UserError
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.geometry import Geometry, GeometryError, Trace
 from minifcn.models.summary import rows, table
-from minifcn.training import Config, checkpoint, recipe
+from minifcn.training import Config, build, checkpoint
 
 
 class ThreeLayers(models.Trunk):
@@ -152,19 +152,19 @@ class TestByName:
     @pytest.mark.parametrize("backbone", ["three", "pools"])
     def test_shapes_are_known_before_a_network_is_built(self, backbone):
         config = Config(model="fcn32s", backbone=backbone, width=0.5, **CLASSES)
-        state = recipe.build_model(config).state_dict()
-        assert recipe.parameter_shapes(config) == {name: array.shape for name, array in state.items()}
+        state = build.build_model(config).state_dict()
+        assert build.parameter_shapes(config) == {name: array.shape for name, array in state.items()}
 
     def test_a_checkpoint_comes_back_with_its_backbone(self, tmp_path):
         config = Config(model="fcn32s", backbone="three", width=0.5, **CLASSES)
-        model = with_scores(recipe.build_model(config))
+        model = with_scores(build.build_model(config))
         checkpoint.save(tmp_path / "best.npz", checkpoint.Checkpoint(config, model.state_dict()))
         state = checkpoint.load(tmp_path / "best.npz")
         again = training.load_model(state.config, state.model)
         np.testing.assert_array_equal(again.eval()(images(9, 9)).data, model.eval()(images(9, 9)).data)
 
     def test_a_checkpoint_of_another_backbone_does_not_fit(self):
-        state = recipe.build_model(Config(model="fcn32s", backbone="three", **CLASSES)).state_dict()
+        state = build.build_model(Config(model="fcn32s", backbone="three", **CLASSES)).state_dict()
         with pytest.raises(UserError, match="does not fit a fcn32s as it is configured"):
             training.load_model(Config(model="fcn32s", **CLASSES), state)
 
@@ -180,6 +180,11 @@ class TestByName:
 def test_an_unknown_backbone_is_a_message_and_no_traceback(capsys):
     assert main(["summary", "fcn8s", "--backbone", "resnet"]) == 2
     assert f"backbone must be one of {', '.join(models.BACKBONES)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_help_names_every_trunk(backbone):
+    assert backbone in arguments.BACKBONE
 
 
 def trunk(declared, given):
@@ -231,7 +236,11 @@ REFUSED = {
         "backbone must be",
     ),
     "a stride of rows only": ("fcn32s", trunk({"conv2": 2}, [{"conv2": (8, 3, (2, 1), 1)}]), r"but it has \(2, 1\)"),
-    "half a pixel off": ("fcn32s", trunk({"conv2": 3}, [{"conv2": (8, 2, 3)}]), r"1/2, .* kernel = stride \+ 2"),
+    "begins inside the image": (
+        "fcn32s",
+        trunk({"conv2": 2}, [{"conv2": (8, 7, 2, 0)}]),
+        r"u \+ 2, .* kernel = stride \+ 2",
+    ),
     "a map inside a stage": ("fcn32s", trunk({"conv1": 1}, THREE), "conv1 has stride 1, but it has 2, counted from"),
     "the coarsest map first": ("fcn32s", trunk({"conv2": 2, "conv1": 1}, THREE), "and the coarsest map the last, got"),
     "no stride": ("fcn32s", trunk({"conv2": 0}, THREE), "must be at least 1, and the coarsest map the last, got"),
@@ -286,6 +295,13 @@ def test_a_map_of_any_stride_is_upsampled_to_lie_over_the_image(stride, variant)
     model = with_scores(models.FCN32s(2, backbone=trunk({"conv2": stride}, stages), variant=variant))
     assert model(images(4 * stride, 5 * stride)).shape == (2, 2, 4 * stride, 5 * stride)
     assert model.crop_offsets["score"] == (0 if variant == "aligned" else stride // 2)
+
+
+@pytest.mark.parametrize(("window", "stride", "upsampling"), [((3, 2, 1), 2, 3), ((4, 2, 1), 2, 4), ((2, 3, 0), 3, 6)])
+def test_a_map_of_odd_windows_is_upsampled_by_an_odd_kernel_and_one_of_even_by_an_even(window, stride, upsampling):
+    model = with_scores(models.FCN32s(2, backbone=trunk({"conv2": stride}, [{"conv2": (8, *window)}])))
+    assert model(images(12, 18)).shape == (2, 2, 12, 18)
+    assert (model.upscore.window.kernel[0], model.crop_offsets) == (upsampling, {"score": 0})
 
 
 def test_scores_take_as_many_channels_as_their_maps_have():

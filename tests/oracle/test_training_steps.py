@@ -8,7 +8,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, models, optim
 from minifcn.data import DataLoader, Shapes
-from minifcn.training import Config, Trainer, build_model, build_optimizer, recipe, weigh_classes
+from minifcn.training import Config, Trainer, build, build_model, build_optimizer, weigh_classes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make oracle` installs it")
 beside = pytest.importorskip("train_with_pytorch")  # in benchmarks/
@@ -25,7 +25,7 @@ def test_the_gradient_of_a_batch_with_class_weights_agrees_to_1e_12(tmp_path):
     )
     config, _ = weigh_classes(dataclasses.replace(config, class_weights="median"), shapes)
     model, twin = build_model(config), build_model(config)
-    loaders = recipe.train_loader(config, shapes), recipe.valid_loader(config, shapes)
+    loaders = build.train_loader(config, shapes), build.valid_loader(config, shapes)
     trainer = Trainer(config, model, build_optimizer(config, model), *loaders, tmp_path)
     batch = next(loaders[0].epoch(0))
     batch.labels[0, :9] = 255

@@ -11,7 +11,7 @@ from minifcn import Tensor, models
 from minifcn.data import DataLoader, Dataset, Sample
 from minifcn.errors import UserError
 from minifcn.metrics import ConfusionMatrix
-from minifcn.training import Config, Trainer, build_model, build_optimizer, evaluate, recipe, weigh_classes
+from minifcn.training import Config, Trainer, build, build_model, build_optimizer, evaluate, weigh_classes
 from minifcn.training.class_weights import balanced, count_labels, median_frequency, read_weights
 from minifcn.training.validation import check_counted, validate
 
@@ -109,7 +109,7 @@ def test_without_weights_nothing_is_read_and_nothing_said():
 
 def test_labels_are_counted_as_they_are_resized_and_never_augmented():
     settings = {"class_weights": "balanced", "size": (1, 2), "scale": (0.5, 2.0), "crop": (1, 1), "mirror": True}
-    seen = [sample.label for sample in (recipe.resizing(Config(size=(1, 2)))(Toy()[i], None) for i in range(3))]
+    seen = [sample.label for sample in (build.resizing(Config(size=(1, 2)))(Toy()[i], None) for i in range(3))]
     expected = np.bincount(np.concatenate([label[label != 255] for label in seen]), minlength=4)
     weights = np.array(weigh_classes(dataclasses.replace(TOY, **settings), Toy())[0].loss_weights)
     np.testing.assert_allclose(weights[expected > 0], expected.sum() / (expected > 0).sum() / expected[expected > 0])
@@ -274,7 +274,7 @@ def test_a_trainer_asks_for_weights_that_are_still_to_be_counted(tmp_path):
 def test_from_python_as_from_the_command_line(tmp_path):
     config, _ = weigh_classes(dataclasses.replace(CONFIG, class_weights="median"), SHAPES)
     model = build_model(config)
-    loaders = recipe.train_loader(config, SHAPES), recipe.valid_loader(config, SHAPES)
+    loaders = build.train_loader(config, SHAPES), build.valid_loader(config, SHAPES)
     trainer = Trainer(config, model, build_optimizer(config, model), *loaders, tmp_path)
     trainer.fit()
     assert trainer.position.epoch == 1

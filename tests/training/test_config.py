@@ -17,6 +17,9 @@ from minifcn.training import Config
         ("width", "wide"),
         ("variant", "fast"),
         ("dropout", 1.0),
+        ("recipe", ""),
+        ("at_once", 1),
+        ("upsampling", "bilinear"),
         ("size", (0, 32)),
         ("size", (32,)),
         ("longer_side", 0),
@@ -28,6 +31,9 @@ from minifcn.training import Config
         ("epochs", 0),
         ("batch_size", 0),
         ("batch_size", 2.5),
+        ("iterations", 0),
+        ("accumulate", 0),
+        ("accumulate", 10**7),
         ("optimizer", "rmsprop"),
         ("lr", -0.1),
         ("lr", 0),
@@ -35,6 +41,8 @@ from minifcn.training import Config
         ("lr", 1e308),
         ("momentum", 1),
         ("weight_decay", -1e-4),
+        ("bias_rates", "twice"),
+        ("reduction", "sum"),
         ("seed", -1),
         ("dtype", "float16"),
         ("recompute", 1),
@@ -44,6 +52,7 @@ from minifcn.training import Config
         ("std", (1.0, 1e300, 1.0)),
         ("mean", (0.0, 0.0, 1e39)),
         ("mean", (0.0, 0.0, 10**400)),
+        ("channel_order", "gbr"),
         ("palette", ((0, 0, 256),)),
     ],
 )
@@ -61,6 +70,13 @@ def test_images_are_brought_to_a_size_or_to_a_longer_side():
 def test_every_class_has_a_colour():
     with pytest.raises(UserError, match="0 colours for 1 class names"):
         Config(class_names=("sky",))
+
+
+def test_a_run_of_before_there_were_recipes_had_none_of_their_settings():
+    settings = Config().to_dict()
+    for name in ("recipe", "at_once", "upsampling", "iterations", "accumulate", "bias_rates", "reduction"):
+        del settings[name]
+    assert Config.from_dict(settings) == Config()
 
 
 def test_the_settings_survive_json():

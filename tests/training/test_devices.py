@@ -9,7 +9,7 @@ from training.test_trainer import CONFIG, SHAPES
 
 from minifcn import progress
 from minifcn.compute.fast import strips
-from minifcn.training import Trainer, checkpoint, recipe, transplant
+from minifcn.training import Trainer, build, checkpoint, transplant
 
 BATCH = ["images", "labels", "mask of fc6", "mask of fc7"]  # what a step needs from the host
 STEPS = {"stand-in": 30, "cuda": 100}  # NumPy in hiding takes two seconds for ten of them, and each does the same
@@ -17,9 +17,9 @@ STEPS = {"stand-in": 30, "cuda": 100}  # NumPy in hiding takes two seconds for t
 
 def make_trainer(folder, device, **settings):
     config = dataclasses.replace(CONFIG, **settings)
-    model = recipe.build_model(config, device)
-    loaders = recipe.train_loader(config, SHAPES), recipe.valid_loader(config, SHAPES)
-    return Trainer(config, model, recipe.build_optimizer(config, model), *loaders, folder)
+    model = build.build_model(config, device)
+    loaders = build.train_loader(config, SHAPES), build.valid_loader(config, SHAPES)
+    return Trainer(config, model, build.build_optimizer(config, model), *loaders, folder)
 
 
 def learned(folder, device, steps, **settings):

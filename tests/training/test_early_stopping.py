@@ -9,7 +9,7 @@ import pytest
 from minifcn.data import Shapes
 from minifcn.errors import UserError
 from minifcn.metrics import ConfusionMatrix
-from minifcn.training import Config, Trainer, checkpoint, recipe
+from minifcn.training import Config, Trainer, build, checkpoint
 
 SHAPES = Shapes(2, size=(32, 32), num_classes=2)
 CONFIG = Config(
@@ -46,9 +46,9 @@ def make_trainer(folder, monkeypatch, script, stream=None, **settings):
     monkeypatch.setattr(Trainer, "train_epoch", train_epoch)
     monkeypatch.setattr(Trainer, "validate", validate)
     config = dataclasses.replace(CONFIG, **settings)
-    model = recipe.build_model(config)
-    loaders = recipe.train_loader(config, SHAPES), recipe.valid_loader(config, SHAPES)
-    return Trainer(config, model, recipe.build_optimizer(config, model), *loaders, folder, stream=stream)
+    model = build.build_model(config)
+    loaders = build.train_loader(config, SHAPES), build.valid_loader(config, SHAPES)
+    return Trainer(config, model, build.build_optimizer(config, model), *loaders, folder, stream=stream)
 
 
 def epochs_of(trainer):

@@ -9,7 +9,7 @@ from training.test_trainer import CONFIG, SHAPES, make_trainer
 import minifcn.functional as F
 from minifcn import models
 from minifcn.errors import UserError
-from minifcn.training import build_model, build_optimizer, checkpoint, freeze, load_model, paper_groups, recipe
+from minifcn.training import build, build_model, build_optimizer, checkpoint, freeze, load_model, paper_groups
 from minifcn.training.evaluate import network_input
 
 NARROW = {"num_classes": 3, "width": 1 / 64}
@@ -72,7 +72,7 @@ def test_training_leaves_them_bit_for_bit_and_saves_them(tmp_path, optimizer):
 
 def test_what_is_not_frozen_takes_the_steps_that_it_would_take_alone(tmp_path):
     """In the first step the gradients of the others are those without freezing, bit for bit."""
-    batch = next(recipe.train_loader(CONFIG, SHAPES).epoch(0))
+    batch = next(build.train_loader(CONFIG, SHAPES).epoch(0))
     states = []
     for patterns in ((), ("conv[1-4]_*",)):
         trainer = make_trainer(tmp_path, freeze=patterns)
@@ -106,7 +106,7 @@ def test_below_the_first_learned_layer_nothing_is_recorded(recompute):
     seen = []
     inner = model.conv5_1.forward
     model.conv5_1.forward = lambda x: (seen.append(x), inner(x))[1]
-    batch = next(recipe.train_loader(CONFIG, SHAPES).epoch(0))
+    batch = next(build.train_loader(CONFIG, SHAPES).epoch(0))
     scores = model.train()(network_input(batch.images, "cpu", "float32"))
     F.softmax_cross_entropy(scores, batch.labels).backward()
     assert [x.requires_grad for x in seen] == [False] * len(seen)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from minifcn.errors import UserError
-from minifcn.training import Checkpoint, Config, checkpoint, recipe
+from minifcn.training import Checkpoint, Config, build, checkpoint
 
 CONFIG = Config(
     model="fcn32s", width=1 / 64, class_names=("sky", "road"), palette=((0, 0, 0), (128, 64, 128)), size=(32, 48)
@@ -21,8 +21,8 @@ CONFIG = Config(
 
 @pytest.fixture(scope="module")
 def state():
-    model = recipe.build_model(CONFIG)
-    optimizer = recipe.build_optimizer(CONFIG, model)
+    model = build.build_model(CONFIG)
+    optimizer = build.build_optimizer(CONFIG, model)
     random = np.random.default_rng(5).bit_generator.state
     return Checkpoint(CONFIG, model.state_dict(), optimizer.state_dict(), random=random)
 
@@ -258,8 +258,8 @@ def test_a_thousand_mutations_are_read_as_finite_numbers_or_refused_by_name(tmp_
 def test_the_shapes_of_a_network_are_known_before_it_is_built(model, variant, width, classes):
     names, palette = tuple("abc"[:classes]), ((0, 0, 0),) * classes
     config = Config(model=model, variant=variant, width=width, class_names=names, palette=palette)
-    state = recipe.build_model(config).state_dict()
-    assert recipe.parameter_shapes(config) == {name: array.shape for name, array in state.items()}
+    state = build.build_model(config).state_dict()
+    assert build.parameter_shapes(config) == {name: array.shape for name, array in state.items()}
 
 
 LIES = {
@@ -284,7 +284,7 @@ def test_a_configuration_that_does_not_fit_is_refused_before_a_network_is_built(
     tracemalloc.start()
     try:
         with pytest.raises(UserError, match=r"^runs/best\.npz: "):
-            recipe.load_model(config, state.model, name="runs/best.npz")
+            build.load_model(config, state.model, name="runs/best.npz")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -294,4 +294,4 @@ def test_a_configuration_that_does_not_fit_is_refused_before_a_network_is_built(
 def test_an_optimizer_of_another_dtype_is_refused(state):
     optimizer = {name: array.astype("float64") if array.ndim else array for name, array in state.optimizer.items()}
     with pytest.raises(UserError, match=r"m\.0 is float64, the run float32"):
-        recipe.check_fits(CONFIG, state.model, optimizer)
+        build.check_fits(CONFIG, state.model, optimizer)

@@ -10,7 +10,7 @@ from minifcn import models
 from minifcn.data import DataLoader, Sample, Shapes
 from minifcn.errors import UserError
 from minifcn.metrics import ConfusionMatrix
-from minifcn.training import Config, Trainer, checkpoint, paper_groups, recipe
+from minifcn.training import Config, Trainer, build, checkpoint, paper_groups
 from minifcn.training.checkpoint import Position
 
 SHAPES = Shapes(4, size=(32, 32))
@@ -26,9 +26,9 @@ CONFIG = Config(
 
 def make_trainer(folder, stream=None, **settings):
     config = dataclasses.replace(CONFIG, **settings)
-    model = recipe.build_model(config)
-    loaders = recipe.train_loader(config, SHAPES), recipe.valid_loader(config, SHAPES)
-    return Trainer(config, model, recipe.build_optimizer(config, model), *loaders, folder, stream=stream)
+    model = build.build_model(config)
+    loaders = build.train_loader(config, SHAPES), build.valid_loader(config, SHAPES)
+    return Trainer(config, model, build.build_optimizer(config, model), *loaders, folder, stream=stream)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -163,13 +163,13 @@ def test_paper_groups_double_the_learning_rate_of_biases_and_leave_fixed_weights
 
 def test_poly_never_falls_below_zero(tmp_path):
     trainer = make_trainer(tmp_path, epochs=2, schedule="poly")
-    assert [trainer.lr_factor(step) for step in (0, 4, 5, 10**6)] == [1, 0, 0, 0]
+    assert [trainer.schedule.factor(step) for step in (0, 4, 5, 10**6)] == [1, 0, 0, 0]
 
 
 def other(**settings):
     """Give a change of the arguments of a Trainer: a model and its optimizer of another configuration."""
-    model = recipe.build_model(dataclasses.replace(CONFIG, **settings))
-    return {"model": model, "optimizer": recipe.build_optimizer(CONFIG, model)}
+    model = build.build_model(dataclasses.replace(CONFIG, **settings))
+    return {"model": model, "optimizer": build.build_optimizer(CONFIG, model)}
 
 
 MISFITS = {
@@ -182,12 +182,12 @@ MISFITS = {
 
 @pytest.mark.parametrize(("change", "message"), MISFITS.values(), ids=MISFITS)
 def test_parts_that_do_not_belong_together_are_refused(tmp_path, change, message):
-    model = recipe.build_model(CONFIG)
+    model = build.build_model(CONFIG)
     parts = {
         "model": model,
-        "optimizer": recipe.build_optimizer(CONFIG, model),
-        "train_loader": recipe.train_loader(CONFIG, SHAPES),
-        "valid_loader": recipe.valid_loader(CONFIG, SHAPES),
+        "optimizer": build.build_optimizer(CONFIG, model),
+        "train_loader": build.train_loader(CONFIG, SHAPES),
+        "valid_loader": build.valid_loader(CONFIG, SHAPES),
     }
     with pytest.raises(ValueError, match=message):
         Trainer(CONFIG, **(parts | change()), folder=tmp_path)
@@ -267,5 +267,5 @@ def test_images_of_mixed_sizes_are_trained_on_padded_or_not_at_all(tmp_path):
 
 
 def test_training_loaders_pad_and_those_for_evaluation_do_not():
-    assert recipe.train_loader(CONFIG, SHAPES).pad
-    assert not recipe.valid_loader(CONFIG, SHAPES).pad
+    assert build.train_loader(CONFIG, SHAPES).pad
+    assert not build.valid_loader(CONFIG, SHAPES).pad

@@ -8,12 +8,7 @@ import numpy as np
 
 # Pickles, as torch.save writes them.
 _STORAGES = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "int64": "Long",
-    "int32": "Int",
-    "uint8": "Byte",
+    **{"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "uint8": "Byte"},
 }
 
 
@@ -38,7 +33,8 @@ def dictionary(items):
 
 
 def pickled(value):
-    return b"\x80\x02" + value + b"."
+    """A pickle of a value, or what already is one."""
+    return value if value.startswith(b"\x80") else b"\x80\x02" + value + b"."
 
 
 def called(module, name, *arguments):
@@ -68,7 +64,9 @@ def tensor_of(array, key, *view):
 
 def torch_zip(saved, storages, **members):
     """A file of torch.save since PyTorch 1.6, of a pickled object and the bytes of its storages."""
-    parts = {"data.pkl": pickled(saved), "byteorder": b"little"} | {f"data/{key}": raw for key, raw in storages.items()}
+    parts = {"data.pkl": pickled(saved), "version": b"3\n", "byteorder": b"little"} | {
+        f"data/{key}": raw for key, raw in storages.items()
+    }
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
         for name, content in (parts | members).items():

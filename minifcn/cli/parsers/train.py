@@ -18,11 +18,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "minifcn train --out DIR [--data NAME[:PATH]] [option ...]"  # all of them would be half a screen
     parser.epilog = "Example: minifcn train --data shapes --epochs 5 --out runs/shapes"
     parser.argument_default = argparse.SUPPRESS  # --resume asks what was given
-    parser.set_defaults(resume=False, overwrite=False, checkpoint_every=300.0)
+    parser.set_defaults(resume=False, overwrite=False, staged=False, checkpoint_every=300.0)
+    _add_recipe(parser.add_argument_group("recipe"))
     _add_data(parser.add_argument_group("data"))
     _add_network(parser.add_argument_group("network"))
     _add_training(parser.add_argument_group("training"))
     _add_results(parser.add_argument_group("results"))
+
+
+def _add_recipe(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="settings under a name, such as voc-fcn8s; those given beside it count more (minifcn recipes lists them)",
+    )
+    group.add_argument(
+        "--staged",
+        action="store_true",
+        help="train FCN-32s first, FCN-16s from it and so on, in folders below DIR, each with --lr 100 times smaller",
+    )
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
@@ -43,6 +57,12 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--crop", type=size, metavar="HxW", help="train on random crops of this size")
     group.add_argument("--scale", type=arguments.interval, metavar="LOW,HIGH", help="scale training images at random")
     group.add_argument("--mirror", action="store_true", help="mirror training images at random")
+    group.add_argument(
+        "--preprocessing",
+        metavar="imagenet|torchvision|caffe|raw",
+        help="what the network is given of R, G, B: minus ImageNet's mean and divided by its deviation (default), "
+        "as torchvision does it, B, G, R minus the mean, or 0..255 as they are; a checkpoint remembers it",
+    )
     group.add_argument("--images", type=arguments.whole, metavar="N", help="only the first N images of each split")
 
 
@@ -53,6 +73,14 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--variant", metavar="aligned|paper|lecture", help="(default aligned)")
     group.add_argument("--width", type=number, help="factor for all channels, 1 as in the paper (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
+    group.add_argument(
+        "--at-once", action="store_true", help="scale pool4 by 0.01 and pool3 by 0.0001, to train all together"
+    )
+    group.add_argument(
+        "--upsampling",
+        metavar="fixed|learned",
+        help="keep it bilinear, or learn it (default: fixed in the variant paper, else learned)",
+    )
     group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")
     group.add_argument(
         "--init",
@@ -73,6 +101,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
 def _add_training(group: argparse._ArgumentGroup) -> None:
     number, whole = arguments.number, arguments.whole
     group.add_argument("--epochs", type=whole, metavar="N", help="(default 5)")
+    group.add_argument("--iterations", type=whole, metavar="N", help="as many --epochs as have N steps")
     group.add_argument(
         "--patience",
         type=whole,
@@ -80,10 +109,28 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         help="stop early, when N epochs have had no better mean IoU than the best (default: train all --epochs)",
     )
     group.add_argument("--batch-size", type=whole, metavar="N", help="(default 8)")
-    group.add_argument("--optimizer", metavar="adam|sgd", help="(default adam)")
+    group.add_argument(
+        "--accumulate",
+        type=whole,
+        metavar="N",
+        help="(default 1): step with the gradients of N batches, added up and divided by N",
+    )
+    group.add_argument(
+        "--optimizer", metavar="adam|sgd|caffe-sgd", help="(default adam); caffe-sgd has lr inside the velocity"
+    )
     group.add_argument("--lr", type=number, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
     group.add_argument("--momentum", type=number, help="of sgd (default 0.9)")
     group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
+    group.add_argument(
+        "--bias-rates",
+        metavar="doubled|scores|alike",
+        help="(default doubled): of sgd: which biases learn twice as fast and do not decay: all, those of scores, none",
+    )
+    group.add_argument(
+        "--reduction",
+        metavar="mean|batch",
+        help="(default mean): of the loss over pixels: batch: their sum in each image, as Caffe without normalisation",
+    )
     group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
     group.add_argument(
         "--class-weights",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -12,41 +11,11 @@ from minifcn.data import DataLoader, Dataset, Normalize, transforms
 from minifcn.data.transforms import Transform
 from minifcn.errors import UserError
 from minifcn.models import FCN
-from minifcn.nn import Module, init
-from minifcn.optim import SGD, Adam, Optimizer
+from minifcn.nn import ConvTranspose2d, Module, init
+from minifcn.optim import SGD, Adam, CaffeSGD, Optimizer
 from minifcn.training.config import Config
 from minifcn.training.freeze import freeze
-
-
-def paper_groups(model: Module, lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Split the learned parameters as the paper does: biases learn twice as fast and do not decay.
-
-    Fixed parameters (`requires_grad` False: bilinear upsampling) are left out. Section 4.3; in the reference
-    networks `lr_mult: 2  decay_mult: 0`.
-
-    Parameters
-    ----------
-    model : Module
-    lr, weight_decay : float
-
-    Returns
-    -------
-    list of dict
-        Parameter groups for `optim.SGD`: the weights, then the biases.
-
-    Examples
-    --------
-    >>> model = models.create("fcn32s", num_classes=3, width=1 / 16)
-    >>> [(group["lr"], group["weight_decay"]) for group in paper_groups(model, 0.01, 0.0005)]
-    [(0.01, 0.0005), (0.02, 0.0)]
-    """
-    learned = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    weights = [p for name, p in learned if not name.endswith("bias")]
-    biases = [p for name, p in learned if name.endswith("bias")]
-    return [
-        {"params": weights, "lr": lr, "weight_decay": weight_decay},
-        {"params": biases, "lr": 2 * lr, "weight_decay": 0.0},
-    ]
+from minifcn.training.groups import paper_groups
 
 
 def build_model(config: Config, device: str = "cpu") -> FCN:
@@ -69,16 +38,22 @@ def _placed_model(config: Config, device: str) -> FCN:
 
 
 def _new_model(config: Config) -> FCN:
-    return models.create(
+    model = models.create(
         config.model,
         num_classes=config.num_classes,
         backbone=config.backbone,
         variant=config.variant,
         width=config.width,
         dropout=config.dropout,
+        at_once=config.at_once,
         rng=np.random.default_rng(config.seed),
         recompute=config.recompute,
     )
+    if config.upsampling is not None:
+        for _, layer in model.named_modules():
+            if isinstance(layer, ConvTranspose2d):
+                layer.weight.requires_grad = config.upsampling == "learned"
+    return model
 
 
 def load_model(
@@ -190,7 +165,7 @@ def _some(names: list[str]) -> str:
 
 
 def build_optimizer(config: Config, model: Module) -> Optimizer:
-    """Build SGD with momentum and the paper's parameter groups, or Adam with one learning rate for all.
+    """Build SGD, PyTorch's or Caffe's, with the paper's parameter groups, or Adam with one learning rate for all.
 
     Examples
     --------
@@ -198,8 +173,9 @@ def build_optimizer(config: Config, model: Module) -> Optimizer:
     >>> type(build_optimizer(config, build_model(config))).__name__
     'Adam'
     """
-    if config.optimizer == "sgd":
-        return SGD(paper_groups(model, config.lr, config.weight_decay), config.lr, momentum=config.momentum)
+    if config.optimizer in ("sgd", "caffe-sgd"):
+        groups = paper_groups(model, config.lr, config.weight_decay, config.bias_rates)
+        return (SGD if config.optimizer == "sgd" else CaffeSGD)(groups, config.lr, momentum=config.momentum)
     learned = [p for p in model.parameters() if p.requires_grad]
     return Adam(learned, lr=config.lr, weight_decay=config.weight_decay)
 
@@ -231,6 +207,11 @@ def resizing(config: Config) -> transforms.Compose:
     return transforms.Compose(steps)
 
 
+def normalizing(config: Config) -> Normalize:
+    """Give what makes network input of an image: the preprocessing that the configuration remembers."""
+    return Normalize(config.mean, config.std, config.channel_order)
+
+
 def network_size(config: Config, size: tuple[int, int]) -> tuple[int, int]:
     """Give the size to which `resizing` brings an image of this size.
 
@@ -246,7 +227,7 @@ def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: b
         dataset,
         config.batch_size,
         transform=transforms.Compose(steps),
-        normalize=Normalize(config.mean, config.std),
+        normalize=normalizing(config),
         shuffle=shuffle,
         seed=config.seed,
         pad=pad,

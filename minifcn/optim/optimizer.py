@@ -1,22 +1,17 @@
-"""SGD with momentum, and Adam.
-
-A parameter group is a dict: its parameters under "params", and settings that differ from the optimiser's. The paper
-has two: weights, and biases with twice the learning rate and no weight decay.
-"""
+"""What every optimiser does: parameter groups, a state for each parameter, and steps that are taken whole or not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
-from minifcn import named_otherwise, optim_checks
+from minifcn import named_otherwise
 from minifcn.autograd import Tensor
-from minifcn.backend import array_module, fused, piecewise, to_host
+from minifcn.backend import array_module, piecewise, to_host
+from minifcn.optim import checks
 from minifcn.text import counted
-
-__all__ = ["SGD", "Adam", "Optimizer"]
 
 
 class Optimizer:
@@ -29,7 +24,7 @@ class Optimizer:
 
     def __init__(self, params: Iterable, **settings: Any):
         kind = type(self).__name__
-        groups = optim_checks.listed(f"{kind}: params", params)
+        groups = checks.listed(f"{kind}: params", params)
         if not any(isinstance(group, dict) for group in groups):
             groups = [{"params": groups}]
         self.param_groups: list[dict[str, Any]] = []
@@ -42,8 +37,8 @@ class Optimizer:
                     f"{'one without' if isinstance(group, dict) else f'a {type(group).__name__}'}"
                 )
             chosen = settings | {key: value for key, value in group.items() if key != "params"}
-            optim_checks.checked_settings(kind, chosen, known=settings)
-            given = optim_checks.parameters(kind, group["params"])
+            checks.checked_settings(kind, chosen, known=settings)
+            given = checks.parameters(kind, group["params"])
             self.fixed += [p for p in given if not p.requires_grad]
             self.param_groups.append({"params": [p for p in given if p.requires_grad], **chosen})
         everything = [p for group in self.param_groups for p in group["params"]]
@@ -84,11 +79,11 @@ class Optimizer:
             )
         for group in self.param_groups:
             settings = {key: value for key, value in group.items() if key != "params"}
-            settings = optim_checks.checked_settings(kind, settings, known=self.settings)
+            settings = checks.checked_settings(kind, settings, known=self.settings)
             for parameter in group["params"]:
                 number += 1
                 if parameter.grad is not None:
-                    optim_checks.expect_alike(f"{kind}: parameter {number}", parameter, self.state[number])
+                    checks.expect_alike(f"{kind}: parameter {number}", parameter, self.state[number])
                     due.append((number, parameter, settings))
         if not due:
             raise ValueError(
@@ -147,123 +142,7 @@ class Optimizer:
             If it belongs to another optimiser or network, or cannot be right; nothing is changed then.
         """
         own = {f"{name}.{i}": array for i, arrays in enumerate(self.state) for name, array in arrays.items()}
-        read = optim_checks.readable_state(type(self).__name__, state, own, parameters=len(self.steps))
+        read = checks.readable_state(type(self).__name__, state, own, parameters=len(self.steps))
         self.steps = np.broadcast_to(read["steps"], len(self.steps)).tolist()
         for name, array in own.items():
             array[...] = array_module(array).asarray(read[name], dtype=array.dtype)
-
-
-class SGD(Optimizer):
-    """Stochastic gradient descent: v <- momentum·v + g + weight_decay·w, w <- w - lr·v.
-
-    Parameters
-    ----------
-    params : iterable of Parameter, or of dicts (parameter groups)
-    lr, momentum, weight_decay : float
-
-    Notes
-    -----
-    PyTorch's form. Caffe keeps lr inside v, which differs only while lr changes. Paper section 4.3: momentum 0.9,
-    weight decay 5e-4, learning rate 1e-4 for VGG16.
-
-    Examples
-    --------
-    >>> from minifcn import Tensor
-    >>> w = Tensor([1.0], requires_grad=True)
-    >>> optimizer = SGD([w], lr=0.1)
-    >>> optimizer
-    SGD(lr=0.1, momentum=0.0, weight_decay=0.0)  # 1 parameter in 1 tensor
-    >>> (w * w).sum().backward()
-    >>> optimizer.step()
-    >>> w.data
-    array([0.8])
-    """
-
-    names = ("velocity",)
-
-    def __init__(self, params: Iterable, lr: float, momentum: float = 0.0, weight_decay: float = 0.0):
-        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
-
-    def update(self, w, g, t, *, velocity, lr, momentum, weight_decay) -> None:  # type: ignore[override]
-        _sgd(w, g, velocity, lr, momentum=momentum, weight_decay=weight_decay)
-
-
-@fused
-def _sgd(xp, w, g, velocity, lr, *, momentum, weight_decay):
-    if momentum:
-        velocity *= momentum
-        velocity += g
-    else:  # 0 times an infinite velocity would be nan for ever
-        xp.multiply(g, 1, out=velocity)
-    if weight_decay:
-        velocity += weight_decay * w
-    w -= lr * velocity
-
-
-class Adam(Optimizer):
-    """Adam: steps scaled by running means m of the gradient and v of its square.
-
-    m <- β1·m + (1 - β1)·g, v <- β2·v + (1 - β2)·g², w <- w - lr·(m / (1 - β1ᵗ)) / (√(v / (1 - β2ᵗ)) + eps)
-
-    Parameters
-    ----------
-    params : iterable of Parameter, or of dicts (parameter groups)
-    lr : float
-    betas : (β1, β2)
-    eps : float
-    weight_decay : float
-        Added to the gradient as weight_decay·w.
-
-    Notes
-    -----
-    The step t is counted for each parameter: one that has no gradient in a step stays as it is and does not count it.
-    Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
-
-    Examples
-    --------
-    >>> from minifcn import Tensor
-    >>> w = Tensor([1.0], requires_grad=True)
-    >>> optimizer = Adam([w], lr=0.1)
-    >>> (w * w).sum().backward()
-    >>> optimizer.step()
-    >>> w.data.round(6)
-    array([0.9])
-    """
-
-    names = ("m", "v")
-
-    def __init__(
-        self,
-        params: Iterable,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ):
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
-
-    def update(self, w, g, t, *, m, v, lr, betas, eps, weight_decay) -> None:  # type: ignore[override]
-        beta1, beta2 = betas
-        corrected_lr, correction = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
-        _adam(w, g, m, v, corrected_lr, correction, betas=betas, eps=eps, weight_decay=weight_decay)
-
-
-@fused
-def _adam(xp, w, g, m, v, corrected_lr, correction, *, betas, eps, weight_decay):
-    beta1, beta2 = betas
-    if weight_decay:
-        g = g + weight_decay * w
-    m *= beta1
-    m += (1 - beta1) * g
-    v *= beta2
-    v += (1 - beta2) * (g * g)
-    scale = xp.sqrt(v)
-    scale *= correction
-    scale += eps
-    w -= corrected_lr * m / scale
-
-
-if not TYPE_CHECKING:  # which would take any name for one that is here
-
-    def __getattr__(name: str) -> NoReturn:
-        raise named_otherwise.in_room(__name__, name, named_otherwise.OPTIM, ["SGD", "Adam", "Optimizer"])

@@ -1,0 +1,67 @@
+"""minifcn convert"""
+
+from __future__ import annotations
+
+import argparse
+
+from minifcn import export, weights
+from minifcn.cli import arguments
+from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
+from minifcn.errors import UserError
+from minifcn.models import FCN
+from minifcn.text import counted, did_you_mean
+from minifcn.training import build
+from minifcn.training.published import of_network, open_converted, published, recognition, text_about
+from minifcn.weights.outcomes import table
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert as the arguments say."""
+    arguments.check_file("--to", args.to)
+    if args.to.suffix.lower() != ".onnx":
+        weights.ending_of(args.to)
+    _check_preprocessing(args.source_preprocessing)
+    found = open_converted(args.file, args.source_preprocessing)
+    if args.to.exists() and args.to.samefile(found.source.path):
+        raise UserError(f"--to {args.to} is the file itself; choose another name")
+    print(f"{found.source.path}: {recognition(found)}")
+    print(_indented(table(found.moves)))
+    images = f"images: {_seen(found.recognised.preprocessing)}"
+    if args.preprocessing == "caffe":
+        found = weights.as_caffe(found)
+        images += f"; turned into {_seen(found.recognised.preprocessing)}, by the first layer"
+    print(_indented(images))
+    if args.to.suffix.lower() == ".onnx":
+        export.onnx_file.write(args.to, _network(found), text_about(found))
+    else:
+        weights.write(args.to, found.arrays, text_about(found))
+    numbers = sum(array.size for array in found.arrays.values())
+    print(f"{args.to}: {counted(len(found.arrays), 'array')}, {counted(numbers, 'number')}")
+
+
+def _network(found: weights.Weights) -> FCN:
+    """Build the network, whose graph goes into the file too."""
+    state = of_network(published(found))
+    return build.load_model(state.config, state.model, name=str(found.source.path))
+
+
+def _check_preprocessing(name: str) -> None:
+    if name and name not in PREPROCESSINGS:
+        near = did_you_mean(name, PREPROCESSINGS)
+        raise UserError(f"--source-preprocessing must be one of {', '.join(PREPROCESSINGS)}, but is {name!r}{near}")
+
+
+def _seen(preprocessing: Preprocessing) -> str:
+    """Say what images are made of.
+
+    >>> _seen(PREPROCESSINGS["caffe"])
+    'B, G, R minus 104.007, 116.669, 122.679'
+    """
+    turn = -1 if preprocessing.order == "bgr" else 1
+    mean, std = (", ".join(f"{n:g}" for n in numbers[::turn]) for numbers in preprocessing[:2])
+    divided = "" if set(preprocessing.std) == {1.0} else f", divided by {std}"
+    return f"{', '.join('RGB'[::turn])} minus {mean}{divided}"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

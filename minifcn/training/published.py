@@ -1,0 +1,224 @@
+"""A file of published weights as if a run had left it: with the configuration of the network that it is of."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minifcn import weights
+from minifcn.data import Dataset
+from minifcn.data.normalize import Preprocessing
+from minifcn.data.voc import CLASS_NAMES, voc_palette
+from minifcn.errors import UserError
+from minifcn.models import BACKBONES
+from minifcn.text import counted
+from minifcn.training import build, checkpoint
+from minifcn.training.about import about
+from minifcn.training.checkpoint import Checkpoint
+from minifcn.training.config import Config
+from minifcn.weights import Source, Weights
+from minifcn.weights.conversion import first_layer
+from minifcn.weights.outcomes import COPIED, Move
+from minifcn.weights.published import Recognised
+
+_TRUNKS = {"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"}
+# Of each trunk the layers with the most channels, of which a file may lack the first, and their number at width 1.
+_WIDEST = {
+    "vgg16": (("fc7.weight", 4096), ("conv5_3.weight", 512), ("conv1_1.weight", 64)),
+    "alexnet": (("fc7.weight", 4096), ("conv3.weight", 384), ("conv1.weight", 96)),
+    "googlenet": (("inception_5b.conv1x1.weight", 384), ("conv1_7x7_s2.weight", 64)),
+}
+_SCORES = (("score_pool3.weight", "fcn8s"), ("score_pool4.weight", "fcn16s"), ("score_fr.weight", "fcn32s"))
+_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "class_names", "palette")
+
+
+@dataclass(repr=False)
+class Published(Checkpoint):
+    """Weights that somebody published, as a checkpoint.
+
+    Parameters
+    ----------
+    config, model, optimizer, position, random, gradients
+        As in Checkpoint. Nothing of a training is in the file.
+    weights : Weights
+        The file that they were read from. A classifier has no class names: its scores are not those of pixels.
+    """
+
+    weights: Weights = dataclasses.field(kw_only=True)
+
+    def named(self, config: Config, dataset: Dataset) -> Config:
+        """Give a configuration the classes of a data set, if the file has as many but does not name them."""
+        if config.class_names != _numbered(len(dataset.class_names)):
+            return config
+        palette = tuple(map(tuple, dataset.palette.tolist()))
+        return dataclasses.replace(config, class_names=tuple(dataset.class_names), palette=palette)
+
+
+def open_weights(path: str | Path, preprocessing: str = "") -> Checkpoint:
+    """Read a checkpoint, or a file of weights in any of the formats that are known.
+
+    Parameters
+    ----------
+    path : path of a file, or of the folder of a run, which stands for its best.npz
+    preprocessing : str, optional
+        As in `weights.published.recognise`.
+
+    Returns
+    -------
+    Checkpoint
+        Of what is no checkpoint of minifcn, a `Published` one.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged, of an unknown kind, or holds nobody's weights.
+    """
+    path = checkpoint.file_of(path)
+    if _is_checkpoint(path):
+        return checkpoint.load(path)
+    return published(weights.convert(weights.read(path), preprocessing))
+
+
+def open_network(path: str | Path) -> Checkpoint:
+    """Read a checkpoint, or a file of weights, of a network that scores pixels; UserError if it is of a classifier."""
+    state = open_weights(path)
+    return of_network(state) if isinstance(state, Published) else state
+
+
+def of_network(state: Published) -> Published:
+    """Leave out what a network of pixels has no use for; UserError if these weights are of none."""
+    if not state.config.class_names:
+        path = state.weights.source.path
+        raise UserError(
+            f"{path}: {state.weights.recognised.what} gives scores of images, not of pixels; train a network that "
+            f"begins with it: minifcn train --init {path}"
+        )
+    used, dtype = build.parameter_shapes(state.config), state.config.dtype
+    arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    return dataclasses.replace(state, model=arrays)
+
+
+def published(found: Weights) -> Published:
+    """Give weights the configuration of the network that their names and shapes are of.
+
+    A classifier is configured as the network that would begin with it: its fc6 of 7x7 pixels is that of the paper's
+    variant.
+    """
+    arrays = dict(found.arrays)
+    mean, std, order, _ = found.recognised.preprocessing
+    settings = _seen_from(found) | _classes(arrays) | _said(found)
+    if settings.get("backbone") not in BACKBONES:
+        raise UserError(f"{found.source.path}: minifcn has no trunk that begins as this one, {found.recognised.what}")
+    try:
+        config = Config(**settings, mean=mean, std=std, channel_order=order)
+    except UserError as error:  # such as a width of 100
+        raise UserError(f"{found.source.path}: {error}") from error
+    _expect_fit(found, config)
+    return Published(config, arrays, weights=found)
+
+
+def _seen_from(found: Weights) -> dict[str, Any]:
+    """Give the settings of the network that follow from names and shapes."""
+    arrays = found.arrays
+    backbone = _TRUNKS.get(first_layer(arrays), "")
+    settings: dict[str, Any] = {"backbone": backbone, "at_once": found.recognised.at_once}
+    settings |= next(({"width": len(arrays[name]) / n} for name, n in _WIDEST.get(backbone, ()) if name in arrays), {})
+    settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
+    fc6 = arrays.get("fc6.weight")
+    if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and fc6.shape[2] > 1):
+        settings["variant"] = "paper"
+    return settings
+
+
+def _expect_fit(found: Weights, config: Config) -> None:
+    """Hold the shapes against those of the network, before anything of its size is made: few numbers can claim many."""
+    classes = config.class_names or ("any",)
+    whole = dataclasses.replace(config, class_names=classes, palette=config.palette or ((0, 0, 0),))
+    try:
+        shapes = build.parameter_shapes(whole)
+    except (UserError, ValueError) as error:  # what a file of minifcn says may be nonsense
+        raise UserError(f"{found.source.path}: {error}") from error
+    for name, shape in shapes.items():
+        given = found.arrays.get(name)
+        if given is not None and given.shape != shape:
+            network = f"{config.model} on {config.backbone}, {config.variant}, width {config.width:g}"
+            raise UserError(f"{found.source.path}: {name} has shape {given.shape}, but that of a {network} has {shape}")
+
+
+def open_converted(path: str | Path, preprocessing: str = "") -> Weights:
+    """Read a file as `open_weights` does, for what its arrays are, and not for a network to be made of them.
+
+    Of a checkpoint of minifcn, the network's parameters.
+    """
+    path = checkpoint.file_of(path)
+    if not _is_checkpoint(path):
+        return weights.convert(weights.read(path), preprocessing)
+    state = checkpoint.load(path)
+    config, said = state.config, about(state.config)
+    seen = Preprocessing(config.mean, config.std, config.channel_order, "as in the run")
+    what = f"{config.model} on {config.backbone}, {counted(config.num_classes, 'class', 'classes')}"
+    names = {name: name for name in state.model}
+    recognised = Recognised(what, "what minifcn wrote into the file", names, seen, about=said)
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    source = Source(path, "minifcn checkpoint", state.model, {}, digest)
+    moves = (Move(name, array.shape, array.shape, COPIED) for name, array in state.model.items())
+    return Weights(state.model, recognised, source, tuple(moves))
+
+
+def text_about(found: Weights) -> dict[str, Any]:
+    """Say of weights what a file of them should say: whence they are, what they need, and of an FCN how it is made."""
+    said = found.recognised.about
+    if not said and "score_fr.weight" in found.arrays:
+        said = about(published(found).config)
+    return {**said, **weights.described(found)}
+
+
+def recognition(found: Weights) -> str:
+    """Say in three lines what a file was recognised as, by what, and which file it is."""
+    recognised, source = found.recognised, found.source
+    return f"{recognised.what}\n  by {recognised.by}\n  {source.container}, SHA-256 {source.sha256}"
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether minifcn's trainer wrote this, even if it is damaged since; a file that is not there is none either."""
+    if not path.is_file():
+        return True  # whose error says so
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith("model/") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return path.suffix == ".npz"
+
+
+def _classes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Give the classes that an FCN scores: 21 are those of Pascal VOC, others have no names."""
+    if "score_fr.weight" not in arrays:
+        return {}
+    count = len(arrays["score_fr.weight"])
+    names = CLASS_NAMES if count == len(CLASS_NAMES) else _numbered(count)
+    return {"class_names": names, "palette": tuple(map(tuple, voc_palette(count).tolist()))}
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"class {n}" for n in range(count))
+
+
+def _said(found: Weights) -> dict[str, Any]:
+    """Take what a file of minifcn says of its network."""
+    text = found.recognised.about
+    network = text.get("network", {})
+    if not isinstance(network, dict):
+        raise UserError(f"{found.source.path}: says of its network {str(network)[:200]!r}, not its settings")
+    said = {"model": network.get("name"), **network, **text}
+    settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
+    try:
+        return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
+    except (UserError, TypeError) as error:
+        raise UserError(f"{found.source.path}: {error}") from error

@@ -1,0 +1,85 @@
+"""What became of arrays that went from one place to another, and the table that says so."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+Shape = tuple[int, ...]
+COPIED, RESHAPED, TRANSPOSED, BY_CLASS = "copied", "reshaped", "transposed", "by class"
+ADDED, FIRST_VALUE, LEFT, UNUSED = "added", "first value", "left", "unused"
+TAKEN = (COPIED, RESHAPED, TRANSPOSED, BY_CLASS)
+OTHER_SHAPE = "other shape"
+
+
+@dataclass(frozen=True)
+class Move:
+    """What became of one array.
+
+    Parameters
+    ----------
+    name : str
+    there, here : tuple of int or None
+        Its shape where it came from, and where it is now; None where there is none.
+    outcome : "copied" | "reshaped" | "transposed" | "by class" | "added" | "first value" | "left" | "unused"
+        Transposed: its axes are in another order now. By class: the classes that both have under one name were copied.
+        Added: to another array. First value: the parameter keeps it. Left: it could be taken, but is of no use. Unused:
+        there is nothing that it could be.
+    why : str
+        Empty if the outcome says it all.
+    """
+
+    name: str
+    there: Shape | None
+    here: Shape | None
+    outcome: str
+    why: str = ""
+
+
+def table(moves: Sequence[Move]) -> str:
+    """Write a table in which neighbours with the same fate share a line.
+
+    >>> print(table([Move("fc6.weight", (8, 18), (8, 2, 3, 3), "reshaped"), Move("mean", (3,), None, "unused", "why")]))
+    reshaped  fc6   (8, 18) there, (8, 2, 3, 3) here
+    unused    mean  why
+    """
+    whole = Counter(_layer(move.name) for move in moves)
+    alike = groupby(moves, lambda move: (move.outcome, move.why))
+    rows = [(outcome, *_described(list(same), whole)) for (outcome, _), same in alike]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
+
+
+def gathered(moves: Iterable[Move]) -> tuple[Move, ...]:
+    """Put moves with one fate together: of weights and biases in turn, each would have a line of the table.
+
+    >>> moves = [Move(name, (1,), (1,), outcome) for name, outcome in zip("abc", ["copied", "left", "copied"])]
+    >>> [move.name for move in gathered(moves)]
+    ['a', 'c', 'b']
+    """
+    moves = list(moves)
+    order = [*dict.fromkeys((move.outcome, move.why) for move in moves)]
+    return tuple(sorted(moves, key=lambda move: order.index((move.outcome, move.why))))
+
+
+def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, str]:
+    """Name some arrays with one fate, by layers where these are whole, and say what there is to say."""
+    inside = Counter(_layer(move.name) for move in moves)
+    given = (move.name if inside[_layer(move.name)] < whole[_layer(move.name)] else _layer(move.name) for move in moves)
+    names, first = [*dict.fromkeys(given)], moves[0]
+    listed = f"{names[0]} ... {names[-1]}" if len(names) > 3 else ", ".join(names)
+    if first.outcome == COPIED:
+        count = sum(math.prod(move.here or ()) for move in moves)
+        return listed, f"{len(inside)} layers, {count:,} parameters" if len(inside) > 1 else f"{count:,} parameters"
+    if first.outcome in (RESHAPED, TRANSPOSED) or first.why == OTHER_SHAPE:
+        shapes = f"{first.there} there, {first.here} here"
+        shapes += f": {first.why}" if first.why and first.why != OTHER_SHAPE else ""
+        return listed, shapes if len(names) == 1 else f"{first.name} is {shapes}"
+    return listed, first.why
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0] or name

@@ -1,0 +1,61 @@
+"""Whose weights are these? Of each naming a file, which knows its names and how its arrays lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minifcn.data.normalize import PREPROCESSINGS
+from minifcn.errors import UserError
+from minifcn.text import in_short, printable
+from minifcn.weights.published import caffe, keras, matconvnet, own, torchvision
+from minifcn.weights.published.recognised import Recognised
+
+if TYPE_CHECKING:
+    from minifcn.weights.source import Source
+
+PUBLISHERS = (own, torchvision, caffe, matconvnet, keras)
+
+
+def recognise(source: Source, preprocessing: str = "") -> Recognised:
+    """Recognise whose weights a file holds.
+
+    Parameters
+    ----------
+    source : Source
+    preprocessing : str, optional
+        The name of one, of `data.normalize.PREPROCESSINGS`: what images were made of for these weights. It is needed
+        where names, shapes and the sum of the file do not tell.
+
+    Returns
+    -------
+    Recognised
+
+    Raises
+    ------
+    UserError
+        If it holds nobody's, or a network that is often taken for one of the paper's and is none; or if another
+        preprocessing is given than that of the file.
+
+    Notes
+    -----
+    One name may belong to weights that expect different images; then the sum of the file decides, or the user.
+    """
+    for publisher in PUBLISHERS:
+        recognised = publisher.recognise(source, preprocessing)
+        if recognised is not None:
+            _expect_same(source, recognised, preprocessing)
+            return recognised
+    names = in_short([printable(name) for name in source.arrays], 3) or "no arrays"
+    raise UserError(
+        f"{source.path}: neither a checkpoint of minifcn, nor weights with names that are known (those of Caffe, "
+        "torchvision, timm, MatConvNet and Keras for VGG16, CaffeNet, GoogLeNet, and the FCNs made of them); it has "
+        f"{names}"
+    )
+
+
+def _expect_same(source: Source, found: Recognised, preprocessing: str) -> None:
+    if preprocessing and PREPROCESSINGS[preprocessing][:3] != found.preprocessing[:3]:
+        raise UserError(
+            f"{source.path}: this is {found.what} (by {found.by}), for which images were preprocessed otherwise than "
+            f"{preprocessing}: {found.preprocessing.about}; leave --source-preprocessing out"
+        )

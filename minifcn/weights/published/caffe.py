@@ -1,0 +1,166 @@
+"""Caffe's names: .caffemodel files, and what was made of them for Chainer and PyTorch (github.com/wkentaro/fcn)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minifcn.data.normalize import PREPROCESSINGS
+from minifcn.errors import UserError
+from minifcn.weights.published.recognised import Recognised, md5, told
+
+if TYPE_CHECKING:
+    from minifcn.weights.source import Source
+
+VGG16 = tuple(f"conv{stage}_{n}" for stage, count in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, count + 1))
+CAFFENET = tuple(f"conv{n}" for n in range(1, 6))
+SCORES = ("score_fr", "score_pool4", "score_pool3")
+UPSAMPLING = ("upscore", "upscore2", "upscore16", "upscore_pool4", "upscore8")
+FULLY_CONNECTED = ("fc6", "fc7", "fc8")
+SCALES = {"scale_pool4": 0.01, "scale_pool3": 0.0001}  # voc-fcn8s-atonce/net.py
+
+# The nets of the CVPR paper had other names for some layers, and a bias on the first upsampling.
+_OF_2015 = {"score2": "upscore2", "score4": "upscore_pool4"}
+_SKIPS = {"upscore2": "score_pool4.bias", "upscore_pool4": "score_pool3.bias"}  # upsampled, they meet these scores
+_BY_KERNEL = {64: "upscore", 32: "upscore16", 16: "upscore8"}
+# How each container writes the weight and the bias of a layer.
+_PARTS = (
+    ("caffemodel", re.compile(r"(.+)/([01])"), {"0": "weight", "1": "bias"}),
+    ("npz", re.compile(r"(.+)/([Wb])"), {"W": "weight", "b": "bias"}),
+    ("", re.compile(r"(.+)\.(weight|bias)"), {"weight": "weight", "bias": "bias"}),
+)
+# fcn32s, fcn16s, fcn8s and fcn8s-atonce_from_caffe.pth, by how their MD5 sums begin.
+_FROM_CAFFE = {"d3eb467a": "fcn32s", "a2d4035f": "fcn16s", "de93e540": "fcn8s", "bfed4437": "fcn8s-atonce"}
+
+
+def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
+    """Recognise Caffe's names, whoever wrote the file."""
+    spelling, parts = _parts(source)
+    layers = {layer for layer, _ in parts.values()}
+    what = network(layers)
+    if not what:
+        return None
+    if source.about.get("net") == "AlexNet":
+        raise UserError(
+            f"{source.path}: this is bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
+            "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"
+        )
+    names, added = caffe_names(source.arrays, parts)
+    by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source, parts), PREPROCESSINGS["caffe"]
+    whose = "of Caffe"
+    if spelling == "npz":
+        by += ", written as Chainer does (/W, /b)"
+        if what == "FCN-8s" and "atonce" in source.path.name:
+            by, at_once = f"{by}, and at-once by the name of the file", True
+    elif not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
+        by, at_once = f"{by}, and the MD5 of {known}_from_caffe.pth", known.endswith("atonce")
+    elif not spelling:
+        whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
+    what += " at once" if at_once else ""
+    return Recognised(f"{what} {whose}", by, names, seen, added=added, at_once=at_once)
+
+
+def network(layers: set[str]) -> str:
+    """Say which network has these layers of Caffe; nothing if none has.
+
+    >>> network({"conv1", "conv2", "conv3", "conv4", "conv5", "fc6"}), network({*VGG16, "score_fr", "score_pool4"})
+    ('CaffeNet', 'FCN-16s')
+    """
+    base = {
+        "VGG16": set(VGG16) <= layers,
+        "CaffeNet": set(CAFFENET) <= layers,
+        "GoogLeNet": bool({"conv1/7x7_s2", "conv1_7x7_s2"} & layers),
+    }
+    names = [name for name, found in base.items() if found]
+    if not names:
+        return ""
+    if "score-fr" in layers or "score_fr" in layers:
+        pool3, pool4 = ({f"score_pool{n}", f"score-pool{n}"} & layers for n in (3, 4))
+        net = "FCN-8s" if pool3 else "FCN-16s" if pool4 else "FCN-32s"
+        return net if names[0] == "VGG16" else f"{net} on {names[0]}"
+    return names[0]
+
+
+def caffe_names(
+    arrays: Mapping[str, np.ndarray], parts: Mapping[str, tuple[str, str]], axes: str = "OIHW"
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the names here of arrays whose layers have Caffe's names, and the biases that go to another layer.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+    parts : mapping of str to (str, str)
+        Of each name the layer and "weight" or "bias".
+    axes : "OIHW" | "HWIO"
+
+    Returns
+    -------
+    names, added : dict of str to str
+        As in `Recognised`.
+    """
+    names: dict[str, str] = {}
+    added: dict[str, str] = {}
+    kernels = {  # whichever net it is of, it is called upsample in those of 2015
+        layer: arrays[name].shape[-1 if axes == "OIHW" else 0]
+        for name, (layer, part) in parts.items()
+        if layer.startswith("upsample") and part == "weight" and arrays[name].ndim == 4
+    }
+    for name, (layer, part) in parts.items():
+        here = _layer(layer) or _BY_KERNEL.get(kernels.get(layer, 0), "")
+        if here in UPSAMPLING and part == "bias":
+            if here in _SKIPS:
+                added[name] = _SKIPS[here]
+        elif here:
+            names[name] = f"{here}.{part}"
+    return names, added
+
+
+def _layer(name: str) -> str:
+    """Give the name here of a layer; nothing if it has none."""
+    plain = name.replace("-", "_")
+    if plain in _OF_2015:
+        return _OF_2015[plain]
+    if plain in (*VGG16, *CAFFENET, *SCORES, *UPSAMPLING, *FULLY_CONNECTED):
+        return plain
+    return _of_googlenet(plain)
+
+
+def _of_googlenet(name: str) -> str:
+    """Give the name here of a layer of bvlc_googlenet: no name of Python has a /, or begins with a digit.
+
+    >>> _of_googlenet("conv1/7x7_s2"), _of_googlenet("inception_3a/5x5_reduce"), _of_googlenet("loss1/fc")
+    ('conv1_7x7_s2', 'inception_3a.conv5x5_reduce', '')
+    """
+    if match := re.fullmatch(r"(inception_[345][a-e])/(1x1|3x3|5x5|3x3_reduce|5x5_reduce|pool_proj)", name):
+        return f"{match[1]}.{match[2] if match[2] == 'pool_proj' else f'conv{match[2]}'}"
+    if name == "loss3/classifier":
+        return "classifier"
+    if re.fullmatch(r"conv1_7x7_s2|conv2_3x3(_reduce)?|inception_[345][a-e]\.\w+|classifier", name):
+        return name  # as minifcn writes it
+    return name.replace("/", "_") if name in ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3") else ""
+
+
+def _parts(source: Source) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Split names into layer and part; the spelling is that of most of them."""
+    found = [
+        (spelling, {name: (m[1], part[m[2]]) for name in source.arrays if (m := pattern.fullmatch(name))})
+        for spelling, pattern, part in _PARTS
+    ]
+    return max(found, key=lambda each: len(each[1]))
+
+
+def _at_once(source: Source, parts: Mapping[str, tuple[str, str]]) -> bool:
+    """Whether the file has the layers that scale pool4 and pool3, with the numbers that they should have."""
+    scales = {layer: source.arrays[name] for name, (layer, part) in parts.items() if layer in SCALES}
+    for layer, array in scales.items():
+        if not np.allclose(array, SCALES[layer], rtol=1e-6, atol=0):
+            raise UserError(f"{source.path}: {layer} must be {SCALES[layer]:g}, as in FCN-8s at once, but is {array}")
+    return bool(scales)
+
+
+def _some(names: Mapping[str, str]) -> str:
+    first, *_, last = names
+    return f"{first} ... {last}"

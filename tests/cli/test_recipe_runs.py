@@ -1,0 +1,153 @@
+"""`minifcn recipes` and `train --recipe`: what is printed, what counts more than a recipe, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+import small_runs
+from small_runs import assert_refused, resume, train
+
+from minifcn.cli import main
+from minifcn.training import build, checkpoint
+from minifcn.training.recipes import RECIPES
+
+SMALL = ["--data", "shapes", "--images", "2", "--size", "32x32", "--width", "0.03125", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    for name in ("save_curves", "save_panel"):
+        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+
+
+def config_of(folder):
+    return json.loads((folder / "config.json").read_text())
+
+
+class TestPrint:
+    def test_of_all_has_a_line_for_each(self, capsys):
+        assert main(["recipes"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines] == ["recipe", *RECIPES]
+        assert {line.split()[0] for line in lines if line.endswith("cannot yet")} == {
+            name for name, recipe in RECIPES.items() if recipe.lacks
+        }
+
+    @pytest.mark.parametrize("name", RECIPES)
+    def test_of_one_has_its_source_and_how_to_train_it(self, name, capsys):
+        assert main(["recipes", name]) == 0
+        text, recipe = capsys.readouterr().out, RECIPES[name]
+        assert text.startswith(f"{name}: {recipe.about}\n  source       {recipe.source}\n")
+        assert (f"minifcn lacks {recipe.lacks}" in text) == bool(recipe.lacks)
+        assert (f"minifcn train --recipe {name} --data {recipe.opens} --out DIR" in text) != bool(recipe.lacks)
+
+    def test_translates_the_rate_for_a_size(self, capsys):
+        assert main(["recipes", "voc-fcn32s", "--size", "100x200"]) == 0
+        assert "2.0e-06  on their mean" in capsys.readouterr().out
+
+    def test_of_adam_translates_nothing(self, capsys):
+        assert main(["recipes", "camvid-course"]) == 0
+        assert "on their mean" not in capsys.readouterr().out
+
+    def test_of_a_wrong_name_is_refused(self, tmp_path, capsys):
+        assert_refused(["recipes", "camvid-curse"], "did you mean 'camvid-course'?", tmp_path, capsys)
+
+
+def test_the_page_shows_what_is_printed(capsys):
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    for words in (["recipes"], ["recipes", "voc-fcn32s"]):
+        assert main(words) == 0
+        assert f"```\n{capsys.readouterr().out}```\n" in page
+
+
+@pytest.fixture(scope="module")
+def heavy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work") / "heavy"
+    assert main(["train", "--recipe", "voc-fcn32s", *SMALL, "--epochs", "1", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_run_has_the_settings_of_its_recipe_and_its_name(heavy):
+    config = config_of(heavy)
+    assert config["recipe"] == "voc-fcn32s"
+    assert (config["lr"], config["momentum"], config["reduction"]) == (1e-10, 0.99, "batch")
+    assert (config["variant"], config["channel_order"], config["upsampling"]) == ("paper", "bgr", "fixed")
+
+
+def test_what_is_given_counts_more_than_the_recipe(tmp_path, capsys):
+    words = ["--recipe", "voc-fcn8s", *SMALL, "--lr", "1e-6", "--epochs", "1", "--preprocessing", "torchvision"]
+    assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0
+    assert (config_of(tmp_path / "run")["lr"], config_of(tmp_path / "run")["iterations"]) == (1e-6, None)
+    said = capsys.readouterr().err
+    differ = (
+        "--epochs 1 for 100,000 steps, --lr 1e-06 for 1e-14, --preprocessing torchvision for caffe, --size 32x32 for"
+    )
+    assert f"other than the recipe voc-fcn8s: {differ} none, --width 0.03125 for 1" in said
+    assert "voc-fcn8s has 21 classes, and shapes has 6" in said
+    assert "begins with the network of voc-fcn16s; without --init this run begins with random weights" in said
+
+
+def test_the_rate_is_translated_for_the_images_at_hand(tmp_path, capsys):
+    words = ["--recipe", "voc-fcn32s", *SMALL, "--epochs", "1"]
+    assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0
+    assert "1.0e-07  on their mean: it makes the same steps" in capsys.readouterr().err  # 1e-10 and 1,024 pixels
+
+
+def test_steps_of_a_recipe_become_epochs_of_the_images(tmp_path, capsys):
+    words = ["--recipe", "voc-fcn32s", *SMALL, "--iterations", "3"]
+    assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0
+    assert "3 steps of 1 image are 2 epochs of 2 images" in capsys.readouterr().err
+    assert config_of(tmp_path / "run")["epochs"] == 2
+
+
+def test_the_images_look_as_the_weights_want_whatever_the_recipe_says(tmp_path, capsys):
+    assert train(tmp_path / "first", "--model", "fcn32s", "--variant", "paper", "--preprocessing", "torchvision") == 0
+    words = ["--recipe", "voc-fcn16s", "--init", str(tmp_path / "first"), "--epochs", "1"]
+    assert train(tmp_path / "next", *words) == 0
+    assert config_of(tmp_path / "next")["std"] == [58.395, 57.12, 57.375]
+    said = capsys.readouterr().err
+    assert "images are preprocessed as there: torchvision" in said
+    assert "--preprocessing torchvision for caffe" in said
+
+
+def test_weights_that_were_trained_at_once_are_scaled_as_there(tmp_path):
+    """In the run that begins with them and in the network of its checkpoint."""
+    assert train(tmp_path / "first", "--at-once", "--epochs", "1") == 0
+    assert train(tmp_path / "next", "--init", str(tmp_path / "first"), "--epochs", "1") == 0
+    state = checkpoint.load(tmp_path / "next")
+    net = build.load_model(state.config, state.model)
+    assert (net.pool4_scale, net.pool3_scale) == (0.01, 0.0001)
+
+
+def test_a_run_goes_on_as_the_recipe_that_it_began_with(heavy, capsys):
+    assert resume(heavy, "--recipe", "voc-fcn32s") == 0
+    words = ["train", "--resume", "--device", "cpu", "--out", str(heavy), "--recipe", "voc-fcn8s"]
+    capsys.readouterr()
+    assert_refused(words, "--recipe is voc-fcn8s, but the run in", heavy, capsys)
+
+
+REFUSED = {
+    "a wrong name": (["--recipe", "voc-fcn23s"], "there is no recipe 'voc-fcn23s'; did you mean 'voc-fcn32s'?"),
+    "no data": (["--recipe", "voc-fcn32s"], "--recipe voc-fcn32s is of PASCAL VOC 2011"),
+    "data that have no reader": (["--recipe", "nyud-fcn32s-hha"], "does not read its files as they come"),
+    "two heads": (["--recipe", "siftflow-fcn8s", "--data", "shapes"], "cannot train it yet; it lacks a second score"),
+    "two streams": (["--recipe", "nyud-fcn32s-color-hha", "--data", "shapes"], "it lacks a network of two streams"),
+    "depth": (["--recipe", "nyud-fcn32s-color-d", "--data", "shapes"], "a first convolution of four channels"),
+    "steps and epochs": (["--iterations", "3", "--epochs", "1"], "--iterations is 3 and --epochs 1; give one"),
+    "nothing to scale": (["--at-once", "--model", "fcn32s"], "--at-once scales pool4 and pool3"),
+    "fixed noise": (["--variant", "lecture", "--upsampling", "fixed"], "--upsampling fixed is of the paper's networks"),
+    "the lecture at once": (["--variant", "lecture", "--at-once"], "--at-once is of the paper's networks"),
+    "too few batches": ([*small_runs.SETTINGS, "--epochs", "1", "--accumulate", "4"], "the run has 3 batches in all"),
+    "no such reduction": (["--reduction", "sum"], "--reduction must be mean or batch"),
+    "no such upsampling": (["--upsampling", "bilinear"], "--upsampling must be fixed or learned"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_is_refused_and_nothing_is_written(words, message, tmp_path, capsys):
+    assert_refused(["train", *words, "--device", "cpu", "--out", str(tmp_path / "run")], message, tmp_path, capsys)
+
+
+def test_a_recipe_that_is_gone_is_no_reason_not_to_go_on(heavy, monkeypatch):
+    monkeypatch.delitem(RECIPES, "voc-fcn32s")
+    assert resume(Path(heavy)) == 0

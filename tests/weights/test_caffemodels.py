@@ -1,0 +1,129 @@
+"""Caffe's files, of both versions, written here byte by byte as caffe.proto says."""
+
+import struct
+
+import numpy as np
+import pytest
+import weight_files as files
+
+from minifcn.errors import UserError
+
+
+@pytest.fixture
+def weight(rng):
+    return rng.standard_normal((4, 3, 2, 2)).astype("float32")
+
+
+BIAS = np.arange(4, dtype="float32")
+
+
+def test_layers_keep_their_names_and_blobs_are_numbered(source_of, weight):
+    layers = {
+        "data": ("Input", []),
+        "conv1_1": ("Convolution", [files.blob(weight), files.blob(BIAS)]),
+        "upscore": ("Deconvolution", [files.blob(weight)]),
+    }
+    source = source_of(files.caffemodel(layers))
+    assert source.container == "caffemodel"
+    assert list(source.arrays) == ["conv1_1/0", "conv1_1/1", "upscore/0"]
+    np.testing.assert_array_equal(source.arrays["conv1_1/0"], weight, strict=True)
+    np.testing.assert_array_equal(source.arrays["conv1_1/1"], BIAS, strict=True)
+    assert source.about == {
+        "net": "VGG_ILSVRC_16_layers",
+        "layers": {"conv1_1": "Convolution", "upscore": "Deconvolution"},
+    }
+
+
+def test_layers_of_version_1_have_four_sides_and_the_same_names_of_types(source_of, weight):
+    layers = {"relu": (18, []), "conv1": (4, [files.legacy_blob(weight), files.legacy_blob(BIAS)])}
+    layers |= {"fc6": (14, [files.legacy_blob(weight.reshape(4, 12))]), "up": (39, [files.legacy_blob(weight)])}
+    source = source_of(files.caffemodel_v1(layers))
+    assert {name: array.shape for name, array in source.arrays.items()} == {
+        "conv1/0": (4, 3, 2, 2),
+        "conv1/1": (1, 1, 1, 4),
+        "fc6/0": (1, 1, 4, 12),
+        "up/0": (4, 3, 2, 2),
+    }
+    np.testing.assert_array_equal(source.arrays["conv1/0"], weight, strict=True)
+    assert source.about["layers"] == {"conv1": "Convolution", "fc6": "InnerProduct", "up": "Deconvolution"}
+
+
+SHAPE = files.field(7, files.field(1, b"\x02\x03"))
+SIX = np.arange(6, dtype="<f4")
+FORMS = {
+    "unpacked": SHAPE + b"".join(b"\x2d" + number.tobytes() for number in SIX),
+    "in two pieces": SHAPE + files.field(5, SIX[:2].tobytes()) + files.field(5, SIX[2:].tobytes()),
+    "packed and unpacked": SHAPE + files.field(5, SIX[:5].tobytes()) + b"\x2d" + SIX[5:].tobytes(),
+    "the shape behind, unpacked": files.field(5, SIX.tobytes()) + files.field(7, files.field(1, 2) + files.field(1, 3)),
+    "with differences": SHAPE + files.field(5, SIX.tobytes()) + files.field(6, SIX.tobytes()),
+    "with unknown fields": SHAPE + files.field(5, SIX.tobytes()) + files.field(99, b"?") + b"\xa1\x06" + bytes(8),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_form_of_a_blob_is_read(source_of, form):
+    source = source_of(files.caffemodel({"fc6": ("InnerProduct", [form])}))
+    np.testing.assert_array_equal(source.arrays["fc6/0"], SIX.reshape(2, 3), strict=True)
+
+
+def test_double_precision_is_kept(source_of):
+    blob = SHAPE + files.field(8, SIX.astype("<f8").tobytes())
+    found = source_of(files.caffemodel({"fc6": ("InnerProduct", [blob])})).arrays["fc6/0"]
+    np.testing.assert_array_equal(found, SIX.reshape(2, 3).astype("float64"), strict=True)
+
+
+def test_a_network_without_a_name_or_with_its_inputs_first_is_recognised(source_of):
+    layer = files.caffemodel({"fc6": ("InnerProduct", [FORMS["unpacked"]])}, net="")
+    assert source_of(layer.removeprefix(files.field(1, ""))).container == "caffemodel"
+    assert source_of(files.field(1, "net") + files.field(3, "data") + layer).container == "caffemodel"
+
+
+LIES = {
+    "a shape for other numbers": (files.blob(BIAS, (5,)), r"fc6/0: it claims shape \(5,\), but has 4 numbers"),
+    "a shape of exabytes": (files.blob(BIAS, (2**62, 2**62)), "fc6/0: it claims shape"),
+    "a shape of many dimensions": (files.blob(BIAS, (1,) * 100), "fc6/0: it claims 100 dimensions"),
+    "half a number": (SHAPE + files.field(5, bytes(23)), "fc6/0: "),
+    "more bytes than there are": (
+        SHAPE + b"\x2a\xff\xff\xff\xff\x0f",
+        "fc6/0: claims 4,294,967,295 bytes where 0 are left",
+    ),
+    "a number that does not end": (b"\x38" + b"\xff" * 11, "fc6/0: ends within a number"),
+    "a number for bytes": (files.field(7, 4), "fc6/0: has a number where bytes should be"),
+    "bytes for a number": (files.field(1, b""), "fc6/0: has bytes where a number should be"),
+    "a group": (b"\x2b", "fc6/0: has a field of the unknown kind 3"),
+    "no numbers": (SHAPE, "fc6/0: it claims shape"),
+}
+
+
+@pytest.mark.parametrize(("blob", "reason"), LIES.values(), ids=LIES)
+def test_a_blob_that_lies_is_refused_by_name(source_of, blob, reason):
+    with pytest.raises(UserError, match=rf"weights\.bin: {reason}"):
+        source_of(files.caffemodel({"fc6": ("InnerProduct", [blob])}))
+
+
+def test_a_file_that_is_cut_off_is_refused(source_of, weight):
+    content = files.caffemodel({"conv1_1": ("Convolution", [files.blob(weight)])})
+    with pytest.raises(UserError, match=r"weights\.bin: claims 2\d\d bytes where 2\d\d are left; download it again"):
+        source_of(content[:-5])
+
+
+def test_a_layer_that_is_there_twice_is_refused(source_of):
+    content = files.caffemodel({"fc6": ("InnerProduct", [files.blob(BIAS)])})
+    with pytest.raises(UserError, match="fc6 is a layer too many, or there twice"):
+        source_of(content + content)
+
+
+def test_a_layer_of_countless_blobs_is_refused(source_of):
+    with pytest.raises(UserError, match="fc6: a layer of more than 10,000 blobs"):
+        source_of(files.caffemodel({"fc6": ("InnerProduct", [b""] * 10_001)}))
+
+
+def test_a_network_without_weights_is_refused(source_of):
+    with pytest.raises(UserError, match="without any weights"):
+        source_of(files.caffemodel({"data": ("Input", [])}))
+
+
+def test_a_long_name_of_the_network_needs_two_bytes_for_its_length(source_of):
+    content = files.caffemodel({"fc6": ("InnerProduct", [files.blob(BIAS)])}, net="n" * 300)
+    assert source_of(content).about["net"] == "n" * 300
+    assert struct.unpack_from("<H", content, 1) == (0x02AC,)

@@ -1,0 +1,114 @@
+"""Keras's .h5 files, as h5py writes them."""
+
+import sys
+
+import h5py
+import limits
+import numpy as np
+import pytest
+
+from minifcn.errors import UserError
+from minifcn.weights import read
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "vgg16.h5"
+
+
+def test_datasets_keep_their_paths_and_orders(path, rng):
+    weight = rng.standard_normal((3, 3, 2, 4)).astype("float32")
+    arrays = {
+        "block1_conv1/block1_conv1_W_1:0": weight,
+        "block1_conv1/block1_conv1_b_1:0": np.arange(4, dtype="float32"),
+        "model_weights/fc1/fc1/kernel:0": weight.reshape(9, 8).astype("float64"),
+        "layers/conv2d/vars/0": np.array([1, -2.5], "float16"),
+        "optimizer/iterations": np.array(7),
+    }
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = "2.0.1"
+        for name, array in arrays.items():
+            file[name] = array
+    source = read(path)
+    assert (source.container, source.about) == ("HDF5", {})
+    assert source.arrays.keys() == arrays.keys()
+    for name, array in arrays.items():
+        expected = array.astype("float32") if array.dtype == "float16" else array
+        np.testing.assert_array_equal(source.arrays[name], expected, strict=True)
+
+
+def test_numbers_of_the_other_byte_order_are_turned(path):
+    with h5py.File(path, "w") as file:
+        file["a"] = np.array([1, -2.5], ">f4")
+    np.testing.assert_array_equal(read(path).arrays["a"], np.array([1, -2.5], "float32"), strict=True)
+
+
+def make_external(file):
+    file.create_dataset("a", (4,), "u1", external=[("/etc/passwd", 0, 4)])
+
+
+def make_virtual(file):
+    layout = h5py.VirtualLayout((4,), "u1")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "a", (4,))
+    file.create_virtual_dataset("a", layout)
+
+
+STORED_OTHERWISE = {
+    "in another file": (make_external, "a is stored in pieces, packed, or in other files; run h5repack"),
+    "put together": (make_virtual, "a is stored in pieces, packed, or in other files"),
+    "packed": (
+        lambda file: file.create_dataset("a", data=np.zeros(10_000_000), compression="gzip"),
+        "a is stored in pieces, packed, or in other files",
+    ),
+    "not at all, of a terabyte": (
+        lambda file: file.create_dataset("a", (2**20, 2**20), "u1"),
+        "a claims 1,099,511,627,776 bytes, but has 0",
+    ),
+    "as texts": (lambda file: file.create_dataset("a", data=["sky"]), "a has dtype object; weights are real numbers"),
+    "as records": (
+        lambda file: file.create_dataset("a", data=np.zeros(2, "f4,i4")),
+        "a has dtype .*; weights are real numbers",
+    ),
+    "as references": (
+        lambda file: file.create_dataset("a", data=file.ref, dtype=h5py.ref_dtype),
+        "a has dtype object; weights are real numbers",
+    ),
+    "empty": (lambda file: file.create_dataset("a", data=h5py.Empty("f4")), "a has dtype float32"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), STORED_OTHERWISE.values(), ids=STORED_OTHERWISE)
+def test_what_is_not_simply_stored_is_refused_by_name(path, make, reason):
+    with h5py.File(path, "w") as file:
+        make(file)
+    with limits.of(path), pytest.raises(UserError, match=rf"vgg16\.h5: {reason}"):
+        read(path)
+
+
+def test_links_out_of_the_file_are_not_followed_and_circles_end(path, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = np.ones(2)
+    with h5py.File(path, "w") as file:
+        file["fc/b"] = np.ones(2)
+        file["fc/again"] = file["fc/b"]
+        file["fc/circle"] = file["/"]
+        file["fc/soft"] = h5py.SoftLink("/fc/b")
+        file["out"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
+    assert len(read(path).arrays) == 1
+
+
+def test_a_file_without_weights_is_refused(path):
+    with h5py.File(path, "w") as file:
+        file.create_group("model_weights")
+    with pytest.raises(UserError, match=r"vgg16\.h5: a file of the kind HDF5, but without any weights"):
+        read(path)
+
+
+def test_a_library_that_is_missing_is_asked_for(path, monkeypatch):
+    with h5py.File(path, "w") as file:
+        file["a"] = np.ones(2)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(
+        UserError, match=r'vgg16\.h5: a file of HDF5, which takes h5py .*; pip install "minifcn\[weights\]"'
+    ):
+        read(path)
