@@ -131,7 +131,8 @@ def _seen_from(found: Weights) -> dict[str, Any]:
     settings |= next(({"width": len(arrays[name]) / n} for name, n in _WIDEST.get(backbone, ()) if name in arrays), {})
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
     fc6 = arrays.get("fc6.weight")
-    if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and fc6.shape[2] > 1):
+    kernel = fc6.shape[2] if fc6 is not None and fc6.ndim == 4 else 0
+    if "score_fr.weight" in arrays or (backbone and kernel in BACKBONES[backbone].fc6_kernels.get("paper", ())):
         settings["variant"] = "paper"
     return settings
 
@@ -146,6 +147,8 @@ def _expect_fit(found: Weights, config: Config) -> None:
         raise UserError(f"{found.source.path}: {error}") from error
     for name, shape in shapes.items():
         given = found.arrays.get(name)
+        if name == "fc6.weight" and not config.class_names:
+            continue  # a classifier of small images has a small map below it
         if given is not None and given.shape != shape:
             network = f"{config.model} on {config.backbone}, {config.variant}, width {config.width:g}"
             raise UserError(f"{found.source.path}: {name} has shape {given.shape}, but that of a {network} has {shape}")
@@ -217,6 +220,10 @@ def _said(found: Weights) -> dict[str, Any]:
     if not isinstance(network, dict):
         raise UserError(f"{found.source.path}: says of its network {str(network)[:200]!r}, not its settings")
     said = {"model": network.get("name"), **network, **text}
+    if (
+        isinstance(said["model"], str) and said["model"] in BACKBONES
+    ):  # a classifier: it has the name of its trunk, and its classes are those of images
+        said = {"backbone": said["model"], "width": network.get("width")}
     settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
     try:
         return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
