@@ -190,9 +190,9 @@ def recognition(found: Weights) -> str:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether minifcn's trainer wrote this, even if it is damaged since; a file that is not there is none either."""
+    """Whether minifcn's trainer wrote this. So is what is not there, or damaged: `checkpoint.load` says so best."""
     if not path.is_file():
-        return True  # whose error says so
+        return True
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith("model/") for name in archive.namelist())
@@ -219,11 +219,10 @@ def _said(found: Weights) -> dict[str, Any]:
     network = text.get("network", {})
     if not isinstance(network, dict):
         raise UserError(f"{found.source.path}: says of its network {str(network)[:200]!r}, not its settings")
-    said = {"model": network.get("name"), **network, **text}
-    if (
-        isinstance(said["model"], str) and said["model"] in BACKBONES
-    ):  # a classifier: it has the name of its trunk, and its classes are those of images
-        said = {"backbone": said["model"], "width": network.get("width")}
+    name = network.get("name")
+    said = {"model": name, **network, **text}
+    if isinstance(name, str) and name in BACKBONES:  # a classifier has the name of its trunk, and classes of images
+        said = {"backbone": name, "width": network.get("width")}
     settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
     try:
         return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
