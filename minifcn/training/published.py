@@ -131,7 +131,8 @@ def _seen_from(found: Weights) -> dict[str, Any]:
     settings |= next(({"width": len(arrays[name]) / n} for name, n in _WIDEST.get(backbone, ()) if name in arrays), {})
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
     fc6 = arrays.get("fc6.weight")
-    if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and fc6.shape[2] > 1):
+    kernel = fc6.shape[2] if fc6 is not None and fc6.ndim == 4 else 0
+    if "score_fr.weight" in arrays or (backbone and kernel in BACKBONES[backbone].fc6_kernels.get("paper", ())):
         settings["variant"] = "paper"
     return settings
 
@@ -146,6 +147,8 @@ def _expect_fit(found: Weights, config: Config) -> None:
         raise UserError(f"{found.source.path}: {error}") from error
     for name, shape in shapes.items():
         given = found.arrays.get(name)
+        if name == "fc6.weight" and not config.class_names:
+            continue  # a classifier of small images has a small map below it
         if given is not None and given.shape != shape:
             network = f"{config.model} on {config.backbone}, {config.variant}, width {config.width:g}"
             raise UserError(f"{found.source.path}: {name} has shape {given.shape}, but that of a {network} has {shape}")
@@ -187,9 +190,9 @@ def recognition(found: Weights) -> str:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether minifcn's trainer wrote this, even if it is damaged since; a file that is not there is none either."""
+    """Whether minifcn's trainer wrote this. So is what is not there, or damaged: `checkpoint.load` says so best."""
     if not path.is_file():
-        return True  # whose error says so
+        return True
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith("model/") for name in archive.namelist())
@@ -216,7 +219,10 @@ def _said(found: Weights) -> dict[str, Any]:
     network = text.get("network", {})
     if not isinstance(network, dict):
         raise UserError(f"{found.source.path}: says of its network {str(network)[:200]!r}, not its settings")
-    said = {"model": network.get("name"), **network, **text}
+    name = network.get("name")
+    said = {"model": name, **network, **text}
+    if isinstance(name, str) and name in BACKBONES:  # a classifier has the name of its trunk, and classes of images
+        said = {"backbone": name, "width": network.get("width")}
     settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
     try:
         return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
