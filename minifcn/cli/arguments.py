@@ -153,7 +153,7 @@ def memory(text: str) -> int:
     >>> memory("1.5G"), memory("64M"), memory("0")
     (1610612736, 67108864, 0)
     """
-    found = re.fullmatch(r"([0-9]{1,15}|[0-9]{1,6}\.[0-9]{1,6})([KMG]?)", text.upper())
+    found = re.fullmatch(r"([0-9]{1,15}|[0-9]{1,6}\.[0-9]{1,6})([KMG]?)B?", text.upper())
     if not found:
         raise argparse.ArgumentTypeError(f"{_short(text)} is not a size such as 2G, 500M or 0")
     return int(float(found[1]) * 1024 ** " KMG".index(found[2] or " "))

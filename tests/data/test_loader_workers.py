@@ -184,9 +184,12 @@ class TestEnd:
         assert len(dataset.begun) <= 6  # each worker may begin one more while the others are taken from the queue
 
     def test_of_a_consumer_that_fails(self):
-        with pytest.raises(ZeroDivisionError):
+        def consume():
             for _ in DataLoader(Numbered(100), 1, workers=3):
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            consume()
 
     def test_of_an_evaluation_that_fails(self):
         with pytest.raises(KeyError, match="no 3"):
