@@ -131,7 +131,7 @@ def test_a_bias_without_a_place_is_refused_unless_it_is_0():
         convert(Source(arrays | {"upscore8/1": np.ones(21, "float32")}))
     without = {name: array for name, array in arrays.items() if name != "score_pool4/1"}
     with pytest.raises(
-        UserError, match="upscore2/1 is to be added to score_pool4.bias, but there is none of 21 numbers"
+        UserError, match=r"upscore2/1 is to be added to score_pool4.bias, but there is none of 21 numbers"
     ):
         convert(Source(without | {"upscore2/1": np.ones(21, "float32")}))
 

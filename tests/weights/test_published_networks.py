@@ -183,7 +183,7 @@ def test_numbers_that_are_none_are_refused(value, tmp_path):
     state = files.red_finder()
     state["conv2_1.bias"][0] = value
     files.save_caffemodel(tmp_path / "fcn.caffemodel", state)
-    with pytest.raises(UserError, match="conv2_1.bias holds inf or nan"):
+    with pytest.raises(UserError, match=r"conv2_1.bias holds inf or nan"):
         open_network(tmp_path / "fcn.caffemodel")
 
 
