@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import minifcn.functional as F
-from minifcn import Tensor, data, models, optim, training
+from minifcn import Tensor, data, models, optim, training, weights
 
 SEEDS, STEPS, EVERY, BATCH, LR = range(5), 300, 30, 4, 1e-3
 WIDTH, SIZE = 0.055, 64  # those of the classifier
@@ -70,8 +70,7 @@ def draw(curves, path, every=EVERY):
 
 
 if __name__ == "__main__":
-    with np.load(sys.argv[1], allow_pickle=False) as file:
-        state = {name: file[name] for name in file.files if name != "about"}
+    state = weights.read(sys.argv[1]).arrays
     curves = {start: [] for start in STARTS}
     for seed in SEEDS:
         for start, first in (("classifier", state), ("random", None)):

@@ -339,7 +339,9 @@ for kind, ax in zip(range(1, 6), axes.flat[1:], strict=True):
     picture = ax.imshow(probability[kind], cmap="cividis", vmin=0, vmax=1, extent=edges)
     ax.set_title(classifier.class_names[kind], fontsize=11)
     for row, column in np.argwhere(kinds == kind):
-        ax.plot(64 * column + 32, 64 * row + 32, "o", color="#D55E00", markersize=17, markeredgewidth=2, fillstyle="none")
+        ax.plot(
+            64 * column + 32, 64 * row + 32, "o", color="#D55E00", markersize=17, markeredgewidth=2, fillstyle="none"
+        )
 for ax in axes.flat:
     ax.set(xlim=(-0.5, 255.5), ylim=(191.5, -0.5))
 for ax in axes[1]:
@@ -365,9 +367,10 @@ assert abs(alone.data - maps.data).max() > 0.1
 assert (alone.data[0].argmax(axis=0)[::2, ::2] == kinds).sum() >= 11
 
 # %% [markdown]
-# No. At the edge of a picture alone a padded convolution sees zeros, and in the image it sees the next picture. Here the
-# classes agree, because the classifier was trained on both. Trained on pictures alone it knows all but one of a hundred
-# of them, but finds only half of them in an image; see the page "From a classifier to an FCN" of the documentation.
+# No. At the edge of a picture alone a padded convolution sees zeros, and in the image it sees the next picture. Here
+# the classes agree, because the classifier was trained on both. Trained on pictures alone it knows all but one of a
+# hundred of them, but finds only half of them in an image; see the page "From a classifier to an FCN" of the
+# documentation.
 #
 # ## What it costs
 #

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -66,19 +66,25 @@ def train_stages(args: argparse.Namespace, given: dict[str, Any], device: str) -
         configs = stages.new_stages(given, args.out, args.overwrite)
         for name in stages.NETWORKS:
             refuse_other_run(args.out / name, args.overwrite)
+
+    def begin_all() -> None:
+        for name in stages.NETWORKS:
             _empty(args.out / name)
         stages.write(args.out, configs)
+
     folders, status = [args.out / config.model for config in configs], 0
-    for number, (folder, config) in enumerate(zip(folders, configs, strict=True), 1):
-        if any((later / "checkpoint.npz").exists() for later in folders[number:]):
-            continue
-        say(f"stage {number} of {len(configs)}: {config.model}, learning rate {config.lr:g}, in {folder}")
-        begun = (folder / "checkpoint.npz").exists()
-        stage = argparse.Namespace(**vars(args) | {"out": folder, "overwrite": not begun})
-        if begun:
+    begun = [args.resume and (folder / "checkpoint.npz").exists() for folder in folders]
+    last_begun = max((number for number, is_begun in enumerate(begun) if is_begun), default=0)
+    for number in range(last_begun, len(configs)):
+        config, folder = configs[number], folders[number]
+        say(f"stage {number + 1} of {len(configs)}: {config.model}, learning rate {config.lr:g}, in {folder}")
+        stage = argparse.Namespace(**vars(args) | {"out": folder, "overwrite": not begun[number]})
+        if begun[number]:
             status |= resume(stage, given, device)
         else:
-            status |= train(stage, config, device, start=open_start(config.init) if config.init else None)
+            start = open_start(config.init) if config.init else None
+            at_first = None if args.resume or number else begin_all
+            status |= train(stage, config, device, start=start, at_first=at_first)
     return status
 
 
@@ -95,8 +101,12 @@ def train(
     device: str,
     state: Checkpoint | None = None,
     start: Checkpoint | None = None,
+    at_first: Callable[[], None] | None = None,
 ) -> int:
-    """Train in --out: from the state of a run, or anew, and then perhaps with weights to start from."""
+    """Train in --out: from the state of a run, or anew, and then perhaps with weights to start from.
+
+    Before anything is written, but after all that can be refused has been, `at_first` is called.
+    """
     if state is not None:
         build.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
     splits = _open(config, resumed=state is not None)
@@ -138,6 +148,8 @@ def train(
     with lock_folder(args.out):
         if state is None:
             refuse_other_run(args.out, args.overwrite)  # another process may have begun one meanwhile
+        if at_first is not None:
+            at_first()
         _prepare(args.out, config, splits, keep=state is not None)
         _fit(trainer, watcher)
         watcher.report(args.out / "best.npz", valid_loader)

@@ -156,11 +156,12 @@ def _elementwise(kind: str) -> Callable[[Call], Iterator[Way]]:
 
 
 def _spread(x: Any) -> Any:
-    """Give an array of one number as the number: its size may be that of the map, as an average's counts are."""
+    """Give an array that is the same at every pixel once, since its size may be that of the map."""
     if isinstance(x, str | Parameter):
         return x
     array = np.asarray(to_host(x.data) if isinstance(x, Tensor) else x)
-    return array.flat[0] if array.size and (array == array.flat[0]).all() else array
+    once = array[..., :1, :1] if array.ndim > 1 else array
+    return once if (array == once).all() else array
 
 
 def _surrounded(call: Call) -> Iterator[Way]:

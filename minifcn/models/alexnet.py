@@ -17,7 +17,8 @@ class AlexNet(Trunk):
     Notes
     -----
     Krizhevsky, Sutskever and Hinton 2012; ``voc-fcn-alexnet`` of the reference implementation, which is FCN-32s in the
-    "paper" variant. What it does not have is a choice of this project:
+    "paper" variant. The mean is that of each channel in Caffe's ``bvlc_reference_caffenet``, named there beside the
+    mean image. What the reference does not have is a choice of this project:
 
     - FCN-16s and FCN-8s score conv5 and conv2, the last maps of strides 16 and 8.
     - The "aligned" variant pads by half of each kernel, so that the first window of every map is centred on the first

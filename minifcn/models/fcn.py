@@ -33,9 +33,10 @@ class FCN(nn.Module):
     backbone : str or subclass of Trunk
         Name of the trunk, one of `models.BACKBONES`, or a trunk of one's own.
     variant : "aligned" | "paper" | "lecture"
-        "paper" is the reference implementation: padding 100, a 7x7 fc6, fixed bilinear upsampling without padding,
-        crops. "aligned" has padding 1, a 1x1 fc6, and learned upsampling whose padding of half a stride keeps every
-        map exactly over the image (offset 0). "lecture" is the listing of courses; see lecture.py.
+        "paper" is the reference implementation: padding 100, a fc6 of 7x7 pixels (AlexNet: 6x6), fixed bilinear
+        upsampling without padding, crops. "aligned" has padding of half a kernel, a 1x1 fc6, and learned upsampling
+        whose padding keeps every map exactly over the image (offset 0). "lecture" is the listing of courses; see
+        lecture.py.
     width : float
         Factor for the numbers of channels of the trunk.
     dropout : float
@@ -44,7 +45,7 @@ class FCN(nn.Module):
         Scale pool4 by 0.01 and pool3 by 0.0001 before they are scored, as the reference FCN-8s "at-once" does so that
         all streams can be trained together.
     fc6_kernel : 1 | 7, optional
-        Of the aligned variant; 7 comes with padding 3.
+        Of the aligned variant; 7 (AlexNet: 6) comes with padding 3.
     rng : numpy.random.Generator, optional
         Draws the first weights; ``numpy.random.default_rng(0)`` unless given.
     recompute : bool
@@ -58,6 +59,10 @@ class FCN(nn.Module):
     crop_offsets : dict of str to int
     class_names, palette, normalize
         Of a trained network only, that `models.pretrained` gave.
+
+    Notes
+    -----
+    score_pool4 and score_pool3 have their names from VGG16; on other trunks they score the maps of strides 16 and 8.
     """
 
     class_names: tuple[str, ...]

@@ -72,12 +72,12 @@ class GoogLeNet(Trunk):
 
     Notes
     -----
-    Szegedy et al. 2014; layers and numbers of channels of ``bvlc_googlenet`` in Caffe. The paper reports an
+    Szegedy et al. 2014; layers, numbers of channels and mean of ``bvlc_googlenet`` in Caffe. The paper reports an
     FCN-GoogLeNet that keeps the last loss layer only and discards the average pool (section 4.1), but the reference
     implementation has none. So paddings, crops and skips are choices of this project:
 
     - "paper" follows the reference's other two nets: padding 100 at the first convolution, and otherwise Caffe's. The
-      crop is 98 then. With Caffe's padding of 3 it would be 1, but images from 33 to 1499 pixels only would fit.
+      crop is 98 then. With Caffe's padding of 3 it would be 1, but sides below 31 pixels would not pass the pools.
     - "aligned" pads by half of each kernel, pools too, so that maps lie exactly over the image; see AlexNet.
     - FCN-16s and FCN-8s score inception_4e and inception_3b, the last maps of strides 16 and 8.
     - Dropout stands where the classifier has it, before the scores, with the probability of the network; Caffe's is

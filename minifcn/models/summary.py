@@ -130,8 +130,8 @@ def left_out(model: Any, layers: list[LayerRow]) -> list[str]:
         field, stride = scored.receptive_field, int(1 / scored.coordinates.scale)
         more = (kernel_size - 1) * stride
         lines.append(
-            f"receptive field     {field} of the scored map; {field + more} = {field} + {kernel_size - 1}·{stride} "
-            f"behind {name}, the classifier's average pool, which an FCN leaves out"
+            f"receptive field     {field} of the scored map; the classifier's {field + more} = "
+            f"{field} + {kernel_size - 1}·{stride} with {name}, an average pool that is left out here"
         )
     return lines
 

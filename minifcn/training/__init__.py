@@ -11,14 +11,17 @@ from minifcn.training.groups import paper_groups
 from minifcn.training.log import Log
 from minifcn.training.prediction import predict, score_blocks
 from minifcn.training.probabilities import probabilities, probability_file
+from minifcn.training.recipes import RECIPES, Recipe
 from minifcn.training.tiles import Tiling
 from minifcn.training.trainer import Trainer
 from minifcn.training.transplant import Transplant, transplant
 
 __all__ = [
+    "RECIPES",
     "Checkpoint",
     "Config",
     "Log",
+    "Recipe",
     "Tiling",
     "Trainer",
     "Transplant",

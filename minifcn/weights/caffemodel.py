@@ -28,7 +28,7 @@ class _LayerFields(NamedTuple):
     blobs: int
 
 
-_NET_NAME = 1
+_NET_NAME, _NET_INPUT = 1, 3
 _LAYERS = {100: _LayerFields(name=1, type=2, blobs=7), 2: _LayerFields(name=4, type=5, blobs=6)}
 _V1_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}  # the others of an FCN have no weights
 _SIDES, _DATA, _SHAPE, _DOUBLES = (1, 2, 3, 4), 5, 7, 8  # of a blob
@@ -36,15 +36,16 @@ _DIMENSION = 1  # of a shape
 
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:
-    """Tell whether a file begins with a layer, or with the name of a network and another field of one."""
+    """Tell whether a file begins with a layer, or with the name of a network and a layer or an input behind it."""
+    begins = {number << 3 | _BYTES for number in (*_LAYERS, _NET_INPUT)}
     try:
         tag, after = _varint(head, 0)
         if tag == _NET_NAME << 3 | _BYTES:
             length, start = _varint(head, after)
             tag, _ = _varint(head, start + length)
-    except (IndexError, UserError):
+    except UserError:
         return False
-    return tag & 7 in (_WHOLE, _BYTES) and tag >> 3 in (*_LAYERS, *range(3, 9))
+    return tag in begins
 
 
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
@@ -78,6 +79,8 @@ def _layer(layer: memoryview, fields: _LayerFields) -> tuple[str, str, list[memo
             kind = _V1_TYPES.get(value, f"V1 type {value}") if isinstance(value, int) else _text(value)
         elif number == fields.blobs:
             blobs.append(_message(value))
+            if len(blobs) > _MOST_BLOBS:
+                raise UserError(f"{name}: a layer of more than {_MOST_BLOBS:,} blobs; it is damaged, download it again")
     return name, kind, blobs
 
 

@@ -36,6 +36,7 @@ _CLASSES = {
 }
 _COMPLEX = 0x0800
 _MOST_MATRICES = 100_000
+_LONGEST_NAME = 64  # bytes, as in MATLAB
 
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:
@@ -73,7 +74,8 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     types = {layer.get("name"): layer.get("type") for layer in _records(variables.get("layers"))}
     about: dict[str, Any] = {"layers": types}
     for meta in _records(variables.get("meta")):
-        about["normalization"] = next(iter(_records(meta.get("normalization"))), {})
+        for normalization in _records(meta.get("normalization")):
+            about["normalization"] = normalization
     return "MAT-file 5", arrays, about
 
 
@@ -138,7 +140,10 @@ class _Reader:
             return "", None
         parts = self.elements(data)
         flags, dimensions, name = (self.next(parts, place) for _ in range(3))
-        (word,), place = struct.unpack_from(f"{self.order}I", flags[1]), place or str(name[1], "latin-1")
+        (word,), place = (
+            struct.unpack_from(f"{self.order}I", flags[1]),
+            place or str(name[1][:_LONGEST_NAME], "latin-1"),
+        )
         shape = self.array(dimensions, place).tolist()
         return place, self.value(word, shape, parts, place)
 
@@ -148,6 +153,8 @@ class _Reader:
             return [self.matrix(self.next(parts, place)[1], f"{place}{{{i + 1}}}")[1] for i in range(math.prod(shape))]
         if kind == _STRUCT:
             (length,), names = self.array(self.next(parts, place), place), bytes(self.next(parts, place)[1])
+            if not 0 < length <= _LONGEST_NAME:
+                raise UserError(f"{place} has fields with names of {length} bytes; it is damaged, download it again")
             fields = [str(names[i : i + length].rstrip(b"\0"), "latin-1") for i in range(0, len(names), length)]
             return [
                 {field: self.matrix(self.next(parts, place)[1], f"{place}({i + 1}).{field}")[1] for field in fields}

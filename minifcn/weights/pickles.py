@@ -17,6 +17,7 @@ from minifcn.text import shortened
 
 _MOST_STEPS = 200_000  # of 7 µs and up to some hundred bytes of memory each; a tensor takes about 45
 _MOST_DIMENSIONS = 32
+_MOST_ARGUMENTS = 8
 _WAY_OUT = "with what made it, save the numbers alone: torch.save(model.state_dict(), FILE)"
 
 
@@ -192,12 +193,12 @@ class _Machine:
                 stack.append(_known(argument.replace(" ", ".") if argument else ".".join(self.pop(2))))
             case "REDUCE":
                 function, arguments = self.pop(2)
-                stack.append(function(*_of(tuple, arguments)))
+                stack.append(function(*_short(arguments)))
             case "BUILD":  # attributes of an OrderedDict: versions of its modules
                 self.pop(1)
                 _of(dict, stack[-1])
             case "BINPERSID":
-                self.storages.append(_storage(_of(tuple, stack.pop())))
+                self.storages.append(_storage(_short(stack.pop())))
                 stack.append(self.storages[-1])
             case "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
                 memo[len(memo) if argument is None else argument] = stack[-1]
@@ -221,6 +222,13 @@ def _of(kind: type, value: Any) -> Any:
     if type(value) is not kind:
         raise TypeError(f"its pickle has a {type(value).__name__} where a {kind.__name__} should be")
     return value
+
+
+def _short(arguments: Any) -> tuple:
+    """Refuse long tuples: one that is in the memo can be handed over as often as there are steps."""
+    if len(_of(tuple, arguments)) > _MOST_ARGUMENTS:
+        raise ValueError(f"its pickle calls something with more than {_MOST_ARGUMENTS} arguments")
+    return arguments
 
 
 def _set(dictionary: dict, key: Any, value: Any) -> None:

@@ -30,7 +30,7 @@ _BEGINNINGS = {
     rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!": "a packed file; unpack it, and give the file of weights in it",
     rb"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch that with git lfs pull",
     rb"\s*<(?i:!doctype|html|\?xml)": "a web page, not a file of weights; download it with a browser and look",
-    rb'\s*(#.*\s+)*(name|layers?|input)\s*[:{]\s*"?': "the description of a network, without its numbers; take the "
+    rb"(\s|#[^\n]*\n)*(name|layers?|input)\s*[:{]": "the description of a network, without its numbers; take the "
     ".caffemodel that belongs to it",
 }
 _TENSORFLOW_TABLE = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # the end of an .index file, and of checkpoints before 2017

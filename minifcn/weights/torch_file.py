@@ -30,6 +30,7 @@ _MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # 0x1950a86a20f94
 _VERSION = 1001
 _PARTS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
 _DEEPEST = 8
+_LONGEST_NAME = 1000  # characters
 _AGAIN = "load it with PyTorch and save it again: torch.save(model.state_dict(), FILE)"
 
 
@@ -113,6 +114,10 @@ def _legacy(content: mmap.mmap) -> _Contents:
     dtypes = {storage.key: storage.dtype for storage in storages}
     everything, places, position = memoryview(content), {}, content.tell()
     for key in keys:
+        if not isinstance(key, str):
+            raise UserError(
+                "the list of its storages holds something else than names; it is damaged, download it again"
+            )
         # Counts and numbers are little endian here, on whatever computer they were written.
         (count,) = struct.unpack_from("<q", content, position)
         start, position = position + 8, position + 8 + count * itemsize(dtypes[key])
@@ -155,6 +160,8 @@ def _tensors(saved: Any) -> Iterator[tuple[str, TensorRecord]]:
     waiting, seen = [("", saved)], set()
     while waiting:
         name, value = waiting.pop()
+        if len(name) > _LONGEST_NAME:
+            raise UserError(f"it has names of more than {_LONGEST_NAME} characters; {_AGAIN}")
         if isinstance(value, TensorRecord):
             yield name, value
         elif isinstance(value, dict | list) and id(value) not in seen:

@@ -40,5 +40,5 @@ def test_the_settings_without_a_stated_default_are_known():
     train.add_arguments(parser)
     settings = {action.dest for action in parser._actions} & {field.name for field in dataclasses.fields(Config)}
     unstated = {"val_share", "size", "longer_side", "crop", "scale", "mirror", "images", "recompute"}
-    unstated |= {"init", "freeze", "patience"}
+    unstated |= {"init", "freeze", "patience", "recipe", "iterations", "at_once", "upsampling"}
     assert settings - set(stated()) == unstated

@@ -53,6 +53,13 @@ class TestPrint:
         assert_refused(["recipes", "camvid-curse"], "did you mean 'camvid-course'?", tmp_path, capsys)
 
 
+def test_the_page_shows_what_is_printed(capsys):
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    for words in (["recipes"], ["recipes", "voc-fcn32s"]):
+        assert main(words) == 0
+        assert f"```\n{capsys.readouterr().out}```\n" in page
+
+
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work") / "heavy"

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from small_runs import arrays, assert_refused, assert_same_run
+from small_runs import arrays, assert_refused, assert_same_run, contents
 
 from minifcn.cli import main
 from minifcn.training import Trainer, checkpoint
@@ -156,6 +156,13 @@ IMPOSSIBLE = {
 def test_it_refuses_what_has_no_stages(words, message, tmp_path, capsys):
     arguments = ["train", "--staged", *SMALL, *words, "--out", str(tmp_path / "run")]
     assert_refused(arguments, message, tmp_path, capsys)
+
+
+def test_what_is_refused_by_the_first_stage_replaces_nothing(whole, capsys):
+    before = contents(whole)
+    assert staged(whole, "--data", "camvid:nowhere", "--overwrite") == 2
+    assert "nowhere: the folder of the data set does not exist" in capsys.readouterr().err
+    assert contents(whole) == before
 
 
 FILES = {

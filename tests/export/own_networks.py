@@ -61,6 +61,7 @@ ANY_SIZE = {
     "a border": lambda net, x: F.pad(x, (1, 2, 3, 4)),
     "softmax": lambda net, x: F.log_softmax(net.conv(x)) + F.softmax(net.conv(x)),
     "arithmetic": lambda net, x: (2 - x) / (3 + F.exp(-x)) ** 0.5 - 1 / (x * x + 1) + 2.0**x - x**3,
+    "one channel that becomes three": lambda net, x: x[:, :1] * np.ones((3, 1, 1), "float32"),
     "logarithms": lambda net, x: CHANNELS * F.log(x * x + 1) + x / CHANNELS.max(),
 }
 

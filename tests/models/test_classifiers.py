@@ -199,6 +199,18 @@ class TestPretrained:
         assert whole.class_names == self.net.class_names
         assert not whole.training
 
+    def test_it_shows_where_shapes_are(self):
+        """In the fully convolutional form, of nine crops side by side."""
+        whole, right = models.convolutionalize(self.net), []
+        for seed in range(100, 110):
+            crops = ShapeCrops(9, size=64, seed=seed)
+            mosaic = np.block([[[crops[3 * i + j].image] for j in range(3)] for i in range(3)])
+            with no_grad():
+                scores = whole(Tensor(whole.normalize(mosaic)[None])).data
+            found = scores[0, :, ::2, ::2].argmax(axis=0)
+            right.append(found.ravel() == [crops.kind(i) for i in range(9)])
+        assert np.mean(right) > 0.85
+
     def test_an_fcn_takes_its_weights(self):
         moved = transplant(models.FCN8s(6, width=0.055), self.net.state_dict())
         assert len(moved.names("copied")) == 2 * 13 + 2  # conv1_1 to conv5_3, and the biases of fc6 and fc7

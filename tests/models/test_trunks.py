@@ -5,7 +5,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, models, nn, training
-from minifcn.cli import main
+from minifcn.cli import arguments, main
 from minifcn.errors import UserError
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.geometry import Geometry, GeometryError, Trace
@@ -182,6 +182,11 @@ def test_an_unknown_backbone_is_a_message_and_no_traceback(capsys):
     assert f"backbone must be one of {', '.join(models.BACKBONES)}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_help_names_every_trunk(backbone):
+    assert backbone in arguments.BACKBONE
+
+
 def trunk(declared, given):
     """Declare a trunk whose convolutions are tuples of arguments and pools are None."""
 
@@ -231,7 +236,11 @@ REFUSED = {
         "backbone must be",
     ),
     "a stride of rows only": ("fcn32s", trunk({"conv2": 2}, [{"conv2": (8, 3, (2, 1), 1)}]), r"but it has \(2, 1\)"),
-    "half a pixel off": ("fcn32s", trunk({"conv2": 3}, [{"conv2": (8, 2, 3)}]), r"1/2, .* kernel = stride \+ 2"),
+    "begins inside the image": (
+        "fcn32s",
+        trunk({"conv2": 2}, [{"conv2": (8, 7, 2, 0)}]),
+        r"u \+ 2, .* kernel = stride \+ 2",
+    ),
     "a map inside a stage": ("fcn32s", trunk({"conv1": 1}, THREE), "conv1 has stride 1, but it has 2, counted from"),
     "the coarsest map first": ("fcn32s", trunk({"conv2": 2, "conv1": 1}, THREE), "and the coarsest map the last, got"),
     "no stride": ("fcn32s", trunk({"conv2": 0}, THREE), "must be at least 1, and the coarsest map the last, got"),
@@ -286,6 +295,13 @@ def test_a_map_of_any_stride_is_upsampled_to_lie_over_the_image(stride, variant)
     model = with_scores(models.FCN32s(2, backbone=trunk({"conv2": stride}, stages), variant=variant))
     assert model(images(4 * stride, 5 * stride)).shape == (2, 2, 4 * stride, 5 * stride)
     assert model.crop_offsets["score"] == (0 if variant == "aligned" else stride // 2)
+
+
+@pytest.mark.parametrize(("window", "stride", "upsampling"), [((3, 2, 1), 2, 3), ((4, 2, 1), 2, 4), ((2, 3, 0), 3, 6)])
+def test_a_map_of_odd_windows_is_upsampled_by_an_odd_kernel_and_one_of_even_by_an_even(window, stride, upsampling):
+    model = with_scores(models.FCN32s(2, backbone=trunk({"conv2": stride}, [{"conv2": (8, *window)}])))
+    assert model(images(12, 18)).shape == (2, 2, 12, 18)
+    assert (model.upscore.window.kernel[0], model.crop_offsets) == (upsampling, {"score": 0})
 
 
 def test_scores_take_as_many_channels_as_their_maps_have():

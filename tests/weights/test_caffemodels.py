@@ -113,6 +113,11 @@ def test_a_layer_that_is_there_twice_is_refused(source_of):
         source_of(content + content)
 
 
+def test_a_layer_of_countless_blobs_is_refused(source_of):
+    with pytest.raises(UserError, match="fc6: a layer of more than 10,000 blobs"):
+        source_of(files.caffemodel({"fc6": ("InnerProduct", [b""] * 10_001)}))
+
+
 def test_a_network_without_weights_is_refused(source_of):
     with pytest.raises(UserError, match="without any weights"):
         source_of(files.caffemodel({"data": ("Input", [])}))

@@ -180,6 +180,12 @@ def lists_in_lists(depth):
     return b"](" + files.tensor(STORED, (12,), (1,)) + b"e" + b"".join(b"q\x00](h\x00h\x00e" for _ in range(depth))
 
 
+def long_names(depth=300):
+    """Dictionaries in dictionaries, all under one name of 100,000 characters."""
+    begin = files.text("n" * 100_000) + b"q\x00" + b"}h\x00" * depth
+    return begin + files.tensor(STORED, (12,), (1,)) + b"s" * depth
+
+
 BOMBS = {
     "a key whose hash takes years": b"}" + tuples_in_tuples(60) + b"Ns",
     "a text of a terabyte": b"\x8d" + struct.pack("<Q", 2**40),
@@ -203,6 +209,11 @@ BOMBS = {
     + b"](K\x01Ne" * 1000
     + b"e"
     + b"ccollections\nOrderedDict\nh\x00\x85R" * 1000,
+    "a tuple of many arguments, again and again": b"("
+    + b"N" * 50_000
+    + b"tq\x00ctorch\nSize\nq\x01"
+    + b"h\x01h\x00R" * 30_000,
+    "a name that grows": long_names(),
     "a list that holds itself": b"]q\x00h\x00a",
     "nothing": b"}",
     "a number": b"K\x01",
@@ -226,6 +237,12 @@ def test_a_pickle_of_endless_steps_is_refused(monkeypatch, source_of, container)
 def test_what_is_met_twice_is_read_once(source_of, container):
     source = source_of(written(container, lists_in_lists(60), {"0": NUMBERS}))
     assert len(source.arrays) == 1
+
+
+def test_a_list_of_storages_with_a_name_whose_hash_takes_years_is_refused(source_of):
+    head = files.torch_legacy(files.ordered({}), {}).removesuffix(files.pickled(b"](e"))
+    with pytest.raises(UserError, match="the list of its storages holds something else than names"):
+        source_of(head + files.pickled(b"](" + tuples_in_tuples(60) + b"e"))
 
 
 def test_many_tensors_share_one_widened_storage(tmp_path, container):

@@ -110,7 +110,10 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--batch-size", type=whole, metavar="N", help="(default 8)")
     group.add_argument(
-        "--accumulate", type=whole, metavar="N", help="step with the gradients of N batches, added up and divided by N"
+        "--accumulate",
+        type=whole,
+        metavar="N",
+        help="(default 1): step with the gradients of N batches, added up and divided by N",
     )
     group.add_argument(
         "--optimizer", metavar="adam|sgd|caffe-sgd", help="(default adam); caffe-sgd has lr inside the velocity"
@@ -121,12 +124,12 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--bias-rates",
         metavar="doubled|scores|alike",
-        help="of sgd: which biases learn twice as fast and do not decay: all (default), of scores, none",
+        help="(default doubled): of sgd: which biases learn twice as fast and do not decay: all, those of scores, none",
     )
     group.add_argument(
         "--reduction",
         metavar="mean|batch",
-        help="of the loss: the mean over pixels (default), or their sum for each image, as Caffe without normalisation",
+        help="(default mean): of the loss over pixels: batch: their sum in each image, as Caffe without normalisation",
     )
     group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
     group.add_argument(
