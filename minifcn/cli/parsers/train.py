@@ -87,7 +87,8 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         type=arguments.path,
         metavar="FILE",
         help="start with the weights of a checkpoint, a run's folder or a file of others (docs/weights.md), as far as "
-        "they fit; it may have other classes, or another --model; --model, --backbone, --variant and --width are its own unless given",
+        "they fit; it may have other classes, or another --model; --model, --backbone, --variant and --width are its "
+        "own unless given",
     )
     group.add_argument(
         "--freeze",
