@@ -339,7 +339,9 @@ for kind, ax in zip(range(1, 6), axes.flat[1:], strict=True):
     picture = ax.imshow(probability[kind], cmap="cividis", vmin=0, vmax=1, extent=edges)
     ax.set_title(classifier.class_names[kind], fontsize=11)
     for row, column in np.argwhere(kinds == kind):
-        ax.plot(64 * column + 32, 64 * row + 32, "o", color="#D55E00", markersize=17, markeredgewidth=2, fillstyle="none")
+        ax.plot(
+            64 * column + 32, 64 * row + 32, "o", color="#D55E00", markersize=17, markeredgewidth=2, fillstyle="none"
+        )
 for ax in axes.flat:
     ax.set(xlim=(-0.5, 255.5), ylim=(191.5, -0.5))
 for ax in axes[1]:

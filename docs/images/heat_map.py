@@ -1,6 +1,6 @@
 """Draw docs/images/heat-map.png: what the classifier of shapes says at every place of twelve pictures side by side.
 
-    python docs/images/heat_map.py
+python docs/images/heat_map.py
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
     python docs/images/missing_relu.py
 
 The third network has one 1x1 convolution in the place of fc6, fc7 and score. Each is trained from three seeds; the
-curves are medians. On one core of 2.5 GHz it takes about five minutes.
+curves are medians. It takes about ten minutes of one core of 2.5 GHz.
 """
 
 import statistics

@@ -60,6 +60,7 @@ def pretrained(name: str) -> Any:
     >>> net, sample = pretrained("shapes-fcn8s"), data.open_dataset("shapes", "test")[0]
     >>> label = training.predict(net, sample.image, net.normalize)
     >>> [net.class_names[number] for number in sorted(set(label.ravel().tolist()))]
+    ['background', 'triangle']
     """
     if not isinstance(name, str) or name not in PRETRAINED:
         fix = f"choose one of {', '.join(PRETRAINED)}{did_you_mean(name, PRETRAINED)}"

@@ -111,7 +111,7 @@ def bilinear_between(stride: int, coarse: Moved, fine: Moved) -> tuple[int, Pair
     -------
     kernel_size : int
     begin : (rows, columns)
-        Negative if the result begins inside the finer map. If half a pixel is left anyway, it is rounded down.
+        Negative if the result begins inside the finer map. What is left of a pixel with either kernel is rounded down.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def bilinear_between(stride: int, coarse: Moved, fine: Moved) -> tuple[int, Pair
     [(4, (1, 1)), (3, (0, 0))]
     """
     tried = []
-    for kernel_size in (2 * stride - stride % 2, 2 * stride - 1):
+    for kernel_size in (2 * stride - stride % 2, 2 * stride - 1 + stride % 2):
         up = CoordinateMap.of(Window.of(kernel_size, stride), transposed=True)
         rows, columns = (up.compose(a).shift - b.shift for a, b in zip(coarse, fine, strict=True))
         tried.append((kernel_size, (math.floor(rows), math.floor(columns))))

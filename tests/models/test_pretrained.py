@@ -44,9 +44,9 @@ def test_it_is_an_fcn8s_to_use(net):
 
 
 def test_it_knows_the_pictures_that_it_was_not_trained_on(net):
-    """Measured MEAN_IOU of the validation split, and OF_TEST of the test split, which chose nothing."""
+    """The test split chose nothing: a mean IoU of 0.950 of all of it, and 0.954 of these."""
     matrix, _ = evaluate_dataset(net, open_split("shapes", "test", 25), normalize=net.normalize)
-    assert matrix.mean_iou > 0.85
+    assert matrix.mean_iou > 0.95
 
 
 def test_everybody_gets_one_of_ones_own(net):

@@ -236,7 +236,6 @@ REFUSED = {
         "backbone must be",
     ),
     "a stride of rows only": ("fcn32s", trunk({"conv2": 2}, [{"conv2": (8, 3, (2, 1), 1)}]), r"but it has \(2, 1\)"),
-    "half a pixel off": ("fcn32s", trunk({"conv2": 3}, [{"conv2": (8, 2, 3)}]), r"1/2, .* kernel = stride \+ 2"),
     "begins inside the image": (
         "fcn32s",
         trunk({"conv2": 2}, [{"conv2": (8, 7, 2, 0)}]),
@@ -298,10 +297,11 @@ def test_a_map_of_any_stride_is_upsampled_to_lie_over_the_image(stride, variant)
     assert model.crop_offsets["score"] == (0 if variant == "aligned" else stride // 2)
 
 
-def test_a_map_of_odd_windows_is_upsampled_by_an_odd_kernel():
-    model = with_scores(models.FCN32s(2, backbone=trunk({"conv2": 2}, [{"conv2": (8, 3, 2, 1)}])))
-    assert model(images(7, 10)).shape == (2, 2, 7, 10)
-    assert (model.upscore.window.kernel, model.crop_offsets) == ((3, 3), {"score": 0})
+@pytest.mark.parametrize(("window", "stride", "upsampling"), [((3, 2, 1), 2, 3), ((4, 2, 1), 2, 4), ((2, 3, 0), 3, 6)])
+def test_a_map_of_odd_windows_is_upsampled_by_an_odd_kernel_and_one_of_even_by_an_even(window, stride, upsampling):
+    model = with_scores(models.FCN32s(2, backbone=trunk({"conv2": stride}, [{"conv2": (8, *window)}])))
+    assert model(images(12, 18)).shape == (2, 2, 12, 18)
+    assert (model.upscore.window.kernel[0], model.crop_offsets) == (upsampling, {"score": 0})
 
 
 def test_scores_take_as_many_channels_as_their_maps_have():
