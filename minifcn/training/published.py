@@ -130,8 +130,8 @@ def _seen_from(found: Weights) -> dict[str, Any]:
     settings: dict[str, Any] = {"backbone": backbone, "at_once": found.recognised.at_once}
     settings |= next(({"width": len(arrays[name]) / n} for name, n in _WIDEST.get(backbone, ()) if name in arrays), {})
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
-    fc6 = arrays.get("fc6.weight")
-    if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and fc6.shape[2] > 1):
+    fc6, paper = arrays.get("fc6.weight"), BACKBONES[backbone].fc6_kernels.get("paper") if backbone else None
+    if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and paper == fc6.shape[2:3]):
         settings["variant"] = "paper"
     return settings
 
@@ -146,9 +146,16 @@ def _expect_fit(found: Weights, config: Config) -> None:
         raise UserError(f"{found.source.path}: {error}") from error
     for name, shape in shapes.items():
         given = found.arrays.get(name)
-        if given is not None and given.shape != shape:
+        if given is None or (name == "fc6.weight" and _of_other_crops(given.shape, shape, config)):
+            continue
+        if given.shape != shape:
             network = f"{config.model} on {config.backbone}, {config.variant}, width {config.width:g}"
             raise UserError(f"{found.source.path}: {name} has shape {given.shape}, but that of a {network} has {shape}")
+
+
+def _of_other_crops(given: tuple[int, ...], shape: tuple[int, ...], config: Config) -> bool:
+    """Whether a larger fc6 is that of a classifier of other crops than the published; the network has its own then."""
+    return not config.class_names and len(given) == 4 and given[:2] == shape[:2] and min(given[2:]) > max(shape[2:])
 
 
 def open_converted(path: str | Path, preprocessing: str = "") -> Weights:
@@ -217,7 +224,8 @@ def _said(found: Weights) -> dict[str, Any]:
     if not isinstance(network, dict):
         raise UserError(f"{found.source.path}: says of its network {str(network)[:200]!r}, not its settings")
     said = {"model": network.get("name"), **network, **text}
-    settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
+    taken = [name for name in _SETTINGS if "score_fr.weight" in found.arrays or name not in ("class_names", "palette")]
+    settings = {name: said[name] for name in taken if said.get(name) is not None}
     try:
         return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
     except (UserError, TypeError) as error:
