@@ -23,7 +23,7 @@ from minifcn import Tensor, data, models, no_grad, optim, weights
 STEPS, BATCH, LR = 700, 32, 2e-3
 MOSAIC_STEPS, MOSAICS, CROPS, MOSAIC_LR = 350, 4, 16, 1e-3
 SIDE = 3  # crops
-NETWORK = {"backbone": "vgg16", "num_classes": 6, "width": 0.055, "crop_size": 64, "fc6_kernel": 2, "dropout": 0.0}
+NETWORK = {"name": "vgg16", "num_classes": 6, "width": 0.055, "crop_size": 64, "fc6_kernel": 2, "dropout": 0.0}
 NORMALIZE = data.Normalize()
 
 
@@ -118,7 +118,7 @@ def write(net, path):
 
 
 if __name__ == "__main__":
-    net = models.Classifier(**NETWORK, rng=np.random.default_rng(0))
+    net = models.classifier(**NETWORK, rng=np.random.default_rng(0))
     for train in (train_on_crops, train_on_mosaics):
         train(net)
         report(net)

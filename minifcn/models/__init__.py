@@ -30,7 +30,7 @@ def create(name: str, **options: Any) -> FCN:
 
 
 # The trained networks of the package, and what makes each of the settings in its file in models/trained/.
-PRETRAINED: dict[str, Callable[..., Any]] = {"shapes-fcn8s": create, "shapes-classifier": Classifier}
+PRETRAINED: dict[str, Callable[..., Any]] = {"shapes-fcn8s": create, "shapes-classifier": classifier}
 
 
 def pretrained(name: str) -> Any:

@@ -130,8 +130,9 @@ def _seen_from(found: Weights) -> dict[str, Any]:
     settings: dict[str, Any] = {"backbone": backbone, "at_once": found.recognised.at_once}
     settings |= next(({"width": len(arrays[name]) / n} for name, n in _WIDEST.get(backbone, ()) if name in arrays), {})
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
-    fc6, paper = arrays.get("fc6.weight"), BACKBONES[backbone].fc6_kernels.get("paper") if backbone else None
-    if "score_fr.weight" in arrays or (fc6 is not None and fc6.ndim == 4 and paper == fc6.shape[2:3]):
+    fc6 = arrays.get("fc6.weight")
+    kernel = fc6.shape[2] if fc6 is not None and fc6.ndim == 4 else 0
+    if "score_fr.weight" in arrays or (backbone and kernel in BACKBONES[backbone].fc6_kernels.get("paper", ())):
         settings["variant"] = "paper"
     return settings
 
@@ -146,16 +147,11 @@ def _expect_fit(found: Weights, config: Config) -> None:
         raise UserError(f"{found.source.path}: {error}") from error
     for name, shape in shapes.items():
         given = found.arrays.get(name)
-        if given is None or (name == "fc6.weight" and _of_other_crops(given.shape, shape, config)):
-            continue
-        if given.shape != shape:
+        if name == "fc6.weight" and not config.class_names:
+            continue  # a classifier of small images has a small map below it
+        if given is not None and given.shape != shape:
             network = f"{config.model} on {config.backbone}, {config.variant}, width {config.width:g}"
             raise UserError(f"{found.source.path}: {name} has shape {given.shape}, but that of a {network} has {shape}")
-
-
-def _of_other_crops(given: tuple[int, ...], shape: tuple[int, ...], config: Config) -> bool:
-    """Whether a larger fc6 is that of a classifier of other crops than the published; the network has its own then."""
-    return not config.class_names and len(given) == 4 and given[:2] == shape[:2] and min(given[2:]) > max(shape[2:])
 
 
 def open_converted(path: str | Path, preprocessing: str = "") -> Weights:
@@ -194,9 +190,9 @@ def recognition(found: Weights) -> str:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether minifcn's trainer wrote this, even if it is damaged since; a file that is not there is none either."""
+    """Whether minifcn's trainer wrote this. So is what is not there, or damaged: `checkpoint.load` says so best."""
     if not path.is_file():
-        return True  # whose error says so
+        return True
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith("model/") for name in archive.namelist())
@@ -223,9 +219,11 @@ def _said(found: Weights) -> dict[str, Any]:
     network = text.get("network", {})
     if not isinstance(network, dict):
         raise UserError(f"{found.source.path}: says of its network {str(network)[:200]!r}, not its settings")
-    said = {"model": network.get("name"), **network, **text}
-    taken = [name for name in _SETTINGS if "score_fr.weight" in found.arrays or name not in ("class_names", "palette")]
-    settings = {name: said[name] for name in taken if said.get(name) is not None}
+    name = network.get("name")
+    said = {"model": name, **network, **text}
+    if isinstance(name, str) and name in BACKBONES:  # a classifier has the name of its trunk, and classes of images
+        said = {"backbone": name, "width": network.get("width")}
+    settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
     try:
         return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
     except (UserError, TypeError) as error:

@@ -34,7 +34,7 @@ class Recipe:
     opens : str
         How to name the data to `--data`.
     lacks : str
-        What minifcn would need to train it, and has not.
+        What minifcn would need to train it, and does not have.
     source : str
 
     Examples
@@ -90,10 +90,8 @@ _SIFT: dict[str, Any] = {"data": "SIFT Flow, 2,486 images of 256x256", "num_clas
 _CONTEXT: dict[str, Any] = {"data": "PASCAL-Context, 59 classes and background", "num_classes": 60}
 
 _NYUD_COLOUR: dict[str, Any] = {"mean": (92.318, 97.203, 116.190)}
-_NYUD_HHA: dict[str, Any] = {
-    "mean": (132.431, 94.076, 118.477),
-    "channel_order": "rgb",
-}  # its three channels are no colours
+# Its three channels are no colours, and stay in their order.
+_NYUD_HHA: dict[str, Any] = {"mean": (132.431, 94.076, 118.477), "channel_order": "rgb"}
 _SIFT_COLOUR: dict[str, Any] = {"mean": (108.353, 115.294, 114.578)}
 _CONTEXT_COLOUR: dict[str, Any] = {"mean": (122.679, 116.669, 104.007)}
 

@@ -70,6 +70,7 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from minifcn.weights import Source
     >>> from minifcn.weights.published.caffe import VGG16
     >>> arrays = {f"{layer}/0": np.zeros((1, 3, 3, 3), "float32") for layer in VGG16}
@@ -197,6 +198,7 @@ def as_caffe(weights: Weights) -> Weights:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from minifcn.weights import Source
     >>> about = {"about": '{"mean": [124, 117, 104], "std": [2, 2, 2]}'}
     >>> arrays = {"conv1_1.weight": np.arange(3.0).reshape(1, 3, 1, 1)}
@@ -222,6 +224,7 @@ def described(weights: Weights) -> dict[str, Any]:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from minifcn.weights import Source
     >>> about = {"about": '{"mean": [124, 117, 104], "std": [2, 2, 2]}'}
     >>> described(convert(Source(Path("own.npz"), "npz", {}, about, "9c4f")))["mean"]

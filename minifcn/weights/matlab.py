@@ -74,7 +74,8 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     types = {layer.get("name"): layer.get("type") for layer in _records(variables.get("layers"))}
     about: dict[str, Any] = {"layers": types}
     for meta in _records(variables.get("meta")):
-        about["normalization"] = next(iter(_records(meta.get("normalization"))), {})
+        for normalization in _records(meta.get("normalization")):
+            about["normalization"] = normalization
     return "MAT-file 5", arrays, about
 
 

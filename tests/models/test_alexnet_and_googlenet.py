@@ -10,7 +10,7 @@ from minifcn.models.coordinates import IDENTITY, CoordinateMap, bilinear_between
 from minifcn.models.geometry import Geometry, Trace
 from minifcn.models.googlenet import INCEPTIONS
 from minifcn.models.summary import count_parameters, rows, table
-from minifcn.training import Config, checkpoint, recipe, transplant
+from minifcn.training import Config, build, checkpoint, transplant
 
 TRUNKS = ("alexnet", "googlenet")
 CLASSES = {"class_names": ("a", "b", "c"), "palette": ((0, 0, 0), (9, 9, 9), (5, 5, 5))}
@@ -287,8 +287,8 @@ class TestTraining:
     @every_trunk
     def test_a_checkpoint_comes_back(self, backbone, rng, tmp_path):
         config = Config(model="fcn8s", backbone=backbone, width=1 / 32, **CLASSES)
-        net = with_random_weights(recipe.build_model(config), rng)
-        assert recipe.parameter_shapes(config) == {name: p.shape for name, p in net.named_parameters()}
+        net = with_random_weights(build.build_model(config), rng)
+        assert build.parameter_shapes(config) == {name: p.shape for name, p in net.named_parameters()}
         checkpoint.save(tmp_path / "best.npz", checkpoint.Checkpoint(config, net.state_dict()))
         state = checkpoint.load(tmp_path / "best.npz")
         again, x = training.load_model(state.config, state.model), images(rng, 20, 30)
@@ -303,7 +303,7 @@ class TestTraining:
         assert main(["train", *network, *run]) == 0
         state = checkpoint.load(tmp_path / "best.npz")
         assert state.config.backbone == backbone
-        first = recipe.build_model(state.config).state_dict()
+        first = build.build_model(state.config).state_dict()
         same = {name for name, value in state.model.items() if np.array_equal(value, first[name])}
         held = {name for name in first if name.startswith(("conv1", "conv2", "inception_3"))}
         assert {name for name in held if name.endswith("weight")} <= same

@@ -81,6 +81,33 @@ def test_class_weights_and_frozen_layers_make_a_step_wait_for_nothing_and_upload
     assert events["h2d"] == len(BATCH)
 
 
+HEAVY = {"optimizer": "caffe-sgd", "lr": 1e-6, "momentum": 0.99, "reduction": "batch"}
+
+
+@pytest.mark.parametrize("weights", [(), tuple(0.5 + n for n in range(CONFIG.num_classes))], ids=["alike", "weighed"])
+def test_steps_of_several_batches_with_caffe_s_loss_wait_for_nothing(tmp_path, stand_in, weights):
+    settings = {"class_weights": "by hand", "loss_weights": weights} if weights else {}
+    trainer = make_trainer(tmp_path, stand_in, accumulate=2, **HEAVY, **settings)
+    trainer.model.train()
+    (batch, *_) = trainer.train_loader.epoch(0)
+    with standin.forbid("sync", "d2h", "atomic"):
+        trainer.step(batch)
+        trainer.step(batch)
+
+
+def test_sums_of_gradients_go_from_one_device_to_another(tmp_path, stand_in):
+    """A run that stopped in the middle of a step is resumed where the other half is computed elsewhere."""
+    trainer = make_trainer(tmp_path, stand_in, accumulate=2, **HEAVY)
+    (batch, *_) = trainer.train_loader.epoch(0)
+    trainer.position.loss_sum, trainer.position.batch = float(trainer.step(batch)), 1
+    trainer.save()
+    state = checkpoint.load(tmp_path / "checkpoint.npz")
+    other = make_trainer(tmp_path, "cpu", accumulate=2, **HEAVY)
+    other.restore(state)
+    for name, array in state.gradients.items():
+        np.testing.assert_array_equal(other.accumulation.state_dict()[name], array, err_msg=name)
+
+
 def test_a_validation_with_class_weights_is_that_of_the_cpu(weighed, tmp_path):
     twin = make_trainer(tmp_path, "cpu", class_weights="by hand", loss_weights=weighed.config.loss_weights)
     assert weighed.validate()[1] == pytest.approx(twin.validate()[1], rel=1e-5)

@@ -60,6 +60,12 @@ def test_a_network_may_lie_in_a_structure_named_net(source_of, arrays):
     assert list(source_of(written(net=network(arrays))).arrays) == list(arrays)
 
 
+def test_the_mean_of_the_images_is_told(source_of, arrays):
+    mean = np.array([123.0, 117.0, 104.0]).reshape(1, 1, 3)
+    source = source_of(written(**network(arrays), meta={"normalization": {"averageImage": mean}}))
+    np.testing.assert_array_equal(source.about["normalization"]["averageImage"], mean, strict=True)
+
+
 @pytest.mark.parametrize(
     "dtype", ["float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"]
 )

@@ -168,8 +168,19 @@ def own(tmp_path, **about):
     return tmp_path / "own.npz"
 
 
+def test_a_classifier_of_minifcn_is_a_start(tmp_path):
+    """Of small images: its fc6 sees 2x2 pixels, which no network has, so the variant is the usual one."""
+    state = files.vgg16() | {"fc6.weight": np.ones((64, 8 * 2 * 2), "float32")}
+    about = {"mean": [0, 0, 0], "std": [1, 1, 1], "network": {"name": "vgg16", "num_classes": 10}, "class_names": ["a"]}
+    np.savez(tmp_path / "own.npz", about=np.array(json.dumps(about)), **state)
+    opened = open_weights(tmp_path / "own.npz")
+    assert (opened.config.backbone, opened.config.variant, opened.config.class_names) == ("vgg16", "aligned", ())
+    assert opened.model["fc6.weight"].shape == (64, 8, 2, 2)
+
+
 NONSENSE = {
     "a network that is a text": ({"network": "fcn8s"}, "says of its network 'fcn8s'"),
+    "a model that is a list": ({"network": {"name": ["fcn8s"]}}, "--model must be the name of a model"),
     "a model that is none": ({"network": {"name": "unet"}}, "unknown model 'unet'"),
     "a width that is too large": ({"network": {"width": 1e9}}, "--width must be a number above 0"),
     "another width": ({"network": {"width": 4}}, "conv1_1.weight has shape (1, 3, 3, 3), but that of a fcn8s on vgg16"),
