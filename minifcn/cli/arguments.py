@@ -188,5 +188,6 @@ def add_checkpoint(parser: argparse.ArgumentParser, unless: str = "") -> None:
         type=path,
         required=not unless,
         metavar="RUN",
-        help="folder of a training run, which stands for its best.npz; or a file, such as its checkpoint.npz" + unless,
+        help="folder of a training run, which stands for its best.npz; or a file, such as its "
+        "checkpoint.npz or a published .caffemodel" + unless,
     )

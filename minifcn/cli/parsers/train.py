@@ -86,8 +86,9 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         "--init",
         type=arguments.path,
         metavar="FILE",
-        help="start with the weights of a checkpoint, or of a run's folder, as far as they fit; it may have other "
-        "classes, or another --model; --model, --backbone, --variant and --width are its own unless given",
+        help="start with the weights of a checkpoint, a run's folder or a file of others (docs/weights.md), as far as "
+        "they fit; it may have other classes, or another --model; --model, --backbone, --variant and --width are its "
+        "own unless given",
     )
     group.add_argument(
         "--freeze",
