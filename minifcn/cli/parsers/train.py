@@ -60,7 +60,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--preprocessing",
         metavar="NAME",
-        help="imagenet (default), torchvision, caffe or raw",
+        help="imagenet, torchvision, caffe, raw (default imagenet)",
     )
     group.add_argument("--images", type=arguments.whole, metavar="N", help="only the first N images of each split")
 
@@ -119,14 +119,14 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--bias-rates",
         metavar="NAME",
-        help="doubled (default), scores (of those) or alike",
+        help="doubled, scores or alike (default doubled)",
     )
     group.add_argument(
         "--reduction",
         metavar="NAME",
-        help="loss of an image: mean (default), or batch, a sum",
+        help="loss of an image: mean, or batch, a sum (default mean)",
     )
-    group.add_argument("--schedule", metavar="NAME", help="constant (default), or poly, which falls to 0")
+    group.add_argument("--schedule", metavar="NAME", help="constant, or poly, which falls (default constant)")
     group.add_argument(
         "--class-weights",
         metavar="none|balanced|median|FILE",
