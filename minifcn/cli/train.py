@@ -116,7 +116,8 @@ def train(
     if state is None:
         config = with_epochs(config, len(splits["train"]))
     model = build.build_model(config, device)
-    read, workers, notes = _cached(splits, args.cache), arguments.workers_of(args), []
+    read, workers = _cached(splits, args.cache), arguments.workers_of(args)
+    notes: list[str] = []
     if state is None:
         config, notes = begin(config, model, read["train"], start, workers=workers, stream=sys.stderr)
     optimizer = build.build_optimizer(config, model)
