@@ -10,6 +10,7 @@ import numpy as np
 
 from minifcn.data.normalize import PREPROCESSINGS
 from minifcn.errors import UserError
+from minifcn.text import printable
 from minifcn.weights.published.recognised import Recognised, md5, told
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ SCALES = {"scale_pool4": 0.01, "scale_pool3": 0.0001}  # voc-fcn8s-atonce/net.py
 _OF_2015 = {"score2": "upscore2", "score4": "upscore_pool4"}
 _SKIPS = {"upscore2": "score_pool4.bias", "upscore_pool4": "score_pool3.bias"}  # upsampled, they meet these scores
 _BY_KERNEL = {64: "upscore", 32: "upscore16", 16: "upscore8"}
+# Normalisation of what a convolution of the trunk gives: conv1_1_bn, bn_conv1, batchnorm3_2.
+_NORMALISED = re.compile(r"conv[1-5](_\d)?.?(bn|batch_?norm).*|(bn|batch_?norm).?(conv)?[1-5](_\d)?", re.IGNORECASE)
 # How each container writes the weight and the bias of a layer.
 _PARTS = (
     ("caffemodel", re.compile(r"(.+)/([01])"), {"0": "weight", "1": "bias"}),
@@ -43,11 +46,7 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     what = network(layers)
     if not what:
         return None
-    if source.about.get("net") == "AlexNet":
-        raise UserError(
-            f"{source.path}: this is bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
-            "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"
-        )
+    refuse_others(source, layers)
     names, added = caffe_names(source.arrays, parts)
     by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source, parts), PREPROCESSINGS["caffe"]
     whose = "of Caffe"
@@ -84,6 +83,36 @@ def network(layers: set[str]) -> str:
     return names[0]
 
 
+def refuse_others(source: Source, layers: set[str]) -> None:
+    """Say of networks that have all layers of VGG16 or CaffeNet why they are none: their scores would be others.
+
+    Parameters
+    ----------
+    source : Source
+    layers : set of str
+        By Caffe's names, whoever wrote the file.
+
+    Raises
+    ------
+    UserError
+        If it is a deeper VGG, one with batch normalisation, or bvlc_alexnet.
+    """
+    order, why = [*source.about.get("order", ())], ""
+    deeper = sorted(layer for layer in layers if re.fullmatch(r"conv[1-5]_\d", layer) and layer not in VGG16)
+    normalised = sorted(layer for layer in layers if _NORMALISED.fullmatch(layer))
+    if deeper:
+        why = f"a deeper VGG than VGG16: it has {deeper[0]}; take VGG_ILSVRC_16_layers, or vgg16 of the same publisher"
+    elif normalised:
+        why = f"a network with batch normalisation ({printable(normalised[0])}), which the paper's have not"
+    elif source.about.get("net") == "AlexNet" or ("pool1" in order and "norm1" in order[: order.index("pool1")]):
+        why = (
+            "bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
+            "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"
+        )
+    if why:
+        raise UserError(f"{source.path}: this is {why}")
+
+
 def caffe_names(
     arrays: Mapping[str, np.ndarray], parts: Mapping[str, tuple[str, str]], axes: str = "OIHW"
 ) -> tuple[dict[str, str], dict[str, str]]:
@@ -110,9 +139,8 @@ def caffe_names(
     }
     for name, (layer, part) in parts.items():
         here = _layer(layer) or _BY_KERNEL.get(kernels.get(layer, 0), "")
-        if here in UPSAMPLING and part == "bias":
-            if here in _SKIPS:
-                added[name] = _SKIPS[here]
+        if here in _SKIPS and part == "bias":
+            added[name] = _SKIPS[here]
         elif here:
             names[name] = f"{here}.{part}"
     return names, added
