@@ -1,5 +1,7 @@
 """What has the names of a known network and is another one, or holds more than one, is said and not taken for it."""
 
+import zipfile
+
 import numpy as np
 import published_files as files
 import pytest
@@ -7,8 +9,12 @@ from published_files import Source
 from weight_files import blob, caffemodel
 
 from minifcn import weights
+from minifcn.cli import main
 from minifcn.errors import UserError
-from minifcn.training.published import of_network, published
+from minifcn.training import build
+from minifcn.training.about import about
+from minifcn.training.config import Config
+from minifcn.training.published import of_network, open_network, open_weights, published
 from minifcn.weights.conversion import as_caffe, convert
 
 NUMBERS = files.vgg16()
@@ -111,3 +117,85 @@ def test_a_tensor_whose_numbers_are_negated_is_not_read_as_it_lies(zipped, tmp_p
     torch.save({"w": torch._neg_view(torch.ones(3))}, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(UserError, match="tensors that change the numbers below them"):
         weights.read(tmp_path / "w.pth")
+
+
+# What a file for PyTorch cannot say by names and shapes
+
+NETWORKS = [
+    ("vgg16", "aligned", False),
+    ("vgg16", "paper", True),
+    ("vgg16", "lecture", False),
+    ("googlenet", "aligned", True),
+    ("googlenet", "paper", False),
+]
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors", ".pth"])
+@pytest.mark.parametrize(("backbone", "variant", "at_once"), NETWORKS)
+def test_a_network_comes_back_as_it_was_from_every_format(backbone, variant, at_once, ending, tmp_path):
+    classes = {"class_names": ("sky", "road"), "palette": ((0, 0, 0), (1, 2, 3))}
+    config = Config(model="fcn8s", backbone=backbone, variant=variant, width=1 / 16, at_once=at_once, **classes)
+    state = build.build_model(config).state_dict()
+    weights.write(tmp_path / f"net{ending}", state, about(config))
+    opened = open_network(tmp_path / f"net{ending}")
+    names = ("model", "backbone", "variant", "width", "at_once", "class_names", "palette", "mean", "std")
+    assert [getattr(opened.config, name) for name in names] == [getattr(config, name) for name in names]
+    for name, array in state.items():
+        np.testing.assert_array_equal(opened.model[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("variant", ["aligned", "paper"])
+def test_fc6_tells_the_variant_where_nothing_says_it(variant, tmp_path):
+    files.save_pth(tmp_path / "net.pth", files.state_of("fcn8s", variant=variant))
+    assert open_weights(tmp_path / "net.pth", "caffe").config.variant == variant
+
+
+def test_the_variant_of_a_network_without_fc6_is_not_guessed(tmp_path):
+    state = files.state_of("fcn32s", backbone="googlenet", width=1 / 16, variant="aligned")
+    files.save_pth(tmp_path / "net.pth", state)
+    with pytest.raises(UserError, match=r"net.pth: neither names nor shapes tell which variant of FCN-32s on G"):
+        open_weights(tmp_path / "net.pth", "caffe")
+
+
+@pytest.mark.parametrize("name", ["fcn8s", "fcn8s-atonce"])
+@pytest.mark.parametrize("save", [files.save_chainer, files.save_pth], ids=["Chainer", "PyTorch"])
+def test_the_net_at_once_is_known_by_the_name_of_the_file_and_that_is_said(save, name, tmp_path):
+    path = tmp_path / f"{name}.npz"
+    save(path, FCN)
+    found = convert(weights.read(path), "caffe").recognised
+    assert found.at_once == (name == "fcn8s-atonce")
+    assert f"{'' if found.at_once else 'not '}at-once by the name of the file" in found.by
+
+
+@pytest.mark.parametrize("layer", ["conv1_1", "conv3_2", "fc7"])
+def test_names_with_the_shapes_of_another_network_are_not_converted(layer, tmp_path, capsys):
+    array = NUMBERS[f"{layer}.weight"]
+    wrong = np.ones((array.shape[0], array.shape[1] + 1, *array.shape[2:]), "float32")
+    files.save_caffemodel(tmp_path / "net.caffemodel", NUMBERS | {f"{layer}.weight": wrong})
+    assert main(["convert", str(tmp_path / "net.caffemodel"), "--to", str(tmp_path / "net.npz")]) == 2
+    assert f"{layer}.weight has shape" in capsys.readouterr().err
+    assert not (tmp_path / "net.npz").exists()
+
+
+# Which part of a file
+
+
+@pytest.mark.oracle
+def test_it_is_said_which_of_several_networks_is_read(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    one, other = ({name: torch.tensor(array) for name, array in files.vgg16(seed=n).items()} for n in (0, 1))
+    torch.save({"model": one, "model_ema": other, "epoch": 3}, tmp_path / "net.pth")
+    arguments = ["--source-preprocessing", "caffe", "--to", str(tmp_path / "net.npz")]
+    assert main(["convert", str(tmp_path / "net.pth"), *arguments]) == 0
+    assert "of its parts, model; left out: model_ema" in capsys.readouterr().out
+
+
+def test_two_parts_of_one_name_are_refused(tmp_path):
+    """PyTorch reads one of them, and who else reads the file may read the other."""
+    files.save_pth(tmp_path / "net.pth", NUMBERS)
+    with zipfile.ZipFile(tmp_path / "net.pth", "a") as archive:
+        name = next(name for name in archive.namelist() if name.endswith("data/0"))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr(name, archive.read(name))
+    with pytest.raises(UserError, match="it has two parts of one name"):
+        weights.read(tmp_path / "net.pth")

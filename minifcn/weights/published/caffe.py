@@ -50,14 +50,16 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     names, added = caffe_names(source.arrays, parts)
     by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source, parts), PREPROCESSINGS["caffe"]
     whose = "of Caffe"
-    if spelling == "npz":
-        by += ", written as Chainer does (/W, /b)"
-        if what == "FCN-8s" and "atonce" in source.path.name:
-            by, at_once = f"{by}, and at-once by the name of the file", True
-    elif not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
+    if not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
         by, at_once = f"{by}, and the MD5 of {known}_from_caffe.pth", known.endswith("atonce")
-    elif not spelling:
-        whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
+    elif spelling != "caffemodel":
+        if spelling == "npz":
+            by += ", written as Chainer does (/W, /b)"
+        else:
+            whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
+        if what == "FCN-8s" and not at_once:  # both have the same arrays
+            at_once = "atonce" in source.path.name
+            by += f", and {'at-once' if at_once else 'not at-once'} by the name of the file"
     what += " at once" if at_once else ""
     return Recognised(f"{what} {whose}", by, names, seen, added=added, at_once=at_once)
 
