@@ -17,7 +17,7 @@ from minifcn.data.normalize import Preprocessing
 from minifcn.data.voc import CLASS_NAMES, voc_palette
 from minifcn.errors import UserError
 from minifcn.models import BACKBONES
-from minifcn.text import counted, in_short, printable
+from minifcn.text import counted, in_short, printable, shortened
 from minifcn.training import build, checkpoint
 from minifcn.training.about import about
 from minifcn.training.checkpoint import Checkpoint
@@ -102,7 +102,11 @@ def of_network(state: Published) -> Published:
         )
     _expect_no_last_bias(state)
     used, dtype = build.parameter_shapes(state.config), state.config.dtype
-    arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    with np.errstate(over="ignore"):  # said below
+        arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise UserError(f"{state.weights.source.path}: {name} holds inf or nan in {dtype}; download it again")
     return dataclasses.replace(state, model=arrays)
 
 
@@ -209,7 +213,8 @@ def text_about(found: Weights) -> dict[str, Any]:
 def recognition(found: Weights) -> str:
     """Say in three lines what a file was recognised as, by what, and which file it is; in four, of which part of it."""
     recognised, source = found.recognised, found.source
-    said = f"{recognised.what}\n  by {recognised.by}\n  {source.container}, SHA-256 {source.sha256}"
+    what, by = (shortened(printable(text), 200) for text in (recognised.what, recognised.by))
+    said = f"{what}\n  by {by}\n  {source.container}, SHA-256 {source.sha256}"
     if "part" not in source.about:
         return said
     others = in_short([printable(name) for name in source.about["other parts"]]) or "none"

@@ -1,5 +1,6 @@
 """What has the names of a known network and is another one, or holds more than one, is said and not taken for it."""
 
+import json
 import zipfile
 
 import numpy as np
@@ -199,3 +200,34 @@ def test_two_parts_of_one_name_are_refused(tmp_path):
             archive.writestr(name, archive.read(name))
     with pytest.raises(UserError, match="it has two parts of one name"):
         weights.read(tmp_path / "net.pth")
+
+
+# What would steer a terminal, or spoil every score
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_a_network_of_numbers_that_are_none_is_not_used(value, tmp_path):
+    state = {name: array.astype("float64") for name, array in FCN.items()}
+    state["conv3_1.weight"][0, 0, 1, 1] = value
+    np.savez(tmp_path / "net.npz", **files.as_chainer(state))
+    with pytest.raises(UserError, match=r"net.npz: conv3_1.weight holds inf or nan in float32"):
+        open_network(tmp_path / "net.npz")
+
+
+def test_names_of_a_file_do_not_steer_the_terminal(tmp_path, capsys):
+    said = {"source": {"recognised_as": "\x1b[31mFCN\n"}, "mean": [1, 2, 3], "std": [1, 1, 1]}
+    weights.write(tmp_path / "net.npz", FCN | {"\x1b[31m\nx": np.ones((2, 2)), "y" * 999: np.ones((2, 2))}, said)
+    assert main(["convert", str(tmp_path / "net.npz"), "--to", str(tmp_path / "other.npz")]) == 0
+    shown = capsys.readouterr().out
+    assert "?[31mFCN?" in shown
+    assert "?[31m?x" in shown
+    assert "\x1b" not in shown
+    assert "y" * 81 not in shown
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+def test_a_mean_of_too_many_digits_is_no_mean(number, tmp_path):
+    about_it = np.array(json.dumps({"mean": [number, 0, 0], "std": [1, 1, 1]}))
+    np.savez(tmp_path / "net.npz", about=about_it, **FCN)
+    with pytest.raises(UserError, match=r"net.npz: says of preprocessing"):
+        open_network(tmp_path / "net.npz")
