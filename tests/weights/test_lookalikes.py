@@ -120,6 +120,21 @@ def test_a_tensor_whose_numbers_are_negated_is_not_read_as_it_lies(zipped, tmp_p
         weights.read(tmp_path / "w.pth")
 
 
+def test_scales_that_the_network_has_built_in_are_not_said_to_be_unused():
+    scales = {"scale_pool4/0": np.full(8, 0.01, "float32"), "scale_pool3/0": np.full(4, 0.0001, "float32")}
+    found = convert(Source(files.as_caffemodel(FCN) | scales, container="caffemodel"))
+    assert {move.name: move.outcome for move in found.moves if move.outcome != "copied"} == dict.fromkeys(
+        scales, "left"
+    )
+
+
+@pytest.mark.parametrize(("layer", "lacking"), [("scale_pool4", "scale_pool3"), ("scale_pool3", "scale_pool4")])
+def test_one_scale_of_two_is_no_network_at_once(layer, lacking):
+    scale = {"scale_pool4": 0.01, "scale_pool3": 0.0001}[layer]
+    arrays = files.as_caffemodel(FCN) | {f"{layer}/0": np.full(1, scale, "float32")}
+    refused(Source(arrays, container="caffemodel"), f"has no {lacking}, which FCN-8s at once has beside {layer}")
+
+
 # What a file for PyTorch cannot say by names and shapes
 
 NETWORKS = [

@@ -61,7 +61,10 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
             at_once = "atonce" in source.path.name
             by += f", and {'at-once' if at_once else 'not at-once'} by the name of the file"
     what += " at once" if at_once else ""
-    return Recognised(f"{what} {whose}", by, names, seen, added=added, at_once=at_once)
+    left = {
+        name: "a network at once has the same number built in" for name, (layer, _) in parts.items() if layer in SCALES
+    }
+    return Recognised(f"{what} {whose}", by, names, seen, left=left, added=added, at_once=at_once)
 
 
 def network(layers: set[str]) -> str:
@@ -188,6 +191,9 @@ def _at_once(source: Source, parts: Mapping[str, tuple[str, str]]) -> bool:
     for layer, array in scales.items():
         if not np.allclose(array, SCALES[layer], rtol=1e-6, atol=0):
             raise UserError(f"{source.path}: {layer} must be {SCALES[layer]:g}, as in FCN-8s at once, but is {array}")
+    scored = {f"scale_{score.removeprefix('score_')}" for layer, _ in parts.values() for score in [_layer(layer)]}
+    if scales and (lacking := sorted(SCALES.keys() & scored - scales.keys())):
+        raise UserError(f"{source.path}: has no {lacking[0]}, which FCN-8s at once has beside {min(scales)}")
     return bool(scales)
 
 
