@@ -246,3 +246,9 @@ def test_a_mean_of_too_many_digits_is_no_mean(number, tmp_path):
     np.savez(tmp_path / "net.npz", about=about_it, **FCN)
     with pytest.raises(UserError, match=r"net.npz: says of preprocessing"):
         open_network(tmp_path / "net.npz")
+
+
+def test_what_data_parallel_puts_before_names_is_said():
+    arrays = {f"module.{name}": array for name, array in files.as_torchvision(NUMBERS).items()}
+    with pytest.raises(UserError, match=r"save what is in it, model.module.state_dict\(\)"):
+        convert(Source(arrays))
