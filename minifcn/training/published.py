@@ -26,7 +26,6 @@ from minifcn.weights import Source, Weights
 from minifcn.weights.conversion import first_layer
 from minifcn.weights.outcomes import COPIED, Move
 from minifcn.weights.published import Recognised
-from minifcn.weights.published.caffe import UPSAMPLING
 
 _TRUNKS = {"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"}
 # Of each trunk the layers with the most channels, of which a file may lack the first, and their number at width 1.
@@ -100,7 +99,6 @@ def of_network(state: Published) -> Published:
             f"{path}: {state.weights.recognised.what} gives scores of images, not of pixels; train a network that "
             f"begins with it: minifcn train --init {path}"
         )
-    _expect_no_last_bias(state)
     used, dtype = build.parameter_shapes(state.config), state.config.dtype
     with np.errstate(over="ignore"):  # said below
         arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
@@ -108,17 +106,6 @@ def of_network(state: Published) -> Published:
         if not np.isfinite(array).all():
             raise UserError(f"{state.weights.source.path}: {name} holds inf or nan in {dtype}; download it again")
     return dataclasses.replace(state, model=arrays)
-
-
-def _expect_no_last_bias(state: Published) -> None:
-    """Refuse what would change every score, and has no place: an upsampling has no bias here."""
-    for layer in UPSAMPLING:
-        bias = state.model.get(f"{layer}.bias")
-        if bias is not None and bias.any():
-            raise UserError(
-                f"{state.weights.source.path}: {layer} has a bias that is not 0, which the networks here have no place "
-                "for, so that all scores would be others; a run can still begin with it: minifcn train --init FILE"
-            )
 
 
 def published(found: Weights) -> Published:

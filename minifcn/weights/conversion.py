@@ -79,18 +79,24 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
     >>> found.recognised.what, [*found.arrays][0], found.recognised.preprocessing.order
     ('VGG16 of Caffe', 'conv1_1.weight', 'bgr')
     """
-    found = recognise(source, preprocessing)
+    try:
+        return _converted(source, recognise(source, preprocessing))
+    except (UserError, ValueError) as error:
+        raise UserError(f"{source.path}: {error}") from error
+
+
+def _converted(source: Source, found: Recognised) -> Weights:
     arrays: dict[str, np.ndarray] = {}
     moves = []
     channels = _channels_into_fc6(source, found)
-    _expect_one_each(source, found)
+    _expect_one_each(found)
     for name in dict.fromkeys((*found.names, *source.arrays)):
         array = source.arrays[name]
         if here := found.names.get(name):
             try:
                 arrays[here], outcome = laid_out(here, array, found.axes, channels)
             except ValueError as error:
-                raise UserError(f"{source.path}: {name} {error}") from None
+                raise UserError(f"{name} {error}") from None
             why = _ROWS[found.axes] if here == "fc6.weight" and _is_matrix(array) else ""
             moves.append(Move(here, array.shape, arrays[here].shape, outcome, why))
         elif name in found.added:
@@ -100,27 +106,21 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
         else:
             moves.append(Move(name, array.shape, None, UNUSED, "there is no place for it"))
     for name, here in found.added.items():
-        arrays[here] = _with_added(source, name, arrays.get(here))
+        bias = source.arrays[name].reshape(-1)
+        if here not in arrays or arrays[here].shape != bias.shape:
+            raise UserError(f"{name} is to be added to {here}, but there is none of {bias.size} numbers")
+        arrays[here] = arrays[here] + bias
     return Weights(arrays, found, source, gathered(moves))
 
 
-def _expect_one_each(source: Source, found: Recognised) -> None:
+def _expect_one_each(found: Recognised) -> None:
     """Refuse two arrays for one parameter, such as the weights of a layer and what an optimiser keeps for them."""
     first: dict[str, str] = {}
     for name, here in found.names.items():
         if first.setdefault(here, name) != name:
             raise UserError(
-                f"{source.path}: {printable(first[here])} and {printable(name)} are both {here}; save the weights of "
-                "one network alone"
+                f"{printable(first[here])} and {printable(name)} are both {here}; save the weights of one network alone"
             )
-
-
-def _with_added(source: Source, name: str, to: np.ndarray | None) -> np.ndarray:
-    """Add a bias to that of the scores it is always added up with, or to none."""
-    bias = source.arrays[name].reshape(-1)
-    if to is not None and to.shape != bias.shape:
-        raise UserError(f"{source.path}: {name} has {bias.size:,} numbers, but is added to {to.size:,}")
-    return bias if to is None else to + bias
 
 
 def _is_matrix(array: np.ndarray) -> bool:

@@ -15,7 +15,7 @@ from minifcn.errors import UserError
 from minifcn.training import build
 from minifcn.training.about import about
 from minifcn.training.config import Config
-from minifcn.training.published import of_network, open_network, open_weights, published
+from minifcn.training.published import open_network, open_weights
 from minifcn.weights.conversion import as_caffe, convert
 
 NUMBERS = files.vgg16()
@@ -79,29 +79,6 @@ DOUBLES = {
 @pytest.mark.parametrize(("arrays", "container"), DOUBLES.values(), ids=DOUBLES)
 def test_two_arrays_for_one_parameter_are_refused(arrays, container):
     refused(Source(arrays, container=container), "are both (score_fr|fc6).weight; save the weights of one network")
-
-
-# Biases of the upsampling
-
-
-def test_a_bias_goes_to_scores_that_have_none():
-    state = {name: array for name, array in FCN.items() if name != "score_pool4.bias"}
-    found = convert(Source(files.as_chainer(state | {"upscore2.bias": np.arange(21.0)})))
-    np.testing.assert_array_equal(found.arrays["score_pool4.bias"], np.arange(21.0))
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_bias_of_other_classes_is_refused(count):
-    arrays = files.as_chainer(FCN | {"upscore2.bias": np.ones(count, "float32")})
-    refused(Source(arrays), f"upscore2/b has {count} numbers, but is added to 21")
-
-
-def test_a_bias_behind_the_last_upsampling_would_be_lost():
-    given = [FCN | {"upscore8.bias": np.full(21, value, "float32")} for value in (0, 1)]
-    none, some = (published(convert(Source(files.as_chainer(state)))) for state in given)
-    assert of_network(none).model.keys() == FCN.keys()
-    with pytest.raises(UserError, match="file: upscore8 has a bias that is not 0"):
-        of_network(some)
 
 
 @pytest.mark.parametrize("channels", [1, 4])
