@@ -126,8 +126,8 @@ def published(found: Weights) -> Published:
         raise UserError(f"{found.source.path}: minifcn has no trunk that begins as this one, {found.recognised.what}")
     try:
         config = Config(**settings, mean=mean, std=std, channel_order=order)
-    except UserError as error:  # such as a width of 100
-        raise UserError(f"{found.source.path}: {error}") from error
+    except UserError as error:  # such as a width of 100, or of 5,000 classes, with the names of all
+        raise UserError(f"{found.source.path}: {shortened(str(error), 300)}") from error
     _expect_fit(found, config)
     return Published(config, arrays, weights=found)
 

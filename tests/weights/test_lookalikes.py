@@ -229,3 +229,11 @@ def test_what_data_parallel_puts_before_names_is_said():
     arrays = {f"module.{name}": array for name, array in files.as_torchvision(NUMBERS).items()}
     with pytest.raises(UserError, match=r"save what is in it, model.module.state_dict\(\)"):
         convert(Source(arrays))
+
+
+def test_an_error_does_not_list_thousands_of_classes(tmp_path):
+    scores = {"score_fr.weight": np.ones((5000, 64, 1, 1), "float32"), "score_fr.bias": np.ones(5000, "float32")}
+    files.save_chainer(tmp_path / "net.npz", files.vgg16() | scores)
+    with pytest.raises(UserError, match=r"net\.npz: --class-names must be at most 255 names") as error:
+        open_network(tmp_path / "net.npz")
+    assert len(str(error.value)) < 500
