@@ -32,8 +32,8 @@ def convolutionalize(classifier: Module, crop_size: int | Pair | None = None, *,
 
     Every `nn.Linear` becomes a `nn.Conv2d` whose kernel covers the map that it sees on a crop: behind the map that was
     flattened one as large as that map, and then 1x1. Every `nn.Flatten` goes. A pool, or convolution, that has one
-    place on the crop wherever it stands gets stride 1, as no stride was used there. Everything else stays, the forward of one's own module
-    too.
+    place on the crop wherever it stands gets stride 1, as no stride was used there. Everything else stays, the forward
+    of one's own module too.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _replacements(classifier: Module, seen: Trace) -> dict[int, Module]:
     }
     # One that stands in several places keeps its stride, which is used in another of them.
     strided = {id(layer) for layer, _, behind in seen.layers if behind.shape[2:] != (1, 1)}
-    for layer, before, behind in seen.layers:
+    for layer, before, _ in seen.layers:
         window = getattr(layer, "window", None)
         if isinstance(layer, Linear):
             kernel = layer.kernel_shape(before.shape)

@@ -173,7 +173,10 @@ def file_of(path: str | os.PathLike) -> Path:
         return path
     best, latest = path / "best.npz", path / "checkpoint.npz"
     if not best.exists():
-        fix = f"wait for it, or name {latest}" if latest.exists() else "name the folder of a run, or a file"
+        runs = "".join(
+            f", such as {run.parent}" for run in sorted(path.glob("*/best.npz"))[-1:]
+        )  # stages have one each
+        fix = f"wait for it, or name {latest}" if latest.exists() else f"name the folder of a run{runs}, or a file"
         raise UserError(f"{path}: this folder has no best.npz, which a run writes after its first epoch; {fix}")
     return best
 

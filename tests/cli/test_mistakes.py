@@ -56,7 +56,7 @@ MISTAKES = {
     "empty split": ([*TRAIN, "--data", "camvid:camvid"], "camvid"),
     "unknown data set": ([*TRAIN, "--data", "cityscapes"], "cityscapes"),
     "unknown model": ([*TRAIN, "--model", "fcn8"], "fcn32s, fcn16s, fcn8s"),
-    "unknown variant": ([*TRAIN, "--variant", "fast"], "--variant must be aligned or paper"),
+    "unknown variant": ([*TRAIN, "--variant", "fast"], "--variant must be aligned, paper or lecture"),
     "unknown optimizer": ([*TRAIN, "--optimizer", "rmsprop"], "--optimizer must be adam or sgd"),
     "a rate whose double is infinite": (
         [*TRAIN, "--optimizer", "sgd", "--lr", "1e308"],
