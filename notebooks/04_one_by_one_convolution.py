@@ -367,9 +367,10 @@ assert abs(alone.data - maps.data).max() > 0.1
 assert (alone.data[0].argmax(axis=0)[::2, ::2] == kinds).sum() >= 11
 
 # %% [markdown]
-# No. At the edge of a picture alone a padded convolution sees zeros, and in the image it sees the next picture. Here the
-# classes agree, because the classifier was trained on both. Trained on pictures alone it knows all but one of a hundred
-# of them, but finds only half of them in an image; see the page "From a classifier to an FCN" of the documentation.
+# No. At the edge of a picture alone a padded convolution sees zeros, and in the image it sees the next picture. Here
+# the classes agree, because the classifier was trained on both. Trained on pictures alone it knows all but one of a
+# hundred of them, but finds only half of them in an image; see the page "From a classifier to an FCN" of the
+# documentation.
 #
 # ## What it costs
 #

@@ -101,6 +101,9 @@ def of_network(state: Published) -> Published:
         )
     used, dtype = build.parameter_shapes(state.config), state.config.dtype
     arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise UserError(f"{state.weights.source.path}: {name} holds inf or nan; download the file again")
     return dataclasses.replace(state, model=arrays)
 
 

@@ -78,7 +78,13 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
     >>> found.recognised.what, [*found.arrays][0], found.recognised.preprocessing.order
     ('VGG16 of Caffe', 'conv1_1.weight', 'bgr')
     """
-    found = recognise(source, preprocessing)
+    try:
+        return _converted(source, recognise(source, preprocessing))
+    except (UserError, ValueError) as error:
+        raise UserError(f"{source.path}: {error}") from error
+
+
+def _converted(source: Source, found: Recognised) -> Weights:
     arrays: dict[str, np.ndarray] = {}
     moves = []
     channels = _channels_into_fc6(source, found)
@@ -88,7 +94,7 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
             try:
                 arrays[here], outcome = laid_out(here, array, found.axes, channels)
             except ValueError as error:
-                raise UserError(f"{source.path}: {name} {error}") from None
+                raise UserError(f"{name} {error}") from None
             why = _ROWS[found.axes] if here == "fc6.weight" and _is_matrix(array) else ""
             moves.append(Move(here, array.shape, arrays[here].shape, outcome, why))
         elif name in found.added:
@@ -98,7 +104,10 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
         else:
             moves.append(Move(name, array.shape, None, UNUSED, "there is no place for it"))
     for name, here in found.added.items():
-        arrays[here] = arrays[here] + source.arrays[name].reshape(-1)
+        bias = source.arrays[name].reshape(-1)
+        if here not in arrays or arrays[here].shape != bias.shape:
+            raise UserError(f"{name} is to be added to {here}, but there is none of {bias.size} numbers")
+        arrays[here] = arrays[here] + bias
     return Weights(arrays, found, source, gathered(moves))
 
 

@@ -8,6 +8,7 @@ from minifcn.data import ShapeCrops
 from minifcn.models.geometry import GeometryError
 from minifcn.models.summary import count_parameters
 from minifcn.nn import Conv2d, Linear
+from minifcn.training import published
 from minifcn.training.transplant import transplant
 
 CROPS = {"vgg16": 224, "alexnet": 227, "googlenet": 224}
@@ -215,3 +216,11 @@ class TestPretrained:
         moved = transplant(models.FCN8s(6, width=0.055), self.net.state_dict())
         assert len(moved.names("copied")) == 2 * 13 + 2  # conv1_1 to conv5_3, and the biases of fc6 and fc7
         assert moved.names("reshaped") == ["fc7.weight"]
+
+    def test_a_network_begins_with_its_file(self):
+        """As minifcn train --init does: all but fc6, which sees 2x2 pixels there and one here."""
+        found = published.open_weights(models.trained.file_of("shapes-classifier"))
+        assert (found.config.backbone, found.config.variant, found.config.width) == ("vgg16", "aligned", 0.055)
+        assert not found.config.class_names
+        moved = transplant(models.FCN32s(6, width=0.055), found.model)
+        assert moved.names("first value") == ["fc6.weight", "score_fr.weight", "score_fr.bias", "upscore.weight"]

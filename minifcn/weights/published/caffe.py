@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,18 +38,18 @@ _FROM_CAFFE = {"d3eb467a": "fcn32s", "a2d4035f": "fcn16s", "de93e540": "fcn8s", 
 
 def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     """Recognise Caffe's names, whoever wrote the file."""
-    spelling, parts = _parts(source)
+    spelling, parts = _parts(source.arrays)
     layers = {layer for layer, _ in parts.values()}
     what = network(layers)
     if not what:
         return None
     if source.about.get("net") == "AlexNet":
         raise UserError(
-            f"{source.path}: this is bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
+            "this is bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
             "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"
         )
     names, added = caffe_names(source.arrays, parts)
-    by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source, parts), PREPROCESSINGS["caffe"]
+    by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source.arrays, parts), PREPROCESSINGS["caffe"]
     whose = "of Caffe"
     if spelling == "npz":
         by += ", written as Chainer does (/W, /b)"
@@ -58,9 +58,10 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     elif not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
         by, at_once = f"{by}, and the MD5 of {known}_from_caffe.pth", known.endswith("atonce")
     elif not spelling:
-        whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
+        whose, seen = "with Caffe's names", told(f"Caffe's {what}", preprocessing)
     what += " at once" if at_once else ""
-    return Recognised(f"{what} {whose}", by, names, seen, added=added, at_once=at_once)
+    left = {name: "the network itself has these numbers" for name, (layer, _) in parts.items() if layer in SCALES}
+    return Recognised(f"{what} {whose}", by, names, seen, left=left, added=added, at_once=at_once)
 
 
 def network(layers: set[str]) -> str:
@@ -100,6 +101,11 @@ def caffe_names(
     -------
     names, added : dict of str to str
         As in `Recognised`.
+
+    Raises
+    ------
+    UserError
+        If the last upsampling has a bias that is not 0: there is no place for it.
     """
     names: dict[str, str] = {}
     added: dict[str, str] = {}
@@ -113,6 +119,8 @@ def caffe_names(
         if here in UPSAMPLING and part == "bias":
             if here in _SKIPS:
                 added[name] = _SKIPS[here]
+            elif arrays[name].any():
+                raise UserError(f"{name} is a bias of the last upsampling, which has none here, and is not 0")
         elif here:
             names[name] = f"{here}.{part}"
     return names, added
@@ -143,21 +151,21 @@ def _of_googlenet(name: str) -> str:
     return name.replace("/", "_") if name in ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3") else ""
 
 
-def _parts(source: Source) -> tuple[str, dict[str, tuple[str, str]]]:
+def _parts(arrays: Iterable[str]) -> tuple[str, dict[str, tuple[str, str]]]:
     """Split names into layer and part; the spelling is that of most of them."""
     found = [
-        (spelling, {name: (m[1], part[m[2]]) for name in source.arrays if (m := pattern.fullmatch(name))})
+        (spelling, {name: (m[1], part[m[2]]) for name in arrays if (m := pattern.fullmatch(name))})
         for spelling, pattern, part in _PARTS
     ]
     return max(found, key=lambda each: len(each[1]))
 
 
-def _at_once(source: Source, parts: Mapping[str, tuple[str, str]]) -> bool:
+def _at_once(arrays: Mapping[str, np.ndarray], parts: Mapping[str, tuple[str, str]]) -> bool:
     """Whether the file has the layers that scale pool4 and pool3, with the numbers that they should have."""
-    scales = {layer: source.arrays[name] for name, (layer, part) in parts.items() if layer in SCALES}
+    scales = {layer: arrays[name] for name, (layer, part) in parts.items() if layer in SCALES}
     for layer, array in scales.items():
         if not np.allclose(array, SCALES[layer], rtol=1e-6, atol=0):
-            raise UserError(f"{source.path}: {layer} must be {SCALES[layer]:g}, as in FCN-8s at once, but is {array}")
+            raise UserError(f"{layer} must be {SCALES[layer]:g}, as in FCN-8s at once, but is {array}")
     return bool(scales)
 
 
