@@ -173,10 +173,9 @@ def file_of(path: str | os.PathLike) -> Path:
         return path
     best, latest = path / "best.npz", path / "checkpoint.npz"
     if not best.exists():
-        runs = "".join(
-            f", such as {run.parent}" for run in sorted(path.glob("*/best.npz"))[-1:]
-        )  # stages have one each
-        fix = f"wait for it, or name {latest}" if latest.exists() else f"name the folder of a run{runs}, or a file"
+        stage = max(path.glob("*/best.npz"), key=lambda file: file.stat().st_mtime, default=None)  # of a staged training
+        named = f"the folder of a run, such as {stage.parent}," if stage else "the folder of a run,"
+        fix = f"wait for it, or name {latest}" if latest.exists() else f"name {named} or a file"
         raise UserError(f"{path}: this folder has no best.npz, which a run writes after its first epoch; {fix}")
     return best
 

@@ -148,7 +148,7 @@ def test_a_single_run_that_it_replaces_leaves_nothing_that_looks_like_its_result
     assert sorted(path.name for path in out.iterdir()) == ["fcn16s", "fcn32s", "stages.json"]
     capsys.readouterr()
     asked = ["evaluate", "--data", "shapes", "--device", "cpu", "--checkpoint", str(out)]
-    assert_refused(asked, f"name the folder of a run, such as {out / 'fcn32s'}, or a file", out, capsys)
+    assert_refused(asked, f"name the folder of a run, such as {out / 'fcn16s'}, or a file", out, capsys)
 
 
 REFUSED = {
