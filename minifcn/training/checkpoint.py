@@ -173,7 +173,8 @@ def file_of(path: str | os.PathLike) -> Path:
         return path
     best, latest = path / "best.npz", path / "checkpoint.npz"
     if not best.exists():
-        stage = max(path.glob("*/best.npz"), key=lambda file: file.stat().st_mtime, default=None)  # of a staged training
+        # of a staged training that of the last stage
+        stage = max(path.glob("*/best.npz"), key=lambda file: file.stat().st_mtime, default=None)
         named = f"the folder of a run, such as {stage.parent}," if stage else "the folder of a run,"
         fix = f"wait for it, or name {latest}" if latest.exists() else f"name {named} or a file"
         raise UserError(f"{path}: this folder has no best.npz, which a run writes after its first epoch; {fix}")
