@@ -73,6 +73,36 @@ class TestLayers:
         assert net.layers == ("conv1", "pool1", "conv2", "pool2", "flatten", "fc3", "drop3", "fc8")
         assert net(images(rng, 22)).shape == (1, 3)
 
+    @pytest.mark.parametrize("kind", ["groups", "a pool", "inside a Sequential"])
+    def test_what_comes_before_a_layer_of_maps_stays_a_convolution(self, kind, rng):
+        """However small the maps are: only behind the last of these are they vectors."""
+
+        class Mixed(Pools):
+            def stages(self):
+                yield from super().stages()
+                made = {
+                    "groups": lambda: self.conv(32, 1, groups=2),
+                    "a pool": lambda: nn.MaxPool2d(1),
+                    "inside a Sequential": lambda: nn.Sequential(self.conv(32, 1), self.drop()),
+                }
+                yield {"mixed": made[kind](), "fc4": self.conv(8, 1)}
+
+        classifier = models.classifier(Mixed, 5).astype("float64").eval()
+        assert classifier.layers == (
+            "conv1",
+            "pool1",
+            "conv2",
+            "pool2",
+            "fc3",
+            "drop3",
+            "mixed",
+            "flatten",
+            "fc4",
+            "fc8",
+        )
+        net, x = models.convolutionalize(classifier), images(rng, 30, dtype="float64")
+        np.testing.assert_allclose(net(x).data, models.slide(classifier, x, net.grid).data, atol=1e-9)
+
 
 class TestConvolutional:
     @every_classifier

@@ -46,6 +46,8 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised:
             _expect_same(recognised, preprocessing)
             return recognised
     names = in_short([printable(name) for name in source.arrays], 3) or "no arrays"
+    if all(name.startswith("module.") for name in source.arrays):
+        names += "; they are those of a torch.nn.DataParallel: save what is in it, model.module.state_dict()"
     raise UserError(
         f"neither a checkpoint of minifcn, nor weights with names that are known (those of Caffe, "
         "torchvision, timm, MatConvNet and Keras for VGG16, CaffeNet, GoogLeNet, and the FCNs made of them); it has "

@@ -49,7 +49,7 @@ def _preprocessing(about: dict[str, Any]) -> Preprocessing:
         mean, std = (np.array(about.get(name), float) for name in ("mean", "std"))
         if mean.shape == std.shape == (3,) and np.isfinite([mean, std]).all() and (std > 0).all() and order in ORDERS:
             return Preprocessing(tuple(mean.tolist()), tuple(std.tolist()), order, "as the file says")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     said = shortened(str({name: about.get(name) for name in ("mean", "std", "channel_order")}), 200)
     raise UserError(f"says of preprocessing {said}, not three numbers of R, G, B each, and an order")
