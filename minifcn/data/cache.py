@@ -42,9 +42,10 @@ class Cache:
     """
 
     def __init__(self, size: int):
-        if (as_whole(size) or -1) < 0 and size != 0:
+        count = as_whole(size)
+        if count is None or count < 0:
             raise ValueError(f"Cache: size is a whole number of bytes from 0 up, such as 2 * 2**30, got {size!r}")
-        self.size, self.used = int(size), 0
+        self.size, self.used = count, 0
 
     def __repr__(self) -> str:
         return f"Cache({in_bytes(self.used)} of {in_bytes(self.size)})"

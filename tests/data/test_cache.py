@@ -130,7 +130,7 @@ class TestSize:
         read(alone)
         assert (cached.kept, cache.used) == (3, alone.cache.used)
 
-    @pytest.mark.parametrize("size", [-1, 1.5, None, "2G", True])
+    @pytest.mark.parametrize("size", [-1, 0.0, 1.5, None, "2G", True])
     def test_that_is_none_is_refused(self, size):
         with pytest.raises(ValueError, match="Cache: size is a whole number of bytes"):
             Cache(size)
