@@ -137,6 +137,28 @@ def side(text: str) -> int:
     return value
 
 
+def workers(text: str) -> int:
+    """Turn "4" into 4: threads, from 0 to 64."""
+    from minifcn.data.workers import MOST_WORKERS
+
+    value = from_0(text)
+    if value > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {MOST_WORKERS}")
+    return value
+
+
+def memory(text: str) -> int:
+    """Turn "1.5G" into 1610612736: bytes, of which 1024 are a K, 1024 K an M, and 1024 M a G.
+
+    >>> memory("1.5G"), memory("64M"), memory("0")
+    (1610612736, 67108864, 0)
+    """
+    found = re.fullmatch(r"([0-9]{1,15}|[0-9]{1,6}\.[0-9]{1,6})([KMG]?)B?", text.upper())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{_short(text)} is not a size such as 2G, 500M or 0")
+    return int(float(found[1]) * 1024 ** " KMG".index(found[2] or " "))
+
+
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
@@ -163,6 +185,24 @@ def check_file(option: str, file: Path | None) -> None:
     if file.is_dir():
         raise UserError(f"{option} must be a file, but {file} is a folder; choose another name")
     check_folder(option, file.parent)
+
+
+def add_workers(parser: argparse._ActionsContainer) -> None:
+    """Add --workers, which `workers_of` takes from the arguments."""
+    parser.add_argument(
+        "--workers",
+        type=workers,
+        default=None,
+        metavar="N",
+        help="threads that read images ahead; 0: none; no result depends on it (default: cores, at most 8)",
+    )
+
+
+def workers_of(args: argparse.Namespace) -> int:
+    """Give the number of --workers, or what is usual on this machine."""
+    from minifcn.data.workers import usual_workers  # with numpy and Pillow: not for -h
+
+    return usual_workers() if args.workers is None else args.workers
 
 
 def add_device(parser: argparse._ActionsContainer, default: str = "auto") -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
             f"{', '.join(config.class_names)}"
         )
     model = build.load_model(config, state.model, device, name=str(path))
-    matrix, loss = _measured(model, dataset, config, args.network_size)
+    matrix, loss = _measured(model, dataset, config, args)
     size = _network_size(config) if args.network_size else "labels"
     if args.json:
         about = {"images": len(dataset), "size": size, "loss": tables.or_none(loss)}
@@ -69,13 +69,15 @@ def run(args: argparse.Namespace) -> None:
         _save_confusion(file, matrix, config.class_names)
 
 
-def _measured(model: FCN, dataset: Dataset, config: Config, at_network_size: bool) -> tuple[ConfusionMatrix, float]:
-    if not at_network_size and _network_size(config) != "labels":
+def _measured(model: FCN, dataset: Dataset, config: Config, args: argparse.Namespace) -> tuple[ConfusionMatrix, float]:
+    if not args.network_size and _network_size(config) != "labels":
         normalize, seen = build.normalizing(config), partial(build.network_size, config)
-        return evaluate_dataset(model, dataset, normalize=normalize, size=seen, stream=sys.stderr)
-    loader = build.valid_loader(config, dataset)
-    batches = show_progress("evaluation", loader.epoch(0), len(dataset), sys.stderr)
-    return evaluate(model, batches, ignore_index=dataset.ignore_index)
+        return evaluate_dataset(
+            model, dataset, normalize=normalize, size=seen, workers=arguments.workers_of(args), stream=sys.stderr
+        )
+    with closing(build.valid_loader(config, dataset, arguments.workers_of(args)).epoch(0)) as epoch:
+        batches = show_progress("evaluation", epoch, len(dataset), sys.stderr)
+        return evaluate(model, batches, ignore_index=dataset.ignore_index)
 
 
 def _network_size(config: Config) -> str:

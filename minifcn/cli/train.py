@@ -28,7 +28,7 @@ from minifcn.cli.settings import (
     with_epochs,
 )
 from minifcn.cli.watcher import Watcher
-from minifcn.data import Dataset
+from minifcn.data import Cache, CachedDataset, Dataset
 from minifcn.errors import UserError
 from minifcn.files import atomic_write, lock_folder
 from minifcn.progress import unbreakable
@@ -118,15 +118,18 @@ def train(
     if state is None:
         config = with_epochs(config, len(splits["train"]))
     model = build.build_model(config, device)
-    config, notes = (config, []) if state else begin(config, model, splits["train"], start, sys.stderr)
+    read, workers = _cached(splits, args.cache), arguments.workers_of(args)
+    notes: list[str] = []
+    if state is None:
+        config, notes = begin(config, model, read["train"], start, workers=workers, stream=sys.stderr)
     optimizer = build.build_optimizer(config, model)
-    valid_loader = build.valid_loader(config, splits["val"])
+    valid_loader = build.valid_loader(config, read["val"], workers)
     album = Album(args.out, config, model, valid_loader, say)
     trainer = Trainer(
         config,
         model,
         optimizer,
-        build.train_loader(config, splits["train"]),
+        build.train_loader(config, read["train"], workers),
         valid_loader,
         args.out,
         checkpoint_every=args.checkpoint_every,
@@ -171,6 +174,12 @@ def _open(config: Config, resumed: bool) -> dict[str, Dataset]:
     names = {"train": config.train_split, "val": config.val_split}
     with asking_for_moved(config.data) if resumed else nullcontext():
         return {split: open_data(config, name, config.images, report=refusing(config)) for split, name in names.items()}
+
+
+def _cached(splits: dict[str, Dataset], size: int) -> Mapping[str, Dataset]:
+    """Keep what was read of all splits in so many bytes of memory; with 0, the splits are as they were."""
+    cache = Cache(size)
+    return {name: CachedDataset(split, cache) for name, split in splits.items()} if size else splits
 
 
 def refuse_other_run(folder: Path, overwrite: bool) -> None:

@@ -1,13 +1,15 @@
 """Data sets, transforms and the loader that makes batches of them."""
 
 from minifcn.data import transforms
+from minifcn.data.batch import Batch
+from minifcn.data.cache import Cache, CachedDataset
 from minifcn.data.camvid import CamVid
 from minifcn.data.catalogue import open_dataset, open_split
 from minifcn.data.dataset import Dataset, Sample
 from minifcn.data.folder import AnnotatedFolder, Folder
 from minifcn.data.images import read_image
 from minifcn.data.inspection import Inspection, SplitCounts, inspect
-from minifcn.data.loader import Batch, DataLoader
+from minifcn.data.loader import DataLoader
 from minifcn.data.normalize import Normalize
 from minifcn.data.shapes import ShapeCrops, Shapes
 from minifcn.data.transforms import (
@@ -23,6 +25,8 @@ from minifcn.data.voc import VOCSegmentation
 __all__ = [
     "AnnotatedFolder",
     "Batch",
+    "Cache",
+    "CachedDataset",
     "CamVid",
     "Compose",
     "DataLoader",

@@ -2,71 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from minifcn import named_otherwise
-from minifcn.check import as_whole, kind
+from minifcn.check import as_whole
+from minifcn.data.batch import Batch, Prepared, stack
 from minifcn.data.dataset import Dataset, Sample, check_sample
 from minifcn.data.normalize import Normalize
 from minifcn.data.transforms import Transform, check_transform
+from minifcn.data.workers import MOST_WORKERS, in_order
 from minifcn.text import counted
 
 # The first word of each seed keeps the two streams of random numbers apart.
 _ORDER, _AUGMENTATION = 0, 1
-
-
-@dataclass(frozen=True, repr=False)
-class Batch:
-    """Samples stacked for a step; ``images, labels = batch`` unpacks what a step needs.
-
-    Images of different sizes, where they are let into one batch, are padded at the right and at the bottom: the
-    normalised image with 0, the label with the ignore index.
-
-    Parameters
-    ----------
-    images : float32 array (N, 3, H, W), channels-last in memory
-    labels : uint8 array (N, H, W)
-    names : tuple of N str
-    sizes : tuple of N (height, width)
-        The size of each image without its padding.
-
-    Examples
-    --------
-    >>> from minifcn.data import Shapes
-    >>> (batch,) = DataLoader(Shapes(2, size=(32, 48)), batch_size=2).epoch(0)
-    >>> batch.images.shape, batch.labels.shape, batch.sizes
-    ((2, 3, 32, 48), (2, 32, 48), ((32, 48), (32, 48)))
-    >>> images, labels = batch
-    >>> images is batch.images, labels is batch.labels
-    (True, True)
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    names: tuple[str, ...]
-    sizes: tuple[tuple[int, int], ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return iter((self.images, self.labels))
-
-    def __getitem__(self, index: object) -> NoReturn:
-        raise TypeError(f"Batch: there is no batch[{index!r}]; write images, labels = batch, or batch.images[i] of one")
-
-    def __repr__(self) -> str:
-        images, labels = kind(self.images), kind(self.labels)
-        return f"Batch(images {images}, labels {labels}, names={self.names}, sizes={self.sizes})"
 
 
 class DataLoader:
@@ -95,8 +47,13 @@ class DataLoader:
         `batch_size` images. Padding reaches no loss, but a network sees it: the scores near the right and the bottom
         edge are other ones than those of the image alone, up to half a receptive field away. Without it, each size
         that comes up among `batch_size` images makes a batch of its own, and every image is scored as if alone.
-    prefetch : int
-        How many batches a background thread loads ahead; 0 loads each when it is asked for.
+    workers : int
+        Threads that load, transform and normalise samples, 0..64. Order and bits are the same for every number. Above
+        1, several threads call the data set, the transform and `normalize` at once; those of this room may be. 0: the
+        thread that asks for a batch loads it, as is good to debug.
+    prefetch : int or None
+        How many batches the workers load ahead; 0 loads each when it is asked for, without threads. None: 2, or as many
+        as give each worker a sample.
 
     Examples
     --------
@@ -124,7 +81,8 @@ class DataLoader:
         seed: int = 0,
         drop_last: bool = False,
         pad: bool = False,
-        prefetch: int = 2,
+        workers: int = 1,
+        prefetch: int | None = None,
     ):
         _check_dataset(dataset)
         self.dataset = dataset
@@ -138,7 +96,9 @@ class DataLoader:
         self.seed = _whole("seed", seed, 0)
         self.drop_last = drop_last
         self.pad = pad
-        self.prefetch = _whole("prefetch", prefetch, 0)
+        self.workers = _whole("workers", workers, 0, MOST_WORKERS)
+        ahead = max(2, -(-self.workers // self.batch_size)) if prefetch is None else prefetch
+        self.prefetch = _whole("prefetch", ahead, 0)
         self.loops = 0  # that were begun over the loader itself, each of which is an epoch
 
         if not len(self):
@@ -176,7 +136,8 @@ class DataLoader:
         Returns
         -------
         generator of Batch
-            An exception in the background thread is raised here; `close()` stops the thread.
+            An exception in a worker is raised here, in the place of its batch, with a note that names the sample;
+            `close()` ends the threads.
         """
         if any(as_whole(value) is None for value in (number, start)) or number < 0 or not 0 <= start <= len(self):
             raise ValueError(
@@ -187,8 +148,8 @@ class DataLoader:
         if self.shuffle:
             np.random.default_rng([_ORDER, self.seed, number]).shuffle(order)
         batches = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self))]
-        loaded = (self._load(number, batch) for batch in batches)
-        return self._each(self._load_ahead(number, batches) if self.prefetch else loaded)
+        samples = [[(number, index) for index in batch.tolist()] for batch in batches]
+        return self._each(in_order(self._prepare, self._stack, samples, self.workers, self.prefetch))
 
     @staticmethod
     def _each(loaded: Generator[list[Batch], None, None]) -> Generator[Batch, None, None]:
@@ -196,30 +157,13 @@ class DataLoader:
             for batches in loaded:
                 yield from batches
 
-    def _load_ahead(self, epoch: int, batches: list[np.ndarray]) -> Generator[list[Batch], None, None]:
-        pool, process = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minifcn-loader"), os.getpid()
-        submitted = (pool.submit(self._load, epoch, batch) for batch in batches)
-        loading = deque(islice(submitted, self.prefetch))
+    def _prepare(self, sample: tuple[int, int]) -> Prepared:
+        epoch, index = sample
         try:
-            for batch in batches:
-                if os.getpid() != process:  # a forked child, which has not got the thread
-                    yield self._load(epoch, batch)
-                    continue
-                loaded = loading.popleft().result()
-                loading.extend(islice(submitted, 1))  # keeps the thread busy while the consumer works
-                yield loaded
-        finally:
-            if os.getpid() == process:
-                pool.shutdown(cancel_futures=True)
-
-    def _load(self, epoch: int, indices: np.ndarray) -> list[Batch]:
-        samples = [self._sample(epoch, index) for index in indices.tolist()]
-        if self.pad:
-            return [self._stack(samples)]
-        by_size: dict[tuple[int, ...], list[Sample]] = {}
-        for sample in samples:
-            by_size.setdefault(sample.label.shape, []).append(sample)
-        return [self._stack(alike) for alike in by_size.values()]
+            return self._normalized(self._sample(epoch, index))
+        except Exception as error:
+            error.add_note(f"in sample {index} of the data set (dataset[{index}])")
+            raise
 
     def _sample(self, epoch: int, index: int) -> Sample:
         sample = self.dataset[index]
@@ -230,21 +174,20 @@ class DataLoader:
         check_sample(sample, self.dataset, source)
         return sample
 
-    def _stack(self, samples: list[Sample]) -> Batch:
-        sizes = tuple((sample.label.shape[0], sample.label.shape[1]) for sample in samples)
-        height, width = np.max(sizes, axis=0)
-        images = np.zeros((len(samples), height, width, 3), np.float32).transpose(0, 3, 1, 2)
-        labels = np.full((len(samples), height, width), self.dataset.ignore_index, np.uint8)
-        for image, label, sample, (h, w) in zip(images, labels, samples, sizes, strict=True):
-            normalized = self.normalize(sample.image)
-            if np.shape(normalized) != (3, h, w):
-                raise ValueError(
-                    f"DataLoader: normalize makes (3, H, W) of an image (H, W, 3), but of {sample.image.shape} it made "
-                    f"{np.shape(normalized)} (sample {sample.name})"
-                )
-            image[:, :h, :w] = normalized
-            label[:h, :w] = sample.label
-        return Batch(images, labels, tuple(sample.name for sample in samples), sizes)
+    def _normalized(self, sample: Sample) -> Prepared:
+        image = self.normalize(sample.image)
+        if np.shape(image) != (3, *sample.label.shape):
+            raise ValueError(
+                f"DataLoader: normalize makes (3, H, W) of an image (H, W, 3), but of {sample.image.shape} it made "
+                f"{np.shape(image)} (sample {sample.name})"
+            )
+        return Prepared(image, sample.label, sample.name)
+
+    def _stack(self, samples: list[Prepared]) -> list[Batch]:
+        by_size: dict[tuple[int, ...], list[Prepared]] = {}
+        for sample in samples:
+            by_size.setdefault(() if self.pad else sample.label.shape, []).append(sample)
+        return [stack(alike, self.dataset.ignore_index) for alike in by_size.values()]
 
 
 def _check_dataset(dataset: Any) -> None:
@@ -274,10 +217,12 @@ def _check_dataset(dataset: Any) -> None:
         )
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    """The value as an int, if it is a whole number that is not too small."""
+def _whole(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """The value as an int, if it is a whole number that is neither too small nor too large."""
     if (number := as_whole(value)) is None:
         raise ValueError(f"DataLoader: {name} is a whole number, got {value!r}")
     if number < least:
         raise ValueError(f"DataLoader: {name} is at least {least}, got {value}")
+    if most is not None and number > most:
+        raise ValueError(f"DataLoader: {name} is at most {most}, got {value}")
     return number

@@ -180,10 +180,11 @@ def build_optimizer(config: Config, model: Module) -> Optimizer:
     return Adam(learned, lr=config.lr, weight_decay=config.weight_decay)
 
 
-def train_loader(config: Config, dataset: Dataset) -> DataLoader:
+def train_loader(config: Config, dataset: Dataset, workers: int = 1) -> DataLoader:
     """Build the loader of the training images: resized, scaled, mirrored and cropped as configured, shuffled.
 
-    Images that are of different sizes after that are padded to the largest of their batch; see `data.DataLoader`.
+    Images that are of different sizes after that are padded to the largest of their batch; see `data.DataLoader`. The
+    number of its `workers` is no setting of a run: it changes no number.
     """
     steps: list[Transform] = [resizing(config)]
     if config.scale:
@@ -192,12 +193,12 @@ def train_loader(config: Config, dataset: Dataset) -> DataLoader:
         steps.append(transforms.RandomMirror())
     if config.crop:
         steps.append(transforms.RandomCrop(config.crop))
-    return _loader(config, dataset, steps, shuffle=True, pad=True)
+    return _loader(config, dataset, steps, workers, shuffle=True, pad=True)
 
 
-def valid_loader(config: Config, dataset: Dataset) -> DataLoader:
+def valid_loader(config: Config, dataset: Dataset, workers: int = 1) -> DataLoader:
     """Build the loader of the images for evaluation: resized if so configured, and in their order."""
-    return _loader(config, dataset, [resizing(config)], shuffle=False)
+    return _loader(config, dataset, [resizing(config)], workers)
 
 
 def resizing(config: Config) -> transforms.Compose:
@@ -222,7 +223,9 @@ def network_size(config: Config, size: tuple[int, int]) -> tuple[int, int]:
     return config.size or (transforms.with_longer_side(size, longer) if longer else size)
 
 
-def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: bool, pad: bool = False) -> DataLoader:
+def _loader(
+    config: Config, dataset: Dataset, steps: list[Transform], workers: int, *, shuffle: bool = False, pad: bool = False
+) -> DataLoader:
     return DataLoader(
         dataset,
         config.batch_size,
@@ -231,4 +234,5 @@ def _loader(config: Config, dataset: Dataset, steps: list[Transform], shuffle: b
         shuffle=shuffle,
         seed=config.seed,
         pad=pad,
+        workers=workers,
     )

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -133,7 +134,9 @@ _STEEP = 500  # ratio of weights that is worth a word; CamVid's is 110
 RULES = {"balanced": balanced, "median": median_frequency}
 
 
-def weigh_classes(config: Config, dataset: Dataset, *, stream: TextIO | None = None) -> tuple[Config, str]:
+def weigh_classes(
+    config: Config, dataset: Dataset, *, workers: int = 1, stream: TextIO | None = None
+) -> tuple[Config, str]:
     """Fill in the weights that `config.class_weights` asks for.
 
     For "balanced" and "median" the labels of the whole training split are counted once, resized as configured and
@@ -145,6 +148,8 @@ def weigh_classes(config: Config, dataset: Dataset, *, stream: TextIO | None = N
         With the classes of the data set.
     dataset : Dataset
         The training images.
+    workers : int
+        Threads that read them, as in `data.DataLoader`.
     stream : text stream or None
         Where progress is shown.
 
@@ -179,9 +184,10 @@ def weigh_classes(config: Config, dataset: Dataset, *, stream: TextIO | None = N
     if config.class_weights not in RULES:
         weights = read_weights(config.class_weights, config.class_names)
         return weigh_classes(dataclasses.replace(config, loss_weights=weights), dataset)
-    loader = build.valid_loader(config, dataset)
-    batches = show_progress("class weights", loader.epoch(0), len(dataset), stream)
-    counts = count_labels(batches, config.num_classes, ignore_index=config.ignore_index)
+    loader = build.valid_loader(config, dataset, workers)
+    with closing(loader.epoch(0)) as epoch:
+        batches = show_progress("class weights", epoch, len(dataset), stream)
+        counts = count_labels(batches, config.num_classes, ignore_index=config.ignore_index)
     if not counts.pixels.any():
         raise UserError(
             f"--class-weights {config.class_weights}: every pixel of the training labels is to be ignored "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from operator import itemgetter
 from typing import TextIO
 
 import numpy as np
@@ -11,8 +13,9 @@ import minifcn.functional as F
 from minifcn import check
 from minifcn.autograd import Tensor, no_grad
 from minifcn.backend import to_device, to_host
-from minifcn.data import Batch, Dataset, Normalize
+from minifcn.data import Batch, Dataset, Normalize, Sample
 from minifcn.data.dataset import check_sample
+from minifcn.data.workers import in_order
 from minifcn.metrics import ConfusionMatrix
 from minifcn.nn import Module, evaluating
 from minifcn.progress import Progress
@@ -98,6 +101,7 @@ def evaluate_dataset(
     *,
     normalize: Callable[[np.ndarray], np.ndarray] = Normalize(),  # noqa: B008 (never changed)
     size: Size | Callable[[Size], Size] | None = None,
+    workers: int = 1,
     stream: TextIO | None = None,
 ) -> tuple[ConfusionMatrix, float]:
     """Hold the model's predictions against the labels of a data set, at the size of the labels.
@@ -113,6 +117,8 @@ def evaluate_dataset(
         That of the training.
     size : (height, width), or function of (height, width), optional
         What the network sees of every image, or of one of this size; each as it is unless given.
+    workers : int
+        Threads that read images ahead, one each, as in `data.DataLoader`.
     stream : text stream, optional
         Where to show how far it has come, such as ``sys.stderr``.
 
@@ -134,10 +140,18 @@ def evaluate_dataset(
     if not isinstance(dataset, Dataset):
         raise TypeError(f"evaluate_dataset: dataset must be a data.Dataset, got {check.kind(dataset)}")
     matrix, losses = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index), []
-    with Progress("evaluation", len(dataset), 0, stream) as progress:
-        for number in range(len(dataset)):
-            sample = dataset[number]
-            check_sample(sample, dataset, f"dataset[{number}]")
+
+    def load(number: int) -> Sample:
+        sample = dataset[number]
+        check_sample(sample, dataset, f"dataset[{number}]")
+        return sample
+
+    alone = [[number] for number in range(len(dataset))]
+    with (
+        closing(in_order(load, itemgetter(0), alone, workers, ahead=workers)) as samples,
+        Progress("evaluation", len(dataset), 0, stream) as progress,
+    ):
+        for sample in samples:
             loss, counted = 0.0, int((sample.label != dataset.ignore_index).sum())
             seen = size((sample.label.shape[0], sample.label.shape[1])) if callable(size) else size
             for block in score_blocks(model, sample.image, normalize, size=seen):

@@ -47,7 +47,13 @@ def taken_over(start: Checkpoint) -> dict[str, Any]:
 
 
 def begin(
-    config: Config, model: FCN, train_set: Dataset, start: Checkpoint | None, stream: TextIO | None = None
+    config: Config,
+    model: FCN,
+    train_set: Dataset,
+    start: Checkpoint | None,
+    *,
+    workers: int = 1,
+    stream: TextIO | None = None,
 ) -> tuple[Config, list[str]]:
     """Put the weights of a checkpoint into the network of a new run, and find out the class weights.
 
@@ -60,6 +66,8 @@ def begin(
     train_set : Dataset
     start : Checkpoint or None
         That of `config.init`; its arrays are let go.
+    workers : int
+        Threads that read the labels, where classes are weighed.
     stream : text stream or None
         Where progress is shown.
 
@@ -92,7 +100,7 @@ def begin(
             f"frozen by {', '.join(config.freeze)}: {counted(len(layers), 'layer')}, {count:,} of "
             f"{sum(count_parameters(model)):,} parameters{_unlearned(model, frozen - learned, start)}"
         )
-    config, weights = weigh_classes(config, train_set, stream=stream)
+    config, weights = weigh_classes(config, train_set, workers=workers, stream=stream)
     if weights:
         said.append(f"class weights ({config.class_weights}):\n{_indented(weights)}")
     return config, said

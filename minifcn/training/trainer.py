@@ -187,9 +187,10 @@ class Trainer:
 
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
-        batches = show_progress("validation", self.valid_loader.epoch(0), len(self.valid_loader.dataset), self.stream)
         ignored, weight = self.config.ignore_index, self.config.loss_weights or None  # the loss of the training
-        found = validate(self.model, self._stoppable(batches), ignore_index=ignored, weight=weight)
+        with closing(self.valid_loader.epoch(0)) as epoch:
+            batches = show_progress("validation", epoch, len(self.valid_loader.dataset), self.stream)
+            found = validate(self.model, self._stoppable(batches), ignore_index=ignored, weight=weight)
         self.validation = found
         return found.matrix, found.loss
 

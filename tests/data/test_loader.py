@@ -198,7 +198,10 @@ class TestThread:
         ({"batch_size": "2"}, "batch_size is a whole number, got '2'"),
         ({"batch_size": None}, "batch_size is a whole number, got None"),
         ({"batch_size": 1, "seed": 0.5}, "seed is a whole number, got 0.5"),
-        ({"batch_size": 1, "prefetch": None}, "prefetch is a whole number, got None"),
+        ({"batch_size": 1, "prefetch": "2"}, "prefetch is a whole number, got '2'"),
+        ({"batch_size": 1, "workers": -1}, "workers is at least 0, got -1"),
+        ({"batch_size": 1, "workers": 65}, "workers is at most 64, got 65"),
+        ({"batch_size": 1, "workers": None}, "workers is a whole number, got None"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

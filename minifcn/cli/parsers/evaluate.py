@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="images loaded at a time (default: as trained); each is scored alone, whatever it is",
     )
+    arguments.add_workers(parser)
     arguments.add_device(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(

@@ -63,6 +63,14 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         help="imagenet, torchvision, caffe, raw (default imagenet)",
     )
     group.add_argument("--images", type=arguments.whole, metavar="N", help="only the first N images of each split")
+    arguments.add_workers(group)
+    group.add_argument(
+        "--cache",
+        type=arguments.memory,
+        default=0,
+        metavar="SIZE",
+        help="memory for images that were read, such as 2G, so that they are read once (default 0)",
+    )
 
 
 def _add_network(group: argparse._ArgumentGroup) -> None:
@@ -149,7 +157,8 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         action="store_true",
-        help="continue the run in DIR; only --epochs, --patience, --recompute and the PATH of --data may differ",
+        help="continue the run in DIR; of its settings only --epochs, --patience, --recompute and the PATH of --data "
+        "may differ",
     )
     group.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
     group.add_argument(

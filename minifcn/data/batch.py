@@ -1,0 +1,93 @@
+"""Batches: samples stacked for a training step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+
+from minifcn.check import kind
+
+
+class Prepared(NamedTuple):
+    """A sample as a batch takes it.
+
+    Parameters
+    ----------
+    image : float32 array (3, H, W)
+        Normalised.
+    label : integer array (H, W)
+    name : str
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    name: str
+
+
+@dataclass(frozen=True, repr=False)
+class Batch:
+    """Samples stacked for a step; ``images, labels = batch`` unpacks what a step needs.
+
+    Images of different sizes, where they are let into one batch, are padded at the right and at the bottom: the
+    normalised image with 0, the label with the ignore index.
+
+    Parameters
+    ----------
+    images : float32 array (N, 3, H, W), channels-last in memory
+    labels : uint8 array (N, H, W)
+    names : tuple of N str
+    sizes : tuple of N (height, width)
+        The size of each image without its padding.
+
+    Examples
+    --------
+    >>> from minifcn.data import DataLoader, Shapes
+    >>> (batch,) = DataLoader(Shapes(2, size=(32, 48)), batch_size=2).epoch(0)
+    >>> batch.images.shape, batch.labels.shape, batch.sizes
+    ((2, 3, 32, 48), (2, 32, 48), ((32, 48), (32, 48)))
+    >>> images, labels = batch
+    >>> images is batch.images, labels is batch.labels
+    (True, True)
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.images, self.labels))
+
+    def __getitem__(self, index: object) -> NoReturn:
+        raise TypeError(f"Batch: there is no batch[{index!r}]; write images, labels = batch, or batch.images[i] of one")
+
+    def __repr__(self) -> str:
+        images, labels = kind(self.images), kind(self.labels)
+        return f"Batch(images {images}, labels {labels}, names={self.names}, sizes={self.sizes})"
+
+
+def stack(samples: Sequence[Prepared], ignore_index: int) -> Batch:
+    """Make a batch of samples, those that are smaller than another one padded.
+
+    Examples
+    --------
+    >>> sizes = [(2, 5), (4, 3)]
+    >>> samples = [Prepared(np.ones((3, *size)), np.zeros(size, np.uint8), "grey") for size in sizes]
+    >>> batch = stack(samples, ignore_index=255)
+    >>> batch.images.shape, batch.sizes, batch.labels[0, :, 0].tolist()
+    ((2, 3, 4, 5), ((2, 5), (4, 3)), [0, 0, 255, 255])
+    """
+    sizes = tuple((sample.label.shape[0], sample.label.shape[1]) for sample in samples)
+    height, width = np.max(sizes, axis=0)
+    images = np.zeros((len(samples), height, width, 3), np.float32).transpose(0, 3, 1, 2)
+    labels = np.full((len(samples), height, width), ignore_index, np.uint8)
+    for image, label, sample, (h, w) in zip(images, labels, samples, sizes, strict=True):
+        image[:, :h, :w] = sample.image
+        label[:h, :w] = sample.label
+    return Batch(images, labels, tuple(sample.name for sample in samples), sizes)
