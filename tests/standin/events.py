@@ -23,10 +23,10 @@ class ForbiddenEvent(AssertionError):
     """An event happened in a block that forbids it."""
 
 
-def record(kind: str, what: str) -> None:
+def record(kind: str, what: str, times: int = 1) -> None:
     """Count an event; raise ForbiddenEvent if a block around us forbids it."""
-    _happened[kind] += 1
-    if _forbidden[kind]:
+    _happened[kind] += times
+    if times and _forbidden[kind]:
         raise ForbiddenEvent(f"{kind}: {what}")
 
 
