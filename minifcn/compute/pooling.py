@@ -113,6 +113,18 @@ def sum_pool(x, window: Window, size: Pair):
     return sum(entries(x, window, size, 0))
 
 
+def pixel_counts(xp, window: Window, size: Pair, output_size: Pair, padding: bool):
+    """How many pixels (OH, OW) each window sees of a map of a size, with those of its padding or without."""
+
+    def along(n, o, k, s, p, margin):
+        starts = xp.arange(o) * s - p
+        return xp.minimum(starts + k, n + margin) - xp.maximum(starts, -margin)
+
+    beyond = window.padding if padding else (0, 0)
+    rows, columns = map(along, size, output_size, window.kernel, window.stride, window.padding, beyond)
+    return rows[:, None] * columns
+
+
 def spread(y, window: Window, size: Pair):
     """Add every y to all pixels of its window on a map `(N, C, *size)`: the adjoint of `sum_pool`."""
     x, targets = empty_entries(y, window, size)

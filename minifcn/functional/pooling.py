@@ -240,16 +240,8 @@ def avg_pool2d(
         return wide.astype(x.dtype)
     window = _window("avg_pool2d", x, kernel_size, stride, padding)
     size = _output_size("avg_pool2d", x, window, ceil_mode)
-    margin = window.padding if count_include_pad else (0, 0)
-    counts = [
-        [min(i * s - p + k, n + m) - max(i * s - p, -m) for i in range(o)]
-        for n, o, k, s, p, m in zip(
-            x.shape[2:], size, window.kernel, window.stride, window.padding, margin, strict=True
-        )
-    ]
-    xp = array_module(x.data)
-    rows, columns = (xp.asarray(count, dtype=x.dtype) for count in counts)
-    return window_sum(x, window=window, size=size) / Tensor(rows[:, None] * columns)
+    counts = pooling.pixel_counts(array_module(x.data), window, x.shape[2:], size, padding=count_include_pad)
+    return window_sum(x, window=window, size=size) / Tensor(counts.astype(x.dtype))
 
 
 def _window(name, x, kernel_size, stride, padding, dilation=1) -> Window:
