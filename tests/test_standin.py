@@ -160,6 +160,7 @@ EVENTS = {
     "a reshape that must copy": (["kernel"], lambda x, h: x.T.reshape(-1)),
     "memory": ([], lambda x, h: cp.empty_like(x, shape=(2,))),
     "no elements": ([], lambda x, h: (x[:0].__setitem__(..., 0), x[:0] + 1, x[:0].copy())),
+    "a sweep over a transposed array": (["kernel", "strided"], lambda x, h: x.T + x.T),
     "a fill": (["kernel"], lambda x, h: x.fill(0)),
     "a masked copy": (["kernel"], lambda x, h: cp.copyto(x, 0, where=x > 0)),
     "additions at a slice": (["kernel"], lambda x, h: cp.add.at(x, slice(2), 1)),

@@ -8,7 +8,7 @@ from minifcn.backend.arrays import array_module, device_of, fused, to_device, to
 from minifcn.backend.blas import one_blas_thread, short_lock
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
 from minifcn.backend.memory import is_plain, memory_of
-from minifcn.backend.pieces import piecewise
+from minifcn.backend.pieces import on_vectors, piecewise
 from minifcn.backend.problem import cuda_problem
 from minifcn.backend.promotion import alike, as_array, is_array
 from minifcn.backend.threads import product, share, thread_count
@@ -26,6 +26,7 @@ __all__ = [
     "is_array",
     "is_plain",
     "memory_of",
+    "on_vectors",
     "one_blas_thread",
     "piecewise",
     "product",
