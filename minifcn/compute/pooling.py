@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from minifcn.backend import array_module
+from minifcn.backend import array_module, fused
 from minifcn.compute.im2col import empty_map, padded, windows
 from minifcn.compute.window import Pair, Window
 
@@ -48,16 +48,26 @@ def max_pool(x, window: Window, size: Pair):
 
     A window with nan has the value nan, and its winner is the last nan, as in PyTorch.
     """
-    xp = array_module(x)
     first, *others = entries(x, window, size, lowest(x.dtype))
-    y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
-    y[...] = first
-    winner = empty_winner(y, window, size)
+    winner = empty_winner(first, window, size)
+    if not others:
+        return first.copy(), winner
+    y, winner = _compete(*map(_by_pixels, (winner, first, *others)), kind=winner.dtype.type)
+    return y.transpose(0, 3, 1, 2), winner.transpose(0, 3, 1, 2)
+
+
+@fused
+def _compete(xp, winner, y, *others, kind):
+    """Let one entry after the other try to be the maximum; on a GPU all of it is one kernel."""
     for k, entry in enumerate(others, start=1):
-        wins = (entry > y) | (entry != entry)  # nan, which is larger than nothing
-        winner = xp.where(wins, winner.dtype.type(k), winner)
-        xp.maximum(y, entry, out=y)
+        winner = xp.where((entry > y) | (entry != entry), kind(k), winner)  # nan is larger than nothing
+        y = xp.maximum(y, entry)
     return y, winner
+
+
+def _by_pixels(x):
+    """View a map (N, C, H, W) as (N, H, W, C)."""
+    return x.transpose(0, 2, 3, 1)
 
 
 def empty_winner(y, window: Window, size: Pair):
@@ -87,8 +97,13 @@ def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
     x, targets = empty_entries(y, window, size)
     for k, target in enumerate(targets):
-        target += array_module(y).where(winner == k, y, y.dtype.type(0))
+        _add_of_winner(*map(_by_pixels, (target, y, winner)), winner.dtype.type(k))
     return x
+
+
+@fused
+def _add_of_winner(xp, target, y, winner, k):
+    target += xp.where(winner == k, y, y.dtype.type(0))
 
 
 def gather_winner(x, winner, window: Window):

@@ -15,7 +15,7 @@ from minifcn.functional.operands import array, expect, floating, given
 @operation
 def window_maximum(x, *, window, size):
     """Maximum of each window; the gradient goes to the first pixel that has it."""
-    if x.requires_grad:
+    if x.requires_grad or x.device != "cpu":
         y, winner = _room(x.data).max_pool(x.data, window, size)
     else:  # who does not learn needs no winners
         y, winner = fast.max_pool(x.data, window, size, with_winner=False)
@@ -47,7 +47,7 @@ def from_winner(x, *, winner, window):
 
 
 def _room(array):
-    return pooling if algorithm.textbook(array) else fast
+    return pooling if algorithm.textbook(array) or device_of(array) != "cpu" else fast
 
 
 def max_pool2d(
