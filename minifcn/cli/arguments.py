@@ -12,7 +12,7 @@ from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
 DATA_SETS = "shapes, folder:PATH (images with masks or labelme files), camvid:PATH or voc:VOCDEVKIT"
-BACKBONE = "trunk of the network: alexnet, vgg16 or googlenet (default vgg16)"
+BACKBONE = "alexnet, vgg16 or googlenet (default vgg16)"
 
 
 def size(text: str) -> tuple[int, int]:
@@ -188,5 +188,6 @@ def add_checkpoint(parser: argparse.ArgumentParser, unless: str = "") -> None:
         type=path,
         required=not unless,
         metavar="RUN",
-        help="folder of a training run, which stands for its best.npz; or a file, such as its checkpoint.npz" + unless,
+        help="folder of a training run, which stands for its best.npz; or a file, such as its "
+        "checkpoint.npz or a published .caffemodel" + unless,
     )

@@ -61,6 +61,8 @@ def new_config(given: dict[str, Any], start: Checkpoint | None = None) -> Config
     settings |= {name: value for name, value in of_weights.items() if name in ("mean", "std", "channel_order")} | given
     if "epochs" in given:
         settings["iterations"] = None
+    if "longer_side" in given and "size" not in given:  # of a recipe
+        settings["size"] = None
     config = Config(**settings)
     if given.get("at_once") and config.model == "fcn32s":
         raise UserError("--at-once scales pool4 and pool3, which fcn32s does not look at; choose --model fcn8s")

@@ -37,7 +37,7 @@ def new_stages(given: dict[str, Any], out: Path, overwrite: bool = False) -> lis
     out : Path
         The folder above those of the stages.
     overwrite : bool
-        Whether the folders of the stages will be emptied.
+        Whether this folder and those of the stages will be emptied.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def new_stages(given: dict[str, Any], out: Path, overwrite: bool = False) -> lis
         raise UserError(
             "--at-once trains all streams together, and --staged one after the other; choose one of the two"
         )
-    start = open_init(given, [out / name for name in NETWORKS] if overwrite else [])
+    start = open_init(given, [out, *(out / name for name in NETWORKS)] if overwrite else [])
     if "recipe" in given:
         if "model" in given:
             raise UserError("--staged takes the networks of the --recipe; leave --model out")
@@ -69,6 +69,16 @@ def new_stages(given: dict[str, Any], out: Path, overwrite: bool = False) -> lis
             change["lr"] = first.lr / _FALL**skips
         configs.append(new_config(given | alike | change | {"init": str(out / configs[-1].model)}))
     return configs
+
+
+def of_all(given: dict[str, Any], configs: list[Config]) -> dict[str, Any]:
+    """Leave out of what is given on --resume the settings of one stage, where they are those that it began with.
+
+    So the command that began the stages continues them too.
+    """
+    first, last = configs[0], configs[-1]
+    of_one = {"recipe": last.recipe, "model": last.model, "lr": first.lr, "init": first.init}
+    return {name: value for name, value in given.items() if name not in of_one or value != of_one[name]}
 
 
 def write(folder: Path, configs: list[Config]) -> None:

@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
 def train_stages(args: argparse.Namespace, given: dict[str, Any], device: str) -> int:
     """Train one stage after the other, in folders below --out; those that are done are passed over."""
     if args.resume:
-        configs = [resumed_config(config, given, args.out) for config in stages.read(args.out)]
+        configs = stages.read(args.out)
+        given = stages.of_all(given, configs)
+        configs = [resumed_config(config, given, args.out) for config in configs]
     else:
         refuse_other_run(args.out, args.overwrite)
         configs = stages.new_stages(given, args.out, args.overwrite)
@@ -68,8 +70,8 @@ def train_stages(args: argparse.Namespace, given: dict[str, Any], device: str) -
             refuse_other_run(args.out / name, args.overwrite)
 
     def begin_all() -> None:
-        for name in stages.NETWORKS:
-            _empty(args.out / name)
+        for folder in (args.out, *(args.out / name for name in stages.NETWORKS)):
+            _empty(folder)
         stages.write(args.out, configs)
 
     folders, status = [args.out / config.model for config in configs], 0

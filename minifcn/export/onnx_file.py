@@ -16,7 +16,7 @@ from minifcn.errors import UserError
 from minifcn.export.nodes import Constant, OnnxNode, Weight, ways
 from minifcn.export.recorded import Call, Recorded, record
 from minifcn.files import atomic_write
-from minifcn.nn import Module
+from minifcn.nn import Module, Parameter
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what runs ONNX today knows them
 Run = tuple[Recorded, Recorded]  # an image, and what became of it
@@ -45,7 +45,8 @@ def write(
     Raises
     ------
     UserError
-        If an operation is not known, or depends on the size where none is given; or if the package onnx is missing.
+        If an operation is not known, or depends on the size where none is given; if a parameter holds inf or nan; or if
+        the package onnx is missing.
     """
     onnx = _onnx(path)
     runs = record(model, size)
@@ -77,8 +78,8 @@ def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None) -> 
         if isinstance(x, str):
             return "scores" if x == output.name else x
         if x not in initializers:
-            array = x.array if isinstance(x, Constant) else to_host(x.parameter.data).astype("float32")
             name = names.get(x, f"constant_{len(initializers)}")
+            array = x.array if isinstance(x, Constant) else _float32(x.parameter, name)
             initializers[x] = onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
         return initializers[x].name
 
@@ -94,6 +95,14 @@ def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None) -> 
     given = _value(onnx, "image", ("N", image.shape[1], *inside))
     scores = _value(onnx, "scores", ("N", output.shape[1], *outside))
     return onnx.helper.make_graph(nodes, type(model).__name__, [given], [scores], list(initializers.values()))
+
+
+def _float32(parameter: Parameter, name: str) -> np.ndarray:
+    with np.errstate(over="ignore"):  # said below
+        array = to_host(parameter.data).astype("float32")
+    if not np.isfinite(array).all():
+        raise UserError(f"{name} holds inf or nan in float32; a network with such numbers has no scores")
+    return array
 
 
 def _value(onnx: Any, name: str, shape: tuple[int | str, ...]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,8 +160,13 @@ def classifier(name: str | type[Trunk], num_classes: int = 1000, **options: Any)
 
 
 def _fully_connected(layers: dict[str, nn.Module], seen: Trace) -> dict[str, nn.Module]:
-    """Turn convolutions that see the whole map of a crop into fully connected layers, behind a Flatten."""
-    whole = {id(layer) for layer, before, behind in seen.layers if _sees_all(layer, before, behind)}
+    """Turn the last convolutions, that see the whole map of a crop, into fully connected layers, behind a Flatten.
+
+    One before something that takes a map, such as a convolution in groups or one inside a Sequential, stays.
+    """
+    own = {id(layer) for layer in layers.values()}
+    last = itertools.takewhile(lambda passed: id(passed[0]) in own and _sees_all(*passed), reversed(seen.layers))
+    whole = {id(layer) for layer, _, _ in last}
     found: dict[str, nn.Module] = {}
     for name, layer in layers.items():
         if id(layer) in whole and "flatten" not in found:

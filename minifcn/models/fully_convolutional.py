@@ -32,8 +32,8 @@ def convolutionalize(classifier: Module, crop_size: int | Pair | None = None, *,
 
     Every `nn.Linear` becomes a `nn.Conv2d` whose kernel covers the map that it sees on a crop: behind the map that was
     flattened one as large as that map, and then 1x1. Every `nn.Flatten` goes. A pool, or convolution, that has one
-    place on the crop gets stride 1, as no stride was used there. Everything else stays, the forward of one's own module
-    too.
+    place on the crop wherever it stands gets stride 1, as no stride was used there. Everything else stays, the forward
+    of one's own module too.
 
     Parameters
     ----------
@@ -128,7 +128,9 @@ def _replacements(classifier: Module, seen: Trace) -> dict[int, Module]:
     instead: dict[int, Any] = {
         id(module): Sequential() for _, module in classifier.named_modules() if isinstance(module, Flatten)
     }
-    for layer, before, behind in seen.layers:
+    # One that stands in several places keeps its stride, which is used in another of them.
+    strided = {id(layer) for layer, _, behind in seen.layers if behind.shape[2:] != (1, 1)}
+    for layer, before, _ in seen.layers:
         window = getattr(layer, "window", None)
         if isinstance(layer, Linear):
             kernel = layer.kernel_shape(before.shape)
@@ -137,7 +139,7 @@ def _replacements(classifier: Module, seen: Trace) -> dict[int, Module]:
                     f"convolutionalize: {seen.name_of(layer)} is used on maps of two shapes, and so is no convolution"
                 )
             instead[id(layer)] = _as_convolution(layer, kernel)
-        elif window and behind.shape[2:] == (1, 1) and window.stride != (1, 1):
+        elif window and id(layer) not in strided and window.stride != (1, 1):
             instead[id(layer)] = copy.copy(layer)
             instead[id(layer)].window = replace(window, stride=(1, 1))
     return instead

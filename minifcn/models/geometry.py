@@ -144,7 +144,8 @@ class Geometry:
         if self.concatenated and len(c) < self.shape[1]:
             raise self._refusal("what some channels of concatenated maps see is not known; slice them before")
         window = Window((1, 1), (rows.step, columns.step), (-rows.start, -columns.start))
-        return self._moved((len(n), len(c), len(rows), len(columns)), window)
+        channels = self.shape[1] if slices[1] == slice(None) else len(c)  # they may not be known yet
+        return self._moved((len(n), channels, len(rows), len(columns)), window)
 
     def __add__(self, other: Any) -> Geometry:
         return self._pointwise((self, other))
@@ -192,7 +193,7 @@ class Geometry:
                 raise FirstLayer(c)
             if n not in (1, batch) or not (c in (1, channels) or channels == 1):
                 raise self._refusal(f"operands of shapes {self.shape} and {np.shape(x)} do not fit together")
-            channels = c if channels == 1 else channels
+            channels = c if not isinstance(channels, AnyChannels) and channels == 1 else channels
         return replace(fused, shape=(batch, channels, *self.shape[2:]))
 
     def _joined(self, inputs: Sequence[Any]) -> Geometry:

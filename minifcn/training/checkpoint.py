@@ -173,7 +173,10 @@ def file_of(path: str | os.PathLike) -> Path:
         return path
     best, latest = path / "best.npz", path / "checkpoint.npz"
     if not best.exists():
-        fix = f"wait for it, or name {latest}" if latest.exists() else "name the folder of a run, or a file"
+        # of a staged training that of the last stage
+        stage = max(path.glob("*/best.npz"), key=lambda file: file.stat().st_mtime, default=None)
+        named = f"the folder of a run, such as {stage.parent}," if stage else "the folder of a run,"
+        fix = f"wait for it, or name {latest}" if latest.exists() else f"name {named} or a file"
         raise UserError(f"{path}: this folder has no best.npz, which a run writes after its first epoch; {fix}")
     return best
 

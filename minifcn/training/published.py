@@ -17,7 +17,7 @@ from minifcn.data.normalize import Preprocessing
 from minifcn.data.voc import CLASS_NAMES, voc_palette
 from minifcn.errors import UserError
 from minifcn.models import BACKBONES
-from minifcn.text import counted
+from minifcn.text import counted, in_short, printable, shortened
 from minifcn.training import build, checkpoint
 from minifcn.training.about import about
 from minifcn.training.checkpoint import Checkpoint
@@ -100,7 +100,11 @@ def of_network(state: Published) -> Published:
             f"begins with it: minifcn train --init {path}"
         )
     used, dtype = build.parameter_shapes(state.config), state.config.dtype
-    arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    with np.errstate(over="ignore"):  # said below
+        arrays = {name: array.astype(dtype, copy=False) for name, array in state.model.items() if name in used}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise UserError(f"{state.weights.source.path}: {name} holds inf or nan in {dtype}; download it again")
     return dataclasses.replace(state, model=arrays)
 
 
@@ -113,12 +117,17 @@ def published(found: Weights) -> Published:
     arrays = dict(found.arrays)
     mean, std, order, _ = found.recognised.preprocessing
     settings = _seen_from(found) | _classes(arrays) | _said(found)
+    if "class_names" in settings and "variant" not in settings:
+        raise UserError(
+            f"{found.source.path}: neither names nor shapes tell which variant of {found.recognised.what} this is; "
+            "take the file that minifcn wrote, .npz, .safetensors or .pth, which says it"
+        )
     if settings.get("backbone") not in BACKBONES:
         raise UserError(f"{found.source.path}: minifcn has no trunk that begins as this one, {found.recognised.what}")
     try:
         config = Config(**settings, mean=mean, std=std, channel_order=order)
-    except UserError as error:  # such as a width of 100
-        raise UserError(f"{found.source.path}: {error}") from error
+    except UserError as error:  # such as a width of 100, or of 5,000 classes, with the names of all
+        raise UserError(f"{found.source.path}: {shortened(str(error), 300)}") from error
     _expect_fit(found, config)
     return Published(config, arrays, weights=found)
 
@@ -132,9 +141,11 @@ def _seen_from(found: Weights) -> dict[str, Any]:
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
     fc6 = arrays.get("fc6.weight")
     kernel = fc6.shape[2] if fc6 is not None and fc6.ndim == 4 else 0
-    if "score_fr.weight" in arrays or (backbone and kernel in BACKBONES[backbone].fc6_kernels.get("paper", ())):
-        settings["variant"] = "paper"
-    return settings
+    kernels = BACKBONES[backbone].fc6_kernels if backbone else {}
+    variant = next((name for name in ("paper", "aligned") if kernel in kernels.get(name, ())), "")
+    if kernels and not variant and "score_fr.weight" in arrays:
+        variant = "paper"
+    return settings | ({"variant": variant} if variant else {})
 
 
 def _expect_fit(found: Weights, config: Config) -> None:
@@ -157,11 +168,14 @@ def _expect_fit(found: Weights, config: Config) -> None:
 def open_converted(path: str | Path, preprocessing: str = "") -> Weights:
     """Read a file as `open_weights` does, for what its arrays are, and not for a network to be made of them.
 
-    Of a checkpoint of minifcn, the network's parameters.
+    Of a checkpoint of minifcn, the network's parameters. UserError if the shapes are not those of the network that the
+    names are of.
     """
     path = checkpoint.file_of(path)
     if not _is_checkpoint(path):
-        return weights.convert(weights.read(path), preprocessing)
+        found = weights.convert(weights.read(path), preprocessing)
+        published(found)  # names alone may be those of another network
+        return found
     state = checkpoint.load(path)
     config, said = state.config, about(state.config)
     seen = Preprocessing(config.mean, config.std, config.channel_order, "as in the run")
@@ -184,9 +198,14 @@ def text_about(found: Weights) -> dict[str, Any]:
 
 
 def recognition(found: Weights) -> str:
-    """Say in three lines what a file was recognised as, by what, and which file it is."""
+    """Say in three lines what a file was recognised as, by what, and which file it is; in four, of which part of it."""
     recognised, source = found.recognised, found.source
-    return f"{recognised.what}\n  by {recognised.by}\n  {source.container}, SHA-256 {source.sha256}"
+    what, by = (shortened(printable(text), 200) for text in (recognised.what, recognised.by))
+    said = f"{what}\n  by {by}\n  {source.container}, SHA-256 {source.sha256}"
+    if "part" not in source.about:
+        return said
+    others = in_short([printable(name) for name in source.about["other parts"]]) or "none"
+    return f"{said}\n  of its parts, {printable(source.about['part'])}; left out: {others}"
 
 
 def _is_checkpoint(path: Path) -> bool:

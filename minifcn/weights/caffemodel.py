@@ -52,10 +52,10 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read the blobs as NAME/0 (weights) and NAME/1 (biases), for each layer that has some.
 
     The file says of itself the network's name, "net", and the types of its "layers"; "Convolution" and the like in both
-    versions.
+    versions. "order" has the names of all layers, those without blobs too.
     """
     arrays: dict[str, np.ndarray] = {}
-    about: dict[str, Any] = {"layers": {}}
+    about: dict[str, Any] = {"layers": {}, "order": []}
     for number, value in _fields(memoryview(mapped(path))):
         if number == _NET_NAME:
             about["net"] = _text(value)
@@ -65,6 +65,7 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
                 if len(arrays) == _MOST_BLOBS or f"{name}/{index}" in arrays:
                     raise UserError(f"{name} is a layer too many, or there twice; save the network again with Caffe")
                 arrays[f"{name}/{index}"] = _blob(blob, f"{name}/{index}")
+            about["order"].append(name)
             if blobs:
                 about["layers"][name] = kind
     return "caffemodel", arrays, about

@@ -11,6 +11,7 @@ import numpy as np
 
 from minifcn.data.normalize import Preprocessing
 from minifcn.errors import UserError
+from minifcn.text import printable
 from minifcn.weights.outcomes import ADDED, COPIED, LEFT, RESHAPED, TRANSPOSED, UNUSED, Move, gathered
 from minifcn.weights.published import Recognised, recognise
 
@@ -78,17 +79,24 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
     >>> found.recognised.what, [*found.arrays][0], found.recognised.preprocessing.order
     ('VGG16 of Caffe', 'conv1_1.weight', 'bgr')
     """
-    found = recognise(source, preprocessing)
+    try:
+        return _converted(source, recognise(source, preprocessing))
+    except (UserError, ValueError) as error:
+        raise UserError(f"{source.path}: {error}") from error
+
+
+def _converted(source: Source, found: Recognised) -> Weights:
     arrays: dict[str, np.ndarray] = {}
     moves = []
     channels = _channels_into_fc6(source, found)
+    _expect_one_each(found)
     for name in dict.fromkeys((*found.names, *source.arrays)):
         array = source.arrays[name]
         if here := found.names.get(name):
             try:
                 arrays[here], outcome = laid_out(here, array, found.axes, channels)
             except ValueError as error:
-                raise UserError(f"{source.path}: {name} {error}") from None
+                raise UserError(f"{name} {error}") from None
             why = _ROWS[found.axes] if here == "fc6.weight" and _is_matrix(array) else ""
             moves.append(Move(here, array.shape, arrays[here].shape, outcome, why))
         elif name in found.added:
@@ -98,8 +106,21 @@ def convert(source: Source, preprocessing: str = "") -> Weights:
         else:
             moves.append(Move(name, array.shape, None, UNUSED, "there is no place for it"))
     for name, here in found.added.items():
-        arrays[here] = arrays[here] + source.arrays[name].reshape(-1)
+        bias = source.arrays[name].reshape(-1)
+        if here not in arrays or arrays[here].shape != bias.shape:
+            raise UserError(f"{name} is to be added to {here}, but there is none of {bias.size} numbers")
+        arrays[here] = arrays[here] + bias
     return Weights(arrays, found, source, gathered(moves))
+
+
+def _expect_one_each(found: Recognised) -> None:
+    """Refuse two arrays for one parameter, such as the weights of a layer and what an optimiser keeps for them."""
+    first: dict[str, str] = {}
+    for name, here in found.names.items():
+        if first.setdefault(here, name) != name:
+            raise UserError(
+                f"{printable(first[here])} and {printable(name)} are both {here}; save the weights of one network alone"
+            )
 
 
 def _is_matrix(array: np.ndarray) -> bool:
@@ -196,6 +217,11 @@ def as_caffe(weights: Weights) -> Weights:
     Weights
         With another first layer, and another preprocessing.
 
+    Raises
+    ------
+    UserError
+        If the first layer is not known, or has not three input channels.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -211,6 +237,8 @@ def as_caffe(weights: Weights) -> Weights:
     if not name:
         raise UserError(f"{weights.source.path}: has no first layer that is known ({', '.join(_FIRST)})")
     first = weights.arrays[name]
+    if first.ndim != 4 or first.shape[1] != 3:
+        raise UserError(f"{weights.source.path}: {name} has shape {first.shape}, which is not for images of R, G, B")
     turned = order != "bgr"
     scale = np.array(std, np.float64)[:: 1 if turned else -1].reshape(1, 3, 1, 1)
     changed = (first / scale)[:, :: -1 if turned else 1].astype(first.dtype)

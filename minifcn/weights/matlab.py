@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
             "a DagNN (dagnn.DagNN.fromSimpleNN), and save that: net = net.saveobj(); save(FILE, '-struct', 'net')"
         )
     types = {layer.get("name"): layer.get("type") for layer in _records(variables.get("layers"))}
-    about: dict[str, Any] = {"layers": types}
+    about: dict[str, Any] = {"layers": types, "order": [*types]}
     for meta in _records(variables.get("meta")):
         for normalization in _records(meta.get("normalization")):
             about["normalization"] = normalization

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from minifcn.text import printable, shortened
+
 Shape = tuple[int, ...]
 COPIED, RESHAPED, TRANSPOSED, BY_CLASS = "copied", "reshaped", "transposed", "by class"
 ADDED, FIRST_VALUE, LEFT, UNUSED = "added", "first value", "left", "unused"
 TAKEN = (COPIED, RESHAPED, TRANSPOSED, BY_CLASS)
 OTHER_SHAPE = "other shape"
+_LONGEST_NAME = 80  # of a foreign array, in characters
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, st
     """Name some arrays with one fate, by layers where these are whole, and say what there is to say."""
     inside = Counter(_layer(move.name) for move in moves)
     given = (move.name if inside[_layer(move.name)] < whole[_layer(move.name)] else _layer(move.name) for move in moves)
-    names, first = [*dict.fromkeys(given)], moves[0]
+    names, first = [shortened(printable(name), _LONGEST_NAME) for name in dict.fromkeys(given)], moves[0]
     listed = f"{names[0]} ... {names[-1]}" if len(names) > 3 else ", ".join(names)
     if first.outcome == COPIED:
         count = sum(math.prod(move.here or ()) for move in moves)
@@ -77,7 +80,7 @@ def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, st
     if first.outcome in (RESHAPED, TRANSPOSED) or first.why == OTHER_SHAPE:
         shapes = f"{first.there} there, {first.here} here"
         shapes += f": {first.why}" if first.why and first.why != OTHER_SHAPE else ""
-        return listed, shapes if len(names) == 1 else f"{first.name} is {shapes}"
+        return listed, shapes if len(names) == 1 else f"{shortened(printable(first.name), _LONGEST_NAME)} is {shapes}"
     return listed, first.why
 
 

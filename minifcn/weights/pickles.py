@@ -68,7 +68,9 @@ def _storage(persistent_id: Any) -> StorageRecord:
     return StorageRecord(dtype, key, count)
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> TensorRecord:
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *others: Any) -> TensorRecord:
+    if any(others[2:]):  # behind requires_grad and hooks: that the numbers are to be negated, or conjugated
+        raise UserError("it has tensors that change the numbers below them; save clones: {name: x.clone(), ...}")
     fits = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= _MOST_DIMENSIONS
     if not isinstance(storage, StorageRecord) or not fits or not _whole((offset, *size, *stride)):
         raise UserError("one of its tensors is described wrongly; it is damaged, download it again")

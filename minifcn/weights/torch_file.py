@@ -1,8 +1,8 @@
 """What `torch.save` writes, .pth or .pt: a pickle of dictionaries, and the numbers beside it; PyTorch is not needed.
 
 Two containers hold them. Since PyTorch 1.6 it is an uncompressed zip archive: data.pkl is the pickle, data/KEY are the
-storages. Before, four pickles (a magic number, the version, the computer, the object) are followed by a list of keys
-and by the storages in its order, each as a count and so many numbers.
+storages; minifcn adds what it says of its own. Before, four pickles (a magic number, the version, the computer, the
+object) are followed by a list of keys and by the storages in its order, each as a count and so many numbers.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """
     content = mapped(path)
     legacy = content[2 : 2 + len(_MAGIC)] == _MAGIC
-    saved, raw, order = _legacy(content) if legacy else _zipped(path, content)
+    saved, raw, order, said = _legacy(content) if legacy else _zipped(path, content)
     state, about = _state_dict(saved)
+    about |= said
     storages: dict[tuple[str, str], np.ndarray] = {}  # widened once, however many tensors share one
     arrays: dict[str, np.ndarray] = {}
     for name, tensor in _tensors(state):
@@ -65,13 +66,15 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     return f"torch.save ({'legacy' if legacy else 'zip'})", arrays, about
 
 
-# The object, what gives the bytes of a storage, and their order.
-_Contents = tuple[Any, Callable[[StorageRecord], memoryview], Literal["<", ">"]]
+# The object, what gives the bytes of a storage, and their order; and what minifcn says of them.
+_Contents = tuple[Any, Callable[[StorageRecord], memoryview], Literal["<", ">"], dict[str, str]]
 
 
 def _zipped(path: Path, content: mmap.mmap) -> _Contents:
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
+        if len(members) < len(archive.infolist()):
+            raise UserError(f"it has two parts of one name; {_AGAIN}")
     if sum(info.file_size for info in members.values()) > len(content):
         raise UserError(f"its parts claim to be larger than the file; {_AGAIN}")
     (folder,) = (name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl"))
@@ -91,8 +94,9 @@ def _zipped(path: Path, content: mmap.mmap) -> _Contents:
         return found
 
     big = f"{folder}byteorder" in members and bytes(member("byteorder")) == b"big"
+    said = {"minifcn": str(member("minifcn"), "utf-8")} if f"{folder}minifcn" in members else {}
     saved, _ = pickles.load(io.BytesIO(member("data.pkl")))
-    return saved, raw, ">" if big else "<"
+    return saved, raw, ">" if big else "<", said
 
 
 def _stored(content: mmap.mmap, info: zipfile.ZipInfo) -> memoryview:
@@ -133,7 +137,7 @@ def _legacy(content: mmap.mmap) -> _Contents:
             raise UserError(f"claims {counted(storage.count, storage.dtype)}, but its storage has {count:,}; {_AGAIN}")
         return found
 
-    return saved, raw, "<"
+    return saved, raw, "<", {}
 
 
 def _state_dict(saved: Any) -> tuple[Any, dict[str, Any]]:

@@ -33,8 +33,8 @@ def write(path: str | os.PathLike, arrays: Arrays, about: Mapping[str, Any]) -> 
     arrays : mapping of name to array, float16, float32 or float64
     about : mapping
         What JSON can hold, such as `training.about` gives: `network`, `class_names`, `palette`, `mean`, `std`. It goes
-        into .npz as the text "about", and into the metadata of .safetensors as the text "minifcn", each in JSON; a
-        state dict has no place for it.
+        into .npz as the text "about", into the metadata of .safetensors as the text "minifcn", and into the archive of
+        a state dict as a file "minifcn", which PyTorch passes over; each in JSON.
 
     Raises
     ------
@@ -102,13 +102,14 @@ def _write_safetensors(file: BinaryIO, arrays: Arrays, about: Mapping[str, Any])
 
 
 def _write_state_dict(file: BinaryIO, arrays: Arrays, about: Mapping[str, Any]) -> None:
-    """The zip of `torch.save`: a pickle that names the tensors, and a file of numbers for each."""
+    """The zip of `torch.save`: a pickle that names the tensors, a file of numbers for each, and the text."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, "archive/data.pkl", pickled_state_dict(arrays))
         _add(archive, "archive/byteorder", b"little")
         for number, array in enumerate(arrays.values()):
             _add(archive, f"archive/data/{number}", _in_order(array))
         _add(archive, "archive/version", b"3\n")
+        _add(archive, "archive/minifcn", json.dumps(about).encode())
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes | memoryview) -> None:

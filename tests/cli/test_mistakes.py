@@ -56,8 +56,8 @@ MISTAKES = {
     "empty split": ([*TRAIN, "--data", "camvid:camvid"], "camvid"),
     "unknown data set": ([*TRAIN, "--data", "cityscapes"], "cityscapes"),
     "unknown model": ([*TRAIN, "--model", "fcn8"], "fcn32s, fcn16s, fcn8s"),
-    "unknown variant": ([*TRAIN, "--variant", "fast"], "--variant must be aligned or paper"),
-    "unknown optimizer": ([*TRAIN, "--optimizer", "rmsprop"], "--optimizer must be adam or sgd"),
+    "unknown variant": ([*TRAIN, "--variant", "fast"], "--variant must be aligned, paper or lecture"),
+    "unknown optimizer": ([*TRAIN, "--optimizer", "rmsprop"], "--optimizer must be adam, sgd or caffe-sgd"),
     "a rate whose double is infinite": (
         [*TRAIN, "--optimizer", "sgd", "--lr", "1e308"],
         "--lr must be a number above 0",

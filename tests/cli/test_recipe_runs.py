@@ -87,6 +87,13 @@ def test_what_is_given_counts_more_than_the_recipe(tmp_path, capsys):
     assert "begins with the network of voc-fcn16s; without --init this run begins with random weights" in said
 
 
+def test_a_longer_side_takes_the_place_of_its_size(tmp_path):
+    """Of the two a run has one, and nobody can leave out what the recipe says."""
+    words = ["--recipe", "camvid-course", *SMALL[:4], "--longer-side", "64", *SMALL[6:], "--epochs", "1"]
+    assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0
+    assert (config_of(tmp_path / "run")["size"], config_of(tmp_path / "run")["longer_side"]) == (None, 64)
+
+
 def test_the_rate_is_translated_for_the_images_at_hand(tmp_path, capsys):
     words = ["--recipe", "voc-fcn32s", *SMALL, "--epochs", "1"]
     assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0

@@ -109,6 +109,16 @@ def test_it_goes_on_exactly_after_any_step(tmp_path, whole, step, monkeypatch, c
         assert_same_run(tmp_path / "work" / "run" / stage, expected)
 
 
+def test_the_command_that_began_them_goes_on_with_them(whole, capsys):
+    """What it says is said of the last stage, or of the first, and not of all."""
+    words = ["--lr", "0.01", "--freeze", "conv*", "--model", "fcn8s"]
+    assert main(["train", "--staged", *SMALL, *words, "--resume", "--out", str(whole)]) == 0
+    for words in (["--lr", "0.0001"], ["--model", "fcn16s"], ["--init", "other.npz"], ["--recipe", "voc-fcn8s"]):
+        capsys.readouterr()
+        asked = ["train", "--staged", "--resume", *words, "--device", "cpu", "--out", str(whole)]
+        assert_refused(asked, f"{words[0]} is {words[1]}, but the run in", whole, capsys)
+
+
 def test_stages_that_are_done_are_passed_over(whole, capsys):
     """The last one is said to be complete, as a single run is."""
     before = {stage: (whole / stage / "checkpoint.npz").stat().st_mtime_ns for stage in STAGES[:2]}
@@ -125,6 +135,20 @@ def test_a_staged_training_is_replaced_as_a_whole(whole, tmp_path, capsys):
     assert staged(tmp_path / "run", "--overwrite", "--model", "fcn16s", "--lr", "0.1") == 0
     assert not (tmp_path / "run" / "fcn8s" / "checkpoint.npz").exists()
     assert checkpoint.load(tmp_path / "run" / "fcn16s").config.lr == pytest.approx(0.001)
+
+
+def test_a_single_run_that_it_replaces_leaves_nothing_that_looks_like_its_result(tmp_path, capsys):
+    """Or `evaluate --checkpoint DIR` would measure the network of before."""
+    out = tmp_path / "run"
+    assert main(["train", *SMALL, "--out", str(out)]) == 0
+    refused = ["train", "--staged", *SMALL, "--overwrite", "--init", str(out / "best.npz"), "--out", str(out)]
+    capsys.readouterr()
+    assert_refused(refused, "which --overwrite empties", out, capsys)
+    assert staged(out, "--overwrite", "--model", "fcn16s") == 0
+    assert sorted(path.name for path in out.iterdir()) == ["fcn16s", "fcn32s", "stages.json"]
+    capsys.readouterr()
+    asked = ["evaluate", "--data", "shapes", "--device", "cpu", "--checkpoint", str(out)]
+    assert_refused(asked, f"name the folder of a run, such as {out / 'fcn16s'}, or a file", out, capsys)
 
 
 REFUSED = {

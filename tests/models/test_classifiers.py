@@ -8,6 +8,7 @@ from minifcn.data import ShapeCrops
 from minifcn.models.geometry import GeometryError
 from minifcn.models.summary import count_parameters
 from minifcn.nn import Conv2d, Linear
+from minifcn.training import published
 from minifcn.training.transplant import transplant
 
 CROPS = {"vgg16": 224, "alexnet": 227, "googlenet": 224}
@@ -71,6 +72,36 @@ class TestLayers:
         net = models.classifier(Pools, 3, rng=rng).eval()
         assert net.layers == ("conv1", "pool1", "conv2", "pool2", "flatten", "fc3", "drop3", "fc8")
         assert net(images(rng, 22)).shape == (1, 3)
+
+    @pytest.mark.parametrize("kind", ["groups", "a pool", "inside a Sequential"])
+    def test_what_comes_before_a_layer_of_maps_stays_a_convolution(self, kind, rng):
+        """However small the maps are: only behind the last of these are they vectors."""
+
+        class Mixed(Pools):
+            def stages(self):
+                yield from super().stages()
+                made = {
+                    "groups": lambda: self.conv(32, 1, groups=2),
+                    "a pool": lambda: nn.MaxPool2d(1),
+                    "inside a Sequential": lambda: nn.Sequential(self.conv(32, 1), self.drop()),
+                }
+                yield {"mixed": made[kind](), "fc4": self.conv(8, 1)}
+
+        classifier = models.classifier(Mixed, 5).astype("float64").eval()
+        assert classifier.layers == (
+            "conv1",
+            "pool1",
+            "conv2",
+            "pool2",
+            "fc3",
+            "drop3",
+            "mixed",
+            "flatten",
+            "fc4",
+            "fc8",
+        )
+        net, x = models.convolutionalize(classifier), images(rng, 30, dtype="float64")
+        np.testing.assert_allclose(net(x).data, models.slide(classifier, x, net.grid).data, atol=1e-9)
 
 
 class TestConvolutional:
@@ -215,3 +246,11 @@ class TestPretrained:
         moved = transplant(models.FCN8s(6, width=0.055), self.net.state_dict())
         assert len(moved.names("copied")) == 2 * 13 + 2  # conv1_1 to conv5_3, and the biases of fc6 and fc7
         assert moved.names("reshaped") == ["fc7.weight"]
+
+    def test_a_network_begins_with_its_file(self):
+        """As minifcn train --init does: all but fc6, which sees 2x2 pixels there and one here."""
+        found = published.open_weights(models.trained.file_of("shapes-classifier"))
+        assert (found.config.backbone, found.config.variant, found.config.width) == ("vgg16", "aligned", 0.055)
+        assert not found.config.class_names
+        moved = transplant(models.FCN32s(6, width=0.055), found.model)
+        assert moved.names("first value") == ["fc6.weight", "score_fr.weight", "score_fr.bias", "upscore.weight"]

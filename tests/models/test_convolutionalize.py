@@ -96,6 +96,37 @@ class TestScores:
         assert classifier[1].window.stride == (7, 7)
         np.testing.assert_allclose(net(x).data, models.slide(classifier, x, net.grid).data, atol=1e-9)
 
+    @pytest.mark.parametrize("pool", [MaxPool2d(2), nn.AvgPool2d(2)], ids=["max", "mean"])
+    def test_behind_one_pool_that_stands_in_several_places(self, pool, rng):
+        """It has one place on the crop in the last of them only, and so its stride stays, as a function's does."""
+        convs = Conv2d(3, 4, 3, relu=True, rng=rng), Conv2d(4, 5, 3, rng=rng)
+        layers = convs[0], pool, convs[1], pool, Flatten(), Linear(5, 3, rng=rng)  # 10 -> 8 -> 4 -> 2 -> 1
+        classifier = Sequential(*layers).astype("float64")
+        net, x = models.convolutionalize(classifier, 10), image(rng, 3, (22, 31))
+        expected = models.slide(classifier, x, net.grid).data
+        assert (net.grid.stride, net(x).shape) == ((4, 4), expected.shape)
+        np.testing.assert_allclose(net(x).data, expected, atol=1e-9)
+
+    @pytest.mark.parametrize("first", ["average", "scale", "slice"])
+    @pytest.mark.parametrize("channels", [1, 2, 4])
+    def test_of_images_whose_channels_only_the_last_layer_says(self, channels, first, rng):
+        class Own(nn.Module):
+            def __init__(self):
+                self.pool, self.flatten = nn.AvgPool2d(2), Flatten()
+                self.fc = Linear(channels * 4 * 4, 3, rng=rng)
+
+            def forward(self, x):
+                x = {
+                    "average": self.pool,
+                    "scale": lambda x: x[:, :, ::2, ::2] / 255,
+                    "slice": lambda x: x[..., ::2, 1::2],
+                }[first](x)
+                return self.fc(self.flatten(x))
+
+        classifier, x = Own().astype("float64"), image(rng, channels, (12, 14))
+        net = models.convolutionalize(classifier, 8)
+        np.testing.assert_allclose(net(x).data, models.slide(classifier, x, net.grid).data, atol=1e-9)
+
     def test_gradients_pass(self, rng):
         """Those of the whole image are the sum of those of all crops: paper section 3.4."""
         classifier = small(rng).astype("float64")

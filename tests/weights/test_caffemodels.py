@@ -31,6 +31,7 @@ def test_layers_keep_their_names_and_blobs_are_numbered(source_of, weight):
     assert source.about == {
         "net": "VGG_ILSVRC_16_layers",
         "layers": {"conv1_1": "Convolution", "upscore": "Deconvolution"},
+        "order": ["data", "conv1_1", "upscore"],
     }
 
 

@@ -124,6 +124,18 @@ def test_fcn8s_at_once_scales_its_pools():
         convert(Source(files.as_caffemodel(FCN) | {"scale_pool4/0": np.ones(8, "float32")}))
 
 
+def test_a_bias_without_a_place_is_refused_unless_it_is_0():
+    arrays = files.as_caffemodel(FCN) | {"upscore8/1": np.zeros(21, "float32")}
+    assert [move.name for move in convert(Source(arrays)).moves if move.outcome == "unused"] == ["upscore8/1"]
+    with pytest.raises(UserError, match="upscore8/1 is a bias of the last upsampling, which has none here"):
+        convert(Source(arrays | {"upscore8/1": np.ones(21, "float32")}))
+    without = {name: array for name, array in arrays.items() if name != "score_pool4/1"}
+    with pytest.raises(
+        UserError, match=r"upscore2/1 is to be added to score_pool4.bias, but there is none of 21 numbers"
+    ):
+        convert(Source(without | {"upscore2/1": np.ones(21, "float32")}))
+
+
 def test_of_an_npz_the_name_of_the_file_says_whether_it_is_the_net_at_once(tmp_path):
     arrays = files.as_chainer(FCN)
     assert not convert(Source(arrays, path=tmp_path / "fcn8s_from_caffe.npz")).recognised.at_once

@@ -178,6 +178,15 @@ def test_a_classifier_of_minifcn_is_a_start(tmp_path):
     assert opened.model["fc6.weight"].shape == (64, 8, 2, 2)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(value, tmp_path):
+    state = files.red_finder()
+    state["conv2_1.bias"][0] = value
+    files.save_caffemodel(tmp_path / "fcn.caffemodel", state)
+    with pytest.raises(UserError, match=r"conv2_1.bias holds inf or nan"):
+        open_network(tmp_path / "fcn.caffemodel")
+
+
 NONSENSE = {
     "a network that is a text": ({"network": "fcn8s"}, "says of its network 'fcn8s'"),
     "a model that is a list": ({"network": {"name": ["fcn8s"]}}, "--model must be the name of a model"),

@@ -59,9 +59,8 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--mirror", action="store_true", help="mirror training images at random")
     group.add_argument(
         "--preprocessing",
-        metavar="imagenet|torchvision|caffe|raw",
-        help="what the network is given of R, G, B: minus ImageNet's mean and divided by its deviation (default), "
-        "as torchvision does it, B, G, R minus the mean, or 0..255 as they are; a checkpoint remembers it",
+        metavar="NAME",
+        help="imagenet, torchvision, caffe, raw (default imagenet)",
     )
     group.add_argument("--images", type=arguments.whole, metavar="N", help="only the first N images of each split")
 
@@ -70,24 +69,22 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     number = arguments.number
     group.add_argument("--model", metavar="NAME", help="fcn32s, fcn16s or fcn8s (default fcn8s)")
     group.add_argument("--backbone", metavar="NAME", help=arguments.BACKBONE)
-    group.add_argument("--variant", metavar="aligned|paper|lecture", help="(default aligned)")
-    group.add_argument("--width", type=number, help="factor for all channels, 1 as in the paper (default 0.25)")
+    group.add_argument("--variant", metavar="NAME", help="aligned, paper or lecture (default aligned)")
+    group.add_argument("--width", type=number, help="factor for all channels (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
-    group.add_argument(
-        "--at-once", action="store_true", help="scale pool4 by 0.01 and pool3 by 0.0001, to train all together"
-    )
+    group.add_argument("--at-once", action="store_true", help="scale pool4 and pool3 down to train all streams")
     group.add_argument(
         "--upsampling",
-        metavar="fixed|learned",
-        help="keep it bilinear, or learn it (default: fixed in the variant paper, else learned)",
+        metavar="NAME",
+        help="fixed (bilinear; default in paper) or learned",
     )
-    group.add_argument("--dtype", metavar="float32|float64", help="(default float32)")
+    group.add_argument("--dtype", metavar="NAME", help="float32 or float64 (default float32)")
     group.add_argument(
         "--init",
         type=arguments.path,
         metavar="FILE",
-        help="start with the weights of a checkpoint, or of a run's folder, as far as they fit; it may have other "
-        "classes, or another --model; --model, --backbone, --variant and --width are its own unless given",
+        help="start with the weights of a run, a checkpoint or a published file, as far as they fit; its --model, "
+        "--backbone, --variant and --width hold unless given",
     )
     group.add_argument(
         "--freeze",
@@ -113,32 +110,30 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         "--accumulate",
         type=whole,
         metavar="N",
-        help="(default 1): step with the gradients of N batches, added up and divided by N",
+        help="take a step for N batches (default 1)",
     )
-    group.add_argument(
-        "--optimizer", metavar="adam|sgd|caffe-sgd", help="(default adam); caffe-sgd has lr inside the velocity"
-    )
+    group.add_argument("--optimizer", metavar="NAME", help="adam, sgd or caffe-sgd (default adam)")
     group.add_argument("--lr", type=number, help="learning rate (default 0.001 for adam, 0.01 for sgd)")
     group.add_argument("--momentum", type=number, help="of sgd (default 0.9)")
     group.add_argument("--weight-decay", type=number, metavar="W", help="(default 0 for adam, 0.0005 for sgd)")
     group.add_argument(
         "--bias-rates",
-        metavar="doubled|scores|alike",
-        help="(default doubled): of sgd: which biases learn twice as fast and do not decay: all, those of scores, none",
+        metavar="NAME",
+        help="doubled, scores or alike (default doubled)",
     )
     group.add_argument(
         "--reduction",
-        metavar="mean|batch",
-        help="(default mean): of the loss over pixels: batch: their sum in each image, as Caffe without normalisation",
+        metavar="NAME",
+        help="loss of an image: mean, or batch, a sum (default mean)",
     )
-    group.add_argument("--schedule", metavar="constant|poly", help="poly: falls to 0 (default constant)")
+    group.add_argument("--schedule", metavar="NAME", help="constant, or poly, which falls (default constant)")
     group.add_argument(
         "--class-weights",
         metavar="none|balanced|median|FILE",
         help="weights of the classes in the loss, for rare ones (default none): balanced: 1 / pixels; median: median "
         "frequency / frequency in the images where it occurs; FILE: lines CLASS,WEIGHT",
     )
-    group.add_argument("--seed", type=whole, help="of weights, order, augmentation and dropout (default 0)")
+    group.add_argument("--seed", type=whole, help="of all random numbers (default 0)")
     group.add_argument(
         "--recompute",
         action=argparse.BooleanOptionalAction,

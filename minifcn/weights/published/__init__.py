@@ -43,19 +43,21 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised:
     for publisher in PUBLISHERS:
         recognised = publisher.recognise(source, preprocessing)
         if recognised is not None:
-            _expect_same(source, recognised, preprocessing)
+            _expect_same(recognised, preprocessing)
             return recognised
     names = in_short([printable(name) for name in source.arrays], 3) or "no arrays"
+    if all(name.startswith("module.") for name in source.arrays):
+        names += "; they are those of a torch.nn.DataParallel: save what is in it, model.module.state_dict()"
     raise UserError(
-        f"{source.path}: neither a checkpoint of minifcn, nor weights with names that are known (those of Caffe, "
+        f"neither a checkpoint of minifcn, nor weights with names that are known (those of Caffe, "
         "torchvision, timm, MatConvNet and Keras for VGG16, CaffeNet, GoogLeNet, and the FCNs made of them); it has "
         f"{names}"
     )
 
 
-def _expect_same(source: Source, found: Recognised, preprocessing: str) -> None:
+def _expect_same(found: Recognised, preprocessing: str) -> None:
     if preprocessing and PREPROCESSINGS[preprocessing][:3] != found.preprocessing[:3]:
         raise UserError(
-            f"{source.path}: this is {found.what} (by {found.by}), for which images were preprocessed otherwise than "
+            f"this is {found.what} (by {found.by}), for which images were preprocessed otherwise than "
             f"{preprocessing}: {found.preprocessing.about}; leave --source-preprocessing out"
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minifcn.data.normalize import PREPROCESSINGS
 from minifcn.errors import UserError
+from minifcn.text import printable
 from minifcn.weights.published.recognised import Recognised, md5, told
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ SCALES = {"scale_pool4": 0.01, "scale_pool3": 0.0001}  # voc-fcn8s-atonce/net.py
 _OF_2015 = {"score2": "upscore2", "score4": "upscore_pool4"}
 _SKIPS = {"upscore2": "score_pool4.bias", "upscore_pool4": "score_pool3.bias"}  # upsampled, they meet these scores
 _BY_KERNEL = {64: "upscore", 32: "upscore16", 16: "upscore8"}
+# Normalisation of what a convolution of the trunk gives: conv1_1_bn, bn_conv1, batchnorm3_2.
+_NORMALISED = re.compile(r"conv[1-5](_\d)?.?(bn|batch_?norm).*|(bn|batch_?norm).?(conv)?[1-5](_\d)?", re.IGNORECASE)
 # How each container writes the weight and the bias of a layer.
 _PARTS = (
     ("caffemodel", re.compile(r"(.+)/([01])"), {"0": "weight", "1": "bias"}),
@@ -38,29 +41,28 @@ _FROM_CAFFE = {"d3eb467a": "fcn32s", "a2d4035f": "fcn16s", "de93e540": "fcn8s", 
 
 def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     """Recognise Caffe's names, whoever wrote the file."""
-    spelling, parts = _parts(source)
+    spelling, parts = _parts(source.arrays)
     layers = {layer for layer, _ in parts.values()}
     what = network(layers)
     if not what:
         return None
-    if source.about.get("net") == "AlexNet":
-        raise UserError(
-            f"{source.path}: this is bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
-            "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"
-        )
+    refuse_others(source, layers)
     names, added = caffe_names(source.arrays, parts)
-    by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source, parts), PREPROCESSINGS["caffe"]
+    by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source.arrays, parts), PREPROCESSINGS["caffe"]
     whose = "of Caffe"
-    if spelling == "npz":
-        by += ", written as Chainer does (/W, /b)"
-        if what == "FCN-8s" and "atonce" in source.path.name:
-            by, at_once = f"{by}, and at-once by the name of the file", True
-    elif not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
+    if not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
         by, at_once = f"{by}, and the MD5 of {known}_from_caffe.pth", known.endswith("atonce")
-    elif not spelling:
-        whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
+    elif spelling != "caffemodel":
+        if spelling == "npz":
+            by += ", written as Chainer does (/W, /b)"
+        else:
+            whose, seen = "with Caffe's names", told(f"Caffe's {what}", preprocessing)
+        if what == "FCN-8s" and not at_once:  # both have the same arrays
+            at_once = "atonce" in source.path.name
+            by += f", and {'at-once' if at_once else 'not at-once'} by the name of the file"
     what += " at once" if at_once else ""
-    return Recognised(f"{what} {whose}", by, names, seen, added=added, at_once=at_once)
+    left = {name: "the network itself has these numbers" for name, (layer, _) in parts.items() if layer in SCALES}
+    return Recognised(f"{what} {whose}", by, names, seen, left=left, added=added, at_once=at_once)
 
 
 def network(layers: set[str]) -> str:
@@ -84,6 +86,36 @@ def network(layers: set[str]) -> str:
     return names[0]
 
 
+def refuse_others(source: Source, layers: set[str]) -> None:
+    """Say of networks that have all layers of VGG16 or CaffeNet why they are none: their scores would be others.
+
+    Parameters
+    ----------
+    source : Source
+    layers : set of str
+        By Caffe's names, whoever wrote the file.
+
+    Raises
+    ------
+    UserError
+        If it is a deeper VGG, one with batch normalisation, or bvlc_alexnet.
+    """
+    order, why = [*source.about.get("order", ())], ""
+    deeper = sorted(layer for layer in layers if re.fullmatch(r"conv[1-5]_\d", layer) and layer not in VGG16)
+    normalised = sorted(layer for layer in layers if _NORMALISED.fullmatch(layer))
+    if deeper:
+        why = f"a deeper VGG than VGG16: it has {deeper[0]}; take VGG_ILSVRC_16_layers, or vgg16 of the same publisher"
+    elif normalised:
+        why = f"a network with batch normalisation ({printable(normalised[0])}), which the paper's have not"
+    elif source.about.get("net") == "AlexNet" or ("pool1" in order and "norm1" in order[: order.index("pool1")]):
+        why = (
+            "bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
+            "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"
+        )
+    if why:
+        raise UserError(f"this is {why}")
+
+
 def caffe_names(
     arrays: Mapping[str, np.ndarray], parts: Mapping[str, tuple[str, str]], axes: str = "OIHW"
 ) -> tuple[dict[str, str], dict[str, str]]:
@@ -100,6 +132,11 @@ def caffe_names(
     -------
     names, added : dict of str to str
         As in `Recognised`.
+
+    Raises
+    ------
+    UserError
+        If the last upsampling has a bias that is not 0: there is no place for it.
     """
     names: dict[str, str] = {}
     added: dict[str, str] = {}
@@ -113,6 +150,8 @@ def caffe_names(
         if here in UPSAMPLING and part == "bias":
             if here in _SKIPS:
                 added[name] = _SKIPS[here]
+            elif arrays[name].any():
+                raise UserError(f"{name} is a bias of the last upsampling, which has none here, and is not 0")
         elif here:
             names[name] = f"{here}.{part}"
     return names, added
@@ -143,21 +182,24 @@ def _of_googlenet(name: str) -> str:
     return name.replace("/", "_") if name in ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3") else ""
 
 
-def _parts(source: Source) -> tuple[str, dict[str, tuple[str, str]]]:
+def _parts(arrays: Iterable[str]) -> tuple[str, dict[str, tuple[str, str]]]:
     """Split names into layer and part; the spelling is that of most of them."""
     found = [
-        (spelling, {name: (m[1], part[m[2]]) for name in source.arrays if (m := pattern.fullmatch(name))})
+        (spelling, {name: (m[1], part[m[2]]) for name in arrays if (m := pattern.fullmatch(name))})
         for spelling, pattern, part in _PARTS
     ]
     return max(found, key=lambda each: len(each[1]))
 
 
-def _at_once(source: Source, parts: Mapping[str, tuple[str, str]]) -> bool:
+def _at_once(arrays: Mapping[str, np.ndarray], parts: Mapping[str, tuple[str, str]]) -> bool:
     """Whether the file has the layers that scale pool4 and pool3, with the numbers that they should have."""
-    scales = {layer: source.arrays[name] for name, (layer, part) in parts.items() if layer in SCALES}
+    scales = {layer: arrays[name] for name, (layer, part) in parts.items() if layer in SCALES}
     for layer, array in scales.items():
         if not np.allclose(array, SCALES[layer], rtol=1e-6, atol=0):
-            raise UserError(f"{source.path}: {layer} must be {SCALES[layer]:g}, as in FCN-8s at once, but is {array}")
+            raise UserError(f"{layer} must be {SCALES[layer]:g}, as in FCN-8s at once, but is {array}")
+    scored = {f"scale_{score.removeprefix('score_')}" for layer, _ in parts.values() for score in [_layer(layer)]}
+    if scales and (lacking := sorted(SCALES.keys() & scored - scales.keys())):
+        raise UserError(f"has no {lacking[0]}, which FCN-8s at once has beside {min(scales)}")
     return bool(scales)
 
 

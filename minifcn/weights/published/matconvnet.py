@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minifcn.data.normalize import IMAGENET_MEAN, Preprocessing
-from minifcn.weights.published.caffe import caffe_names, network
+from minifcn.weights.published.caffe import caffe_names, network, refuse_others
 from minifcn.weights.published.recognised import Recognised
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     """
     for pattern in _SPELLINGS:
         parts = {name: (m[1], _PARTS[m[2]]) for name in source.arrays if (m := pattern.fullmatch(name))}
-        what = network({layer for layer, _ in parts.values()})
+        layers = {layer for layer, _ in parts.values()}
+        what = network(layers)
         if what:
             break
     else:
         return None
+    refuse_others(source, layers)
     names, added = caffe_names(source.arrays, parts, "HWIO")
     first, *_, last = names
     by = f"MatConvNet's names {first} ... {last}"

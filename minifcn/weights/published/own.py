@@ -27,7 +27,7 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     what = str(before.get("recognised_as")) if isinstance(before, dict) else "a network of minifcn"
     names = {name: name for name in source.arrays}
     by = "what minifcn wrote into the file"
-    return Recognised(what, by, names, _preprocessing(source, about), about=about)
+    return Recognised(what, by, names, _preprocessing(about), about=about)
 
 
 def text_about(source: Source) -> dict[str, Any]:
@@ -42,14 +42,14 @@ def text_about(source: Source) -> dict[str, Any]:
     return {}
 
 
-def _preprocessing(source: Source, about: dict[str, Any]) -> Preprocessing:
+def _preprocessing(about: dict[str, Any]) -> Preprocessing:
     """Check and take what the file says: it may be anybody's."""
     order = about.get("channel_order", "rgb")
     try:
         mean, std = (np.array(about.get(name), float) for name in ("mean", "std"))
         if mean.shape == std.shape == (3,) and np.isfinite([mean, std]).all() and (std > 0).all() and order in ORDERS:
             return Preprocessing(tuple(mean.tolist()), tuple(std.tolist()), order, "as the file says")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     said = shortened(str({name: about.get(name) for name in ("mean", "std", "channel_order")}), 200)
-    raise UserError(f"{source.path}: says of preprocessing {said}, not three numbers of R, G, B each, and an order")
+    raise UserError(f"says of preprocessing {said}, not three numbers of R, G, B each, and an order")

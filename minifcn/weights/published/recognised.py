@@ -52,11 +52,11 @@ class Recognised:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
-def told(source: Source, what: str, preprocessing: str) -> Preprocessing:
+def told(what: str, preprocessing: str) -> Preprocessing:
     """Give the preprocessing that the user named, as names and shapes do not tell it; UserError if nobody named one."""
     if not preprocessing:
         raise UserError(
-            f"{source.path}: has the names of {what}, but is none of the published files, and names do not say how its "
+            f"has the names of {what}, but is none of the published files, and names do not say how its "
             "images were preprocessed; say so with minifcn convert FILE --source-preprocessing torchvision (or caffe, "
             "imagenet, raw) --to weights.npz, and go on with weights.npz"
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
 from minifcn.errors import UserError
@@ -26,7 +29,7 @@ _NOT_VALID = "values of the classifier are not valid in this file (torchvision's
 
 def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     """Recognise a VGG16 with torchvision's names or timm's; UserError for those of their networks that are others."""
-    _refuse(source)
+    _refuse(source.arrays)
     layers = {name.rpartition(".")[0] for name in source.arrays}
     if not layers >= _CONVS.keys():
         return None
@@ -58,13 +61,13 @@ def _by_sum(source: Source, by: str, names: dict[str, str], preprocessing: str) 
     if md5(source) == _FROM_CAFFE:
         by = f"{by}, and the MD5 of vgg16_from_caffe.pth"
         return Recognised("VGG16 of Caffe", by, names, PREPROCESSINGS["caffe"])
-    seen = told(source, "torchvision's VGG16", preprocessing)
+    seen = told("torchvision's VGG16", preprocessing)
     return Recognised("VGG16 with torchvision's names", by, names, seen)
 
 
-def _refuse(source: Source) -> None:
+def _refuse(arrays: Mapping[str, np.ndarray]) -> None:
     """Say of networks that are often taken for those of the paper why they cannot be."""
-    arrays, why = source.arrays, ""
+    why = ""
     first = arrays.get("features.0.weight")
     if "features.1.running_mean" in arrays:
         why = "a VGG with batch normalisation, which the paper's network has not; take vgg16, not vgg16_bn"
@@ -86,4 +89,4 @@ def _refuse(source: Source) -> None:
         if found != expected:
             why = f"a VGG of another depth: {len(found)} convolutions, not the 13 of VGG16"
     if why:
-        raise UserError(f"{source.path}: this is {why}")
+        raise UserError(f"this is {why}")
