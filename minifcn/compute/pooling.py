@@ -13,6 +13,8 @@ from minifcn.backend import array_module, fused
 from minifcn.compute.im2col import empty_map, padded, windows
 from minifcn.compute.window import Pair, Window
 
+AT_ONCE = 16  # entries: a GPU's kernel takes 4096 bytes of arguments, of which a map is 80
+
 
 def entries(x, window: Window, size: Pair, value: float) -> list:
     """View x, padded with one value to hold all windows, as a list of maps (N, C, OH, OW), one per kernel entry."""
@@ -52,14 +54,17 @@ def max_pool(x, window: Window, size: Pair):
     winner = empty_winner(first, window, size)
     if not others:
         return first.copy(), winner
-    y, winner = _compete(*map(_by_pixels, (winner, first, *others)), kind=winner.dtype.type)
+    y, winner = _by_pixels(first), _by_pixels(winner)
+    for k in range(0, len(others), AT_ONCE):
+        some = map(_by_pixels, others[k : k + AT_ONCE])
+        y, winner = _compete(winner, y, *some, kind=winner.dtype.type, number=k + 1)
     return y.transpose(0, 3, 1, 2), winner.transpose(0, 3, 1, 2)
 
 
 @fused
-def _compete(xp, winner, y, *others, kind):
-    """Let one entry after the other try to be the maximum; on a GPU all of it is one kernel."""
-    for k, entry in enumerate(others, start=1):
+def _compete(xp, winner, y, *entries, kind, number):
+    """Let entries, from a number on, try to be the maximum, one after the other; on a GPU they share a kernel."""
+    for k, entry in enumerate(entries, start=number):
         winner = xp.where((entry > y) | (entry != entry), kind(k), winner)  # nan is larger than nothing
         y = xp.maximum(y, entry)
     return y, winner
