@@ -224,7 +224,11 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
     if any(hasattr(type(x), "operate") for x in inputs):  # a geometry has no array, and goes with all
         return tuple(inputs)
     arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
-    return tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in zip(inputs, arrays, strict=True))
+    both = list(zip(inputs, arrays, strict=True))
+    tensors = tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in both)
+    for tensor, a in zip(tensors, arrays, strict=True):
+        tensor._data = a  # a number that a GPU's kernel takes as it is would have become an array of the host
+    return tensors
 
 
 def backward_pass(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.backend import array_module, device_of, is_array, to_host
 from minifcn.check import whole_argument
 from minifcn.text import counted
 
@@ -51,16 +52,22 @@ class ConfusionMatrix:
 
         Parameters
         ----------
-        labels, predictions : integer arrays of one shape, on the host
+        labels, predictions : integer arrays of one shape, both on the host or both on a GPU
+            A GPU counts them itself, and only its counts come to the host.
 
         Raises
         ------
         ValueError
             If the shapes differ, or a pixel that counts has a label or a prediction that is no class.
         TypeError
-            If they are not integers, for example the scores instead of their argmax.
+            If they are not integers, for example the scores instead of their argmax, or not in one place.
         """
-        labels, predictions = _on_the_host(labels, "labels"), _on_the_host(predictions, "predictions")
+        labels, predictions = _array(labels), _array(predictions)
+        if array_module(labels) is not array_module(predictions):
+            raise TypeError(
+                f"ConfusionMatrix: labels are on {device_of(labels)} and predictions on {device_of(predictions)}; "
+                "pass minifcn.to_host(...) of the one that is on the GPU"
+            )
         fixes = "convert them with .astype('int64')", "of scores take scores.data.argmax(axis=1)"
         for name, array, fix in zip(("labels", "predictions"), (labels, predictions), fixes, strict=True):
             if array.dtype.kind not in "iu":
@@ -72,6 +79,12 @@ class ConfusionMatrix:
                 f"ConfusionMatrix: labels have shape {labels.shape} and predictions {predictions.shape}; "
                 "they must agree, pixel by pixel"
             )
+        if device_of(labels) != "cpu":
+            counts = self._counts_of_gpu(labels, predictions)
+            if counts is not None:
+                self.matrix += counts
+                return
+            labels, predictions = to_host(labels), to_host(predictions)  # to say which is wrong
         counted = labels != self.ignore_index
         pairs = {"labels": labels[counted], "predictions": predictions[counted]}
         for name, classes in pairs.items():
@@ -83,6 +96,16 @@ class ConfusionMatrix:
                 )
         cells = pairs["labels"].astype(np.int64) * self.num_classes + pairs["predictions"].astype(np.int64)
         self.matrix += np.bincount(cells, minlength=self.matrix.size).reshape(self.matrix.shape)
+
+    def _counts_of_gpu(self, labels: Any, predictions: Any) -> np.ndarray | None:
+        """Count on the device; None if a pixel that counts has a label or a prediction that is no class."""
+        xp, n = array_module(labels), self.num_classes
+        labels, predictions = labels.astype("int64").ravel(), predictions.astype("int64").ravel()
+        is_class = (labels >= 0) & (labels < n) & (predictions >= 0) & (predictions < n)
+        cells = xp.where(is_class, labels * n + predictions, n * n)
+        cells = xp.where(labels == self.ignore_index, n * n + 1, cells)
+        *matrix, wrong, _ignored = to_host(xp.bincount(cells, minlength=n * n + 2))
+        return None if wrong else np.reshape(matrix, (n, n))
 
     def merge(self, other: ConfusionMatrix) -> None:
         """Add the counts of another matrix, for example of another process."""
@@ -202,11 +225,9 @@ class ConfusionMatrix:
         raise ValueError(f'average must be "weighted", "macro" or None, got {average!r}')
 
 
-def _on_the_host(values: Any, name: str) -> np.ndarray:
-    try:
-        return np.asarray(values.data if hasattr(values, "requires_grad") else values)  # a Tensor's data
-    except TypeError:  # an array on a GPU
-        raise TypeError(f"ConfusionMatrix: {name} must be on the host; pass minifcn.to_host({name})") from None
+def _array(values: Any) -> Any:
+    values = values.data if hasattr(values, "requires_grad") else values  # a Tensor's data
+    return values if is_array(values) else np.asarray(values)
 
 
 def _ratio(a: Any, b: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import standin
 
 from minifcn import Tensor
 from minifcn.backend import to_device
@@ -221,11 +222,41 @@ def test_settings_that_are_no_whole_numbers_are_refused(settings, message):
         ConfusionMatrix(*settings)
 
 
-def test_what_lies_on_a_gpu_is_refused(gpu):
+def test_labels_and_predictions_in_two_places_are_refused(gpu):
     labels = to_device(LABELS, gpu)
-    for arguments, name in (((labels, PREDICTIONS), "labels"), ((LABELS, Tensor(labels)), "predictions")):
-        with pytest.raises(TypeError, match=rf"{name} must be on the host; pass minifcn.to_host\({name}\)"):
+    for arguments in ((labels, PREDICTIONS), (LABELS, Tensor(labels))):
+        with pytest.raises(TypeError, match=r"labels are on (cpu|cuda:0) and predictions on .*; pass minifcn.to_host"):
             ConfusionMatrix(5).update(*arguments)
+
+
+@pytest.mark.parametrize("ignore_index", [255, 0, -1])
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+def test_a_gpu_counts_by_itself(gpu, rng, ignore_index, dtype):
+    labels, predictions = rng.integers(0, 5, (2, 3, 20, 30)).astype(dtype)
+    labels[0, :5] = max(ignore_index, 0)
+    here, there = (ConfusionMatrix(5, ignore_index) for _ in range(2))
+    here.update(labels, predictions)
+    there.update(to_device(labels, gpu), Tensor(to_device(predictions, gpu)))
+    np.testing.assert_array_equal(there.matrix, here.matrix)
+
+
+def test_only_the_counts_come_to_the_host(stand_in):
+    labels, predictions = to_device(LABELS, stand_in), to_device(PREDICTIONS, stand_in)
+    with standin.forbid("h2d"), standin.count() as events:
+        ConfusionMatrix(5).update(labels, predictions)
+    assert events["d2h"] == 1
+
+
+@pytest.mark.parametrize(("labels", "predictions"), [([0, 7], [0, 0]), ([0, 1], [0, 5]), ([0, 1], [-1, 0])])
+def test_a_gpu_says_what_is_no_class_as_the_host_does(gpu, labels, predictions):
+    arrays, messages = [np.array(labels), np.array(predictions)], []
+    for device in ("cpu", gpu):
+        matrix = ConfusionMatrix(5)
+        with pytest.raises(ValueError, match=r"contain .*, which is no class 0\.\.4") as error:
+            matrix.update(*(to_device(a, device) for a in arrays))
+        messages.append(str(error.value))
+        assert not matrix.matrix.any()
+    assert messages[0] == messages[1]
 
 
 def test_what_is_no_confusion_matrix_is_not_merged(confusion):

@@ -158,6 +158,11 @@ EVENTS = {
     "device arrays in a list": (["kernel"], lambda x, h: cp.array([x, x])),
     "views": ([], lambda x, h: cp.moveaxis(x.reshape(4, 6)[1:, ::2].T[None], 0, 1)),
     "a reshape that must copy": (["kernel"], lambda x, h: x.T.reshape(-1)),
+    "memory": ([], lambda x, h: cp.empty_like(x, shape=(2,))),
+    "no elements": ([], lambda x, h: (x[:0].__setitem__(..., 0), x[:0] + 1, x[:0].copy())),
+    "a sweep over a transposed array": (["kernel", "strided"], lambda x, h: x.T + x.T),
+    "a fill": (["kernel"], lambda x, h: x.fill(0)),
+    "a masked copy": (["kernel"], lambda x, h: cp.copyto(x, 0, where=x > 0)),
     "additions at a slice": (["kernel"], lambda x, h: cp.add.at(x, slice(2), 1)),
     "additions at an index": (["atomic", "kernel"], lambda x, h: cp.add.at(x, cp.arange(2), 1)),
 }
@@ -168,6 +173,23 @@ def test_counts(x, host, expected, work):
     with count() as events:
         work(x, host)
     assert [kind for kind, times in events.items() if times] == expected
+
+
+LAUNCHES = {
+    "a sweep": (1, lambda x: x + x),
+    "three sweeps": (3, lambda x: 2 * x * x + 1),
+    "a fused function": (1, lambda x: cp.fuse(lambda x: 2 * x * x + 1)(x)),
+    "a product": (1, lambda x: x[0] @ x[0].T),
+    "a product of what lies in no order": (2, lambda x: x[0, :, ::2] @ x[0, 0, :2]),
+    "stacked products of turned matrices": (2, lambda x: x.swapaxes(1, 2) @ x),
+}
+
+
+@pytest.mark.parametrize(("launches", "work"), LAUNCHES.values(), ids=LAUNCHES)
+def test_counts_launches(x, launches, work):
+    with count() as events:
+        work(x)
+    assert events["kernel"] == launches
 
 
 def test_forbid_ends_with_its_own_block(x):

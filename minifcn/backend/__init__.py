@@ -4,11 +4,11 @@ Array code asks the array, ``xp = array_module(x)``, and then reads the same for
 a CPU reference and a GPU run meet in one process. CuPy is imported only when a CUDA device is asked for.
 """
 
-from minifcn.backend.arrays import array_module, device_of, fused, to_device, to_host
+from minifcn.backend.arrays import array_module, device_of, elementwise_kernel, fused, to_device, to_host
 from minifcn.backend.blas import one_blas_thread, short_lock
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
 from minifcn.backend.memory import is_plain, memory_of
-from minifcn.backend.pieces import piecewise
+from minifcn.backend.pieces import on_vectors, piecewise
 from minifcn.backend.problem import cuda_problem
 from minifcn.backend.promotion import alike, as_array, is_array
 from minifcn.backend.threads import product, share, thread_count
@@ -22,10 +22,12 @@ __all__ = [
     "device_memory",
     "device_name",
     "device_of",
+    "elementwise_kernel",
     "fused",
     "is_array",
     "is_plain",
     "memory_of",
+    "on_vectors",
     "one_blas_thread",
     "piecewise",
     "product",

@@ -169,3 +169,30 @@ def fused(function: Callable) -> Callable:
         return kernel(array_module(args[0]), tuple(constants.items()))(*args)
 
     return apply
+
+
+@functools.cache
+def elementwise_kernel(xp: ModuleType, inputs: str, outputs: str, text: str) -> Any:
+    """Give the kernel of CuPy's that runs a text for every element.
+
+    Parameters
+    ----------
+    xp : module
+        `numpy` or `cupy`.
+    inputs, outputs : str
+        Types and names of the arguments, as in "raw T x, int32 n".
+    text : str
+        C++ for the element with the number i.
+
+    Returns
+    -------
+    `cupy.ElementwiseKernel`, or None
+        None for NumPy, which has no such thing.
+
+    Examples
+    --------
+    >>> elementwise_kernel(np, "T x", "T y", "y = 2 * x;") is None
+    True
+    """
+    make = getattr(xp, "ElementwiseKernel", None)
+    return make and make(inputs, outputs, text)

@@ -1,12 +1,15 @@
-"""Elementwise work on all cores, in pieces that stay in the cache from one step of a function to the next.
+"""Elementwise work: on all cores, in pieces that stay in the cache from one step to the next; on a GPU, on vectors.
 
 Reading and writing memory takes longer than the arithmetic: a function of three steps over a whole map would fetch the
-map three times.
+map three times. And a channels-last map is a transposed view of four axes to CuPy, which computes every index by
+division: the ReLU masks of a training step took 4.2 ms on views and 0.4 ms on vectors (an H100).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+import numpy as np
 
 from minifcn.backend.arrays import device_of
 from minifcn.backend.threads import cut, share
@@ -18,7 +21,7 @@ ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its 
 def piecewise(function: Callable, *arrays) -> None:
     """Call ``function(*pieces)`` for matching pieces of arrays of one shape; it writes into some of them.
 
-    Arrays that do not lie alike in memory make a single piece, as do those on a GPU, where one kernel is quickest.
+    Arrays that do not lie alike in memory make a single piece, and those on a GPU a vector, as one kernel is quickest.
 
     >>> import numpy as np
     >>> x = np.array([1.0, -2.0])
@@ -26,21 +29,44 @@ def piecewise(function: Callable, *arrays) -> None:
     >>> x
     array([1., 0.])
     """
-    flat = _in_memory_order(arrays)
-    if flat is None or flat[0].size <= PIECE or device_of(flat[0]) != "cpu":
-        function(*arrays)
-        return
+    flat, _ = _vectors(arrays)
     size = flat[0].size
+    if size <= PIECE or flat[0].ndim > 1 or device_of(flat[0]) != "cpu":
+        function(*flat)
+        return
     share(lambda piece: function(*(a[piece] for a in flat)), cut(size, -(-size // PIECE)), work=ELEMENT_WORK * size)
 
 
-def _in_memory_order(arrays) -> list | None:
-    """View arrays as vectors, in the order in which they lie in memory; None if they have gaps or differ in it."""
+def on_vectors(function: Callable, *operands):
+    """Give function(*operands), elementwise, of arrays and numbers; on a GPU it lies in memory as the arrays do.
+
+    CuPy's own results are in C order, and what follows would reorder a map before it can be a matrix of pixels.
+
+    >>> import numpy as np
+    >>> on_vectors(np.add, np.array([1, 2]), np.array([3, 4]))
+    array([4, 6])
+    """
+    if type(operands[0]) is np.ndarray:
+        return function(*operands)
+    arrays = [a for a in operands if not isinstance(a, np.generic)]  # numbers go with the kernel
+    if not arrays or arrays[0].shape != arrays[-1].shape:
+        return function(*operands)
+    flat, axes = _vectors(arrays)
+    taken = iter(flat)
+    result = function(*(a if isinstance(a, np.generic) else next(taken) for a in operands))
+    return result.reshape([arrays[0].shape[axis] for axis in axes]).transpose(np.argsort(axes).tolist())
+
+
+def _vectors(arrays) -> tuple[list, list[int]]:
+    """View arrays of one shape as vectors, and list their axes in the order in which they lie in memory.
+
+    Those that have gaps, or differ in that order, stay as they are.
+    """
     axes = sorted(range(arrays[0].ndim), key=lambda axis: -arrays[0].strides[axis])
     ordered = [a.transpose(axes) for a in arrays]
     if all(a.flags.c_contiguous for a in ordered):
-        return [a.reshape(-1) for a in ordered]
-    return None
+        return [a.reshape(-1) for a in ordered], axes
+    return list(arrays), list(range(arrays[0].ndim))
 
 
 def for_rows(function: Callable[[slice], None], rows) -> None:

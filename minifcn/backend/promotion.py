@@ -97,7 +97,8 @@ def alike(operands: Sequence[Any], name: str) -> list:
     -------
     list of arrays
         Numbers, lists, and arrays of integers and booleans take the dtype of the floating-point arrays. Where there
-        are none, Python's numbers take what NumPy gives them, and the rest stays as it is.
+        are none, Python's numbers take what NumPy gives them, and the rest stays as it is. Numbers beside arrays of
+        a GPU become NumPy's scalars, the only ones that CuPy's functions take.
 
     Raises
     ------
@@ -131,6 +132,8 @@ def alike(operands: Sequence[Any], name: str) -> list:
 
 
 def _in_dtype(x: Any, dtype: Any, xp: Any, name: str) -> Any:
+    if xp is not np and isinstance(x, (*PYTHON_NUMBERS, np.number, np.bool)):
+        return dtype.type(x)  # travels with the kernel that needs it, where an array would be one more to fill
     if type(x) in PYTHON_NUMBERS:  # not by way of NumPy's integers, which end at 2**63
         return xp.asarray(x, dtype=dtype)
     array = as_array(x, name)

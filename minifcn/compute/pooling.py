@@ -9,9 +9,11 @@ import math
 
 import numpy as np
 
-from minifcn.backend import array_module
+from minifcn.backend import array_module, fused
 from minifcn.compute.im2col import empty_map, padded, windows
 from minifcn.compute.window import Pair, Window
+
+AT_ONCE = 16  # entries: a GPU's kernel takes 4096 bytes of arguments, of which a map is 80
 
 
 def entries(x, window: Window, size: Pair, value: float) -> list:
@@ -48,16 +50,29 @@ def max_pool(x, window: Window, size: Pair):
 
     A window with nan has the value nan, and its winner is the last nan, as in PyTorch.
     """
-    xp = array_module(x)
     first, *others = entries(x, window, size, lowest(x.dtype))
-    y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
-    y[...] = first
-    winner = empty_winner(y, window, size)
-    for k, entry in enumerate(others, start=1):
-        wins = (entry > y) | (entry != entry)  # nan, which is larger than nothing
-        winner = xp.where(wins, winner.dtype.type(k), winner)
-        xp.maximum(y, entry, out=y)
+    winner = empty_winner(first, window, size)
+    if not others:
+        return first.copy(), winner
+    y, winner = _by_pixels(first), _by_pixels(winner)
+    for k in range(0, len(others), AT_ONCE):
+        some = map(_by_pixels, others[k : k + AT_ONCE])
+        y, winner = _compete(winner, y, *some, kind=winner.dtype.type, number=k + 1)
+    return y.transpose(0, 3, 1, 2), winner.transpose(0, 3, 1, 2)
+
+
+@fused
+def _compete(xp, winner, y, *entries, kind, number):
+    """Let entries, from a number on, try to be the maximum, one after the other; on a GPU they share a kernel."""
+    for k, entry in enumerate(entries, start=number):
+        winner = xp.where((entry > y) | (entry != entry), kind(k), winner)  # nan is larger than nothing
+        y = xp.maximum(y, entry)
     return y, winner
+
+
+def _by_pixels(x):
+    """View a map (N, C, H, W) as (N, H, W, C)."""
+    return x.transpose(0, 2, 3, 1)
 
 
 def empty_winner(y, window: Window, size: Pair):
@@ -87,8 +102,13 @@ def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
     x, targets = empty_entries(y, window, size)
     for k, target in enumerate(targets):
-        target += array_module(y).where(winner == k, y, y.dtype.type(0))
+        _add_of_winner(*map(_by_pixels, (target, y, winner)), winner.dtype.type(k))
     return x
+
+
+@fused
+def _add_of_winner(xp, target, y, winner, k):
+    target += xp.where(winner == k, y, y.dtype.type(0))
 
 
 def gather_winner(x, winner, window: Window):
@@ -111,6 +131,18 @@ def flat_indices(winner, window: Window, size: Pair):
 def sum_pool(x, window: Window, size: Pair):
     """Sum of each window; what lies outside the map counts 0."""
     return sum(entries(x, window, size, 0))
+
+
+def pixel_counts(xp, window: Window, size: Pair, output_size: Pair, padding: bool):
+    """How many pixels (OH, OW) each window sees of a map of a size, with those of its padding or without."""
+
+    def along(n, o, k, s, p, margin):
+        starts = xp.arange(o) * s - p
+        return xp.minimum(starts + k, n + margin) - xp.maximum(starts, -margin)
+
+    beyond = window.padding if padding else (0, 0)
+    rows, columns = map(along, size, output_size, window.kernel, window.stride, window.padding, beyond)
+    return rows[:, None] * columns
 
 
 def spread(y, window: Window, size: Pair):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from minifcn.autograd import Tensor, operation
-from minifcn.backend import array_module, to_device
+from minifcn.backend import array_module, on_vectors, to_device
 from minifcn.compute.fast import elementwise
 from minifcn.functional.operands import expect, floating, given, number
 
@@ -95,8 +97,8 @@ def _dropout(name, x, p, training, rng, shape):
     # Drawn channels-last, like the maps in memory.
     channels_last = (shape[0], *shape[2:], shape[1]) if len(shape) > 1 else shape
     kept = rng.random(channels_last, dtype=np.float32) >= p
-    mask = np.moveaxis(kept, -1, 1) if len(shape) > 1 else kept
-    return x * to_device(mask, x.device) * (1 / (1 - p))
+    mask = to_device(np.moveaxis(kept, -1, 1) if len(shape) > 1 else kept, x.device)
+    return x * Tensor(on_vectors(operator.mul, mask, x.dtype.type(1 / (1 - p))))
 
 
 @operation

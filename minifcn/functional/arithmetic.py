@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import Tensor, as_tensors, operation
-from minifcn.backend import array_module, product, to_device
+from minifcn.backend import array_module, on_vectors, product, to_device
 
 
 @operation
@@ -23,7 +23,7 @@ def add(a, b):
     def backward(gy):
         return lambda: sum_to(gy, shapes[0]), lambda: sum_to(gy, shapes[1])
 
-    return a.data + b.data, backward
+    return on_vectors(operator.add, a.data, b.data), backward
 
 
 @operation
@@ -34,7 +34,7 @@ def subtract(a, b):
     def backward(gy):
         return lambda: sum_to(gy, shapes[0]), lambda: sum_to(-gy, shapes[1])
 
-    return a.data - b.data, backward
+    return on_vectors(operator.sub, a.data, b.data), backward
 
 
 @operation
@@ -44,7 +44,7 @@ def negative(x):
     def backward(gy):
         return (-gy,)
 
-    return -x.data, backward
+    return on_vectors(operator.neg, x.data), backward
 
 
 @operation
@@ -55,7 +55,7 @@ def multiply(a, b):
     def backward(gy):
         return lambda: sum_to(gy * b, shapes[0]), lambda: sum_to(gy * a, shapes[1])
 
-    return a.data * b.data, backward
+    return on_vectors(operator.mul, a.data, b.data), backward
 
 
 @operation
@@ -68,7 +68,7 @@ def divide(a, b):
         # be inf where the product is 0, in derivatives of this one.
         return lambda: sum_to(gy / b, shapes[0]), lambda: sum_to(-(gy * (a / b)) / b, shapes[1])
 
-    return a.data / b.data, backward
+    return on_vectors(operator.truediv, a.data, b.data), backward
 
 
 @operation
@@ -114,7 +114,7 @@ def exp(x):
     def backward(gy):
         return (gy * exp(x),)
 
-    return array_module(x.data).exp(x.data), backward
+    return on_vectors(array_module(x.data).exp, x.data), backward
 
 
 @operation
@@ -130,7 +130,7 @@ def log(x):
     def backward(gy):
         return (gy / x,)
 
-    return array_module(x.data).log(x.data), backward
+    return on_vectors(array_module(x.data).log, x.data), backward
 
 
 @operation

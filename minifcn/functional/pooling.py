@@ -15,7 +15,7 @@ from minifcn.functional.operands import array, expect, floating, given
 @operation
 def window_maximum(x, *, window, size):
     """Maximum of each window; the gradient goes to the first pixel that has it."""
-    if x.requires_grad:
+    if x.requires_grad or x.device != "cpu":
         y, winner = _room(x.data).max_pool(x.data, window, size)
     else:  # who does not learn needs no winners
         y, winner = fast.max_pool(x.data, window, size, with_winner=False)
@@ -47,7 +47,7 @@ def from_winner(x, *, winner, window):
 
 
 def _room(array):
-    return pooling if algorithm.textbook(array) else fast
+    return pooling if algorithm.textbook(array) or device_of(array) != "cpu" else fast
 
 
 def max_pool2d(
@@ -240,16 +240,8 @@ def avg_pool2d(
         return wide.astype(x.dtype)
     window = _window("avg_pool2d", x, kernel_size, stride, padding)
     size = _output_size("avg_pool2d", x, window, ceil_mode)
-    margin = window.padding if count_include_pad else (0, 0)
-    counts = [
-        [min(i * s - p + k, n + m) - max(i * s - p, -m) for i in range(o)]
-        for n, o, k, s, p, m in zip(
-            x.shape[2:], size, window.kernel, window.stride, window.padding, margin, strict=True
-        )
-    ]
-    xp = array_module(x.data)
-    rows, columns = (xp.asarray(count, dtype=x.dtype) for count in counts)
-    return window_sum(x, window=window, size=size) / Tensor(rows[:, None] * columns)
+    counts = pooling.pixel_counts(array_module(x.data), window, x.shape[2:], size, padding=count_include_pad)
+    return window_sum(x, window=window, size=size) / Tensor(counts.astype(x.dtype))
 
 
 def _window(name, x, kernel_size, stride, padding, dilation=1) -> Window:

@@ -85,10 +85,11 @@ def evaluate(
                         f"evaluate: the model gave scores of {matrix.num_classes} classes, but of {scores.shape[1]} in "
                         f"batch {number}"
                     )
-                matrix.update(label, to_host(scores.data.argmax(axis=1)))
+                truth = to_device(label, device)
+                matrix.update(truth, scores.data.argmax(axis=1))
                 counted = label[label != ignore_index]
                 if counted.size if weights is None else weights[counted].any():
-                    loss = F.softmax_cross_entropy(scores, to_device(label, device), uploaded, ignore_index)
+                    loss = F.softmax_cross_entropy(scores, truth, uploaded, ignore_index)
                     losses.append(loss.item())
     if matrix is None:
         raise ValueError("evaluate: batches holds no image; an epoch is made anew each time: pass loader.epoch(0)")

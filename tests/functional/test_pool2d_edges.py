@@ -303,3 +303,12 @@ class TestSettings:
     def test_what_is_none_is_named_with_its_function(self, pool, name, settings):
         with pytest.raises(ValueError, match=f"{pool.__name__}: {name} must be a whole number of at least"):
             pool(Tensor(np.ones((1, 1, 4, 4))), *settings)
+
+
+def test_a_kernel_of_more_entries_than_a_gpu_takes_at_once(rng, device):
+    x = rng.normal(size=(1, 2, 9, 11))
+    y, indices = F.max_pool2d(Tensor(to_device(x, device)), (5, 6), 2, return_indices=True)
+    expected = np.array([[x[0, c, i : i + 5, j : j + 6].max() for i in (0, 2, 4) for j in (0, 2, 4)] for c in (0, 1)])
+    np.testing.assert_array_equal(to_host(y.data).reshape(2, 9), expected)
+    found = np.take_along_axis(x.reshape(2, 99), to_host(indices.data).reshape(2, 9), 1)
+    np.testing.assert_array_equal(found, expected)

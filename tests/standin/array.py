@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from standin import indexing
 from standin.events import DuplicateIndexError, HostArrayError, record
 from standin.fusion import check_fusable
 
+_owners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # by the id of what they hide
 FLAGS = ("c_contiguous", "f_contiguous", "fnc", "forc", "owndata")
 
 
@@ -33,7 +35,7 @@ class ndarray:
     Its operators come from ufuncs.py, and the methods that compute from functions.py.
     """
 
-    __slots__ = ("__weakref__", "_hidden")
+    __slots__ = ("__weakref__", "_hidden", "base")  # base: the array that this one is a view of, or None
     __hash__ = None
     __array_priority__ = 100
 
@@ -48,11 +50,6 @@ class ndarray:
     )
     data = property(lambda self: SimpleNamespace(ptr=self._hidden.ctypes.data, device_id=0))
     device = property(lambda self: _cupy().cuda.Device(0))
-
-    @property
-    def base(self) -> ndarray | None:
-        """The array that this one is a view of."""
-        return wrap(self._hidden.base)
 
     @property
     def flags(self) -> SimpleNamespace:
@@ -139,7 +136,7 @@ class ndarray:
         key = indexing.hidden(key, ndarray, "getitem")
         chosen = indexing.select(self._hidden, key)
         if indexing.is_advanced(key):
-            record("kernel", "getitem")
+            record("kernel", "getitem", chosen.size > 0)
             chosen = np.asarray(chosen, order="C")
         return wrap(chosen)
 
@@ -151,8 +148,8 @@ class ndarray:
         value = unwrap(value, "setitem")
         if np.ndim(value) and indexing.has_duplicates(self._hidden, key):
             raise DuplicateIndexError("x[i] = v with repeated i: which value wins is undefined in CuPy")
-        record("kernel", "setitem")
         chosen = indexing.select(self._hidden, key)  # raises where an index is out of range
+        record("kernel", "setitem", chosen.size > 0)
         with np.errstate(all="ignore"):
             if indexing.is_advanced(key):
                 self._hidden[key] = value
@@ -184,13 +181,23 @@ class ndarray:
 def wrap(result: Any) -> Any:
     """Hide the NumPy arrays and scalars of a result; a scalar becomes a 0-d array, as every result of a GPU."""
     if isinstance(result, np.ndarray | np.generic):
-        array = object.__new__(ndarray)
-        array._hidden = np.asarray(result)
-        check_dtype(array.dtype)
-        return array
+        return _wrapped(np.asarray(result))
     if isinstance(result, tuple) and hasattr(result, "_fields"):
         return type(result)(*map(wrap, result))
     return type(result)(map(wrap, result)) if isinstance(result, list | tuple) else result
+
+
+def _wrapped(hidden: np.ndarray) -> ndarray:
+    """Hide an array, the same one in the same object: so views of it agree on their base, as CuPy's do."""
+    array = _owners.get(id(hidden)) if hidden.base is None else None
+    if array is None:
+        check_dtype(hidden.dtype)
+        array = object.__new__(ndarray)
+        array._hidden = hidden
+        array.base = _wrapped(hidden.base) if isinstance(hidden.base, np.ndarray) else None
+        if hidden.base is None:
+            _owners[id(hidden)] = array
+    return array
 
 
 def unwrap(x: Any, who: str) -> Any:

@@ -1,4 +1,7 @@
-"""Counts what a GPU does unasked, because it costs time that no result shows: waiting, transfers, atomics, launches."""
+"""Counts what a GPU does unasked, because it costs time that no result shows: waiting, transfers, atomics, launches.
+
+And of the elementwise functions those that are "strided": an array in no C order, of which each index is computed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-KINDS = ("sync", "h2d", "d2h", "atomic", "kernel")
+KINDS = ("sync", "h2d", "d2h", "atomic", "kernel", "strided")
 _happened: Counter[str] = Counter()
 _forbidden: Counter[str] = Counter()  # how many `forbid` blocks around us name an event
 
@@ -23,10 +26,10 @@ class ForbiddenEvent(AssertionError):
     """An event happened in a block that forbids it."""
 
 
-def record(kind: str, what: str) -> None:
+def record(kind: str, what: str, times: int = 1) -> None:
     """Count an event; raise ForbiddenEvent if a block around us forbids it."""
-    _happened[kind] += 1
-    if _forbidden[kind]:
+    _happened[kind] += times
+    if times and _forbidden[kind]:
         raise ForbiddenEvent(f"{kind}: {what}")
 
 
@@ -37,7 +40,7 @@ def count() -> Iterator[dict[str, int]]:
     >>> with count() as events:
     ...     record("sync", "float(array)")
     >>> events
-    {'sync': 1, 'h2d': 0, 'd2h': 0, 'atomic': 0, 'kernel': 0}
+    {'sync': 1, 'h2d': 0, 'd2h': 0, 'atomic': 0, 'kernel': 0, 'strided': 0}
     """
     before, events = _happened.copy(), {}
     try:

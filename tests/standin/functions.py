@@ -19,6 +19,7 @@ WAITING = {
     *("histogram", "nonzero", "save", "savez", "savez_compressed", "setdiff1d", "sliding_window_view"),
     *("trim_zeros", "unique"),
 }
+NO_LAUNCH = {"empty", "empty_like"}  # these only take memory
 # These give Python objects; numbers from all others are 0-d arrays on the device.
 ON_HOST = {
     *("broadcast_shapes", "can_cast", "iscomplexobj", "isrealobj", "isscalar", "issubdtype", "may_share_memory"),
@@ -45,15 +46,16 @@ def stand_in(who: str, entry: dict[str, Any], host: Callable) -> Callable:
         hidden = [unwrap(x, who) for x in args]
         with np.errstate(all="ignore"):  # a GPU never warns
             result = host(*hidden, **{key: unwrap(x, who) for key, x in kwargs.items()})
-        if isinstance(bound.get("out"), ndarray):
-            record("kernel", who)
-            return bound["out"]
+        changed = args[0] if result is None and args else bound.get("out")  # fill and copyto give None
+        if isinstance(changed, ndarray):
+            record("kernel", who, changed.size > 0)
+            return None if result is None else changed
         if name in ON_HOST:
             return result
         if isinstance(result, bool | int | float):
             result = np.asarray(result)
         if isinstance(result, np.ndarray | np.generic) and not _is_view(result, hidden):
-            record("kernel", who)
+            record("kernel", who, result.size > 0 and name not in NO_LAUNCH)
             result = np.asarray(result, order=None if lays_out else "C")  # as CuPy does unless there is order=
         return wrap(result)
 
@@ -112,8 +114,13 @@ def matmul(a, b, /, *, out=None) -> ndarray:
         raise HostArrayError("cupy.matmul: Output arguments type must be cupy.ndarray")
     with np.errstate(all="ignore"):
         result = np.matmul(*hidden, out=None if out is None else out._hidden, order="C")
-    record("kernel", "cupy.matmul")
+    record("kernel", "cupy.matmul", 1 + sum(map(_must_copy, (*hidden, *([] if out is None else [out._hidden])))))
     return wrap(result) if out is None else out
+
+
+def _must_copy(x: np.ndarray) -> bool:
+    """Whether cuBLAS takes it only as a copy: a matrix that is in neither order, or a stack that is not in C order."""
+    return not (x.flags.c_contiguous or (x.ndim <= 2 and x.flags.f_contiguous))
 
 
 def put_along_axis(arr, indices, values, axis) -> None:

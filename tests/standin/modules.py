@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from standin import api, functions, fusion, generator
+from standin import api, functions, fusion, generator, kernels
 from standin.array import ndarray
 from standin.cuda import MemoryPool, cuda
 from standin.ufuncs import ufunc
@@ -49,6 +49,7 @@ cupy = RecordedModule(
     "cupy",
     np,
     __version__=api.VERSION,
+    ElementwiseKernel=kernels.ElementwiseKernel if kernels.COMPILER else None,
     _core=SimpleNamespace(set_compute_type=lambda dtype, compute_type: None),
     array=functions.array,
     asanyarray=functions.asarray,

@@ -45,7 +45,8 @@ class ufunc:
         into = tuple(x._hidden for x in out) if out else None
         with np.errstate(all="ignore"):  # a GPU never warns
             result = self._numpy(*inputs, out=into, dtype=dtype, casting=casting, order="C")
-        record("kernel", who)
+        record("kernel", who, np.size(result[0] if self.nout > 1 else result) > 0)
+        record("strided", who, any(isinstance(x, np.ndarray) and not x.flags.c_contiguous for x in inputs))
         if not out:
             return wrap(result)
         return out[0] if self.nout == 1 else out

@@ -141,9 +141,9 @@ def test_every_run_gives_the_same_bits(tmp_path, gpu):
 
 
 def test_a_workspace_of_any_size_gives_the_same(tmp_path, gpu, monkeypatch):
-    """Windows are gathered in parts of GPU_STRIP_BYTES."""
+    """Windows are gathered in strips."""
     expected = learned(tmp_path, gpu, steps=2)
-    monkeypatch.setattr(strips, "GPU_STRIP_BYTES", 1 << 14)
+    monkeypatch.setattr(strips, "gpu_strip_bytes", lambda device: 1 << 14)
     for name, array in learned(tmp_path, gpu, steps=2).items():
         np.testing.assert_allclose(array, expected[name], rtol=0, atol=1e-12 * abs(array).max(), err_msg=name)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minifcn.backend import array_module, device_of, fused
-from minifcn.backend.pieces import for_rows, piecewise
+from minifcn.backend.pieces import for_rows, on_vectors, piecewise
 
 
 class Finish(NamedTuple):
@@ -50,9 +50,16 @@ def positive_part(x):
 
 def where_positive(g, y):
     """Give g where y > 0 or nan, and 0 elsewhere."""
+    if device_of(g) != "cpu":
+        return on_vectors(_where_positive, g, y)
     result = array_module(g).empty_like(g)
     piecewise(lambda g, y, result: unless(y <= 0, g, result), g, y, result)
     return result
+
+
+@fused
+def _where_positive(xp, g, y):
+    return xp.where(y <= 0, g.dtype.type(0), g)
 
 
 def unless(mask, x, result) -> None:

@@ -1,8 +1,11 @@
-"""Max-pooling as in compute/pooling.py, without a search for nan where there is none; and on all cores, backwards."""
+"""Max-pooling on the host: as in compute/pooling.py, but nan is looked for once, and backwards all cores are at work.
+
+On a GPU the definition is as fast: its steps are one kernel.
+"""
 
 from __future__ import annotations
 
-from minifcn.backend import array_module, device_of, fused, piecewise
+from minifcn.backend import array_module, piecewise
 from minifcn.compute import pooling
 from minifcn.compute.fast.elementwise import has_nan, unless
 from minifcn.compute.im2col import empty_map
@@ -12,8 +15,8 @@ from minifcn.compute.window import Pair, Window
 def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
     """Maximum of each window, and which kernel entry it was.
 
-    To look for nan at every entry takes time and is seldom needed: on the host it is done only if the maxima turn out
-    to have one, by the definition. A GPU would have to wait for that answer.
+    To look for nan at every entry takes time and is seldom needed: it is done only if the maxima turn out to have one,
+    by the definition.
     """
     xp = array_module(x)
     first, *others = pooling.entries(x, window, size, pooling.lowest(x.dtype))
@@ -23,19 +26,12 @@ def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
         for entry in others:
             xp.maximum(y, entry, out=y)
         return y, None
-    winner, on_gpu = pooling.empty_winner(y, window, size), device_of(x) != "cpu"
+    winner = pooling.empty_winner(y, window, size)
     for k, entry in enumerate(others, start=1):
-        _compete(y, winner, entry, winner.dtype.type(k), with_nan=on_gpu)
-    return pooling.max_pool(x, window, size) if not on_gpu and has_nan(y) else (y, winner)
-
-
-@fused
-def _compete(xp, y, winner, entry, k, *, with_nan):
-    wins = entry > y
-    if with_nan:
-        wins = wins | (entry != entry)  # nan, which is larger than nothing
-    xp.maximum(y, entry, out=y)
-    xp.maximum(winner, wins * k, out=winner)  # k grows, so the last that won stays
+        wins = entry > y
+        xp.maximum(y, entry, out=y)
+        xp.maximum(winner, wins * winner.dtype.type(k), out=winner)  # k grows, so the last that won stays
+    return pooling.max_pool(x, window, size) if has_nan(y) else (y, winner)
 
 
 def scatter_winner(y, winner, window: Window, size: Pair):

@@ -25,9 +25,10 @@ import math
 import operator
 from dataclasses import dataclass, replace
 
-from minifcn.backend import array_module, device_of
+from minifcn.backend import array_module, device_memory, device_of, elementwise_kernel
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
+from minifcn.compute.fast import kernels
 from minifcn.compute.fast.elementwise import Finish, finish_outputs
 from minifcn.compute.im2col import pixels, windows
 from minifcn.compute.window import Pair, Window
@@ -35,7 +36,6 @@ from minifcn.compute.window import Pair, Window
 Strip = tuple[slice, slice]  # images, and rows of the output, or of whatever covers it: tiles, blocks
 
 STRIP_BYTES = 2 << 20  # of gathered windows
-GPU_STRIP_BYTES = 256 << 20  # a large product fills a GPU, where products follow one another
 LARGEST_STRIP_BYTES = 64 << 20
 
 
@@ -72,7 +72,7 @@ class Strips:
             if finish:
                 finish_outputs(y_strip, finish.bias[outputs], relu=finish.relu)
 
-        least, work = (STRIP_BYTES, y.size * len(w)) if device_of(x) == "cpu" else (GPU_STRIP_BYTES, 0)
+        least, work = (STRIP_BYTES, y.size * len(w)) if device_of(x) == "cpu" else (gpu_strip_bytes(device_of(x)), 0)
         strip_bytes = max(least, min(w.nbytes, LARGEST_STRIP_BYTES))
         tasks = cut_map(n, height, -(-math.prod(y.shape[:3]) * w[:, 0].nbytes // strip_bytes), work)
         parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)
@@ -100,7 +100,9 @@ class Strips:
                 products[outputs] += product(strip, outputs)
 
         places = math.prod(y.shape[:3])
-        least, work = (STRIP_BYTES, products.size * places) if device_of(x) == "cpu" else (GPU_STRIP_BYTES, 0)
+        least, work = (
+            (STRIP_BYTES, products.size * places) if device_of(x) == "cpu" else (gpu_strip_bytes(device_of(x)), 0)
+        )
         tasks = cut_map(n, height, -(-places * products[0].nbytes // max(least, products.nbytes)), work)
         if len(tasks) == 1 or products.nbytes > STRIP_BYTES:
             share(fill, cut(len(products), evenly(1, work)), work)
@@ -119,6 +121,15 @@ class Strips:
         return w.reshape(-1, *w.shape[2:]).transpose(0, 3, 1, 2)
 
 
+@functools.cache
+def gpu_strip_bytes(device: str) -> int:
+    """Count the bytes of a GPU's strip: a sixteenth of what is free at first, as one product of all is quickest.
+
+    At most 4 GiB, so that 32 bits count its elements. Asked once: a run gives the same bits, whatever it holds later.
+    """
+    return min(device_memory(device)["free"] // 16, 4 << 30)
+
+
 def cut_map(images: int, rows: int, count: int, work: int) -> list[Strip]:
     """Cut a batch into whole images, or rows of single images: `count` or more, so that all threads get as many."""
     count = evenly(count, work) if count > 1 else 1
@@ -131,10 +142,15 @@ def gather(x, window: Window, strip: Strip, width: int):
     """A x for a strip of outputs, `width` in a row: a matrix (N·rows·width, KH·KW·C) in a buffer used again."""
     if window.kernel == window.stride == (1, 1) and window.padding == (0, 0):
         return pixels(x[strip[0], :, strip[1]])
-    view = windows_of_strip(x, window, strip, width).transpose(2, 3, 4, 0, 1, 5)
-    gathered = buffer(array_module(x), "windows", view.shape, x.dtype)
-    gathered[...] = view
-    return gathered.reshape(math.prod(view.shape[:3]), -1)
+    count = strip[0].stop - strip[0].start, strip[1].stop - strip[1].start, width
+    gathered = buffer(array_module(x), "windows", (*count, *window.kernel, x.shape[1]), x.dtype)
+    kernel = elementwise_kernel(array_module(x), *kernels.GATHER)
+    if kernel:
+        top = strip[1].start * window.stride[0] - window.padding[0]
+        kernels.gather(kernel, x[strip[0]], window, top, gathered)
+    else:
+        gathered[...] = windows_of_strip(x, window, strip, width).transpose(2, 3, 4, 0, 1, 5)
+    return gathered.reshape(math.prod(count), -1)
 
 
 def windows_of_strip(x, window: Window, strip: Strip, width: int):
