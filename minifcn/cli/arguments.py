@@ -194,7 +194,7 @@ def add_workers(parser: argparse._ActionsContainer) -> None:
         type=workers,
         default=None,
         metavar="N",
-        help="threads that read images ahead; 0: none; no result depends on it (default: cores, at most 8)",
+        help="threads that read ahead (default: cores, at most 8)",
     )
 
 

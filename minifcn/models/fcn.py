@@ -69,6 +69,7 @@ class FCN(nn.Module):
     palette: np.ndarray
     normalize: Normalize
     skips: ClassVar[tuple[int, ...]] = ()  # strides of the maps that are scored besides the coarsest
+    head: ClassVar[str] = "score_fr"  # the layer that scores the coarsest map
     variants: ClassVar[tuple[str, ...]] = ("aligned", "paper")
     listings: ClassVar[dict[type[FCN], type[FCN]]] = {}  # of the lecture, by the networks that they are
 
@@ -145,7 +146,7 @@ class FCN(nn.Module):
     def maps(self, x) -> dict[str, Any]:
         """Turn images (N, 3, H, W) into the maps of the trunk that can be scored, by name, the coarsest last."""
         if not isinstance(x, Geometry):
-            expect_images(type(self).__name__, x, self.dtype)
+            expect_images(type(self).__name__, x, getattr(self, self.head).weight.dtype)
         maps: dict[str, Any] = {}
         for names in self.trunk.layers:
             stage = [getattr(self, name) for name in names]

@@ -58,6 +58,7 @@ class Lecture(FCN):
     variant : "lecture"
     """
 
+    head = "score"
     variants = ("lecture",)
 
     def __init__(

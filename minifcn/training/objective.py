@@ -34,7 +34,7 @@ def objective(scores: Tensor, labels: Any, weight: Any, config: Config) -> tuple
     >>> import numpy as np
     >>> scores, labels = Tensor(np.zeros((1, 2, 3, 5))), np.zeros((1, 3, 5), int)
     >>> loss, mean = objective(scores, labels, None, Config(reduction="batch"))
-    >>> loss.item() / mean
+    >>> float(loss.item() / mean)
     15.0
     """
     loss = F.softmax_cross_entropy(scores, labels, weight, config.ignore_index, config.reduction)

@@ -69,7 +69,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         type=arguments.memory,
         default=0,
         metavar="SIZE",
-        help="memory for images that were read, such as 2G, so that they are read once (default 0)",
+        help="memory for images read, such as 2G (default 0)",
     )
 
 
@@ -165,5 +165,5 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
         "--checkpoint-every",
         type=arguments.seconds,
         metavar="SECONDS",
-        help="time between checkpoints (default 300); there is one after every epoch as well",
+        help="between checkpoints, which each epoch has too (default 300)",
     )
