@@ -165,5 +165,5 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
         "--checkpoint-every",
         type=arguments.seconds,
         metavar="SECONDS",
-        help="between checkpoints, which each epoch has too (default 300)",
+        help="between checkpoints within an epoch (default 300)",
     )
