@@ -38,7 +38,7 @@ def piecewise(function: Callable, *arrays) -> None:
 
 
 def on_vectors(function: Callable, *operands):
-    """Give function(*operands), elementwise, of arrays and numbers; on a GPU it lies in memory as the arrays do.
+    """Give ``function(*operands)``, elementwise, of arrays and numbers; on a GPU it lies in memory as the arrays do.
 
     CuPy's own results are in C order, and what follows would reorder a map before it can be a matrix of pixels.
 
