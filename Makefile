@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# 1800 steps of a network with an eighth of VGG16's channels: 50 s on two cores of an AMD EPYC with Zen 5, four minutes on
-# two threads of an Intel Xeon of 2.5 GHz; and the installation.
+# 1800 steps of a network with an eighth of VGG16's channels: 50 s on two cores of an AMD EPYC with Zen 5, 194 s on two
+# threads of an Intel Xeon of 2.5 GHz; and the installation.
 DEMO_FLAGS ?= --width 0.125 --batch-size 4 --epochs 4 --lr 0.004 --schedule poly --dropout 0 --overwrite
 PYTEST_FLAGS ?=
 # Two minutes on two cores; the same seed draws the same cases.
