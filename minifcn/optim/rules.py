@@ -58,7 +58,7 @@ def _sgd(xp, w, g, velocity, lr, *, momentum, weight_decay):
     w -= lr * velocity
 
 
-class CaffeSGD(Optimizer):
+class CaffeSGD(SGD):
     """Stochastic gradient descent as Caffe has it: v <- momentum·v + lr·(g + weight_decay·w), w <- w - v.
 
     Parameters
@@ -90,11 +90,6 @@ class CaffeSGD(Optimizer):
     [0.8]
     [0.7]
     """
-
-    names = ("velocity",)
-
-    def __init__(self, params: Iterable, lr: float, momentum: float = 0.0, weight_decay: float = 0.0):
-        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
     def update(self, w, g, t, *, velocity, lr, momentum, weight_decay) -> None:  # type: ignore[override]
         _caffe_sgd(w, g, velocity, lr, momentum=momentum, weight_decay=weight_decay)
