@@ -172,13 +172,23 @@ def fused(function: Callable) -> Callable:
 
 
 @functools.cache
+def has_kernels(xp: ModuleType) -> bool:
+    """Whether an array module runs kernels of one's own, as CuPy does.
+
+    >>> has_kernels(np)
+    False
+    """
+    return getattr(xp, "ElementwiseKernel", None) is not None
+
+
+@functools.cache
 def elementwise_kernel(xp: ModuleType, inputs: str, outputs: str, text: str) -> Any:
     """Give the kernel of CuPy's that runs a text for every element.
 
     Parameters
     ----------
     xp : module
-        `numpy` or `cupy`.
+        `cupy`.
     inputs, outputs : str
         Types and names of the arguments, as in "raw T x, int32 n".
     text : str
@@ -186,13 +196,6 @@ def elementwise_kernel(xp: ModuleType, inputs: str, outputs: str, text: str) -> 
 
     Returns
     -------
-    `cupy.ElementwiseKernel`, or None
-        None for NumPy, which has no such thing.
-
-    Examples
-    --------
-    >>> elementwise_kernel(np, "T x", "T y", "y = 2 * x;") is None
-    True
+    cupy.ElementwiseKernel
     """
-    make = getattr(xp, "ElementwiseKernel", None)
-    return make and make(inputs, outputs, text)
+    return xp.ElementwiseKernel(inputs, outputs, text)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from minifcn.backend import device_of
+from minifcn.backend import array_module, device_of, has_kernels
 from minifcn.compute import convolution
 from minifcn.compute.convolution import by_groups
-from minifcn.compute.fast import blocks, winograd
+from minifcn.compute.fast import blocks, kernels, winograd
 from minifcn.compute.fast.elementwise import Finish, finish_map, finite, has_nan
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Pair, Window
@@ -127,9 +127,10 @@ def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
         spoilt = device_of(x) == "cpu" and has_nan(corners) and not finite(weight)
         return convolution.convolve_transposed(y, weight, window, size) if spoilt else x
     chosen = choose(y, window, y.shape[2:], weight.shape[1], weight.shape[0])
-    scatters = chosen if hasattr(chosen, "convolve_transposed") else convolution
-    x = scatters.convolve_transposed(y, weight, window, size)
-    spoilt = scatters is not convolution and has_nan(x)
+    if not hasattr(chosen, "convolve_transposed"):
+        chosen = kernels if has_kernels(array_module(y)) else convolution
+    x = chosen.convolve_transposed(y, weight, window, size)
+    spoilt = chosen not in (convolution, kernels) and has_nan(x)
     return convolution.convolve_transposed(y, weight, window, size) if spoilt else x
 
 

@@ -9,11 +9,9 @@ import math
 
 import numpy as np
 
-from minifcn.backend import array_module, fused
+from minifcn.backend import array_module
 from minifcn.compute.im2col import empty_map, padded, windows
 from minifcn.compute.window import Pair, Window
-
-AT_ONCE = 16  # entries: a GPU's kernel takes 4096 bytes of arguments, of which a map is 80
 
 
 def entries(x, window: Window, size: Pair, value: float) -> list:
@@ -50,37 +48,26 @@ def max_pool(x, window: Window, size: Pair):
 
     A window with nan has the value nan, and its winner is the last nan, as in PyTorch.
     """
+    xp = array_module(x)
     first, *others = entries(x, window, size, lowest(x.dtype))
-    winner = empty_winner(first, window, size)
-    if not others:
-        return first.copy(), winner
-    y, winner = _by_pixels(first), _by_pixels(winner)
-    for k in range(0, len(others), AT_ONCE):
-        some = map(_by_pixels, others[k : k + AT_ONCE])
-        y, winner = _compete(winner, y, *some, kind=winner.dtype.type, number=k + 1)
-    return y.transpose(0, 3, 1, 2), winner.transpose(0, 3, 1, 2)
-
-
-@fused
-def _compete(xp, winner, y, *entries, kind, number):
-    """Let entries, from a number on, try to be the maximum, one after the other; on a GPU they share a kernel."""
-    for k, entry in enumerate(entries, start=number):
-        winner = xp.where((entry > y) | (entry != entry), kind(k), winner)  # nan is larger than nothing
-        y = xp.maximum(y, entry)
+    y, winner = xp.copy(first), empty_winner(first, window, size)
+    for k, entry in enumerate(others, start=1):
+        wins = (entry > y) | (entry != entry)  # nan is larger than nothing
+        y, winner = xp.where(wins, entry, y), xp.where(wins, winner.dtype.type(k), winner)
     return y, winner
-
-
-def _by_pixels(x):
-    """View a map (N, C, H, W) as (N, H, W, C)."""
-    return x.transpose(0, 2, 3, 1)
 
 
 def empty_winner(y, window: Window, size: Pair):
     """Say of maps `y` of one entry that it wins everywhere: the first that is on the map."""
-    winner = array_module(y).zeros_like(y, dtype="uint8" if math.prod(window.kernel) <= 256 else "int32")
+    winner = array_module(y).zeros_like(y, dtype=winner_type(window))
     if any(window.padding):
         winner[...] = first_pixels(array_module(y), window, size)
     return winner
+
+
+def winner_type(window: Window) -> str:
+    """Name the type that numbers all entries of the kernel."""
+    return "uint8" if math.prod(window.kernel) <= 256 else "int32"
 
 
 def lowest(dtype):
@@ -100,15 +87,11 @@ def first_pixels(xp, window: Window, size: Pair):
 
 def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
+    xp = array_module(y)
     x, targets = empty_entries(y, window, size)
     for k, target in enumerate(targets):
-        _add_of_winner(*map(_by_pixels, (target, y, winner)), winner.dtype.type(k))
+        target += xp.where(winner == k, y, y.dtype.type(0))
     return x
-
-
-@fused
-def _add_of_winner(xp, target, y, winner, k):
-    target += xp.where(winner == k, y, y.dtype.type(0))
 
 
 def gather_winner(x, winner, window: Window):

@@ -1,4 +1,7 @@
-"""The text of the GPU's kernels, compiled by a C++ compiler and run on the CPU: it gives what its NumPy twin gives."""
+"""The text of the GPU's kernels, compiled by a C++ compiler and run on the CPU: each gives what its twin does."""
+
+import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -6,8 +9,12 @@ import standin
 from cases import random_convolutions
 from standin.kernels import COMPILER
 
+import minifcn
 from minifcn import to_device, to_host
+from minifcn.compute import algorithm
 from minifcn.compute.fast import kernels, strips
+from minifcn.compute.fast import pooling as fast
+from minifcn.compute.window import Window
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler, so the stand-in runs no kernels")
 CONVOLUTIONS = random_convolutions(12, seed=3)
@@ -37,28 +44,147 @@ def test_gather(convolution, channels, dtype, rng, stand_in):
     assert_twins_agree(x, convolution.window, stand_in)
 
 
-FAULTS = {
-    "a row too far": ("oh * SH", "(oh + 1) * SH"),
-    "rows and columns confused": ("* W + w)", "* H + w)"),
-    "no zeros above": ("h >= 0 && ", ""),
-    "no zeros below": ("h < H && ", ""),
-    "no zeros on the left": ("w >= 0 && ", ""),
-    "no zeros on the right": ("&& w < W", ""),
-    "the edge itself left out": ("w < W", "w < W - 1"),
-    "dilation forgotten": ("kw * DW", "kw"),
-    "images forgotten": ("(ptrdiff_t)n * H", "(ptrdiff_t)0 * H"),
+POOLS = {  # window, size of the map, size of the result
+    "2x2": (Window((2, 2), (2, 2)), (6, 4), (3, 2)),
+    "3x3, overlapping": (Window((3, 3), (2, 2)), (7, 9), (3, 4)),
+    "ceil mode": (Window((3, 2), (2, 2)), (6, 5), (3, 3)),
+    "padding": (Window((3, 3), (1, 2), (1, 1)), (5, 6), (5, 3)),
+    "dilation": (Window((2, 3), (1, 2), (1, 2), (3, 2)), (8, 9), (7, 5)),
+    "strides above the kernel": (Window((2, 2), (3, 4)), (8, 9), (3, 2)),
+    "more entries than a byte counts": (Window((17, 17), (3, 3), (8, 8)), (20, 19), (7, 7)),
 }
 
 
-@pytest.mark.parametrize(("right", "wrong"), FAULTS.values(), ids=FAULTS)
-def test_a_planted_fault_is_found(right, wrong, rng, stand_in, monkeypatch):
-    *parameters, text = kernels.GATHER
+def pooled(x, y, window, size, device):
+    """Both pools: the maxima and who they are, and every y back at its winner."""
+    maxima, winner = fast.max_pool(to_device(x, device), window, size)
+    back = fast.scatter_winner(to_device(y, device), winner, window, x.shape[2:])
+    return [to_host(a) for a in (maxima, winner, back)]
+
+
+def assert_pools_agree(pool, x, device, rng):
+    window, _, size = pool
+    y = rng.standard_normal((*x.shape[:2], *size)).astype(x.dtype)
+    for found, expected in zip(pooled(x, y, window, size, device), pooled(x, y, window, size, "cpu"), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS)
+@pytest.mark.parametrize("values", ["of every kind", "alike", "-inf", "nan here and there"])
+def test_pools(pool, values, dtype, rng, stand_in):
+    x = rng.standard_normal((2, 3, *pool[1])).astype(dtype)
+    if values == "alike":
+        x = np.sign(x)
+    if values == "-inf":
+        x[:] = -np.inf
+    if values == "nan here and there":
+        x[rng.random(x.shape) < 0.2] = np.nan
+    assert_pools_agree(pool, x, stand_in, rng)
+
+
+def added_up(y, weight, window, size, device):
+    """A transposed convolution, each of its pixels the sum of what reaches it."""
+    return to_host(algorithm.convolve_transposed(to_device(y, device), to_device(weight, device), window, size))
+
+
+def assert_sums_agree(y, weight, window, size, device):
+    """On the host the definition adds the windows up one after the other; the products are whole numbers."""
+    with minifcn.algorithm("im2col"):
+        expected = added_up(y, weight, window, size, "cpu")
+    np.testing.assert_array_equal(added_up(y, weight, window, size, device), expected)
+
+
+def whole(rng, shape, dtype):
+    return rng.integers(-9, 10, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("convolution", CONVOLUTIONS, ids=str)
+def test_col2im(convolution, dtype, rng, stand_in):
+    one = dataclasses.replace(convolution, groups=1)
+    y, weight = whole(rng, one.y_shape, dtype), whole(rng, one.weight_shape, dtype)
+    assert_sums_agree(y, weight, one.window, one.size, stand_in)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(4, 2, 1), (16, 8, 4), (64, 32, 0)], ids=str)
+def test_col2im_as_the_nets_upsample(kernel, stride, padding, rng, stand_in):
+    window = Window.of(kernel, stride, padding)
+    size = tuple((n - 1) * stride - 2 * padding + kernel for n in (3, 2))
+    y, weight = whole(rng, (2, 3, 3, 2), "float32"), whole(rng, (3, 3, kernel, kernel), "float32")
+    assert_sums_agree(y, weight, window, size, stand_in)
+
+
+FAULTS = {
+    "GATHER": {
+        "a row too far": ("oh * SH", "(oh + 1) * SH"),
+        "rows and columns confused": ("* W + w)", "* H + w)"),
+        "no zeros above": ("h >= 0 && ", ""),
+        "no zeros below": ("h < H && ", ""),
+        "no zeros on the left": ("w >= 0 && ", ""),
+        "no zeros on the right": ("&& w < W", ""),
+        "the edge itself left out": ("w < W", "w < W - 1"),
+        "dilation forgotten": ("kw * DW", "kw"),
+        "images forgotten": ("(ptrdiff_t)n * H", "(ptrdiff_t)0 * H"),
+    },
+    "COL2IM": {
+        "the first row left out": ("oh >= 0", "oh > 0"),
+        "the first column left out": ("ow >= 0", "ow > 0"),
+        "windows that do not reach": ("(KH - 1) * DH", "KH * DH"),
+        "the last window missed": ("<= (KW - 1)", "< (KW - 1)"),
+        "rows beyond the map": ("oh >= OH || ", ""),
+        "columns beyond the map": ("ow >= OW || ", ""),
+        "dilation forgotten": ("|| kh % DH", ""),
+        "the kernel turned": ("int k = ", "int k = KH * KW - 1 - "),
+        "padding forgotten": ("kw = w + PW", "kw = w"),
+        "the last instead of the sum": ("sum +=", "sum ="),
+        "not from zero": ("T sum = 0", "T sum = 1"),
+    },
+    "MAX_POOL": {
+        "the last of equals": ("value > most", "value >= most"),
+        "zero where all is less": ("best < 0 || ", ""),
+        "nan overlooked": (" || value != value", ""),
+        "padding forgotten": ("- PH", ""),
+        "no edge on the right": (" || w >= W", ""),
+        "no edge above": ("h < 0 || ", ""),
+        "dilation forgotten": ("k % KW * DW", "k % KW"),
+        "rows and columns confused": ("k / KW", "k / KH"),
+    },
+    "SCATTER_WINNER": {
+        "another entry": ("winner[output * C + c] == k", "winner[output * C + c] == k + 1"),
+        "everybody wins": ("if (winner[output * C + c] == k)", ""),
+        "one winner too few": ("sum +=", "sum ="),
+        "another channel": ("y[output * C + c]", "y[output * C]"),
+        "strides forgotten": ("(w + PW) / SW", "(w + PW)"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [pytest.param(name, *fault, id=f"{name}: {what}") for name in FAULTS for what, fault in FAULTS[name].items()],
+)
+def test_a_planted_fault_is_found(name, right, wrong, rng, stand_in, monkeypatch):
+    *parameters, text = getattr(kernels, name)
     assert right in text
-    monkeypatch.setattr(kernels, "GATHER", (*parameters, text.replace(right, wrong)))
-    window = strips.Window((3, 2), (2, 1), (1, 1), (1, 2))
-    x = rng.standard_normal((2, 3, 5, 6)).astype("float32")
+    monkeypatch.setattr(kernels, name, (*parameters, text.replace(right, wrong)))
     with pytest.raises((AssertionError, IndexError)):
-        assert_twins_agree(x, window, stand_in)
+        assert_all_agree(name, stand_in, rng)
+
+
+@np.errstate(invalid="ignore")
+def assert_all_agree(name, device, rng):
+    """What the other tests ask of one kernel, on windows that show every fault."""
+    window, size = Window((3, 2), (2, 1), (1, 1), (1, 2)), (5, 6)
+    if name == "GATHER":
+        assert_twins_agree(rng.standard_normal((2, 3, *size)).astype("float32"), window, device)
+    elif name == "COL2IM":
+        for some, map_size in [(window, size), (Window((3, 3), (2, 2), (1, 1), (2, 2)), (8, 9))]:
+            y = whole(rng, (2, 3, *some.output_size(map_size)), "float32")
+            assert_sums_agree(y, whole(rng, (3, 2, *some.kernel), "float32"), some, map_size, device)
+    else:
+        for pool, values in itertools.product(POOLS.values(), (np.sign, np.log)):  # with equals; with nan
+            x = values(rng.standard_normal((2, 3, *pool[1])).astype("float32"))
+            assert_pools_agree(pool, x, device, rng)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
-"""Max-pooling on the host: as in compute/pooling.py, but nan is looked for once, and backwards all cores are at work.
+"""Max-pooling as in compute/pooling.py; but nan is looked for once, and backwards all cores are at work.
 
-On a GPU the definition is as fast: its steps are one kernel.
+On a GPU each is a kernel.
 """
 
 from __future__ import annotations
 
-from minifcn.backend import array_module, piecewise
+from minifcn.backend import array_module, has_kernels, piecewise
 from minifcn.compute import pooling
+from minifcn.compute.fast import kernels
 from minifcn.compute.fast.elementwise import has_nan, unless
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
@@ -18,6 +19,8 @@ def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
     To look for nan at every entry takes time and is seldom needed: it is done only if the maxima turn out to have one,
     by the definition.
     """
+    if has_kernels(array_module(x)):
+        return kernels.max_pool(x, window, size, pooling.winner_type(window))
     xp = array_module(x)
     first, *others = pooling.entries(x, window, size, pooling.lowest(x.dtype))
     y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
@@ -36,19 +39,11 @@ def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
 
 def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
+    if has_kernels(array_module(y)):
+        return kernels.scatter_winner(y, winner, window, size)
     x, targets = pooling.empty_entries(y, window, size)
     for k, target in enumerate(targets):
-        target += _of_winner(y, winner, k)
+        of_winner = array_module(y).empty_like(winner, dtype=y.dtype)
+        piecewise(lambda y, winner, result, k=k: unless(winner != k, y, result), y, winner, of_winner)
+        target += of_winner
     return x
-
-
-def gather_winner(x, winner, window: Window):
-    """Read from every window the pixel that won: the adjoint of `scatter_winner`."""
-    return sum(_of_winner(entry, winner, k) for k, entry in enumerate(pooling.entries(x, window, winner.shape[2:], 0)))
-
-
-def _of_winner(values, winner, k: int):
-    """Give the values of the windows that entry k won, and 0 for the others."""
-    result = array_module(values).empty_like(winner, dtype=values.dtype)
-    piecewise(lambda values, winner, result: unless(winner != k, values, result), values, winner, result)
-    return result

@@ -25,7 +25,7 @@ import math
 import operator
 from dataclasses import dataclass, replace
 
-from minifcn.backend import array_module, device_memory, device_of, elementwise_kernel
+from minifcn.backend import array_module, device_memory, device_of, has_kernels
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast import kernels
@@ -144,10 +144,8 @@ def gather(x, window: Window, strip: Strip, width: int):
         return pixels(x[strip[0], :, strip[1]])
     count = strip[0].stop - strip[0].start, strip[1].stop - strip[1].start, width
     gathered = buffer(array_module(x), "windows", (*count, *window.kernel, x.shape[1]), x.dtype)
-    kernel = elementwise_kernel(array_module(x), *kernels.GATHER)
-    if kernel:
-        top = strip[1].start * window.stride[0] - window.padding[0]
-        kernels.gather(kernel, x[strip[0]], window, top, gathered)
+    if has_kernels(array_module(x)):
+        kernels.gather(x[strip[0]], window, strip[1].start * window.stride[0] - window.padding[0], gathered)
     else:
         gathered[...] = windows_of_strip(x, window, strip, width).transpose(2, 3, 4, 0, 1, 5)
     return gathered.reshape(math.prod(count), -1)
