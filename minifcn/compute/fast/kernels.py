@@ -98,7 +98,7 @@ def max_pool(x, window: Window, size: Pair, kind: str):
 
 def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
-    x = empty_map(array_module(y), *y.shape[:2], size, y.dtype)
+    x = empty_map(array_module(y), y.shape[0], y.shape[1], size, y.dtype)
     _run(SCATTER_WINNER, _flat(y), _flat(winner), *_sizes(size, y.shape[1], y.shape[2:], window), _flat(x))
     return x
 
