@@ -8,7 +8,7 @@ from __future__ import annotations
 from minifcn.backend import array_module, has_kernels, piecewise
 from minifcn.compute import pooling
 from minifcn.compute.fast import kernels
-from minifcn.compute.fast.elementwise import has_nan, unless
+from minifcn.compute.fast.elementwise import finite, has_nan
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
 
@@ -38,12 +38,18 @@ def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
 
 
 def scatter_winner(y, winner, window: Window, size: Pair):
-    """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
-    if has_kernels(array_module(y)):
+    """Add every y to the pixel of a map `(N, C, *size)` that won its window.
+
+    To multiply by 0 and 1 takes a third of the time of choosing; but 0 · inf is nan, so it is for finite numbers.
+    """
+    xp = array_module(y)
+    if has_kernels(xp):
         return kernels.scatter_winner(y, winner, window, size)
+    if not finite(y):
+        return pooling.scatter_winner(y, winner, window, size)
     x, targets = pooling.empty_entries(y, window, size)
+    won = xp.empty_like(winner, dtype=y.dtype)
     for k, target in enumerate(targets):
-        of_winner = array_module(y).empty_like(winner, dtype=y.dtype)
-        piecewise(lambda y, winner, result, k=k: unless(winner != k, y, result), y, winner, of_winner)
-        target += of_winner
+        piecewise(lambda y, winner, won, k=k: xp.multiply(y, winner == k, out=won), y, winner, won)
+        target += won
     return x
