@@ -16,6 +16,7 @@ from minifcn.errors import UserError
 
 # What lists call the pixels that do not count, in lower case; the last is labelme's.
 IGNORED = ("void", "unlabelled", "unlabeled", "ignore", "unknown", "__ignore__")
+RUN = "the run"  # where the classes are from that a run was trained on
 TABLES = ("classes.csv", "class_dict.csv")
 NAMES = ("classes.txt", "class_names.txt", "labels.txt")
 
@@ -31,7 +32,7 @@ class Classes(NamedTuple):
     ignore_index : int
         The class that does not count, or 255.
     source : str
-        The name of the file.
+        The name of the file; or `RUN`.
     """
 
     names: tuple[str, ...]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minifcn.data.classes import Classes
+from minifcn.data.classes import RUN, Classes
 from minifcn.data.folder.smoothing import smoothed_colour, smoothed_grey
 from minifcn.data.folder.values import Colour, MaskValues
 from minifcn.data.folders import Report
@@ -177,7 +177,7 @@ def _check_palettes(masks: Masks, colours: list[Colour], classes: Classes, repor
 
 def _told_by_indices(classes: Classes | None) -> bool:
     """Whether a run has its classes from masks of class indices, so that 255 is what they ignore and not white."""
-    if classes is None or classes.source != "the run":
+    if classes is None or classes.source != RUN:
         return False
     return classes.names == _numbered(len(classes.names))
 
