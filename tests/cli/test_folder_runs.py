@@ -149,8 +149,8 @@ OF_ANOTHER_KIND = {  # what a run was trained on, what it is measured on, and wh
     "colours after black and white": (
         *(WHITE, COLOURED),
         "the masks are in colours, such as (128, 64, 128) in u.png, but the run was trained on masks in black and "
-        "white (0 and 255); save them in black and white (0 and 255), list the classes of the run in classes.csv with the "
-        "colours that they have here, or train a run of its own on them",
+        "white (0 and 255); save them in black and white (0 and 255), list the classes of the run in classes.csv with "
+        "the colours that they have here, or train a run of its own on them",
     ),
     "class indices after colours": (
         *(COLOURED, folder_sets.MASK),

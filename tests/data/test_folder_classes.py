@@ -144,8 +144,8 @@ class TestBlackAndWhite:
             opened(tmp_path, [WHITE, odd, WHITE, WHITE])
         assert str(caught.value) == (
             f"{tmp_path / 'masks' / 'b.png'}: it holds {value} (2 pixels), but most masks hold 0 and 255 alone; save "
-            "it in black and white, or, if 255 is what does not count, list the classes of 0, 1, ... in classes.txt and "
-            "void below them"
+            "it in black and white, or, if 255 is what does not count, list the classes of 0, 1, ... in classes.txt "
+            "and void below them"
         )
 
     def test_every_mask_that_holds_something_else_is_reported_and_white_stays_a_class(self, tmp_path):
