@@ -104,7 +104,7 @@ REFUSED = {
         ["--source-preprocessing", "cafe"],
         "did you mean 'caffe'",
     ),
-    "not said": ("vgg16.pth", "out.npz", [], "names do not say how its images were preprocessed"),
+    "not said": ("vgg16.pth", "out.npz", [], "which do not say how its images were preprocessed"),
     "no weights": ("any.npz", "out.npz", [], "neither a checkpoint of minifcn, nor weights"),
 }
 
