@@ -221,13 +221,16 @@ def recognition(found: Weights) -> str:
 
 def _is_checkpoint(path: Path) -> bool:
     """Whether minifcn's trainer wrote this. So is what is not there, or damaged: `checkpoint.load` says so best."""
-    if not path.is_file():
-        return True
+    return not path.is_file() or holds_a_run(path, damaged=path.suffix == ".npz")
+
+
+def holds_a_run(path: Path, damaged: bool = False) -> bool:
+    """Whether minifcn's trainer wrote a file; `damaged` of one that cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith("model/") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return path.suffix == ".npz"
+        return damaged
 
 
 def _classes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
