@@ -15,7 +15,6 @@ from minifcn import Tensor, grad, to_device, to_host
 from minifcn.compute import algorithm
 from minifcn.compute.dropout import Mask
 from minifcn.compute.fast import elementwise, kernels, strips
-from minifcn.compute.fast import pooling as fast
 from minifcn.compute.window import Window
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler, so the stand-in runs no kernels")
@@ -59,8 +58,8 @@ POOLS = {  # window, size of the map, size of the result
 
 def pooled(x, y, window, size, device):
     """Both pools: the maxima and who they are, and every y back at its winner."""
-    maxima, winner = fast.max_pool(to_device(x, device), window, size)
-    back = fast.scatter_winner(to_device(y, device), winner, window, x.shape[2:])
+    maxima, winner = algorithm.max_pool(to_device(x, device), window, size)
+    back = algorithm.scatter_winner(to_device(y, device), winner, window, x.shape[2:])
     return [to_host(a) for a in (maxima, winner, back)]
 
 

@@ -10,14 +10,16 @@ a forward pass, and 0.92 by the kernel (an H100).
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
-from minifcn.backend import array_module, elementwise_kernel, product
+from minifcn.backend import array_module, product
 from minifcn.compute.convolution import matrix
 from minifcn.compute.dropout import Mask
 from minifcn.compute.im2col import empty_map, pixels
+from minifcn.compute.pooling import winner_type
 from minifcn.compute.window import Pair, Window
 
 SIZES = (
@@ -109,10 +111,10 @@ def col2im(rows, window: Window, size: Pair):
     return x
 
 
-def max_pool(x, window: Window, size: Pair, kind: str):
-    """Maximum of each window, and which kernel entry it was, as a number of some kind."""
+def max_pool(x, window: Window, size: Pair):
+    """Maximum of each window, and which kernel entry it was."""
     (n, c, *x_size), xp = x.shape, array_module(x)
-    y, winner = empty_map(xp, n, c, size, x.dtype), empty_map(xp, n, c, size, kind)
+    y, winner = (empty_map(xp, n, c, size, dtype) for dtype in (x.dtype, winner_type(window)))
     _run(MAX_POOL, _flat(x), *_sizes(x_size, c, size, window), _flat(y), _flat(winner))
     return y, winner
 
@@ -151,4 +153,9 @@ def _sizes(size: Pair, channels: int, output_size: Pair, window: Window) -> tupl
 def _run(kernel: tuple, *arguments) -> None:
     if arguments[-1].size >= 1 << 32:
         raise ValueError(f"a GPU's kernels count 2^32 numbers, got {arguments[-1].size}; pass fewer images at once")
-    elementwise_kernel(array_module(arguments[0]), *kernel)(*arguments)
+    _compiled(array_module(arguments[0]), *kernel)(*arguments)
+
+
+@functools.cache
+def _compiled(xp, inputs: str, outputs: str, text: str):
+    return xp.ElementwiseKernel(inputs, outputs, text)
