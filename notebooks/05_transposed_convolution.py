@@ -67,7 +67,7 @@ assert stamped[2, 2] == 1379
 #
 # The figure shows the four stamps one by one.
 
-# %%
+# %% tags=["fold"]
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 COLOURS = [BLUE, ORANGE, GREEN, VERMILLION]
 
@@ -170,7 +170,7 @@ for n in range(4):  # row n of C is stamp n
 # - the convolution **gathers**: pixel $n$ of $y$ is the sum over window $n$ of $x$, each pixel times its weight;
 # - the transposed convolution **scatters**: pixel $n$ of $y$ is spread over the same window, with the same weights.
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
 ax.set_title("Each row of C is a window of the convolution, and a stamp of its transpose", fontsize=12)
 ax.set(xlim=(0, 25), ylim=(4, 0), xlabel="pixel of x, one row of five after the other", ylabel="pixel of y")
@@ -240,7 +240,7 @@ assert without_flip.shape == stamped.shape
 assert stamped[2, 2] == 1379
 assert without_flip[2, 2] == 9731  # every pixel met the weight opposite to the right one
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(2, 2, figsize=(7, 7), layout="constrained")
 fig.suptitle("Sliding a kernel over the spread map: it has to be turned first", fontsize=12)
 draw(axes[0, 0], spread, "y with zeros between and around")
@@ -334,6 +334,7 @@ np.testing.assert_allclose(C @ second.ravel(), same_y)
 assert np.abs(second - first).max() > 1
 back = (C.T @ same_y).reshape(5, 5)
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 3.3), layout="constrained")
 fig.suptitle("The transposed convolution brings back the shape, not the values", fontsize=12)
 titles = ["one x", "another x, rounded,\nwith the same y = C x", "Cᵀ y:\nneither of them"]
@@ -407,7 +408,7 @@ np.testing.assert_array_equal((C6.T @ y.ravel()).reshape(6, 6), beyond)
 #
 # **Predict** for $K = 3$, $S = 2$: is it the same number everywhere inside? And for $K = 4$, $S = 2$?
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 2, figsize=(7, 4.1), layout="constrained")
 fig.suptitle("Number of stamps on each pixel: uneven inside unless S divides K", fontsize=12)
 for ax, K in zip(axes, [3, 4], strict=True):

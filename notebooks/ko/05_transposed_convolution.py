@@ -67,7 +67,7 @@ assert stamped[2, 2] == 1379
 #
 # 다음 그림은 도장 네 개를 하나씩 보여 줍니다.
 
-# %%
+# %% tags=["fold"]
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 COLOURS = [BLUE, ORANGE, GREEN, VERMILLION]
 
@@ -171,7 +171,7 @@ for n in range(4):  # C의 n번 행이 n번 도장
 #   값입니다.
 # - 전치 합성곱은 값을 **흩뿌립니다**(scatter). $y$의 픽셀 $n$의 값이 같은 창에 같은 가중치로 퍼집니다.
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
 ax.set_title("Each row of C is a window of the convolution, and a stamp of its transpose", fontsize=12)
 ax.set(xlim=(0, 25), ylim=(4, 0), xlabel="pixel of x, one row of five after the other", ylabel="pixel of y")
@@ -241,7 +241,7 @@ assert without_flip.shape == stamped.shape
 assert stamped[2, 2] == 1379
 assert without_flip[2, 2] == 9731  # 픽셀마다 제 가중치의 맞은편 가중치를 만남
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(2, 2, figsize=(7, 7), layout="constrained")
 fig.suptitle("Sliding a kernel over the spread map: it has to be turned first", fontsize=12)
 draw(axes[0, 0], spread, "y with zeros between and around")
@@ -337,6 +337,7 @@ np.testing.assert_allclose(C @ second.ravel(), same_y)
 assert np.abs(second - first).max() > 1
 back = (C.T @ same_y).reshape(5, 5)
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 3.3), layout="constrained")
 fig.suptitle("The transposed convolution brings back the shape, not the values", fontsize=12)
 titles = ["one x", "another x, rounded,\nwith the same y = C x", "Cᵀ y:\nneither of them"]
@@ -414,7 +415,7 @@ np.testing.assert_array_equal((C6.T @ y.ravel()).reshape(6, 6), beyond)
 # **예상해 보십시오**: $K = 3$, $S = 2$이면 가장자리를 뺀 안쪽의 겹침 수는 어디나 같을까요?
 # $K = 4$, $S = 2$이면 어떨까요?
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 2, figsize=(7, 4.1), layout="constrained")
 fig.suptitle("Number of stamps on each pixel: uneven inside unless S divides K", fontsize=12)
 for ax, K in zip(axes, [3, 4], strict=True):
