@@ -19,8 +19,8 @@ plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 # %% [markdown]
 # ## What it looks like
 #
-# An image, its **label map** (the truth, in colours), and what a network makes of the image: the small FCN-8s that comes
-# with minifcn, which has never seen this picture. The notebooks that follow take this network apart.
+# An image, its **label map** (the truth, in colours), and what a network makes of the image: the small FCN-8s that
+# comes with minifcn, which has never seen this picture. The notebooks that follow take this network apart.
 
 # %%
 network = models.pretrained("shapes-fcn8s")
@@ -56,9 +56,9 @@ _ = figure.legend(handles=swatches, ncols=6, loc="outside lower center", fontsiz
 # %%
 shapes = data.Shapes(20, size=(96, 128), num_classes=4)
 sample = shapes[9]
-# ? shape of the image
+# ask: shape of the image
 assert sample.image.shape == (96, 128, 3)  # red, green and blue
-# ? shape of the label map
+# ask: shape of the label map
 assert sample.label.shape == (96, 128)  # one number
 assert sample.label.dtype == np.uint8
 shapes.class_names
@@ -103,7 +103,7 @@ assert len(swatches) == shapes.num_classes == 4
 row = np.array([1, 1, 1, 3, 3, 3])
 averaged = row.reshape(3, 2).mean(axis=1)
 picked = row[::2]
-# ? the class that appears (0 background, 1 disc, 2 square, 3 triangle): 0 | 1 | 2* | 3
+# ask: the class that appears (0 background, 1 disc, 2 square, 3 triangle): 0 | 1 | 2* | 3
 assert averaged.tolist() == [1, 2, 3]  # a square that was never there
 assert picked.tolist() == [1, 1, 3]
 
@@ -136,9 +136,9 @@ instance = np.array(
 )
 class_of_object = np.array([0, 1, 1, 2])  # object 0 is the background, 1 and 2 are cars, 3 is a sign
 semantic = class_of_object[instance]
-# ? numbers in the semantic map
+# ask: numbers in the semantic map
 assert len(np.unique(semantic)) == 3
-# ? numbers in the instance map
+# ask: numbers in the instance map
 assert len(np.unique(instance)) == 4
 
 
@@ -183,7 +183,7 @@ void = label.copy()
 void[:, 1:][across] = void[:, :-1][across] = 255
 void[1:][down] = void[:-1][down] = 255
 assert (void[void != 255] == label[void != 255]).all()  # all other pixels are as they were
-# ? share that becomes void, between 0 and 1
+# ask: share that becomes void, between 0 and 1
 assert 0.05 < (void == 255).mean() < 0.15
 
 # %% tags=["fold"]
@@ -230,11 +230,11 @@ draw(left, truth, "truth (255 is void)")
 draw(right, prediction, "prediction: wrong pixels in frames", [(i, j, 1, 1) for i, j in np.argwhere(wrong)])
 
 # %%
-# ? pixels that count
+# ask: pixels that count
 assert counts.sum() == 23
 assert wrong.sum() == 5
 pixel_accuracy = (prediction == truth)[counts].mean()
-# ? pixel accuracy
+# ask: pixel accuracy
 np.testing.assert_allclose(pixel_accuracy, 18 / 23)
 round(float(pixel_accuracy), 3)
 
@@ -256,7 +256,7 @@ for c in range(3):
     intersection, union = (is_c & called_c).sum(), (is_c | called_c).sum()
     iou.append(intersection / union)
 
-# ? IoU of class 1
+# ask: IoU of class 1
 np.testing.assert_allclose(iou[1], 2 / 6)
 np.testing.assert_allclose(iou, [13 / 18, 2 / 6, 3 / 4])
 mean_iou = np.mean(iou)
@@ -283,7 +283,7 @@ round(float(mean_iou), 3)
 n = np.zeros((3, 3), int)
 for i, j in zip(truth[counts], prediction[counts], strict=True):
     n[i, j] += 1
-# ? row of class 1
+# ask: row of class 1
 assert n[1].tolist() == [2, 2, 0]
 
 confusion = metrics.ConfusionMatrix(3, ignore_index=255)
@@ -322,9 +322,9 @@ def score(label, prediction):
 
 label = scene(128)
 blind = score(label, np.zeros_like(label))
-# ? pixel accuracy
+# ask: pixel accuracy
 assert blind.pixel_accuracy > 0.95
-# ? mean IoU
+# ask: mean IoU
 assert blind.mean_iou < 0.5
 assert blind.iou[1] == 0
 print(f"pixel accuracy {blind.pixel_accuracy:.3f}, mean IoU {blind.mean_iou:.3f}, IoU of the shapes {blind.iou[1]:.3f}")
@@ -351,7 +351,7 @@ np.testing.assert_allclose(blind_iou, (1 - np.array(share)) / 2)  # background a
 label, shifts = scene(128), np.arange(0, 17, 2)
 moved = [score(label, np.roll(label, shift, axis=1)) for shift in shifts]
 assert min(result.pixel_accuracy for result in moved) > 0.9
-# ? faster drops: pixel accuracy | the IoU of the shapes*
+# ask: faster drops: pixel accuracy | the IoU of the shapes*
 assert moved[-1].iou[1] < 0.5
 
 # %% tags=["fold"]
@@ -390,7 +390,7 @@ total.update(large, large)  # perfect
 total.update(tiny, np.zeros_like(tiny))  # the one pixel was missed
 
 mean_of_images = (score(large, large).iou[1] + score(tiny, np.zeros_like(tiny)).iou[1]) / 2
-# ? hurt more is: the mean of the images' scores* | the score of the added counts
+# ask: hurt more is: the mean of the images' scores* | the score of the added counts
 assert mean_of_images == (1 + 0) / 2
 np.testing.assert_allclose(total.iou[1], 36 / 37)
 

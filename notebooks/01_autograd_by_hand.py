@@ -64,7 +64,7 @@ grad_b = grad_p * 1
 grad_w = grad_u * x
 grad_x = grad_u * w
 assert (grad_e, grad_p, grad_u, grad_b) == (6, 6, 6, 6)
-# ? gradients of w and x
+# ask: gradients of w and x
 assert (grad_w, grad_x) == (12, 18)
 
 # %% [markdown]
@@ -158,7 +158,7 @@ L = b * c
 grad_c = b  # from L = b c
 grad_b = c + grad_c * 1  # from L = b c, and from c = a + b
 grad_a = grad_c * 1 + grad_b * 3  # from c = a + b, and from b = 3 a
-# ? gradients of c, b and a
+# ask: gradients of c, b and a
 assert (grad_c, grad_b, grad_a) == (6, 14, 48)
 assert grad_a == 24 * a  # the derivative of 12 a²
 
@@ -173,7 +173,7 @@ assert grad_a == 24 * a  # the derivative of 12 a²
 # %%
 too_early = c
 wrong = grad_c * 1 + too_early * 3
-# ? grad_a, computed too early
+# ask: grad_a, computed too early
 assert wrong == 30
 
 # %% [markdown]
@@ -227,7 +227,7 @@ L = b * c
 
 order = backward(L)
 names = {a: "a", three: "three", b: "b", c: "c", L: "L"}
-# ? order, such as L, c, ...
+# ask: order, such as L, c, ...
 assert [names[number] for number in order] == ["L", "c", "b", "three", "a"]
 assert (c.grad, b.grad, a.grad) == (6, 14, 48)
 
@@ -271,7 +271,7 @@ w = mf.Tensor(3.0, requires_grad=True)
 for _ in range(3):
     L = (w * 2.0 - 4.0) ** 2
     L.backward()  # the gradient is 2 (2w - 4) 2 = 8 each time
-# ? w.grad
+# ask: w.grad
 assert w.grad.item() == 3 * 8
 
 # %% [markdown]
@@ -315,7 +315,7 @@ def train(forget):
 right, forgotten = train(forget=False), train(forget=True)
 assert right[0] == forgotten[0] == 4
 assert right[-1] < 1e-10
-# ? the loss: falls as well | falls and rises again and again* | stays at 4
+# ask: the loss: falls as well | falls and rises again and again* | stays at 4
 assert max(forgotten[20:]) > 4
 
 # %% tags=["fold"]
@@ -341,17 +341,17 @@ assert sum(value < 0.5 for value in forgotten) > 5  # it passes the goal again a
 w = mf.Tensor(3.0, requires_grad=True)
 xs = mf.Tensor(np.array([1.0, 2.0, 3.0, 4.0]), requires_grad=True)
 (w * xs).sum().backward()
-# ? gradient of w for x = (1, 2, 3, 4)
+# ask: gradient of w for x = (1, 2, 3, 4)
 assert w.grad.item() == 1 + 2 + 3 + 4
 assert xs.grad.data.tolist() == [3, 3, 3, 3]
 
 # %% [markdown]
 # Used four times, so four contributions, added up. The derivative of copying is a sum.
 #
-# A gradient needs one number $L$ at the end. For an output with several elements one says how much each of them
-# counts; `y.backward(g)` computes the gradient of `(y * g).sum()`. With $J$ the matrix of all derivatives
-# $\partial y_i / \partial x_j$ (the Jacobian), that gradient is $J^T g$, since $L$ changes by $g^T J \, d$ when $x$ changes
-# by a small $d$: backward multiplies by the transposed Jacobian, and never writes $J$ out. Here it is written out:
+# A gradient needs one number $L$ at the end. For an output with several elements one says how much each of them counts;
+# `y.backward(g)` computes the gradient of `(y * g).sum()`. With $J$ the matrix of all derivatives $\partial y_i /
+# \partial x_j$ (the Jacobian), that gradient is $J^T g$, since $L$ changes by $g^T J \, d$ when $x$ changes by a small
+# $d$: backward multiplies by the transposed Jacobian, and never writes $J$ out. Here it is written out:
 
 # %%
 xs = mf.Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
@@ -402,7 +402,7 @@ x = mf.Tensor(2.0, requires_grad=True)
 (first,) = mf.grad(x**3, x, create_graph=True)
 (second,) = mf.grad(first, x, create_graph=True)
 (third,) = mf.grad(second, x)
-# ? first, second and third derivative
+# ask: first, second and third derivative
 assert (first.item(), second.item(), third.item()) == (3 * 2**2, 6 * 2, 6)
 
 # %% [markdown]

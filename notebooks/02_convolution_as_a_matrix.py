@@ -42,7 +42,7 @@ x = np.array([[1.0, 2, 0, 1], [0, 1, 3, 2], [2, 1, 0, 1], [1, 0, 2, 3]])
 w = np.array([[1.0, 2], [3, 4]])
 
 y00 = w[0, 0] * x[0, 0] + w[0, 1] * x[0, 1] + w[1, 0] * x[1, 0] + w[1, 1] * x[1, 1]
-# ? y[0, 0]
+# ask: y[0, 0]
 assert y00 == 1 * 1 + 2 * 2 + 3 * 0 + 4 * 1 == 9
 print(y00)
 
@@ -100,7 +100,7 @@ assert not np.array_equal(ours, np.convolve(row, kernel, "valid"))
 stride, padding = 2, 1
 strided = F.conv2d(mf.Tensor(x[None, None]), mf.Tensor(w[None, None]), stride=stride, padding=padding)
 places = (4 + 2 * padding - 2) // stride + 1
-# ? rows and columns of the output
+# ask: rows and columns of the output
 assert strided.shape[2:] == (places, places) == (3, 3)
 
 padded = np.pad(x, padding)
@@ -123,9 +123,9 @@ for i, j in np.ndindex(3, 3):
     columns[:, 3 * i + j] = x[i : i + 2, j : j + 2].ravel()
 
 W = w.reshape(1, 4)
-# ? shape of the matrix of columns
+# ask: shape of the matrix of columns
 assert columns.shape == (4, 9)
-# ? numbers in it
+# ask: numbers in it
 assert columns.size == 36
 np.testing.assert_allclose((W @ columns).reshape(3, 3), y)
 
@@ -157,14 +157,14 @@ for k, l, i, j in np.ndindex(2, 2, 3, 3):
     pixel = (i + k) * 4 + (j + l)
     A[place_in_columns, pixel] = 1
 
-# ? rows and columns of A
+# ask: rows and columns of A
 assert A.shape == (36, 16)
 Ax = A @ x.ravel()
 assert Ax.shape == (36,)
 assert Ax[9 * 1 + 4] == columns[1, 4] == x[1, 2]  # place 1 of window 4
 np.testing.assert_array_equal(Ax.reshape(4, 9), columns)
 np.testing.assert_array_equal(A, explain.im2col_matrix((1, 4, 4), kernel_size=2))
-# ? ones in each row: none | 1* | 4 | 9
+# ask: ones in each row: none | 1* | 4 | 9
 assert (A.sum(axis=1) == 1).all()
 
 # %% [markdown]
@@ -175,7 +175,7 @@ assert (A.sum(axis=1) == 1).all()
 
 # %%
 uses = A.sum(axis=0).reshape(4, 4)
-# ? most windows that one pixel lies in
+# ask: most windows that one pixel lies in
 assert uses.max() == 4
 assert uses.tolist() == [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]
 
@@ -220,9 +220,9 @@ for i, j in np.ndindex(3, 3):
 
 np.testing.assert_allclose((C @ x.ravel()).reshape(3, 3), y)
 np.testing.assert_array_equal(C, explain.conv_matrix(w[None, None], (1, 4, 4)))
-# ? entries that are not 0
+# ask: entries that are not 0
 assert np.count_nonzero(C) == 9 * 4 == 36
-# ? different weights among them
+# ask: different weights among them
 assert len(set(C[C != 0])) == 4
 assert set(C[C != 0]) == {1, 2, 3, 4}
 
@@ -269,7 +269,7 @@ np.testing.assert_array_equal(np.kron(W, np.eye(9)) @ A, C)
 one = np.zeros((3, 3))
 one[1, 1] = 1
 stamp = (C.T @ one.ravel()).reshape(4, 4)
-# ? the 16 numbers, row by row
+# ask: the 16 numbers, row by row
 assert stamp.tolist() == [[0, 0, 0, 0], [0, 1, 2, 0], [0, 3, 4, 0], [0, 0, 0, 0]]
 
 # %% [markdown]
@@ -282,7 +282,7 @@ assert stamp.tolist() == [[0, 0, 0, 0], [0, 1, 2, 0], [0, 3, 4, 0], [0, 0, 0, 0]
 two = one.copy()
 two[1, 2] = 1
 stamps = (C.T @ two.ravel()).reshape(4, 4)
-# ? column that gets both: 0 | 1 | 2* | 3
+# ask: column that gets both: 0 | 1 | 2* | 3
 assert stamps[1:3].tolist() == [[0, 1, 2 + 1, 2], [0, 3, 4 + 3, 4]]
 
 # %% tags=["fold"]
@@ -334,7 +334,7 @@ for r, c in np.ndindex(4, 4):
 # %%
 back = (C.T @ C @ x.ravel()).reshape(4, 4)
 assert back.shape == x.shape
-# ? the image again: yes | no*
+# ask: the image again: yes | no*
 assert not np.allclose(back, x)
 assert np.linalg.matrix_rank(C) == 9
 back
@@ -375,15 +375,15 @@ setting = {"stride": 2, "padding": 1}
 W = kernels.reshape(3, 2 * 3 * 3)
 A = explain.im2col_matrix((2, 5, 5), 3, **setting)
 C = explain.conv_matrix(kernels, (2, 5, 5), **setting)
-# ? shape of W
+# ask: shape of W
 assert W.shape == (3, 18)
-# ? shape of A
+# ask: shape of A
 assert A.shape == (18 * 9, 50)
-# ? shape of C
+# ask: shape of C
 assert C.shape == (27, 50)
 
 maps = F.conv2d(mf.Tensor(image[None]), mf.Tensor(kernels), **setting)
-# ? shape of y, the batch included
+# ask: shape of y, the batch included
 assert maps.shape == (1, 3, 3, 3)
 np.testing.assert_allclose((W @ (A @ image.ravel()).reshape(18, 9)).ravel(), maps.data.ravel())
 np.testing.assert_allclose(C @ image.ravel(), maps.data.ravel())
@@ -419,9 +419,9 @@ entries = (64 * 224 * 224) * (3 * 224 * 224)
 most_that_are_not_zero = (64 * 224 * 224) * (3 * 3 * 3)
 im2col_numbers = (3 * 3 * 3) * (224 * 224)
 
-# ? bytes of C: about 2 MB | about 2 GB | about 2 TB*
+# ask: bytes of C: about 2 MB | about 2 GB | about 2 TB*
 assert 4 * entries > 1.9e12
-# ? share of zeros: about a half | about 99 % | more than 99.9 %*
+# ask: share of zeros: about a half | about 99 % | more than 99.9 %*
 assert most_that_are_not_zero / entries < 0.0002
 assert im2col_numbers == 9 * (3 * 224 * 224)
 print(f"C: {4 * entries / 1e12:.2f} TB; the columns of im2col: {4 * im2col_numbers / 1e6:.1f} MB")

@@ -35,7 +35,7 @@ x = np.array([[1.0, 3, 2, 0], [4, 2, 1, 5], [0, 6, 7, 8], [2, 1, 9, 3]])
 y = np.zeros((2, 2))
 for i, j in np.ndindex(2, 2):
     y[i, j] = x[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].max()
-# ? the four values
+# ask: the four values
 assert y.tolist() == [[4, 5], [6, 9]]
 
 pooled = F.max_pool2d(mf.Tensor(x[None, None]), kernel_size=2)  # the stride is the kernel size unless given
@@ -51,7 +51,7 @@ np.testing.assert_array_equal(pooled.data[0, 0], y)
 
 # %%
 pooled, indices = F.max_pool2d(mf.Tensor(x[None, None]), 2, return_indices=True)
-# ? the four indices
+# ask: the four indices
 assert indices.data[0, 0].tolist() == [[4, 7], [9, 14]]
 np.testing.assert_array_equal(x.ravel()[indices.data[0, 0]], y)
 
@@ -72,7 +72,7 @@ g = np.array([[10.0, 20], [30, 40]])
 X = mf.Tensor(x[None, None], requires_grad=True)
 F.max_pool2d(X, 2).backward(mf.Tensor(g[None, None]))
 gradient = X.grad.data[0, 0]
-# ? the 16 numbers of the gradient, row by row
+# ask: the 16 numbers of the gradient, row by row
 assert gradient.tolist() == [[0, 0, 0, 0], [10, 0, 0, 20], [0, 30, 0, 0], [0, 0, 40, 0]]
 
 by_hand = np.zeros(16)
@@ -135,9 +135,9 @@ X = mf.Tensor(x[None, None], requires_grad=True)
 overlapping, winners = F.max_pool2d(X, 3, stride=1, return_indices=True)
 overlapping.backward(mf.Tensor(g[None, None]))
 assert overlapping.data[0, 0].tolist() == [[7, 8], [9, 9]]
-# ? indices of the four winners
+# ask: indices of the four winners
 assert winners.data[0, 0].tolist() == [[10, 11], [14, 14]]
-# ? gradient of the pixel that wins twice
+# ask: gradient of the pixel that wins twice
 assert X.grad.data[0, 0, 3, 2] == 30 + 40
 
 # %% [markdown]
@@ -156,7 +156,7 @@ ties = mf.Tensor(after_relu.data, requires_grad=True)
 top, winner = F.max_pool2d(ties, 2, return_indices=True)
 top.backward(mf.Tensor(np.array([[[[5.0]]]])))
 assert winner.item() == 0
-# ? the gradient goes to: the first pixel* | the last pixel | all, in equal parts | none
+# ask: the gradient goes to: the first pixel* | the last pixel | all, in equal parts | none
 assert ties.grad.data[0, 0].tolist() == [[5, 0], [0, 0]]
 
 # %% [markdown]
@@ -194,9 +194,9 @@ assert ties.grad.data.sum() == 5
 tall = np.arange(1.0, 11.0).reshape(5, 2)
 T = mf.Tensor(tall[None, None])
 floor, ceil = F.max_pool2d(T, 2), F.max_pool2d(T, 2, ceil_mode=True)
-# ? largest value with floor
+# ask: largest value with floor
 assert floor.data.max() == 8
-# ? largest value with ceil
+# ask: largest value with ceil
 assert ceil.data.max() == 10
 assert floor.data.ravel().tolist() == [4, 8]
 assert ceil.data.ravel().tolist() == [4, 8, 10]
@@ -207,7 +207,7 @@ assert ceil.data.ravel().tolist() == [4, 8, 10]
 
 # %%
 negative = mf.Tensor(-tall[None, None])
-# ? with zeros outside the last value would be: -9 | 0* | 9
+# ask: with zeros outside the last value would be: -9 | 0* | 9
 assert F.max_pool2d(negative, 2, ceil_mode=True).data.ravel().tolist() == [-1, -5, -9]
 
 # %% [markdown]
@@ -228,7 +228,7 @@ def after_pools(size, ceil_mode):
 
 
 assert 500 + 2 * 100 - 3 + 1 == 698
-# ? the same size in the end: yes | no*
+# ask: the same size in the end: yes | no*
 assert after_pools(698, ceil_mode=True) == [349, 175, 88, 44, 22]
 assert after_pools(698, ceil_mode=False) == [349, 174, 87, 43, 21]
 
@@ -243,7 +243,7 @@ assert after_pools(698, ceil_mode=False) == [349, 174, 87, 43, 21]
 
 # %%
 outputs = [F.max_pool2d(mf.Tensor(dot.reshape(1, 1, 2, 2)), 2).item() for dot in np.eye(4)]
-# ? places of four that give the same y
+# ask: places of four that give the same y
 assert outputs.count(1.0) == 4
 
 rng = np.random.default_rng(0)
@@ -253,7 +253,7 @@ for row, column in rng.integers(0, 32, (20, 2)):
     for _ in range(5):
         image = F.max_pool2d(mf.Tensor(image), 2).data
     assert image[0, 0].tolist() == [[1, 0], [0, 0]]
-# ? places that cannot be told apart after five pools
+# ask: places that cannot be told apart after five pools
 assert 2**5 * 2**5 == 1024
 
 # %% [markdown]
@@ -284,9 +284,9 @@ for ax in axes[:, 0]:
 #
 # The indices know more than the values. `max_unpool2d` puts every value back where it was found. **DeconvNet** (Noh,
 # Hong and Han, 2015) and **SegNet** (Badrinarayanan, Kendall and Cipolla, 2015) do that: their decoders mirror the
-# encoder, remember the indices of every pool, unpool with them, and convolve the sparse map to fill it. FCN does not. It
-# enlarges its maps by transposed convolution (notebook 5) and adds maps from earlier layers, which still know the place.
-# What the indices give that a fixed upsampling cannot: the ring below comes back with its edge where it was.
+# encoder, remember the indices of every pool, unpool with them, and convolve the sparse map to fill it. FCN does not.
+# It enlarges its maps by transposed convolution (notebook 5) and adds maps from earlier layers, which still know the
+# place. What the indices give that a fixed upsampling cannot: the ring below comes back with its edge where it was.
 
 # %%
 restored = F.max_unpool2d(pooled, indices, 2)
@@ -297,7 +297,8 @@ assert restored.data[0, 0].tolist() == [[0, 0, 0, 0], [4, 0, 0, 5], [0, 6, 0, 0]
 # The winners are back in their places. The other twelve values are gone for good.
 #
 # Now the ring, pooled three times and brought back three times: with the indices, and by repeating each value over its
-# 8x8 pixels, which is all that the values alone allow. **Predict**: which of the two puts more pixels *outside* the ring?
+# 8x8 pixels, which is all that the values alone allow. **Predict**: which of the two puts more pixels *outside* the
+# ring?
 
 # %%
 small, kept = mf.Tensor(ring[None, None]), []
@@ -313,13 +314,13 @@ repeated = np.kron(small.data[0, 0], np.ones((8, 8)))
 
 assert unpooled.shape == repeated.shape == ring.shape
 outside_unpooled, outside_repeated = unpooled[ring == 0].sum(), repeated[ring == 0].sum()
-# ? more pixels outside the ring: with the indices | by repeating*
+# ask: more pixels outside the ring: with the indices | by repeating*
 assert outside_unpooled == 0 < outside_repeated
 assert unpooled.sum() == small.data.sum() == repeated.sum() / 64  # sparse: one pixel in 64
 
 # %% [markdown]
-# By repeating. With the indices every value lands on a pixel of the ring, not one beside it, but only one pixel in 64 is
-# set: what SegNet's and DeconvNet's convolutions then have to fill.
+# By repeating. With the indices every value lands on a pixel of the ring, not one beside it, but only one pixel in 64
+# is set: what SegNet's and DeconvNet's convolutions then have to fill.
 #
 # ## Pooling by the mean
 #
@@ -328,7 +329,7 @@ assert unpooled.sum() == small.data.sum() == repeated.sum() / 64  # sparse: one 
 # %%
 X = mf.Tensor(x[None, None], requires_grad=True)
 F.avg_pool2d(X, 2).backward(mf.Tensor(g[None, None]))
-# ? gradient of the four pixels of the first window
+# ask: gradient of the four pixels of the first window
 np.testing.assert_array_equal(X.grad.data[0, 0, :2, :2], [[2.5, 2.5], [2.5, 2.5]])
 np.testing.assert_array_equal(X.grad.data[0, 0], np.kron(g / 4, np.ones((2, 2))))
 

@@ -38,9 +38,9 @@ W = np.array([[1.0, 0, -1], [0, 2, 1]])
 b = np.array([10.0, 20])
 
 weight = W.reshape(2, 3, 1, 1)  # (O, C, KH, KW)
-# ? shape of the weight
+# ask: shape of the weight
 assert weight.shape == (2, 3, 1, 1)
-# ? numbers that it learns
+# ask: numbers that it learns
 assert weight.size + b.size == 8
 
 y = F.conv2d(mf.Tensor(x[None]), mf.Tensor(weight), mf.Tensor(b)).data[0]
@@ -53,7 +53,7 @@ assert y.shape == (2, 2, 4)
 
 # %%
 assert x[:, 0, 2].tolist() == [2, 3, 2]
-# ? the two numbers
+# ask: the two numbers
 assert y[:, 0, 2].tolist() == [2 - 2 + 10, 2 * 3 + 2 + 20]
 for i, j in np.ndindex(2, 4):
     np.testing.assert_allclose(y[:, i, j], W @ x[:, i, j] + b)
@@ -72,7 +72,7 @@ _ = axes[0].set_ylabel("row")
 
 # %%
 np.testing.assert_allclose(W @ x.reshape(3, 8) + b[:, None], y.reshape(2, 8))
-# ? A is: zero | the identity* | a permutation
+# ask: A is: zero | the identity* | a permutation
 np.testing.assert_array_equal(explain.im2col_matrix((3, 2, 4), kernel_size=1), np.eye(24))
 
 # %% [markdown]
@@ -153,11 +153,11 @@ def classify(x):
 
 
 images = mf.Tensor(patches)
-# ? length of the vector
+# ask: length of the vector
 assert weight1.shape[1] == 800
-# ? shape after the convolution, of 6 images
+# ask: shape after the convolution, of 6 images
 assert conv(images).shape == (6, 8, 20, 20)
-# ? shape after the pool
+# ask: shape after the pool
 assert F.max_pool2d(conv(images), 2).shape == (6, 8, 10, 10)
 assert classify(images).shape == (6, 3)
 
@@ -192,7 +192,7 @@ try:
     classify(scene)
 except ValueError as error:
     message = str(error)
-# ? it is refused by: the convolution | the pool | the fully connected layer*
+# ask: it is refused by: the convolution | the pool | the fully connected layer*
 assert "reshape" in message
 message
 
@@ -214,7 +214,7 @@ kernel1 = weight1.reshape(32, 8, 10, 10)
 pooled = F.max_pool2d(conv(mf.Tensor(patches)), 2)
 as_convolution = F.conv2d(pooled, kernel1, bias1)
 as_fully_connected = F.linear(pooled.reshape(300, 800), weight1, bias1)
-# ? shape of the output, of 300 images
+# ask: shape of the output, of 300 images
 assert as_convolution.shape == (300, 32, 1, 1)
 np.testing.assert_allclose(as_convolution.data[:, :, 0, 0], as_fully_connected.data, atol=1e-4)
 
@@ -227,7 +227,7 @@ np.testing.assert_allclose(as_convolution.data[:, :, 0, 0], as_fully_connected.d
 
 # %%
 kernel2 = weight2.reshape(3, 32, 1, 1)
-# ? kernel size
+# ask: kernel size
 assert kernel2.shape[2:] == (1, 1)
 
 
@@ -256,7 +256,7 @@ np.testing.assert_allclose(scores.data[:, :, 0, 0], classify(mf.Tensor(patches))
 maps = fully_convolutional(scene)
 assert (64 - 4) // 2 - 9 == 21
 assert (96 - 4) // 2 - 9 == 37
-# ? shape of the output
+# ask: shape of the output
 assert maps.shape == (1, 3, 21, 37)
 
 # %% [markdown]
@@ -322,10 +322,10 @@ classifier = models.pretrained("shapes-classifier")
 network = models.convolutionalize(classifier)
 
 assert 64 // 2**5 == 2
-# ? kernel of fc6: 1x1 | 2x2* | 7x7
+# ask: kernel of fc6: 1x1 | 2x2* | 7x7
 assert classifier.fc6.weight.shape == (225, 28 * 2 * 2)
 assert network.fc6.weight.shape == (225, 28, 2, 2)
-# ? kernel of fc7: 1x1* | 2x2 | 7x7
+# ask: kernel of fc7: 1x1* | 2x2 | 7x7
 assert network.fc7.weight.shape == (225, 225, 1, 1)
 assert network.grid.stride == (32, 32)
 
@@ -342,7 +342,7 @@ image = np.concatenate(rows)
 x = mf.Tensor(network.normalize(image)[None])
 
 maps = network(x)
-# ? shape of the scores
+# ask: shape of the scores
 assert maps.shape == (1, 6, (192 - 64) // 32 + 1, (256 - 64) // 32 + 1) == (1, 6, 5, 7)
 assert network.grid.crop(2, 4) == (slice(64, 128), slice(128, 192))  # row 1, column 2 of the pictures
 
@@ -380,7 +380,7 @@ _ = figure.colorbar(picture, ax=axes, label="probability", shrink=0.6)
 # %%
 alone = models.slide(classifier, x, network.grid)
 assert not network.grid.exact
-# ? exactly the same: yes | no*
+# ask: exactly the same: yes | no*
 assert abs(alone.data - maps.data).max() > 0.1
 assert (alone.data[0].argmax(axis=0)[::2, ::2] == kinds).sum() >= 11
 
@@ -415,7 +415,7 @@ def multiplications(height, width):
 one_by_one, at_once = 777 * multiplications(24, 24), multiplications(64, 96)
 assert one_by_one[1:].tolist() == at_once[1:].tolist()
 assert 55 < one_by_one[0] / at_once[0] < 57
-# ? times as much work
+# ask: times as much work
 assert 3.8 < one_by_one.sum() / at_once.sum() < 4
 print("one by one", one_by_one, "at once", at_once)
 
@@ -474,7 +474,7 @@ assert all(100 * crop[name] == image[name] for name in ("fc6", "fc7", "score"))
 # %%
 faster = 100 * 1.2 / 22
 faster_backward = 100 * 2.4 / 37  # the same measurement for the backward pass
-# ? times faster
+# ask: times faster
 assert 5 < faster < faster_backward < factor
 
 # %% [markdown]

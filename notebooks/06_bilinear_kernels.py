@@ -41,7 +41,7 @@ def hat(t):
 y = np.array([1.0, 3.0, 2.0, 2.0, 0.5])
 t = np.linspace(0, 4, 401)
 hats = [y[n] * hat(t - n) for n in range(5)]
-# ? the sum is: a staircase | straight lines from pixel to pixel* | a smooth curve
+# ask: the sum is: a staircase | straight lines from pixel to pixel* | a smooth curve
 np.testing.assert_allclose(sum(hats), np.interp(t, np.arange(5), y))
 
 # %% tags=["fold"]
@@ -75,7 +75,7 @@ profile = hat(distance)
 print("distances:", distance)
 print("profile:  ", profile)
 np.testing.assert_array_equal(distance, [-0.75, -0.25, 0.25, 0.75])
-# ? the four numbers
+# ask: the four numbers
 np.testing.assert_array_equal(profile, [0.25, 0.75, 0.75, 0.25])
 
 # %% [markdown]
@@ -89,11 +89,11 @@ np.testing.assert_array_equal(profile, [0.25, 0.75, 0.75, 0.25])
 # %%
 kernel = np.outer(profile, profile)
 print(kernel)
-# ? the largest
+# ask: the largest
 assert kernel.max() == 0.75 * 0.75 == 9 / 16
-# ? the smallest
+# ask: the smallest
 assert kernel.min() == 0.25 * 0.25 == 1 / 16
-# ? the sum
+# ask: the sum
 assert kernel.sum() == 4 == S**2
 np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 
@@ -134,7 +134,7 @@ ones = upsample(np.ones((4, 4)), 2)
 print(ones)
 assert ones.shape == (8, 8)
 np.testing.assert_allclose(ones[1:-1, 1:-1], 1)
-# ? ones come out: everywhere | inside, but not at the border* | nowhere
+# ask: ones come out: everywhere | inside, but not at the border* | nowhere
 np.testing.assert_allclose(ones[0, 1:-1], 0.75)
 assert ones[0, 0] == 0.75**2
 
@@ -162,11 +162,11 @@ share = upsample(np.ones((7, 7)), 32)
 below = (share < 1).mean()
 print(f"corner {share[0, 0]:.3f}, middle of an edge {share[0, 112]:.3f}, below 1: {below:.1%} of the pixels")
 assert share.shape == (224, 224)
-# ? what is left in the corner
+# ask: what is left in the corner
 assert round(share[0, 0], 3) == 0.266
 assert round(share[0, 112], 3) == 0.516
 assert share[112, 112] == 1
-# ? percent of the image: 1 | 5 | 25*
+# ask: percent of the image: 1 | 5 | 25*
 assert round(100 * below, 1) == 26.5
 
 # %% tags=["fold"]
@@ -254,7 +254,7 @@ y = rng.normal(size=(5, 6))
 by_stamps, by_resizing = upsample(y, S), resize(y, S)
 assert by_stamps.shape == by_resizing.shape == (20, 24)
 inside = (slice(S // 2, -S // 2), slice(S // 2, -S // 2))
-# ? the same numbers: everywhere | inside* | nowhere
+# ask: the same numbers: everywhere | inside* | nowhere
 np.testing.assert_allclose(by_stamps[inside], by_resizing[inside], atol=1e-14)
 assert np.abs(by_stamps - by_resizing).max() > 0.1  # at the border
 
@@ -282,7 +282,7 @@ np.testing.assert_allclose(by_stamps / upsample(np.ones_like(y), S), by_resizing
 # %%
 for S in (2, 4, 8, 16, 32):
     K, P = 2 * S, S // 2
-    # ? the size is S times that of y: always* | only for S = 2 | never
+    # ask: the size is S times that of y: always* | only for S = 2 | never
     assert (K - S) / 2 == P
     for n in (1, 7, 10):
         assert (n - 1) * S + K - 2 * P == n * S

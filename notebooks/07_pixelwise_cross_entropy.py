@@ -39,9 +39,9 @@ s = np.array([2.0, 1.0, 0.0])
 p = naive_softmax(s)
 print(p.round(3))
 np.testing.assert_allclose(p.sum(), 1)
-# ? the first probability is how many times the second
+# ask: the first probability is how many times the second
 np.testing.assert_allclose(p[0] / p[1], np.e)
-# ? with 5 added the probabilities: change | stay*
+# ask: with 5 added the probabilities: change | stay*
 np.testing.assert_allclose(naive_softmax(s + 5), p)
 
 # %% [markdown]
@@ -72,7 +72,7 @@ def softmax(s):
 
 
 print(softmax(big))
-# ? the true probabilities
+# ask: the true probabilities
 np.testing.assert_array_equal(softmax(big), [0.5, 0.5, 0])
 np.testing.assert_allclose(softmax(s), p)
 np.testing.assert_array_equal(F.softmax(mf.Tensor(big), axis=0).data, softmax(big))
@@ -85,7 +85,7 @@ np.testing.assert_array_equal(F.softmax(mf.Tensor(big), axis=0).data, softmax(bi
 # %%
 with np.errstate(divide="ignore"):
     print(np.log(softmax(big)))
-    # ? np.log(softmax(big))[2] is: -1000.7 | minus infinity* | nan
+    # ask: np.log(softmax(big))[2] is: -1000.7 | minus infinity* | nan
     assert np.log(softmax(big))[2] == -np.inf
 
 # %% [markdown]
@@ -118,7 +118,7 @@ np.testing.assert_allclose(F.log_softmax(mf.Tensor(big), axis=0).data, log_softm
 # %%
 chances = np.array([1, 0.5, 0.1, 0.001])
 print((-np.log(chances) + 0.0).round(2))
-# ? the loss for p = 1, 0.5, 0.1 and 0.001
+# ask: the loss for p = 1, 0.5, 0.1 and 0.001
 np.testing.assert_allclose(-np.log(chances), [0, 0.693, 2.303, 6.908], atol=1e-3)
 
 # %% tags=["fold"]
@@ -195,7 +195,7 @@ assert counted.sum() == 10
 x = mf.Tensor(scores, requires_grad=True)
 loss = F.softmax_cross_entropy(x, labels)
 loss.backward()
-# ? divided by: 10* | 12
+# ask: divided by: 10* | 12
 np.testing.assert_allclose(loss.item(), losses[counted].sum() / 10)
 
 # %% [markdown]
@@ -214,7 +214,7 @@ assert (x.grad.data[:, :, 2, 3] != 0).all()
 
 # %%
 nothing = F.softmax_cross_entropy(mf.Tensor(scores), np.full_like(labels, 255))
-# ? the loss
+# ask: the loss
 assert nothing.item() == 0
 
 # %% [markdown]
@@ -239,9 +239,9 @@ pixel = mf.Tensor(np.log(p)[None], requires_grad=True)  # the softmax of log p i
 F.softmax_cross_entropy(pixel, np.array([1])).backward()
 print(pixel.grad.data[0].round(3))
 np.testing.assert_allclose(pixel.grad.data[0], p - onehot)
-# ? the gradient
+# ask: the gradient
 np.testing.assert_allclose(pixel.grad.data[0], [0.7, -0.8, 0.1])
-# ? its sum
+# ask: its sum
 np.testing.assert_allclose(pixel.grad.data.sum(), 0, atol=1e-15)
 
 # %% tags=["fold"]
@@ -345,7 +345,7 @@ np.testing.assert_allclose(x_sum.grad.data, counted.sum() * x_mean.grad.data, at
 
 rate_for_the_mean = 1e-10 * 500 * 375
 print(rate_for_the_mean)
-# ? the learning rate
+# ask: the learning rate
 np.testing.assert_allclose(rate_for_the_mean, 1.875e-5)
 
 # %% [markdown]

@@ -44,7 +44,7 @@ def pool5_rows(n, pad):
 
 smallest = next(n for n in range(1, 1000) if pool5_rows(n, pad=1) >= 7)
 print("smallest image without extra padding:", smallest, "rows")
-# ? rows of the smallest image
+# ask: rows of the smallest image
 assert smallest == 193
 
 # %% [markdown]
@@ -56,7 +56,7 @@ assert smallest == 193
 # %%
 enough = next(pad for pad in range(1, 200) if pool5_rows(1, pad) >= 7)
 print("padding with which an image of 1 row works:", enough)
-# ? padding that is enough for one pixel
+# ask: padding that is enough for one pixel
 assert enough == 97
 assert pool5_rows(1, pad=100) == 7
 
@@ -170,7 +170,7 @@ print("up_map is the inverse of layer_map")
 # %%
 upscore = then(trunk["score_fr"], up_map(K=64, S=32))
 print("upscore: j =", upscore[0], "u +", upscore[1])
-# ? row of the upsampled map
+# ask: row of the upsampled map
 assert upscore == (1, 19)
 
 # %% [markdown]
@@ -239,7 +239,7 @@ print("upscore2: j =", upscore2[0], "u +", upscore2[1])
 offset_pool4 = trunk["pool4"][1] - upscore2[1]
 print("rows to cut off pool4:", offset_pool4)
 assert trunk["pool4"][0] == upscore2[0] == Fraction(1, 16)
-# ? cropped is: pool4* | the upsampled score_fr
+# ask: cropped is: pool4* | the upsampled score_fr
 assert offset_pool4 == 5
 
 # %% [markdown]
@@ -346,10 +346,10 @@ assert fcn32s.shape[1] == 320
 iou = {offset: mean_iou(fcn32s, offset) for offset in range(65)}
 for offset in (0, 19, 32):
     print(f"offset {offset:2}: mean IoU {iou[offset]:.3f}")
-# ? the best offset: 0 | 19* | 32
+# ask: the best offset: 0 | 19* | 32
 assert max(iou, key=iou.get) == 19
 assert iou[19] - iou[0] > 0.2
-# ? the others are: a little worse | much worse*
+# ask: the others are: a little worse | much worse*
 assert iou[19] - iou[32] > 0.15
 
 # %% [markdown]

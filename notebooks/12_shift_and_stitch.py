@@ -43,7 +43,7 @@ print("x:   ", x)
 print("even:", even)
 print("odd: ", odd)
 np.testing.assert_array_equal(even, [3, 4, 9, 6, 5])
-# ? the pool is given: x from its second pixel on* | x turned round | x with a stride of 1
+# ask: the pool is given: x from its second pixel on* | x turned round | x with a stride of 1
 np.testing.assert_array_equal(odd, [4, 5, 9, 6])
 
 # %% [markdown]
@@ -102,7 +102,7 @@ assert one.shape == (1, 2, 1, 1)
 
 places = 41 - SEEN + 1
 print("places per side:", places)
-# ? places in one direction
+# ask: places in one direction
 assert places == 24 == FACTOR * coarse.shape[2]
 
 # %% [markdown]
@@ -191,7 +191,7 @@ def with_holes(weight, s):
 
 example = np.arange(1.0, 10).reshape(1, 1, 3, 3)
 print(with_holes(example, 2)[0, 0])
-# ? rows and columns of the filter then
+# ask: rows and columns of the filter then
 assert with_holes(example, 2).shape[2:] == (5, 5)
 
 # %% [markdown]
@@ -276,7 +276,7 @@ row = 8  # row 2 of the coarse scores
 exact = dense[0, 0, row]
 upsampled = np.interp(np.arange(21), np.arange(0, 24, FACTOR), coarse[0, 0, row // FACTOR])
 np.testing.assert_allclose(exact[:21:FACTOR], upsampled[::FACTOR], atol=1e-12)
-# ? the dense scores: yes | only at the coarse scores*
+# ask: the dense scores: yes | only at the coarse scores*
 assert abs(exact[:21] - upsampled).max() > 0.1
 
 # %% tags=["fold"]
@@ -355,7 +355,7 @@ for row in models.summary.rows(net, (500, 500)):
         normal += row.multiply_adds
         without_strides += row.multiply_adds * stride**2
 print(f"without strides: {without_strides / normal:.0f} times the multiply-adds")
-# ? times the cost, about: 10 | 100* | 1000
+# ask: times the cost, about: 10 | 100* | 1000
 assert 50 < without_strides / normal < 300
 
 # %% [markdown]

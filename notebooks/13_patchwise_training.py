@@ -55,9 +55,9 @@ assert images.shape == (24, 3, 40, 40)
 
 image = mf.Tensor(images[:1])
 scores = net(image)
-# ? shape of the scores of a patch
+# ask: shape of the scores of a patch
 assert net(mf.Tensor(images[:1, :, :8, :8])).shape == (1, 4, 1, 1)
-# ? shape of the scores of the image
+# ask: shape of the scores of the image
 assert scores.shape == (1, 4, 17, 17)
 
 # %% [markdown]
@@ -146,7 +146,7 @@ some = np.full(289, 255)
 some[kept] = truth[0].ravel()[kept]
 from_image = gradients(images[:1], some.reshape(1, 17, 17))
 from_patches = gradients(patches[kept], truth[0].reshape(289, 1, 1)[kept])
-# ? they agree: exactly* | only on average
+# ask: they agree: exactly* | only on average
 np.testing.assert_allclose(from_image, from_patches, rtol=1e-9, atol=1e-9)
 
 # %% [markdown]
@@ -171,7 +171,7 @@ assert alone.shape == (4, 6, 6)
 agree = np.isclose(alone, in_image[:, 8:14, 8:14]).all(axis=0)
 print(agree.astype(int))
 assert agree[2:4, 2:4].all()
-# ? cells that agree, of 36
+# ask: cells that agree, of 36
 assert agree.sum() == 4
 
 # %% [markdown]
@@ -197,7 +197,7 @@ def work(rows):
 ratio = 289 * work(8) / work(40)
 print(f"image {work(40):,}, all patches {289 * work(8):,}: {ratio:.1f} times as many")
 assert work(8) == 36 * 216 + 1 * 1216
-# ? times as much work
+# ask: times as much work
 assert 3.9 < ratio < 4.0
 
 # %% [markdown]
@@ -268,7 +268,7 @@ settings = [(1, 1.0), (2, 0.5), (4, 0.25), (4, 1.0)]
 distances = [distance(*setting) for setting in settings]
 for (number, share), far in zip(settings, distances, strict=True):
     print(f"{number} images, {share:.0%} of the cells: {far:.2f}")
-# ? nearest to the target: all of one | half of two | a quarter of four | all of four*
+# ask: nearest to the target: all of one | half of two | a quarter of four | all of four*
 assert distances[0] > distances[1] > distances[2] > distances[3]
 
 # %% tags=["fold"]

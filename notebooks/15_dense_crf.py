@@ -137,7 +137,7 @@ ax.set(xlabel="step", ylabel="belief in class 1", ylim=(0, 1), title="Pixels 1 a
 _ = ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
 
 # %%
-# ? the one that changes its mind: pixel 1* | pixel 4
+# ask: the one that changes its mind: pixel 1* | pixel 4
 assert beliefs[0][1, 1] > 0.5 > beliefs[1][1, 1]  # pixel 1 changes at once
 assert beliefs[1][4, 1] > 0.5  # pixel 4 makes up its mind
 print(beliefs[-1][:, 1].round(2))

@@ -67,7 +67,7 @@ assert backend.device_of(softmax(on_device)) == device  # the result stays where
 
 back = mf.to_host(softmax(on_device))
 assert isinstance(back, np.ndarray)
-# ? they are equal: to the last bit | but for rounding* | only roughly
+# ask: they are equal: to the last bit | but for rounding* | only roughly
 np.testing.assert_allclose(back, softmax(on_host), rtol=1e-12)
 
 # %% [markdown]
@@ -147,7 +147,7 @@ megabytes = {
     "classes, uint8": height * width * 1 / 1e6,
     "loss, float32": 4 / 1e6,
 }
-# ? times less
+# ask: times less
 assert megabytes["scores, float32"] / megabytes["classes, uint8"] == 21 * 4 == 84
 
 scores = mf.to_device(rng.standard_normal((classes, 40, 40), dtype="float32"), device)
@@ -195,9 +195,9 @@ def play(calls, prepare, work, look):
 
 
 without, looking = play(6, 2, 3, look=False), play(6, 2, 3, look=True)
-# ? time without looking
+# ask: time without looking
 assert without[1][-1][1] == 2 + 6 * 3 == 20
-# ? time with looking
+# ask: time with looking
 assert looking[1][-1][1] == 6 * (2 + 3) == 30
 
 # %% tags=["fold"]

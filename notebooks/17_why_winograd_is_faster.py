@@ -66,7 +66,7 @@ u0 = -g[0]
 u1 = (g[0] + g[1] + g[2]) / 2
 u2 = (g[0] - g[1] + g[2]) / 2
 u3 = g[2]
-# ? the four prepared numbers
+# ask: the four prepared numbers
 assert (u0, u1, u2, u3) == (-1, 3, 1, 3)
 
 # %% [markdown]
@@ -152,9 +152,9 @@ assert (BT4.shape, G4.shape, AT4.shape) == ((6, 6), (6, 3), (4, 6))
 d = np.array([1.0, 2, 0, -1, 3, 1])
 g = np.array([8.0, 12, -2])
 products = (G4 @ g) * (BT4 @ d)
-# ? multiplications with the matrices
+# ask: multiplications with the matrices
 assert products.size == 6
-# ? multiplications directly
+# ask: multiplications directly
 assert 4 * 3 == 12  # directly
 
 direct = [d[i : i + 3] @ g for i in range(4)]
@@ -204,9 +204,9 @@ direct = np.array([[(tile[i : i + 3, j : j + 3] * kernel).sum() for j in range(4
 products = (G4 @ kernel @ G4.T) * (BT4 @ tile @ BT4.T)
 np.testing.assert_allclose(AT4 @ products @ AT4.T, direct, atol=1e-10)
 
-# ? multiplications directly
+# ask: multiplications directly
 assert 16 * 9 == 144  # directly
-# ? multiplications now
+# ask: multiplications now
 assert products.size == 36
 assert 144 / 36 == 4
 
@@ -292,7 +292,7 @@ def multiplications_per_pixel(channels):
 channels = np.arange(1, 129)
 directly = 9 * channels**2
 winograds = multiplications_per_pixel(channels)
-# ? channels
+# ask: channels
 assert channels[winograds < directly].min() == 7
 assert winograds[-1] / directly[-1] < 0.29
 
@@ -344,7 +344,7 @@ for n, C in enumerate(counts):
 assert (errors[0] < 1e-6).all()  # im2col
 assert (errors[1] < 5e-6).all()  # F(2x2, 3x3)
 assert (errors[2] < 5e-5).all()  # F(4x4, 3x3)
-# ? less exact is: F(2, 3) | F(4, 3)*
+# ask: less exact is: F(2, 3) | F(4, 3)*
 assert (errors[2] > errors[1]).all()
 assert (errors[2] > 2 * errors[0]).all()  # how much more depends on how BLAS adds up
 print((errors[2] / errors[0]).round())

@@ -2,11 +2,11 @@
 
 A text cell that says **Predict** asks. The code cells behind it, up to the next text, are the answer, and the first
 paragraphs of that text, up to a heading or the next **Predict**, explain it. What the reader fills in are the asserts
-of the answer that have a comment with a question mark; what they compare with is the truth:
+of the answer that have a comment "ask"; what they compare with is the truth:
 
-    assert y.shape == (5, 5)  # ? rows and columns of y
-    assert 0.2 < share < 0.3  # ? the share
-    assert grown  # ? the result becomes: larger* | smaller
+    assert y.shape == (5, 5)  # ask: rows and columns of y
+    assert 0.2 < share < 0.3  # ask: the share
+    assert grown  # ask: the result becomes: larger* | smaller
 
 A longer one stands as a comment of its own above the assert. Where there is none, the reader answers in words.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 ASKS = re.compile(r"\*\*(Predict|예상해 보십시오)\*\*")
-MARK = re.compile(r"#\s*\?\s*(.+)")
+MARK = re.compile(r"# ask: (.+)")
 IN_WORDS = {"Predict": "in your words", "예상해 보십시오": "말로 적은 예상"}
 
 
@@ -75,7 +75,7 @@ def explanation(text):
 
 def without_marks(code):
     """Give code without the comments that make it a question."""
-    kept = [re.sub(r"\s*#\s*\?.*", "", line) for line in code.splitlines()]
+    kept = [re.sub(r"\s*# ask: .*", "", line) for line in code.splitlines()]
     return "\n".join(line for line, old in zip(kept, code.splitlines(), strict=True) if line or not old.strip())
 
 

@@ -1,6 +1,7 @@
 """The site: `make docs` builds it into build/site. Neither that nor reading it asks the network for anything."""
 
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -35,13 +36,12 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "ht
 myst_heading_anchors = 3
 
 # Sphinx reads what lies under docs/: the notebooks come in the edition of the site, a form at each question.
-import build  # of notebooks/, which is on the path only now
-
-for source in build.sources():
+editions = importlib.import_module("build")  # of notebooks/
+for source in editions.sources():
     edition = ROOT / "docs" / source.relative_to(ROOT).with_suffix(".ipynb")
     edition.parent.mkdir(parents=True, exist_ok=True)
-    if not edition.exists() or edition.read_text("utf-8") != build.site(source):
-        edition.write_text(build.site(source), "utf-8")
+    if not edition.exists() or edition.read_text("utf-8") != editions.site(source):
+        edition.write_text(editions.site(source), "utf-8")
 
 # A notebook is executed again when it has changed, or anything of minifcn.
 PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css"))
