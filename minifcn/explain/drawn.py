@@ -60,9 +60,11 @@ def draw_numbers(
     strength = np.where(kinds < 0, 0, 0.5 * strength / max(strength.max(), 1e-12))
     tints = np.array([to_rgb(one) for one in colours])[np.maximum(kinds, 0)]
     ax.imshow(1 - strength[..., None] * (1 - tints))
-    for (row, column), value in np.ndenumerate(values):
-        ink = "black" if value else "0.5"
-        ax.text(column, row, f"{value:g}", ha="center", va="center", fontsize=11, color=ink)
+    texts = np.vectorize("{:g}".format, otypes=[object])(values + 0.0)  # -0 is 0
+    size = 11 if max(map(len, texts.ravel())) <= 3 else 9
+    for (row, column), text in np.ndenumerate(texts):
+        ink = "0.5" if text == "0" else "black"
+        ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
     for row, column, height, width, *edge in frames:
         place = (column - 0.46, row - 0.46)
         edgecolor = edge[0] if edge else VERMILLION
