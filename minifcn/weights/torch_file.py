@@ -20,10 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minifcn.content import itemsize, mapped, numbers
 from minifcn.errors import UserError
 from minifcn.text import counted
 from minifcn.weights import pickles
-from minifcn.weights.content import itemsize, mapped, numbers
 from minifcn.weights.pickles import StorageRecord, TensorRecord
 
 _MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # 0x1950a86a20f9469cfc6c, as a pickle behind its version
