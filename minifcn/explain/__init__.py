@@ -4,6 +4,7 @@ from minifcn.explain.alignment import AlignmentTable, alignment_table
 from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partition_of_unity
 from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.explain.graphs import Graph, graph
+from minifcn.explain.laboratory import Laboratory
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
 from minifcn.explain.missed_classes import diagnose_classes
 from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
@@ -28,6 +29,7 @@ __all__ = [
     "Comparison",
     "Coverage",
     "Graph",
+    "Laboratory",
     "ReceptiveField",
     "Step",
     "Stepper",
