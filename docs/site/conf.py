@@ -44,7 +44,7 @@ for source in editions.sources():
         edition.write_text(editions.site(source), "utf-8")
 
 # A notebook is executed again when it has changed, or anything of minifcn.
-PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css"))
+PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css", ".js"))
 STATE = hashlib.sha256(b"".join(path.read_bytes() for path in PACKAGE)).hexdigest()[:16]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILD / "executed-notebooks" / STATE)

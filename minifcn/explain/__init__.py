@@ -5,6 +5,7 @@ from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partiti
 from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.explain.drawn import KINDS, draw_numbers
 from minifcn.explain.graphs import Graph, graph
+from minifcn.explain.laboratory import Laboratory
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
 from minifcn.explain.missed_classes import diagnose_classes
 from minifcn.explain.predictions import Predictions
@@ -31,6 +32,7 @@ __all__ = [
     "Comparison",
     "Coverage",
     "Graph",
+    "Laboratory",
     "Predictions",
     "ReceptiveField",
     "Step",
