@@ -237,6 +237,7 @@ def save_all(folder, width=1 / 32):
     save_caffemodel(folder / "fcn8s-heavy-pascal.caffemodel", fcn)
     save_chainer(folder / "vgg16_from_caffe.npz", classifier)
     save_pth(folder / "my_vgg16.pth", as_torchvision(classifier))
+    save_pth(folder / "lecture_fcn8s.pth", state_of("fcn8s", variant="lecture", width=width))
     save_keras(folder / "vgg16_weights_tf_dim_ordering_tf_kernels.h5", classifier)
     save_matconvnet(folder / "pascal-fcn8s-dag.mat", for_rgb(fcn))
     red = np.full((24, 40, 3), (255, 0, 0), np.uint8)
