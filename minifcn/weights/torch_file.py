@@ -21,10 +21,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minifcn.content import itemsize, mapped, numbers
 from minifcn.errors import UserError
 from minifcn.text import counted
 from minifcn.weights import pickles
-from minifcn.weights.content import itemsize, mapped, numbers
 from minifcn.weights.pickles import StorageRecord, TensorRecord
 
 # The magic number 0x1950a86a20f9469cfc6c as a pickle: of a version, whose later ones tell the size of what comes.
