@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     if tuple(dataset.class_names) != config.class_names:
         raise UserError(
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {path} was trained on "
-            f"{', '.join(config.class_names)}"
+            f"{', '.join(config.class_names)}; list the classes of the run, in that order, or train a run of its own"
         )
     model = build.load_model(config, state.model, device, name=str(path))
     matrix, loss = _measured(model, dataset, config, args)

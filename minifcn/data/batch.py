@@ -16,15 +16,17 @@ class Prepared(NamedTuple):
 
     Parameters
     ----------
-    image : float32 array (3, H, W)
+    image : float32 array (C, H, W)
         Normalised.
     label : integer array (H, W)
     name : str
+    geometric : integer array (H, W) or None
     """
 
     image: np.ndarray
     label: np.ndarray
     name: str
+    geometric: np.ndarray | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,10 +39,13 @@ class Batch:
     Parameters
     ----------
     images : float32 array (N, 3, H, W), channels-last in memory
+        With more channels where the samples have depth too.
     labels : uint8 array (N, H, W)
     names : tuple of N str
     sizes : tuple of N (height, width)
         The size of each image without its padding.
+    geometric : uint8 array (N, H, W) or None
+        The second labels, where the samples have two.
 
     Examples
     --------
@@ -57,6 +62,7 @@ class Batch:
     labels: np.ndarray
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
+    geometric: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,12 +91,19 @@ def stack(samples: Sequence[Prepared], ignore_index: int) -> Batch:
     """
     sizes = tuple((sample.label.shape[0], sample.label.shape[1]) for sample in samples)
     height, width = np.max(sizes, axis=0)
-    images = np.zeros((len(samples), height, width, 3), np.float32).transpose(0, 3, 1, 2)
-    labels = np.full((len(samples), height, width), ignore_index, np.uint8)
-    for image, label, sample, (h, w) in zip(images, labels, samples, sizes, strict=True):
+    images = np.zeros((len(samples), height, width, len(samples[0].image)), np.float32).transpose(0, 3, 1, 2)
+    for image, sample, (h, w) in zip(images, samples, sizes, strict=True):
         image[:, :h, :w] = sample.image
-        label[:h, :w] = sample.label
-    return Batch(images, labels, tuple(sample.name for sample in samples), sizes)
+
+    def stacked(maps: Sequence[np.ndarray]) -> np.ndarray:
+        labels = np.full((len(samples), height, width), ignore_index, np.uint8)
+        for label, map_, (h, w) in zip(labels, maps, sizes, strict=True):
+            label[:h, :w] = map_
+        return labels
+
+    second = [sample.geometric for sample in samples if sample.geometric is not None]
+    labels, names = stacked([sample.label for sample in samples]), tuple(sample.name for sample in samples)
+    return Batch(images, labels, names, sizes, stacked(second) if second else None)
 
 
 def rows_of(rank: int, ranks: int, images: int) -> slice:
@@ -122,8 +135,10 @@ def padded(batch: Batch, size: tuple[int, int], ignore_index: int) -> Batch:
     """
     if batch.labels.shape[1:] == size or not len(batch):
         return batch
-    whole = stack([Prepared(np.zeros((3, *size)), np.full(size, ignore_index), "")] * len(batch), ignore_index)
-    height, width = batch.labels.shape[1:]
-    whole.images[:, :, :height, :width] = batch.images
-    whole.labels[:, :height, :width] = batch.labels
-    return Batch(whole.images, whole.labels, batch.names, batch.sizes)
+    second = [None] * len(batch) if batch.geometric is None else batch.geometric
+    samples = map(Prepared, batch.images, batch.labels, batch.names, second)
+    void = np.full(size, ignore_index, np.uint8)
+    largest = Prepared(np.zeros((batch.images.shape[1], *size)), void, "", None if batch.geometric is None else void)
+    stacked = stack([*samples, largest], ignore_index)
+    images, labels, geometric = (None if a is None else a[:-1] for a in (*stacked, stacked.geometric))
+    return Batch(images, labels, batch.names, batch.sizes, geometric)  # type: ignore[arg-type]

@@ -179,12 +179,13 @@ class DataLoader:
 
     def _normalized(self, sample: Sample) -> Prepared:
         image = self.normalize(sample.image)
-        if np.shape(image) != (3, *sample.label.shape):
+        channels = sample.image.shape[2]
+        if np.shape(image) != (channels, *sample.label.shape):
             raise ValueError(
-                f"DataLoader: normalize makes (3, H, W) of an image (H, W, 3), but of {sample.image.shape} it made "
-                f"{np.shape(image)} (sample {sample.name})"
+                f"DataLoader: normalize makes ({channels}, H, W) of an image (H, W, {channels}), but of "
+                f"{sample.image.shape} it made {np.shape(image)} (sample {sample.name})"
             )
-        return Prepared(image, sample.label, sample.name)
+        return Prepared(image, sample.label, sample.name, sample.geometric)
 
     def _stack(self, samples: list[Prepared]) -> list[Batch]:
         by_size: dict[tuple[int, ...], list[Prepared]] = {}

@@ -224,33 +224,3 @@ def laid_out_as(array: Any, flat: Any) -> Any:
     """
     axes = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
     return flat.reshape([array.shape[axis] for axis in axes]).transpose(np.argsort(axes).tolist())
-
-
-class RowsOfMasks(np.random.Generator):
-    """Draws for a whole batch, and gives the rows of a part of it: so a rank has the masks that one process has.
-
-    Parameters
-    ----------
-    bit_generator : BitGenerator
-        Of the Generator that one process draws from; it goes on in the same way.
-
-    Attributes
-    ----------
-    images : int
-        In the whole batch.
-    rows : slice
-        Those of the part.
-
-    Examples
-    --------
-    >>> masks = RowsOfMasks(np.random.PCG64(0))
-    >>> masks.images, masks.rows = 3, slice(1, 2)
-    >>> bool((masks.random((1, 4)) == np.random.default_rng(0).random((3, 4))[1]).all())
-    True
-    """
-
-    images, rows = 1, slice(None)
-
-    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        """Draw as `Generator.random` does, of which the first axis is that of the images."""
-        return super().random((self.images, *size[1:]), dtype)[self.rows]

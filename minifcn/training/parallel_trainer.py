@@ -13,6 +13,7 @@ import numpy as np
 
 from minifcn.backend import one_blas_thread, to_device
 from minifcn.backend.ranks import Ranks, named
+from minifcn.compute.dropout import PartOfBatch
 from minifcn.data import Batch, DataLoader
 from minifcn.data.batch import padded, rows_of
 from minifcn.metrics import ConfusionMatrix
@@ -20,7 +21,7 @@ from minifcn.nn import Dropout
 from minifcn.progress import Progress
 from minifcn.training.build import check_whole
 from minifcn.training.evaluate import network_input
-from minifcn.training.parallel import RowsOfMasks, SummedGradients, counted_in, partial_objective
+from minifcn.training.parallel import SummedGradients, counted_in, partial_objective
 from minifcn.training.trainer import Trainer
 from minifcn.training.validation import Validation, each_image
 
@@ -76,7 +77,7 @@ class ParallelTrainer(Trainer):
         )
         self.whole = Whole(0, (0, 0), 0, 0.0, -1, False)
         self.seen, self.since = 0, time.monotonic()  # images of all ranks in this epoch
-        self.masks = RowsOfMasks(self.model.dropout_rng.bit_generator)
+        self.masks = PartOfBatch(self.model.dropout_rng.bit_generator)
         for _, layer in self.model.named_modules():
             if isinstance(layer, Dropout):
                 layer.rng = self.masks
@@ -136,8 +137,7 @@ class ParallelTrainer(Trainer):
     def step(self, batch: Batch) -> Any:
         """Take one gradient step of all ranks with this rank's part of a batch; gives the mean loss of the whole."""
         loss, mean, whole = None, 0.0, self.whole
-        rows = rows_of(self.ranks.rank, self.ranks.size, whole.images)
-        self.masks.images, self.masks.rows = whole.images, rows
+        self.masks.first = rows_of(self.ranks.rank, self.ranks.size, whole.images).start
         if len(batch):
             images = network_input(batch.images, self.device, self.config.dtype)
             labels = to_device(batch.labels, self.device)

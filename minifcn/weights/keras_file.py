@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.content import widened
 from minifcn.errors import UserError
-from minifcn.weights.content import widened
 
 _MOST_OBJECTS = 100_000
 

@@ -249,7 +249,7 @@ def test_torchvision_names_with_caffe_values_are_known_by_their_sum(tmp_path, mo
 def test_names_alone_do_not_say_what_images_were_made_of(state, tmp_path):
     path = tmp_path / "mine.pth"
     path.write_bytes(b"any")
-    with pytest.raises(UserError, match="do not say how its images were preprocessed; say so with minifcn convert"):
+    with pytest.raises(UserError, match="do not say how its images were preprocessed; say so: minifcn convert"):
         convert(Source(state, path=path))
     for name in "torchvision", "caffe":
         assert convert(Source(state, path=path), name).recognised.preprocessing == PREPROCESSINGS[name]

@@ -63,6 +63,8 @@ def caffe(arrays, write=files.caffemodel, kind="Convolution", blob=files.blob):
 FORMATS = {
     "torch.save (zip)": lambda arrays: files.torch_files(arrays)[0],
     "torch.save (legacy)": lambda arrays: files.torch_files(arrays)[1],
+    "torch.save (legacy), pickled later": lambda arrays: files.torch_files(arrays, version=5)[1],
+    "torch.save (zip), pickled later": lambda arrays: files.torch_files(arrays, version=5)[0],
     "safetensors": save,
     "npz": npz,
     "npz, compressed": lambda arrays: npz(arrays, np.savez_compressed),

@@ -32,9 +32,12 @@ def dictionary(items):
     return b"}(" + b"".join(text(name) + value for name, value in items.items()) + b"u"
 
 
-def pickled(value):
-    """A pickle of a value, or what already is one."""
-    return value if value.startswith(b"\x80") else b"\x80\x02" + value + b"."
+def pickled(value, version=2):
+    """A pickle of a value, or what already is one; from version 4 on, its size stands before it."""
+    if value.startswith(b"\x80"):
+        return value
+    size = b"\x95" + struct.pack("<Q", len(value) + 1) if version >= 4 else b""
+    return b"\x80" + bytes([version]) + size + value + b"."
 
 
 def called(module, name, *arguments):
@@ -74,22 +77,23 @@ def torch_zip(saved, storages, **members):
     return memory.getvalue()
 
 
-def torch_legacy(saved, storages):
+def torch_legacy(saved, storages, version=2):
     """A file of torch.save before PyTorch 1.6, of a pickled object and the arrays in its storages."""
     magic = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
     computer = dictionary({"protocol_version": whole(1001), "little_endian": b"\x88"})
     keys = b"](" + b"".join(map(text, storages)) + b"e"
-    head = b"".join(map(pickled, (magic, b"M\xe9\x03", computer, saved, keys)))
+    head = b"".join(pickled(value, version) for value in (magic, b"M\xe9\x03", computer, saved, keys))
     return head + b"".join(struct.pack("<q", array.size) + array.tobytes() for array in storages.values())
 
 
-def torch_files(arrays):
+def torch_files(arrays, version=2):
     """A state dict in both containers."""
     named = list(enumerate(arrays.items()))
     keys = {str(key): array for key, (_, array) in named}
     in_zip = ordered({name: tensor_of(array, str(key)) for key, (name, array) in named})
     legacy = ordered({name: tensor_of(array, str(key), b"N") for key, (name, array) in named})
-    return torch_zip(in_zip, {key: array.tobytes() for key, array in keys.items()}), torch_legacy(legacy, keys)
+    zipped = torch_zip(pickled(in_zip, version), {key: array.tobytes() for key, array in keys.items()})
+    return zipped, torch_legacy(legacy, keys, version)
 
 
 # The wire format of protocol buffers, as Caffe writes it.
