@@ -179,8 +179,9 @@ def _read_text(path: Path) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         before = content[: error.start]
-        line = len(re.findall(rb"\r\n|\r|\n", before)) + 1 if encoding.startswith("utf-8") else "?"
-        raise UserError(f"{path}: line {line}: the text is not {encoding.upper()}; save the file as UTF-8") from None
+        number = len(re.findall(rb"\r\n|\r|\n", before)) + 1
+        where = f"line {number}: " if encoding.startswith("utf-8") else ""
+        raise UserError(f"{path}: {where}the text is not {encoding.upper()}; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1

@@ -193,6 +193,12 @@ def test_masks_of_another_kind_than_those_of_the_run(tmp_path, capsys, case):
     assert capsys.readouterr().err == f"minifcn: {root}: {says}\n"
 
 
+def test_one_mask_of_another_kind_than_the_others_is_named(run, tmp_path, capsys):
+    root = masks_of(tmp_path / "now", folder_sets.MASK, folder_sets.MASK, COLOURED)
+    assert evaluate(run, root, "--split", "all") == 2
+    assert f"{root / 'masks' / 'w.png'}: it is in colours, such as" in capsys.readouterr().err
+
+
 def test_colours_that_a_list_gives_to_the_classes_of_the_run_are_read(run, tmp_path, capsys):
     root = masks_of(tmp_path / "now", COLOURED)
     (root / "classes.csv").write_text("name,r,g,b\nclass 0,0,0,0\nclass 1,128,64,128\nclass 2,0,0,142\n")
