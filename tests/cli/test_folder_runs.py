@@ -78,6 +78,20 @@ def test_other_images_are_evaluated_as_the_split_all(run, tmp_path, capsys):
     assert "on 3 images of" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("place", ["images", "masks", "masks/../images"])
+def test_results_stay_apart_from_the_images(run, tmp_path, capsys, place):
+    """The pictures of a run would be images without a mask the next time."""
+    data = tmp_path / "mine"
+    before = sorted(data.rglob("*"))
+    assert train(data, data / place) == 2
+    assert evaluate(run, data, "--confusion", str(data / place / "c.png")) == 2
+    assert main(["check-data", f"folder:{data}", "--out", str(data / place / "c.png")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("would be taken for some; choose another folder" in line for line in lines) == 3
+    assert sorted(data.rglob("*")) == before
+    assert evaluate(run, data, "--confusion", str(data / place / "c.csv")) == 0
+
+
 @pytest.mark.parametrize("share", ["0", "1", "-0.5", "nan"])
 def test_a_share_is_between_0_and_1(data, tmp_path, capsys, share):
     arguments = ["train", "--data", f"folder:{data}", "--out", str(tmp_path / "run"), f"--val-share={share}"]

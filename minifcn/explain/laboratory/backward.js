@@ -86,7 +86,22 @@ function wayBack(state) {
     [...found.values()].forEach((one, k) => all.push({...one, name, slope: slopes[k],
       verdict: judged(one.value, slopes[k])}));
   }
-  return all;
+  return state.op === "max-pool" ? judgedTogether(state, copy, all) : all;
+}
+
+// At a tie one pixel may have the gradient, or each a share, but together they must have it once: when all of the equal
+// numbers of a window move together, there is a derivative again.
+function judgedTogether(state, copy, all) {
+  const wrong = new Set(), {x} = copy.numbers;
+  x.forEach((plane, c) => largest(plane, windowOf(state), state.ceil === 1).flat().forEach(({pixels}) => {
+    if (pixels.length < 2) return;
+    const names = new Set(pixels.map(([i, j]) => `${c},${i},${j}`));
+    const analytic = all.filter(({place}) => names.has(place.join(","))).reduce((total, {value}) => total + value, 0);
+    const slope = slopesAlong(pixels.map(([i, j]) => [plane[i], j]), () => forwardLoss(copy));
+    if (judged(analytic, slope) === "wrong") names.forEach((name) => wrong.add(name));
+  }));
+  return all.map((one) => (wrong.has(one.place.join(",")) && one.verdict === "kink"
+    ? {...one, verdict: "wrong", together: true} : one));
 }
 
 const gradientName = ({name, place}, state) => {
@@ -103,7 +118,8 @@ function backwardSentence(state, all) {
   const one = all[t - 1], {slope, verdict, value, terms} = one;
   const checked = {
     right: `the difference quotient is ${number(slope.central, 4)} too`,
-    wrong: `but the difference quotient is ${number(slope.central, 4)}: wrong`,
+    wrong: one.together ? "but when all of the equal numbers move together, the slope is another one: wrong"
+      : `but the difference quotient is ${number(slope.central, 4)}: wrong`,
     kink: `a kink: the slope is ${number(slope.before, 4)} on one side and ${number(slope.after, 4)} on the other, and ` +
       "any number between them will do",
   }[verdict];

@@ -22,6 +22,18 @@ const product = (g, y) => {  // <g, y>
   return g.flat(2).reduce((sum, value, n) => sum + value * numbers[n], 0);
 };
 
+// The slopes behind and before it along a direction, a list of places [list, index] that all move together.
+function slopesAlong(direction, loss) {
+  const here = loss(), before = direction.map(([list, index]) => list[index]);
+  const at = (step) => {
+    direction.forEach(([list, index], n) => { list[index] = before[n] + step; });
+    return loss();
+  };
+  const slopes = {after: (at(H) - here) / H, before: (here - at(-H)) / H};
+  at(0);
+  return {...slopes, central: (slopes.before + slopes.after) / 2};
+}
+
 // "right"; "kink" where there is no derivative and `analytic` lies between the slopes of both sides; "wrong".
 function judged(analytic, {before, after, central}) {
   const small = 1e-5 * Math.max(1, Math.abs(analytic), Math.abs(before), Math.abs(after));
