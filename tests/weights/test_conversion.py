@@ -151,7 +151,7 @@ def test_googlenet_has_no_name_that_python_forbids():
     weights = convert(Source(files.as_caffemodel(arrays)))
     assert [*weights.arrays] == [
         *("conv1_7x7_s2.weight", "conv2_3x3.weight", "inception_3a.conv1x1.weight"),
-        *("inception_3a.pool_proj.weight", "classifier.weight"),
+        *("inception_3a.pool_proj.weight", "loss3_classifier.weight"),
     ]
     assert [move.name for move in weights.moves if move.outcome == "unused"] == ["loss1/fc/0"]
     assert weights.recognised.what == "GoogLeNet of Caffe"
