@@ -31,22 +31,30 @@ class Mask:
     shape : tuple of int
         (N, C, ...) as that of x, or with ones where a number stands for all of an axis. Words are counted
         channels-last, as maps lie in memory, whatever layout x has.
+    first : int
+        Where the images are a part of a batch, the number in it of the first: they have the words that they have there.
     """
 
     key: int
     p: float
     shape: tuple[int, ...]
+    first: int = 0
 
     @property
     def least_kept(self) -> int:
         """The least of 32-bit words that is kept."""
         return round(self.p * 2**32)
 
+    @property
+    def first_word(self) -> int:
+        """The number of the word of the first element."""
+        return self.first * math.prod(self.shape[1:])
+
     @functools.cached_property
     def kept(self) -> Any:
         """Where there is no 0, on the host."""
         last = (self.shape[0], *self.shape[2:], self.shape[1]) if len(self.shape) > 1 else self.shape
-        kept = words(self.key, math.prod(last)).reshape(last) >= self.least_kept
+        kept = words(self.key, math.prod(last), self.first_word).reshape(last) >= self.least_kept
         return np.moveaxis(kept, -1, 1) if kept.ndim > 1 else kept
 
     def times(self, x):
@@ -55,11 +63,31 @@ class Mask:
         return on_vectors(operator.mul, x, on_vectors(operator.mul, kept, scale))
 
 
-def words(key: int, count: int) -> np.ndarray:
-    """Give the first 32-bit words under a key: NumPy's 64-bit ones, of which each is two, the lower half first.
+class PartOfBatch(np.random.Generator):
+    """A generator for the images of a batch that one of several processes has: they get the masks of the whole batch.
+
+    Parameters
+    ----------
+    bit_generator : BitGenerator
+
+    Attributes
+    ----------
+    first : int
+        The number in the batch of the first image of the part.
+    """
+
+    first = 0
+
+
+def words(key: int, count: int, first: int = 0) -> np.ndarray:
+    """Give 32-bit words under a key, from one on: NumPy's 64-bit ones, of which each is two, the lower half first.
 
     >>> words(1, 3).tolist() == words(1, 5).tolist()[:3], words(2, 1) == words(1, 1)
     (True, array([False]))
+    >>> words(1, 5, first=11).tolist() == words(1, 16).tolist()[11:]
+    True
     """
-    pairs = np.random.Philox(key=key).random_raw(-(-count // 2))
-    return pairs.astype("<u8", copy=False).view("<u4")[:count]
+    generator, (block, at) = np.random.Philox(key=key), divmod(first, 8)
+    generator.advance(block)
+    pairs = generator.random_raw(-(-(at + count) // 2))
+    return pairs.astype("<u8", copy=False).view("<u4")[at : at + count]

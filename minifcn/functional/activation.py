@@ -6,7 +6,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module
-from minifcn.compute.dropout import Mask
+from minifcn.compute.dropout import Mask, PartOfBatch
 from minifcn.compute.fast import elementwise
 from minifcn.functional.operands import expect, floating, given, number
 from minifcn.guards import is_geometry
@@ -94,7 +94,8 @@ def _dropout(name, x, p, training, rng, shape):
         f"{name}: rng={rng!r}, but training needs random numbers; pass numpy.random.default_rng(seed)",
     )
     x = floating(x, f"{name}: x")
-    return times_mask(x, mask=Mask(int.from_bytes(rng.bytes(16), "little"), p, shape))
+    first = rng.first if isinstance(rng, PartOfBatch) else 0
+    return times_mask(x, mask=Mask(int.from_bytes(rng.bytes(16), "little"), p, shape, first))
 
 
 @operation

@@ -6,7 +6,7 @@ import standin
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, to_device, to_host
-from minifcn.compute.dropout import Mask, words
+from minifcn.compute.dropout import Mask, PartOfBatch, words
 
 LOWER = (1 << 64) - 1
 
@@ -122,6 +122,16 @@ def test_a_device_draws_the_mask_of_the_host_and_uploads_nothing(drop, shape, la
     with standin.forbid("h2d", "d2h", "sync"):
         found = drop(Tensor(there), 0.3, rng=np.random.default_rng(4)).data
     np.testing.assert_array_equal(to_host(found), expected)
+
+
+@pytest.mark.parametrize("drop", [F.dropout, F.dropout2d])
+@pytest.mark.parametrize("first", range(5))
+def test_a_part_of_a_batch_gets_the_mask_that_it_has_there(drop, first, device, rng):
+    x = rng.standard_normal((5, 3, 7, 1))
+    whole, own = np.random.default_rng(4), PartOfBatch(np.random.default_rng(4).bit_generator)
+    own.first = first
+    part = drop(Tensor(to_device(x[first : first + 2], device)), 0.3, rng=own).data
+    np.testing.assert_array_equal(to_host(part), drop(Tensor(x), 0.3, rng=whole).data[first : first + 2])
 
 
 @pytest.mark.parametrize("drop", [F.dropout, F.dropout2d])

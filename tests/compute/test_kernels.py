@@ -121,8 +121,9 @@ def dropped(x, mask, device):
 
 def assert_masks_agree(shape, dtype, device, rng):
     x = rng.standard_normal(shape).astype(dtype)
-    for drawn, p in itertools.product([shape, shape[:2] + (1,) * (len(shape) - 2)], [0.1, 0.5]):
-        mask = Mask(int.from_bytes(rng.bytes(16), "little"), p, drawn)
+    shapes = [shape, shape[:2] + (1,) * (len(shape) - 2)]
+    for drawn, p, first in itertools.product(shapes, [0.1, 0.5], [0, 3]):
+        mask = Mask(int.from_bytes(rng.bytes(16), "little"), p, drawn, first)
         np.testing.assert_array_equal(dropped(x, mask, device), mask.times(x))
 
 
@@ -184,9 +185,10 @@ FAULTS = {
         "the other half of a product": ("c = high ^", "c = low ^"),
         "kept and dropped": ("word >= least", "word < least"),
         "not scaled": ("T(scale)", "T(1)"),
-        "a word for every number": ("j = j / (C * pixels) * C + j % C;", ""),
-        "images forgotten": ("j / (C * pixels) * C + ", ""),
-        "channels forgotten": ("* C + j % C", "* C"),
+        "a word for every number": ("n / (C * pixels) * C + n % C", "n"),
+        "images forgotten": ("n / (C * pixels) * C + ", ""),
+        "channels forgotten": ("* C + n % C", "* C"),
+        "images before it forgotten": (" + first", ""),
     },
 }
 

@@ -68,10 +68,10 @@ SCATTER_WINNER = (
     OF_PIXEL.replace("EACH", "if (winner[output * C + c] == k) sum += y[output * C + c];"),
 )
 DROP = (  # Philox4x64-10; NumPy's first counter is 1, and each has four words of 64 bits
-    "T x, uint64 key0, uint64 key1, uint32 C, uint32 pixels, uint64 least, float64 scale",
+    "T x, uint64 key0, uint64 key1, uint64 first, uint32 C, uint32 pixels, uint64 least, float64 scale",
     "T y",
     """
-    unsigned int j = i; j = j / (C * pixels) * C + j % C;
+    unsigned int n = i; unsigned long long j = n / (C * pixels) * C + n % C + first;
     unsigned long long a = j / 8 + 1, b = 0, c = 0, d = 0, k0 = key0, k1 = key1;
     for (int round = 0; round < 10; ++round) {
       unsigned long long high = __umul64hi(0xD2E7470EE14C6C93ULL, a), low = 0xD2E7470EE14C6C93ULL * a;
@@ -131,7 +131,7 @@ def drop(x, mask: Mask):
     xp, share = array_module(x), math.prod(x.shape) // max(1, math.prod(mask.shape))  # of x, that has one word
     last = xp.moveaxis(x, 1, -1) if x.ndim > 1 else x
     y = xp.empty(last.shape, x.dtype)
-    keys = (np.uint64(part) for part in (mask.key & (1 << 64) - 1, mask.key >> 64))
+    keys = (np.uint64(part) for part in (mask.key & (1 << 64) - 1, mask.key >> 64, mask.first_word))
     settings = (last.shape[-1] if x.ndim else 1, share, np.uint64(mask.least_kept), 1 / (1 - mask.p))
     _run(DROP, _vector(last), *keys, *settings, y.reshape(-1))
     return xp.moveaxis(y, -1, 1) if x.ndim > 1 else y
