@@ -37,7 +37,10 @@ SMALL = {
     "minifcn bench": ["--rounds", "1"],  # and of one small layer, beside a contestant that needs no PyTorch
 }
 NOT_RUN = {
+    "make gpu": "needs a GPU",
     "make bench-gpu": "needs a GPU",
+    "make test-gpu": "needs a GPU",
+    "make train-gpu": "needs a GPU",
     "make notebooks": "writes files of the repository; `make docs` checks that they are up to date",
     "pip install": "installs; that the extras exist is checked here",
     "pytest": "the tests of the file it names run anyway; that it exists is checked here",

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from minifcn.backend import array_module, device_of, has_kernels
 from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
@@ -22,6 +24,7 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # for one takes a hundredth of the time.
 AS_DEFINED = (convolution, PLAIN)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
+FLOATS = np.dtype("float32"), np.dtype("float64")
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -58,10 +61,10 @@ def textbook(array) -> bool:
 
     And where there is nothing to cut into strips, or to round: for an empty batch, and for whole numbers.
     """
-    if not array.size or array.dtype not in ("float32", "float64"):
+    if not array.size or array.dtype not in FLOATS:
         return True
     name = _forced.get()
-    return name == "im2col" or (name is None and array.dtype != "float32" and device_of(array) == "cpu")
+    return name == "im2col" or (name is None and array.dtype != FLOATS[0] and device_of(array) == "cpu")
 
 
 def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Any:
