@@ -131,10 +131,10 @@ _ = ax.set(xlabel="factor", ylabel="mean IoU", ylim=(0.5, 1.02), title="The fine
 # tells where in the block the edge must be. So a coarse map of numbers knows more about the edges than a coarse map of
 # classes.
 #
-# **What bounds what.** Blocks bound every prediction whose blocks have one class. The bilinear curve bounds only this
-# oracle, whose scores are the true shares: nobody forbids a network other numbers than shares, or kernels other than
-# hats. Both happen in notebook 9, where an FCN-32s with learned kernels goes beyond its curve. So read the curve as
-# what a grid makes easy, not as what it forbids.
+# **What bounds what.** Blocks bound the pixel accuracy of every prediction whose blocks have one class each. The
+# bilinear curve bounds only this oracle, whose scores are the true shares: nobody forbids a network other numbers than
+# shares, or kernels other than hats. Both happen in notebook 9, where an FCN-32s with learned kernels goes beyond its
+# curve. So read the curve as what a grid makes easy, not as what it forbids.
 #
 # Compare the paper: its FCN-32s reaches a mean IoU of 59.4 % and its FCN-8s one of 62.7 % on PASCAL VOC, where the
 # curve is at 86.1 % and 96.4 % for factors of 32 and 8. The grid explains a part of what is missing, and the smaller
