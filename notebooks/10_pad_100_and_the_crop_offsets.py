@@ -306,7 +306,7 @@ assert (9 - Fraction(1, 2) - b) / a < 0
 # %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(7, 3.8))
 axes.axvspan(-0.5, 63.5, color="0.9")
-fills = [GREY, GREEN, ORANGE, BLUE, BLUE, ORANGE, VERMILLION]
+fills = [GREY, GREEN, ORANGE, BLUE, ORANGE, GREEN, VERMILLION]
 for level, ((rows, (a, b), offset, kept), fill) in enumerate(zip(streams.values(), fills, strict=True)):
     centre = (np.arange(rows) - float(b)) / float(a)
     inside = (np.arange(rows) >= offset) & (np.arange(rows) < offset + kept)
