@@ -172,8 +172,19 @@ _ = fig.suptitle("16 shifted runs fill the gaps between the coarse scores")
 #
 # A 3x3 filter that used to meet 0, 2, 4 would meet 0, 1, 2.
 #
-# **Predict**: how must the filter change, so that it meets 0, 2, 4 again?
-#
+# **Predict**: how must a 3x3 filter change, so that it meets 0, 2, 4 again? How many rows and columns does it have
+# then?
+
+# %%
+wide = np.zeros((5, 5))
+wide[::2, ::2] = np.arange(1.0, 10).reshape(3, 3)
+# ask: rows and columns of the filter then
+assert wide.shape == (5, 5)
+# ask: between its numbers it gets: copies | zeros* | means
+assert np.count_nonzero(wide) == 9
+print(wide)
+
+# %% [markdown]
 # It gets *holes*: zeros between its weights. The paper calls this the à trous algorithm (French for "with holes"). For
 # a filter $f$ and a stride $s$ that was removed before it:
 #
@@ -190,9 +201,7 @@ def with_holes(weight, s):
 
 
 example = np.arange(1.0, 10).reshape(1, 1, 3, 3)
-print(with_holes(example, 2)[0, 0])
-# ask: rows and columns of the filter then
-assert with_holes(example, 2).shape[2:] == (5, 5)
+np.testing.assert_array_equal(with_holes(example, 2)[0, 0], wide)
 
 # %% [markdown]
 # Multiplying by these zeros is a waste. A **dilated** convolution leaves them out: with dilation $D$ it reads the
@@ -205,8 +214,8 @@ np.testing.assert_allclose(y_holes, y_dilated, atol=1e-12)
 print("a filter with holes and a dilated filter give the same map:", y_dilated.shape)
 
 # %% [markdown]
-# Now the whole network, layer by layer. Each removed stride dilates *everything* behind it, pools as well. Fill in the
-# dilations before you read them:
+# Now the whole network, layer by layer. Each removed stride dilates *everything* behind it, pools as well.
+# **Predict** the five dilations:
 #
 # | layer | stride before | stride now | dilation |
 # |---|---|---|---|
@@ -229,6 +238,8 @@ def dilated_network(x, dilations=(1, 1, 2, 2, 4)):
 
 
 dilated = dilated_network(mf.Tensor(image)).data
+# ask: the five dilations
+assert dilated_network.__defaults__[0] == (1, 1, 2, 2, 4)
 np.testing.assert_allclose(dilated, dense, atol=1e-12)
 np.testing.assert_allclose(dilated, stitched, atol=1e-12)
 print("dilated:", dilated.shape, "  largest difference to stitched:", abs(dilated - stitched).max())
