@@ -97,7 +97,8 @@ class Laboratory:
             one["P"],
             one["A"],
             kind,
-            **({"dilation": one["D"]} if one["D"] > 1 else {}),
+            dilation=one["D"],
+            ceil_mode=ceil_mode,
         )
         self._start = 0 if backward or pool else 5 if x is None and transposed else 1
         state = {
