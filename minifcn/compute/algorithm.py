@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from minifcn.backend import array_module, device_of, has_kernels
+from minifcn.backend import array_module, cache_bytes, device_of, has_kernels
 from minifcn.compute import convolution
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, kernels, winograd
@@ -68,16 +69,14 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
 
     The definition where `textbook` says so; one that is forced, where it applies. Else, on a CPU, Winograd for 3x3
     windows with channels enough to pay for transforming the maps, and pixels enough to pay for transforming the
-    weights; measured, it wins from 32 and 400 on. Blocks for strides. For the rest, and on a GPU, strips.
-
-    Strips of t neighbouring outputs, where products are too narrow for the vectors: 4 up to 8 channels, 2 up to 16, as
-    long as there are no more than 64 outputs. Measured on layers of a VGG16 with an eighth of its channels, where t = 8
-    was no better, nor were 2x2 outputs.
+    weights. Blocks for strides. For the rest, and on a GPU, strips: of 4 or 2 neighbouring outputs where a product
+    would be too narrow for the vectors. By how much each choice wins, `minifcn bench rule` measures.
     """
     if textbook(array):
         return convolution
     on_host, forced, (kh, kw), (sh, sw) = device_of(array) == "cpu", _forced.get(), window.kernel, window.stride
-    free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > 400 and min(channels, outputs) >= 32
+    least, pixels, widest = thresholds()
+    free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > pixels and min(channels, outputs) >= least
     if window.dilation == (1, 1):
         if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays)):
             return winograd
@@ -85,9 +84,22 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
             return blocks
     if on_host and sw == window.dilation[1] == 1 < kw:  # windows side by side share pixels
         for t in (4, 2):
-            if t * channels <= 32 and t * outputs <= 64 and size[1] % t == 0:
+            if t * channels <= 32 and t * outputs <= widest and size[1] % t == 0:
                 return Strips(t)
     return PLAIN
+
+
+@functools.cache
+def thresholds() -> tuple[int, int, int]:
+    """Channels and pixels from which Winograd pays, and outputs up to which neighbours are computed as one.
+
+    They differ by processor: the faster it multiplies beside what it copies, the more there must be to save. Its caches
+    tell which kind it is, of those that were measured: AMD Zen 4 (32 KiB, 1 MiB), Zen 5 (48 KiB, 1 MiB) and Intel
+    Sapphire Rapids (48 KiB, 2 MiB).
+    """
+    if 0 < cache_bytes(1) <= 32 << 10:
+        return 16, 200, 32
+    return (64 if cache_bytes(2) >= 2 << 20 else 32), 400, 64
 
 
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):

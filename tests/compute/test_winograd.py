@@ -94,6 +94,13 @@ def test_inputs_of_any_layout_are_left_as_they_are(rng):
     assert np.array_equal(weight, before[1])
 
 
+@pytest.fixture
+def zen5(monkeypatch):
+    """The thresholds of one kind of processor, whichever runs the tests."""
+    monkeypatch.setattr(algorithm, "thresholds", lambda: (32, 400, 64))
+
+
+@pytest.mark.usefixtures("zen5")
 class TestTheChoice:
     VGG = Window((3, 3), padding=(1, 1))
 
@@ -136,3 +143,29 @@ class TestTheChoice:
 
     def test_upsampling_goes_block_by_block(self):
         assert self.chosen(window=Window((16, 16), (8, 8), (4, 4)), channels=21, outputs=21) == "blocks"
+
+
+@pytest.mark.parametrize(
+    ("caches", "expected"),
+    [
+        ((32 << 10, 1 << 20), (16, 200, 32)),  # AMD Zen 4
+        ((48 << 10, 1 << 20), (32, 400, 64)),  # AMD Zen 5
+        ((48 << 10, 2 << 20), (64, 400, 64)),  # Intel Sapphire Rapids
+        ((0, 0), (32, 400, 64)),  # where the system does not say
+    ],
+    ids=str,
+)
+def test_the_caches_tell_how_many_channels_winograd_needs(caches, expected, monkeypatch):
+    monkeypatch.setattr(algorithm, "cache_bytes", lambda level: caches[level - 1])
+    algorithm.thresholds.cache_clear()
+    try:
+        assert algorithm.thresholds() == expected
+    finally:
+        algorithm.thresholds.cache_clear()
+
+
+@pytest.mark.parametrize(("channels", "least"), [(16, 16), (16, 32), (32, 32), (32, 64)])
+def test_from_that_many_channels_it_is_chosen(channels, least, monkeypatch):
+    monkeypatch.setattr(algorithm, "thresholds", lambda: (least, 400, 64))
+    chosen = choose(np.empty((1, channels, 1, 1), "f4"), Window((3, 3)), (56, 56), channels, channels)
+    assert (chosen is winograd) == (channels >= least)

@@ -11,7 +11,7 @@ from minifcn.backend.pieces import for_rows, on_vectors, piecewise
 
 
 class Finish(NamedTuple):
-    """What a convolution does to its outputs while they are in the cache.
+    """What a convolution does to its outputs while they are in the cache, and may do with its weight.
 
     Parameters
     ----------
@@ -19,10 +19,13 @@ class Finish(NamedTuple):
         Is added.
     relu : bool
         Whether negative numbers then become 0.
+    keep : bool
+        Whether what is made of the weight is kept for the next call, as nothing trains.
     """
 
     bias: Any
     relu: bool = False
+    keep: bool = False
 
 
 @fused

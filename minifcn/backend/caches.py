@@ -1,0 +1,31 @@
+"""How large a core's own caches are, which tells what a copy costs there beside a product."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+@functools.cache
+def cache_bytes(level: int) -> int:
+    """Give the bytes of the data cache of a level, 1 or 2; 0 where the system does not say.
+
+    >>> cache_bytes(9)
+    0
+    """
+    for cache in CACHES.glob("index*"):
+        facts = [_text(cache / name) for name in ("level", "type", "size")]
+        size = re.fullmatch(r"(\d+)([KM])", facts[2])
+        if facts[0] == str(level) and facts[1] != "Instruction" and size:
+            return int(size[1]) << {"K": 10, "M": 20}[size[2]]
+    return 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
