@@ -41,9 +41,10 @@ def hat(t):
 y = np.array([1.0, 3.0, 2.0, 2.0, 0.5])
 t = np.linspace(0, 4, 401)
 hats = [y[n] * hat(t - n) for n in range(5)]
+# ask: the sum is: a staircase | straight lines from pixel to pixel* | a smooth curve
 np.testing.assert_allclose(sum(hats), np.interp(t, np.arange(5), y))
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for n, values in enumerate(hats):
     ax.plot(t, values, color=SKY, label="hat of one pixel" if n == 0 else None)
@@ -74,6 +75,7 @@ profile = hat(distance)
 print("distances:", distance)
 print("profile:  ", profile)
 np.testing.assert_array_equal(distance, [-0.75, -0.25, 0.25, 0.75])
+# ask: the four numbers
 np.testing.assert_array_equal(profile, [0.25, 0.75, 0.75, 0.25])
 
 # %% [markdown]
@@ -87,8 +89,11 @@ np.testing.assert_array_equal(profile, [0.25, 0.75, 0.75, 0.25])
 # %%
 kernel = np.outer(profile, profile)
 print(kernel)
+# ask: the largest
 assert kernel.max() == 0.75 * 0.75 == 9 / 16
+# ask: the smallest
 assert kernel.min() == 0.25 * 0.25 == 1 / 16
+# ask: the sum
 assert kernel.sum() == 4 == S**2
 np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 
@@ -96,7 +101,7 @@ np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 # `nn.init.bilinear_kernel` makes the same. The sum is $S^2$ because one pixel of $y$ has to fill $S^2$ pixels of the
 # result. The figure shows $S = 2$ with its numbers, and $S = 16$ without.
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
 axes[0].imshow(kernel, cmap="Greys", vmin=0, vmax=1.2)
 for (k, l), value in np.ndenumerate(kernel):
@@ -129,6 +134,7 @@ ones = upsample(np.ones((4, 4)), 2)
 print(ones)
 assert ones.shape == (8, 8)
 np.testing.assert_allclose(ones[1:-1, 1:-1], 1)
+# ask: ones come out: everywhere | inside, but not at the border* | nowhere
 np.testing.assert_allclose(ones[0, 1:-1], 0.75)
 assert ones[0, 0] == 0.75**2
 
@@ -156,11 +162,14 @@ share = upsample(np.ones((7, 7)), 32)
 below = (share < 1).mean()
 print(f"corner {share[0, 0]:.3f}, middle of an edge {share[0, 112]:.3f}, below 1: {below:.1%} of the pixels")
 assert share.shape == (224, 224)
+# ask: what is left in the corner
 assert round(share[0, 0], 3) == 0.266
 assert round(share[0, 112], 3) == 0.516
 assert share[112, 112] == 1
+# ask: percent of the image: 1 | 5 | 25*
 assert round(100 * below, 1) == 26.5
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
 shown = ax.imshow(share, cmap="cividis", vmin=0, vmax=1)
 outline = ax.contour(share, levels=[0.5, 0.75, 0.99], colors="black", linewidths=1)
@@ -245,6 +254,7 @@ y = rng.normal(size=(5, 6))
 by_stamps, by_resizing = upsample(y, S), resize(y, S)
 assert by_stamps.shape == by_resizing.shape == (20, 24)
 inside = (slice(S // 2, -S // 2), slice(S // 2, -S // 2))
+# ask: the same numbers: everywhere | inside* | nowhere
 np.testing.assert_allclose(by_stamps[inside], by_resizing[inside], atol=1e-14)
 assert np.abs(by_stamps - by_resizing).max() > 0.1  # at the border
 
@@ -272,6 +282,7 @@ np.testing.assert_allclose(by_stamps / upsample(np.ones_like(y), S), by_resizing
 # %%
 for S in (2, 4, 8, 16, 32):
     K, P = 2 * S, S // 2
+    # ask: the size is S times that of y: always* | only for S = 2 | never
     assert (K - S) / 2 == P
     for n in (1, 7, 10):
         assert (n - 1) * S + K - 2 * P == n * S
@@ -290,6 +301,7 @@ whole = F.conv_transpose2d(mf.Tensor(edge[None, None]), kernel, stride=S).data[0
 shifted = whole[: 3 * S, : 6 * S]
 assert aligned.shape == shifted.shape == (24, 48)
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 ax.step(
     np.arange(49) - 0.5, np.repeat(edge[1], S).tolist() + [1], where="post", color="grey", label="y, each pixel 8 wide"
@@ -356,6 +368,7 @@ likeness = np.corrcoef(found.ravel(), bilinear.ravel())[0, 1]
 print(f"correlation with the bilinear kernel: {likeness:.3f}")
 assert likeness > 0.95
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 ax.plot(found.sum(axis=0) / S, "s-", color=ORANGE, label="learned from random weights")
 ax.plot(bilinear.sum(axis=0) / S, "o-", color=BLUE, label="bilinear")

@@ -39,7 +39,9 @@ s = np.array([2.0, 1.0, 0.0])
 p = naive_softmax(s)
 print(p.round(3))
 np.testing.assert_allclose(p.sum(), 1)
+# ask: the first probability is how many times the second
 np.testing.assert_allclose(p[0] / p[1], np.e)
+# ask: with 5 added the probabilities: change | stay*
 np.testing.assert_allclose(naive_softmax(s + 5), p)
 
 # %% [markdown]
@@ -70,6 +72,7 @@ def softmax(s):
 
 
 print(softmax(big))
+# ask: the true probabilities
 np.testing.assert_array_equal(softmax(big), [0.5, 0.5, 0])
 np.testing.assert_allclose(softmax(s), p)
 np.testing.assert_array_equal(F.softmax(mf.Tensor(big), axis=0).data, softmax(big))
@@ -82,6 +85,7 @@ np.testing.assert_array_equal(F.softmax(mf.Tensor(big), axis=0).data, softmax(bi
 # %%
 with np.errstate(divide="ignore"):
     print(np.log(softmax(big)))
+    # ask: np.log(softmax(big))[2] is: -1000.7 | minus infinity* | nan
     assert np.log(softmax(big))[2] == -np.inf
 
 # %% [markdown]
@@ -114,8 +118,10 @@ np.testing.assert_allclose(F.log_softmax(mf.Tensor(big), axis=0).data, log_softm
 # %%
 chances = np.array([1, 0.5, 0.1, 0.001])
 print((-np.log(chances) + 0.0).round(2))
+# ask: the loss for p = 1, 0.5, 0.1 and 0.001
 np.testing.assert_allclose(-np.log(chances), [0, 0.693, 2.303, 6.908], atol=1e-3)
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 chance = np.linspace(0.0005, 1, 1000)
 ax.plot(chance, -np.log(chance), color=BLUE)
@@ -150,6 +156,8 @@ np.testing.assert_allclose(by_library.data, losses)
 
 # %%
 prediction = scores.argmax(axis=1)
+
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained")
 panels = [("label", labels[0]), ("class with the largest score", prediction[0]), ("loss", losses[0])]
 for ax, (title, values) in zip(axes, panels, strict=True):
@@ -187,6 +195,7 @@ assert counted.sum() == 10
 x = mf.Tensor(scores, requires_grad=True)
 loss = F.softmax_cross_entropy(x, labels)
 loss.backward()
+# ask: divided by: 10* | 12
 np.testing.assert_allclose(loss.item(), losses[counted].sum() / 10)
 
 # %% [markdown]
@@ -205,6 +214,7 @@ assert (x.grad.data[:, :, 2, 3] != 0).all()
 
 # %%
 nothing = F.softmax_cross_entropy(mf.Tensor(scores), np.full_like(labels, 255))
+# ask: the loss
 assert nothing.item() == 0
 
 # %% [markdown]
@@ -229,10 +239,12 @@ pixel = mf.Tensor(np.log(p)[None], requires_grad=True)  # the softmax of log p i
 F.softmax_cross_entropy(pixel, np.array([1])).backward()
 print(pixel.grad.data[0].round(3))
 np.testing.assert_allclose(pixel.grad.data[0], p - onehot)
+# ask: the gradient
 np.testing.assert_allclose(pixel.grad.data[0], [0.7, -0.8, 0.1])
+# ask: its sum
 np.testing.assert_allclose(pixel.grad.data.sum(), 0, atol=1e-15)
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.bar(np.arange(3) - 0.2, p, width=0.4, color=BLUE, label="probability p")
 bars = ax.bar(np.arange(3) + 0.2, p - onehot, width=0.4, color=ORANGE, label="gradient p - onehot")
@@ -333,6 +345,7 @@ np.testing.assert_allclose(x_sum.grad.data, counted.sum() * x_mean.grad.data, at
 
 rate_for_the_mean = 1e-10 * 500 * 375
 print(rate_for_the_mean)
+# ask: the learning rate
 np.testing.assert_allclose(rate_for_the_mean, 1.875e-5)
 
 # %% [markdown]

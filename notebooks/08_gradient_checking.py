@@ -42,7 +42,9 @@ def central(f, x, h):
 error_one_sided = abs(one_sided(np.exp, 1.0, 0.01) - np.e)
 error_central = abs(central(np.exp, 1.0, 0.01) - np.e)
 print(f"one-sided {error_one_sided:.6f}, central {error_central:.6f}")
+# ask: error of the one-sided difference
 assert 0.01 < error_one_sided < 0.02
+# ask: error of the central difference
 assert error_central < 0.0001
 
 # %% [markdown]
@@ -77,10 +79,11 @@ for h, error in zip(steps, error64, strict=True):
 best64, best32 = steps[error64.argmin()], steps32[error32.argmin()]
 assert 1e-6 <= best64 <= 1e-4
 assert error64.min() < 1e-9
+# ask: it: falls all the way | falls, and then rises*
 assert error64[-1] > 0.1  # h = 1e-15
 print(f"best step: {best64:.0e} in float64, {best32:.0e} in float32, there with an error of {error32.min():.0e}")
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 ax.loglog(steps, error_one, "^-", color=ORANGE, label="one-sided, float64")
 ax.loglog(steps, error64, "o-", color=BLUE, label="central, float64")
@@ -145,6 +148,7 @@ y.backward(mf.Tensor(v))
 numeric = numeric_gradient(lambda values: F.conv2d(mf.Tensor(values), weight, stride=2).data, x.data, v)
 difference = np.abs(x.grad.data - numeric).max()
 print(f"largest difference {difference:.1e}, largest gradient {np.abs(numeric).max():.1f}")
+# ask: largest difference
 assert difference < 1e-8
 
 # %% [markdown]
@@ -173,6 +177,7 @@ ones, random = np.ones(5), rng.normal(size=5)
 difference_ones = np.abs(lazy_backward(ones, x) - numeric_gradient(softmax, x, ones)).max()
 difference_random = np.abs(lazy_backward(random, x) - numeric_gradient(softmax, x, random)).max()
 print(f"difference with ones {difference_ones:.1e}, with random weights {difference_random:.1e}")
+# ask: the check with v = 1 notices: yes | no*
 assert difference_ones < 1e-9
 assert difference_random > 0.01
 
@@ -406,8 +411,10 @@ def relu(x):
 h = 0.1
 at_zero, beside = central(relu, 0.0, h), central(relu, 0.3 * h, h)
 print(f"at 0: {at_zero:.2f}, at 0.3 h: {beside:.2f}")
+# ask: the difference at 0, and at 0.3 h
 np.testing.assert_allclose([at_zero, beside], [0.5, 0.65])
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 places = np.linspace(-0.2, 0.2, 5)
 ax.plot(places, relu(places), color="black", label="ReLU")
@@ -467,9 +474,12 @@ dead_point = mf.gradcheck_arrays(  # all inputs are negative; the gradient shoul
 only_kinks = mf.gradcheck(F.relu, [np.zeros(3)], raise_exception=False)
 for report in (wrong_forward, dead_point, only_kinks):
     print(report.ok, "-", report.message)
+# ask: the wrong function passes: yes* | no
 assert wrong_forward.ok
+# ask: the dead point passes: yes* | no
 assert dead_point.ok
 assert "zero everywhere" in dead_point.message
+# ask: nothing but kinks passes: yes | no*
 assert not only_kinks.ok
 
 # %% [markdown]

@@ -294,6 +294,8 @@ assert min(mean_iou["FCN16s"], mean_iou["FCN8s"]) > mean_iou["FCN32s"] + 0.1
 
 # %%
 chosen = 2, 5, 11
+
+# %% tags=["fold"]
 fig, panels = plt.subplots(3, 4, figsize=(7, 5.4))
 for row, index in zip(panels, chosen, strict=True):
     row[0].imshow(test[index].image)
@@ -328,6 +330,7 @@ for name, a, b in zip(wrong, near_error, far_error, strict=True):
 assert near_error[0] - near_error[2] > 0.1
 assert near_error[2] > 2 * far_error[2]
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6, 3.2))
 axes.bar(np.arange(3) - 0.18, near_error, 0.36, color=VERMILLION, label="within 4 pixels of a boundary")
 axes.bar(np.arange(3) + 0.18, far_error, 0.36, color=BLUE, label="elsewhere")
@@ -362,6 +365,7 @@ print({name: round(float(value), 1) for name, value in spread.items()})
 assert spread["score_fr"] < max(spread["score_pool4"], spread["score_pool3"])
 np.testing.assert_allclose(total, net(mf.Tensor(unseen.images[index : index + 1])).data[0], atol=1e-4)
 
+# %% tags=["fold"]
 fig, panels = plt.subplots(1, 4, figsize=(7, 2.5))
 limit = abs(total[1] - total[0]).max()
 for panel, (name, scores) in zip(panels, {**streams, "their sum": total}.items(), strict=True):

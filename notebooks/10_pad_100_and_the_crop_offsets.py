@@ -44,6 +44,7 @@ def pool5_rows(n, pad):
 
 smallest = next(n for n in range(1, 1000) if pool5_rows(n, pad=1) >= 7)
 print("smallest image without extra padding:", smallest, "rows")
+# ask: rows of the smallest image
 assert smallest == 193
 
 # %% [markdown]
@@ -55,6 +56,7 @@ assert smallest == 193
 # %%
 enough = next(pad for pad in range(1, 200) if pool5_rows(1, pad) >= 7)
 print("padding with which an image of 1 row works:", enough)
+# ask: padding that is enough for one pixel
 assert enough == 97
 assert pool5_rows(1, pad=100) == 7
 
@@ -168,6 +170,7 @@ print("up_map is the inverse of layer_map")
 # %%
 upscore = then(trunk["score_fr"], up_map(K=64, S=32))
 print("upscore: j =", upscore[0], "u +", upscore[1])
+# ask: row of the upsampled map
 assert upscore == (1, 19)
 
 # %% [markdown]
@@ -193,6 +196,7 @@ assert sizes["pool5"] == pool5_rows(n, pad=100)
 assert sizes["score_fr"] == sizes["pool5"] - 6
 assert sizes["upscore"] == 32 * (sizes["score_fr"] - 1) + 64
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(7, 3.4))
 axes.axvspan(-0.5, n - 0.5, color="0.9")
 for level, (name, count) in enumerate(sizes.items()):
@@ -235,6 +239,7 @@ print("upscore2: j =", upscore2[0], "u +", upscore2[1])
 offset_pool4 = trunk["pool4"][1] - upscore2[1]
 print("rows to cut off pool4:", offset_pool4)
 assert trunk["pool4"][0] == upscore2[0] == Fraction(1, 16)
+# ask: cropped is: pool4* | the upsampled score_fr
 assert offset_pool4 == 5
 
 # %% [markdown]
@@ -341,8 +346,10 @@ assert fcn32s.shape[1] == 320
 iou = {offset: mean_iou(fcn32s, offset) for offset in range(65)}
 for offset in (0, 19, 32):
     print(f"offset {offset:2}: mean IoU {iou[offset]:.3f}")
+# ask: the best offset: 0 | 19* | 32
 assert max(iou, key=iou.get) == 19
 assert iou[19] - iou[0] > 0.2
+# ask: the others are: a little worse | much worse*
 assert iou[19] - iou[32] > 0.15
 
 # %% [markdown]
@@ -357,6 +364,8 @@ for n in (250, 256, 282):
 
 # %%
 image = 2
+
+# %% tags=["fold"]
 fig, panels = plt.subplots(1, 3, figsize=(7, 2.8))
 for panel, offset in zip(panels, (0, 19, 32), strict=True):
     panel.imshow(fcn32s[image, offset : offset + SIZE, offset : offset + SIZE] > 0, cmap="Greys", vmin=0, vmax=2.5)
@@ -381,6 +390,7 @@ assert max(iou32, key=iou32.get) == 0
 assert max(iou8, key=iou8.get) == 0
 assert iou8[0] - iou8[4] > 2 * (iou32[0] - iou32[4])
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 3.4))
 axes.plot(errors, list(iou8.values()), "o-", markersize=4, color=ORANGE, label="FCN-8s (0 is offset 31)")
 axes.plot(errors, list(iou32.values()), "s-", markersize=4, color=BLUE, label="FCN-32s (0 is offset 19)")

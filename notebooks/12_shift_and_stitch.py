@@ -43,6 +43,7 @@ print("x:   ", x)
 print("even:", even)
 print("odd: ", odd)
 np.testing.assert_array_equal(even, [3, 4, 9, 6, 5])
+# ask: the pool is given: x from its second pixel on* | x turned round | x with a stride of 1
 np.testing.assert_array_equal(odd, [4, 5, 9, 6])
 
 # %% [markdown]
@@ -101,6 +102,7 @@ assert one.shape == (1, 2, 1, 1)
 
 places = 41 - SEEN + 1
 print("places per side:", places)
+# ask: places in one direction
 assert places == 24 == FACTOR * coarse.shape[2]
 
 # %% [markdown]
@@ -140,7 +142,7 @@ print(f"largest difference to the dense scores: {abs(stitched - dense).max():.0e
 # Row $i$ of that output starts at row $4i + a$ of the image, so it belongs in the rows $a, a + 4, a + 8, \dots$ All 576
 # places are filled once, and the numbers are those of the windows.
 
-# %%
+# %% tags=["fold"]
 fig, panels = plt.subplots(1, 3, figsize=(7, 2.9))
 for panel, scores in zip(panels, (coarse, stitched), strict=False):
     panel.imshow(scores[0, 0], cmap="cividis", vmin=dense[0, 0].min(), vmax=dense[0, 0].max())
@@ -189,6 +191,7 @@ def with_holes(weight, s):
 
 example = np.arange(1.0, 10).reshape(1, 1, 3, 3)
 print(with_holes(example, 2)[0, 0])
+# ask: rows and columns of the filter then
 assert with_holes(example, 2).shape[2:] == (5, 5)
 
 # %% [markdown]
@@ -273,8 +276,10 @@ row = 8  # row 2 of the coarse scores
 exact = dense[0, 0, row]
 upsampled = np.interp(np.arange(21), np.arange(0, 24, FACTOR), coarse[0, 0, row // FACTOR])
 np.testing.assert_allclose(exact[:21:FACTOR], upsampled[::FACTOR], atol=1e-12)
+# ask: the dense scores: yes | only at the coarse scores*
 assert abs(exact[:21] - upsampled).max() > 0.1
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 3.2))
 axes.plot(exact, "s-", color=BLUE, markersize=4, label="dense (24 scores)")
 axes.plot(upsampled, "--", color=ORANGE, linewidth=2, label="coarse, upsampled")
@@ -321,7 +326,7 @@ assert (n, m) == (64, 256)
 assert strided < trous < stitch < windows
 assert 15 < stitch / strided < 16.5
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 2.6))
 axes.barh(list(cost), [number / strided for number in cost.values()], color=[BLUE, ORANGE, ORANGE, "0.6"])
 for level, number in enumerate(cost.values()):
@@ -350,6 +355,7 @@ for row in models.summary.rows(net, (500, 500)):
         normal += row.multiply_adds
         without_strides += row.multiply_adds * stride**2
 print(f"without strides: {without_strides / normal:.0f} times the multiply-adds")
+# ask: times the cost, about: 10 | 100* | 1000
 assert 50 < without_strides / normal < 300
 
 # %% [markdown]

@@ -70,6 +70,7 @@ np.testing.assert_array_equal(enlarge_blocks(shares, 2), [[1, 1, 0, 0], [1, 1, 0
 shapes = data.Shapes(20, size=256, num_classes=8)
 samples = [shapes[i] for i in range(len(shapes))]
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(2, 4, figsize=(7, 3.9))
 palette = shapes.palette
 axes[0, 0].imshow(samples[3].image)
@@ -111,7 +112,7 @@ assert (np.diff(blocks) < 0).all()
 assert (np.diff(bilinear) < 0).all()
 assert (bilinear > blocks).all()
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.8))
 ax.semilogx(factors, bilinear, "o-", base=2, color="#0072B2", linewidth=2.5, markersize=8)
 ax.semilogx(factors, blocks, "s-", base=2, color="#E69F00", linewidth=2.5, markersize=8)
@@ -174,7 +175,7 @@ assert (object_iou[sides <= 5] == 0).all()  # never half of a block, so never fo
 assert (object_iou[sides > 5] > 0).all()
 assert 0.8 < object_iou[sides == 5 * f] < 0.85
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.6))
 ax.plot(sides / f, object_iou, "o-", color="#009E73", linewidth=2, markersize=5)
 ax.set(xlabel="side of the object / factor", ylabel="IoU of the object", ylim=(-0.03, 1))
@@ -270,7 +271,7 @@ for name, (field, stride) in field_of.items():
     assert rows[-1] <= last
     assert rows[-1] - rows[0] + 1 > 0.95 * field  # and nearly all of it is used
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.9), sharey=True)
 for ax, name in zip(axes, seen, strict=True):
     picture = seen[name] / seen[name].max()
@@ -328,7 +329,7 @@ assert differ["pool3"][32, 32] == 0
 assert differ["pool4"][16, 16] == 0
 assert differ["fc7"][8, 8] > 0
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 4, figsize=(7, 2.5))
 axes[0].imshow(large_disc + large_square, cmap="Greys", vmin=0, vmax=3)
 axes[0].set_title("disc, square", fontsize=10)

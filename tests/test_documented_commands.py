@@ -99,7 +99,7 @@ def workplaces(tmp_path_factory):
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
             table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
-            if page.stem in ("weights", "results"):
+            if page.stem in ("weights", "results", "lecture"):
                 published_files.save_all(folder)
             if page.stem == "from_classifier_to_fcn":
                 trained = Path("minifcn", "models", "trained")

@@ -24,6 +24,21 @@ def cache_bytes(level: int) -> int:
     return 0
 
 
+@functools.cache
+def cache_kind() -> str:
+    """Say "small", "middle" or "large" of a core's own caches, which tells what it copies beside what it multiplies.
+
+    What was measured, by L1 and L2: 32 KiB and 1 MiB on AMD Zen 4, 48 KiB and 1 MiB on Zen 5, where a vector is
+    multiplied twice as fast; 48 KiB and 2 MiB on Intel Sapphire Rapids. Where the system does not say it is "middle".
+
+    >>> cache_kind() in ("small", "middle", "large")
+    True
+    """
+    if 0 < cache_bytes(1) <= 32 << 10:
+        return "small"
+    return "large" if cache_bytes(2) >= 2 << 20 else "middle"
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text().strip()

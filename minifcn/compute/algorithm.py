@@ -1,17 +1,17 @@
-"""One door to the algorithms for the three linear maps, and the rule that chooses between them."""
+"""One door to the algorithms for the three linear maps, and for max-pooling, and the rule that chooses between them."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from minifcn.backend import array_module, cache_bytes, device_of, has_kernels
-from minifcn.compute import convolution
+from minifcn.backend import array_module, cache_kind, device_of, has_kernels
+from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, kernels, winograd
+from minifcn.compute.fast import pooling as fast_pooling
 from minifcn.compute.fast.elementwise import Finish, finish_map, finite, has_nan
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Pair, Window
@@ -22,6 +22,9 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # for one takes a hundredth of the time.
 AS_DEFINED = (convolution, PLAIN)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
+# Channels and pixels from which Winograd pays, and outputs up to which neighbours do, by the caches of a core: measured
+# by `minifcn bench rule` on AMD Zen 4, and by earlier tables on Zen 5 and on Intel Sapphire Rapids.
+PAYS = {"small": (16, 200, 32), "middle": (32, 400, 64), "large": (64, 400, 64)}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -75,7 +78,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
     if textbook(array):
         return convolution
     on_host, forced, (kh, kw), (sh, sw) = device_of(array) == "cpu", _forced.get(), window.kernel, window.stride
-    least, pixels, widest = thresholds()
+    least, pixels, widest = PAYS[cache_kind()]
     free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > pixels and min(channels, outputs) >= least
     if window.dilation == (1, 1):
         if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays)):
@@ -87,19 +90,6 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
             if t * channels <= 32 and t * outputs <= widest and size[1] % t == 0:
                 return Strips(t)
     return PLAIN
-
-
-@functools.cache
-def thresholds() -> tuple[int, int, int]:
-    """Channels and pixels from which Winograd pays, and outputs up to which neighbours are computed as one.
-
-    They differ by processor: the faster it multiplies beside what it copies, the more there must be to save. Its caches
-    tell which kind it is, of those that were measured: AMD Zen 4 (32 KiB, 1 MiB), Zen 5 (48 KiB, 1 MiB) and Intel
-    Sapphire Rapids (48 KiB, 2 MiB).
-    """
-    if 0 < cache_bytes(1) <= 32 << 10:
-        return 16, 200, 32
-    return (64 if cache_bytes(2) >= 2 << 20 else 32), 400, 64
 
 
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
@@ -153,3 +143,26 @@ def convolve_weight(x, y, window: Window, groups: int = 1):
     chosen = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
     weight = chosen.convolve_weight(x, y, window)
     return PLAIN.convolve_weight(x, y, window) if chosen not in AS_DEFINED and has_nan(weight) else weight
+
+
+def max_pool(x, window: Window, size: Pair, with_winner: bool = True) -> tuple:
+    """Maximum of each window, and which kernel entry it was, or None: (N, C, H, W) -> twice (N, C, OH, OW).
+
+    With nan the definition computes once more.
+    """
+    room = _room_for_pools(x)
+    if room is fast_pooling and not with_winner:
+        return room.maximum(x, window, size), None
+    y, winner = room.max_pool(x, window, size)
+    return pooling.max_pool(x, window, size) if room is fast_pooling and has_nan(y) else (y, winner)
+
+
+def scatter_winner(y, winner, window: Window, size: Pair):
+    """Add every y to the pixel that won its window: (N, C, OH, OW) -> `(N, C, *size)`."""
+    room = _room_for_pools(y)
+    room = pooling if room is fast_pooling and not finite(y) else room
+    return room.scatter_winner(y, winner, window, size)
+
+
+def _room_for_pools(array) -> Any:
+    return pooling if textbook(array) else kernels if has_kernels(array_module(array)) else fast_pooling

@@ -6,9 +6,7 @@ from typing import Any
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
-from minifcn.compute import pooling
-from minifcn.compute.algorithm import textbook
-from minifcn.compute.fast import pooling as fast
+from minifcn.compute import algorithm, pooling
 from minifcn.compute.window import Pair, Window, pair
 from minifcn.functional.operands import array, expect, floating, given
 
@@ -16,7 +14,7 @@ from minifcn.functional.operands import array, expect, floating, given
 @operation
 def window_maximum(x, *, window, size):
     """Maximum of each window; the gradient goes to the first pixel that has it."""
-    y, winner = _max_pool(x.data, window, size, with_winner=x.requires_grad)
+    y, winner = algorithm.max_pool(x.data, window, size, with_winner=x.requires_grad)
 
     def backward(gy):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
@@ -31,8 +29,7 @@ def to_winner(y, *, winner, window, size):
     def backward(gx):
         return (from_winner(gx, winner=winner, window=window),)
 
-    scatter = pooling.scatter_winner if textbook(y.data) else fast.scatter_winner
-    return scatter(y.data, winner, window, size), backward
+    return algorithm.scatter_winner(y.data, winner, window, size), backward
 
 
 @operation
@@ -43,12 +40,6 @@ def from_winner(x, *, winner, window):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
 
     return pooling.gather_winner(x.data, winner, window), backward
-
-
-def _max_pool(x, window, size, with_winner=True):
-    if textbook(x):
-        return pooling.max_pool(x, window, size)
-    return fast.max_pool(x, window, size, with_winner)
 
 
 def max_pool2d(
@@ -96,7 +87,7 @@ def max_pool2d(
     y = window_maximum(x, window=window, size=size)
     if not return_indices:
         return y
-    _, winner = _max_pool(x.data, window, size)
+    _, winner = algorithm.max_pool(x.data, window, size)
     return y, Tensor(pooling.flat_indices(winner, window, x.shape[2:]))
 
 

@@ -25,13 +25,13 @@ VGG = Window((3, 3), padding=(1, 1))
     ],
 )
 def test_how_many_neighbours(channels, outputs, width, t, monkeypatch):
-    monkeypatch.setattr(algorithm, "thresholds", lambda: (32, 400, 64))
+    monkeypatch.setattr(algorithm, "cache_kind", lambda: "middle")
     x = np.zeros((1, channels, 5, width), "float32")
     assert algorithm.choose(x, VGG, (5, width), channels, outputs) == Strips(t)
 
 
 def test_fewer_where_products_take_longer_beside_copies(monkeypatch):
-    monkeypatch.setattr(algorithm, "thresholds", lambda: (32, 400, 32))
+    monkeypatch.setattr(algorithm, "cache_kind", lambda: "small")
     x = np.zeros((1, 3, 5, 12), "float32")
     assert [algorithm.choose(x, VGG, (5, 12), 3, outputs).t for outputs in (8, 16, 32)] == [4, 2, 1]
 

@@ -99,13 +99,10 @@ class Strips:
             for strip in tasks[1:]:
                 products[outputs] += product(strip, outputs)
 
-        places = math.prod(y.shape[:3])
-        least, work = (
-            (STRIP_BYTES, products.size * places) if device_of(x) == "cpu" else (gpu_strip_bytes(device_of(x)), 0)
-        )
-        tasks = cut_map(
-            n, height, -(-places * products[0].nbytes // max(least, products.nbytes)), work, products.nbytes
-        )
+        places, on_cpu = math.prod(y.shape[:3]), device_of(x) == "cpu"
+        least, work = (STRIP_BYTES, products.size * places) if on_cpu else (gpu_strip_bytes(device_of(x)), 0)
+        count = -(-places * products[0].nbytes // max(least, products.nbytes))
+        tasks = cut_map(n, height, count, work, products.nbytes)
         if len(tasks) == 1 or products.nbytes > STRIP_BYTES:
             share(fill, cut(len(products), evenly(1, work)), work)
         else:
@@ -135,7 +132,7 @@ def gpu_strip_bytes(device: str) -> int:
 def cut_map(images: int, rows: int, count: int, work: int, weight_bytes: float = math.inf) -> list[Strip]:
     """Cut a batch into whole images, or rows of single images: `count` or more, so that all threads get as many.
 
-    A single strip stays one where the weight is large: better no thread reads of it what another one does.
+    A single strip stays one where the weight is large: no two threads should read it.
     """
     count = evenly(count, work) if count > 1 or weight_bytes <= STRIP_BYTES else 1
     if count <= images:

@@ -69,28 +69,26 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     def inputs(strip):
         return transform("BT", windows_of_strip(x, tiles, strip, columns))
 
-    def fill(strip, v, u, part):
+    def fill(strip, v, part):
         target = blocks[:, :, *strip, :, part]
-        m = xp.matmul(v, u, out=buffer(xp, "M", (36, v.shape[1], u.shape[2]), x.dtype))
+        u_part = transformed(weight[part]) if u is None else u[..., part]
+        m = xp.matmul(v, u_part, out=buffer(xp, "M", (36, v.shape[1], u_part.shape[2]), x.dtype))
         done = transform("AT", m.reshape(6, 6, *target.shape[2:])).reshape(target.shape)
         if finish:
             finish_outputs(done, finish.bias[part], relu=finish.relu)
         target[...] = done
 
     work = 36 * n * rows * columns * outputs * channels
-    strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
     keep = bool(finish and finish.keep) and n * rows * columns > FEW
     u = kept("U", weight, whole_u, 4 * weight.nbytes, keep)
+    strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
     if len(strips) > 1:
         u = transformed(weight) if u is None else u
-        share(lambda strip: fill(strip, inputs(strip), u, slice(0, outputs)), strips, work)
+        share(lambda strip: fill(strip, inputs(strip), slice(0, outputs)), strips, work)
     else:
         v = inputs(strips[0])
-
-        def fill_part(part):
-            fill(strips[0], v, transformed(weight[part]) if u is None else u[..., part], part)
-
-        share(fill_part, cut(outputs, evenly(outputs // OUTPUTS, work)), work)
+        parts = cut(outputs, evenly(outputs // OUTPUTS, work))
+        share(lambda part: fill(strips[0], v, part), parts, work)
     return y.reshape(n, 4 * rows, 4 * columns, outputs)[:, : size[0], : size[1]].transpose(0, 3, 1, 2)
 
 

@@ -190,7 +190,7 @@ class Im2col(Scene):
             Grid("input x" + _padding(self.window), **self._padded(step)),
             Grid("window", _stamp(self.window, step), touched=_mask(self.window.kernel, step and ...)),
             Grid(
-                "matrix of windows (y = kernel as a row, times it)",
+                "matrix of windows A x, folded",
                 output,
                 touched=_mask(output.shape, step and (slice(None), q)),
             ),
@@ -198,17 +198,17 @@ class Im2col(Scene):
 
 
 class MaxPool(Scene):
-    """Input with its padding, window, output, P and Pᵀ, which carries the gradient back."""
+    """Input with its padding, window, output, M and Mᵀ, which carries the gradient back."""
 
     title = "Max pooling"
     output_index = 2
-    law = "row {} of P times x"
+    law = "row {} of M times x"
 
     def __init__(self, x: Any, kernel_size: Any, stride=None, padding=0) -> None:
         self.x = plane(x, "x")
         self.window = Window.of(kernel_size, kernel_size if stride is None else stride, padding)
         self.size = self.window.output_size(self.x.shape)
-        _check_legible(P=(self.size[0] * self.size[1], self.x.size), x=_padded_size(self.x.shape, self.window))
+        _check_legible(M=(self.size[0] * self.size[1], self.x.size), x=_padded_size(self.x.shape, self.window))
         self.steps = steps.max_pool_steps(x, kernel_size, stride, padding)
         self.digits = telling_digits(self.x)  # or the largest of a window may look like another
         self.factors = self.reach = np.array([step.column for step in self.steps])
@@ -224,7 +224,7 @@ class MaxPool(Scene):
             Grid("input x" + _padding(self.window), active=won, digits=self.digits, **padded),
             Grid("window", stamp, active=first, touched=_mask(stamp.shape, step and ...), digits=self.digits),
             Grid("output y", *_output(step, self.size), digits=self.digits),
-            *_matrices("P", self.factors, self.reach, q, output_axis=0),
+            *_matrices("M", self.factors, self.reach, q, output_axis=0),
         ]
 
 

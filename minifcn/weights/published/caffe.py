@@ -56,7 +56,7 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
         if spelling == "npz":
             by += ", written as Chainer does (/W, /b)"
         else:
-            whose, seen = "with Caffe's names", told(f"Caffe's {what}", preprocessing)
+            whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
         if what == "FCN-8s" and not at_once:  # both have the same arrays
             at_once = "atonce" in source.path.name
             by += f", and {'at-once' if at_once else 'not at-once'} by the name of the file"
