@@ -5,9 +5,10 @@ lowers them.
 """
 
 import host_time
+import numpy as np
 import pytest
 
-from minifcn import no_grad
+from minifcn import Tensor, models, no_grad, to_device
 
 FUNCTIONS = {
     "conv2d, 3x3, bias, ReLU": 27,
@@ -54,3 +55,12 @@ def test_what_shapes_say_is_asked_once(name):
 def test_what_is_entered_is_seen():
     x = host_time.channels_last(1, 3, 4, 4)
     assert "Tensor.__init__" in host_time.functions_entered(lambda: x + x)
+
+
+def test_a_pass_on_a_gpu_leaves_the_threads_of_blas_alone(stand_in):
+    """To hold them to one takes as long as all checks of a convolution."""
+    net = models.FCN8s(3, width=1 / 64).to(stand_in)
+    image = to_device(np.zeros((1, 3, 32, 32), "float32"), stand_in)
+    found = host_time.functions_entered(lambda: net(Tensor(image)).sum().backward())
+    assert "finished_convolution" in found
+    assert "one_blas_thread" not in found
