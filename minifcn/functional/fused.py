@@ -15,12 +15,13 @@ from minifcn.compute.im2col import pixels
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
 from minifcn.functional.convolution import gradients_of_convolution, gradients_of_transposed
+from minifcn.recording import recording
 
 
 @operation
 def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
     """y = W A x + b, or max(y, 0)."""
-    y = algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu))
+    y = algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu, keep=not recording.get()))
 
     def backward(gy):
         if relu:

@@ -13,7 +13,7 @@ from minifcn.compute.fast import kernels
 
 
 class Finish(NamedTuple):
-    """What a convolution does to its outputs while they are in the cache.
+    """What a convolution does to its outputs while they are in the cache, and may do with its weight.
 
     Parameters
     ----------
@@ -21,10 +21,13 @@ class Finish(NamedTuple):
         Is added.
     relu : bool
         Whether negative numbers then become 0.
+    keep : bool
+        Whether what is made of the weight is kept for the next call, as nothing trains.
     """
 
     bias: Any
     relu: bool = False
+    keep: bool = False
 
 
 @fused
