@@ -20,7 +20,7 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # The others multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one pixel that is nan
 # would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
 # for one takes a hundredth of the time.
-AS_DEFINED = (convolution, PLAIN)
+AS_DEFINED = (PLAIN, convolution)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
 # Channels and pixels from which Winograd pays, and outputs up to which neighbours do, by the caches of a core: measured
 # by `minifcn bench rule` on AMD Zen 4, and by earlier tables on Zen 5 and on Intel Sapphire Rapids.
