@@ -24,7 +24,7 @@ AS_DEFINED = (PLAIN, convolution)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
 # Channels and pixels from which Winograd pays, and outputs up to which neighbours do, by the caches of a core: measured
 # by `minifcn bench rule` on AMD Zen 4, and by earlier tables on Zen 5 and on Intel Sapphire Rapids.
-PAYS = {"small": (16, 200, 32), "middle": (32, 400, 64), "large": (64, 400, 64)}
+PAYS = {"small": (16, 150, 32), "middle": (32, 400, 64), "large": (64, 400, 64)}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
