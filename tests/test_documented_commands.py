@@ -37,7 +37,10 @@ SMALL = {
     "minifcn bench": ["--rounds", "1"],  # and of one small layer, beside a contestant that needs no PyTorch
 }
 NOT_RUN = {
+    "make gpu": "needs a GPU",
     "make bench-gpu": "needs a GPU",
+    "make test-gpu": "needs a GPU",
+    "make train-gpu": "needs a GPU",
     "make notebooks": "writes files of the repository; `make docs` checks that they are up to date",
     "pip install": "installs; that the extras exist is checked here",
     "pytest": "the tests of the file it names run anyway; that it exists is checked here",
@@ -99,7 +102,7 @@ def workplaces(tmp_path_factory):
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
             table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
-            if page.stem in ("weights", "results"):
+            if page.stem in ("weights", "results", "lecture"):
                 published_files.save_all(folder)
             if page.stem == "from_classifier_to_fcn":
                 trained = Path("minifcn", "models", "trained")

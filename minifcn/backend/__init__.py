@@ -4,7 +4,7 @@ Array code asks the array, ``xp = array_module(x)``, and then reads the same for
 a CPU reference and a GPU run meet in one process. CuPy is imported only when a CUDA device is asked for.
 """
 
-from minifcn.backend.arrays import array_module, device_of, elementwise_kernel, fused, has_kernels, to_device, to_host
+from minifcn.backend.arrays import array_module, device_of, fused, has_kernels, to_device, to_host
 from minifcn.backend.blas import one_blas_thread, short_lock
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
 from minifcn.backend.memory import is_plain, memory_of
@@ -22,7 +22,6 @@ __all__ = [
     "device_memory",
     "device_name",
     "device_of",
-    "elementwise_kernel",
     "fused",
     "has_kernels",
     "is_array",

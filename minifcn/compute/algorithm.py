@@ -1,4 +1,4 @@
-"""One door to the algorithms for the three linear maps, and the rule that chooses between them."""
+"""One door to the algorithms for the three linear maps, and for max-pooling, and the rule that chooses between them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from minifcn.backend import array_module, device_of, has_kernels
-from minifcn.compute import convolution
+from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, kernels, winograd
+from minifcn.compute.fast import pooling as fast_pooling
 from minifcn.compute.fast.elementwise import Finish, finish_map, finite, has_nan
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Pair, Window
@@ -21,6 +24,7 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # for one takes a hundredth of the time.
 AS_DEFINED = (convolution, PLAIN)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
+FLOATS = np.dtype("float32"), np.dtype("float64")
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -57,10 +61,10 @@ def textbook(array) -> bool:
 
     And where there is nothing to cut into strips, or to round: for an empty batch, and for whole numbers.
     """
-    if not array.size or array.dtype not in ("float32", "float64"):
+    if not array.size or array.dtype not in FLOATS:
         return True
     name = _forced.get()
-    return name == "im2col" or (name is None and array.dtype != "float32" and device_of(array) == "cpu")
+    return name == "im2col" or (name is None and array.dtype != FLOATS[0] and device_of(array) == "cpu")
 
 
 def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Any:
@@ -141,3 +145,26 @@ def convolve_weight(x, y, window: Window, groups: int = 1):
     chosen = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
     weight = chosen.convolve_weight(x, y, window)
     return PLAIN.convolve_weight(x, y, window) if chosen not in AS_DEFINED and has_nan(weight) else weight
+
+
+def max_pool(x, window: Window, size: Pair, with_winner: bool = True) -> tuple:
+    """Maximum of each window, and which kernel entry it was, or None: (N, C, H, W) -> twice (N, C, OH, OW).
+
+    With nan the definition computes once more.
+    """
+    room = _room_for_pools(x)
+    if room is fast_pooling and not with_winner:
+        return room.maximum(x, window, size), None
+    y, winner = room.max_pool(x, window, size)
+    return pooling.max_pool(x, window, size) if room is fast_pooling and has_nan(y) else (y, winner)
+
+
+def scatter_winner(y, winner, window: Window, size: Pair):
+    """Add every y to the pixel that won its window: (N, C, OH, OW) -> `(N, C, *size)`."""
+    room = _room_for_pools(y)
+    room = pooling if room is fast_pooling and not finite(y) else room
+    return room.scatter_winner(y, winner, window, size)
+
+
+def _room_for_pools(array) -> Any:
+    return pooling if textbook(array) else kernels if has_kernels(array_module(array)) else fast_pooling

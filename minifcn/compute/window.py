@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import SupportsIndex
@@ -11,6 +12,9 @@ from minifcn.check import as_whole
 Pair = tuple[int, int]
 
 LARGEST = 2**31 - 1  # times the bytes of a row, it still is an address
+# How many answers are kept of what a network asks again and again: whether shapes fit, and which size comes out. Of an
+# FCN-8s a size of images has about 30 kinds of each.
+SIGNATURES = 2048
 
 
 def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int = 0) -> Pair:
@@ -19,6 +23,10 @@ def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int =
     >>> pair(2, "stride")
     (2, 2)
     """
+    if type(value) is tuple and len(value) == 2:  # nearly always
+        rows, columns = value
+        if type(rows) is type(columns) is int and least <= rows <= LARGEST and least <= columns <= LARGEST:
+            return rows, columns
     several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
     values = value if several else (value, value)
     found = [v if type(v) is int else as_whole(v) for v in values]  # type: ignore[union-attr]
@@ -56,7 +64,7 @@ class Window:
         Window(kernel=(3, 3), stride=(2, 2), padding=(1, 0), dilation=(1, 1))
         """
         prefix = f"{caller}: " if caller else ""
-        return cls(
+        return _made(
             pair(kernel_size, f"{prefix}kernel_size", 1),
             pair(stride, f"{prefix}stride", 1),
             pair(padding, f"{prefix}padding"),
@@ -79,6 +87,7 @@ class Window:
             )
         return window
 
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def output_size(self, size: Pair, ceil_mode: bool = False) -> Pair:
         """Size of the map of windows: (n + 2P - D(K-1) - 1) // S + 1 per axis.
 
@@ -105,6 +114,7 @@ class Window:
             result.append(windows)
         return result[0], result[1]
 
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def transposed_size(self, size: Pair, output_padding: Pair = (0, 0)) -> Pair:
         """Size of a map with `size` windows: (n - 1)S - 2P + D(K-1) + 1 + output_padding per axis.
 
@@ -158,3 +168,6 @@ class Window:
     def along(self, axis: int) -> tuple[int, int, int, int]:
         """Give kernel size, stride, padding and dilation of the rows (0) or the columns (1)."""
         return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+
+
+_made = functools.lru_cache(SIGNATURES)(Window)

@@ -171,6 +171,18 @@ def test_a_pixel_of_a_convolution_lights_its_window_without_the_padding(watch):
     assert state["grids"][0]["reached"] == [7, 8, 13, 14]  # of 6 x 6 cells with the padding
 
 
+def test_keys_work_at_once_on_a_page_of_its_own(tmp_path):
+    """Without a click before: whatever has the focus when the page is there takes them."""
+    STEPPER.save_html(tmp_path / "page.html")
+    key = 'new KeyboardEvent("keydown", {key: "End", bubbles: true})'
+    press = f"<script>document.activeElement.dispatchEvent({key});</script>"
+    text = (tmp_path / "page.html").read_text("utf-8")
+    (tmp_path / "pressed.html").write_text(text.replace("</body>", f"{press}</body>"), "utf-8")
+    command = browser.command(tmp_path / "profile", "--dump-dom", (tmp_path / "pressed.html").as_uri())
+    dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60).stdout
+    assert re.search(r'class="sentence"[^>]*>stamp 4 of 4', dom)
+
+
 def test_arrows_go_from_channel_to_channel_of_the_output(watch):
     stepper = Stepper(np.arange(8).reshape(2, 2, 2), np.ones((3, 2, 2, 2)), kind="conv")
     deeds = ["pixel(0).focus()", 'key("ArrowRight", pixel(0))', 'key("ArrowRight", pixel(1))']

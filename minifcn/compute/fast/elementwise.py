@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minifcn.backend import array_module, device_of, fused
+from minifcn.backend import array_module, device_of, fused, has_kernels
 from minifcn.backend.pieces import for_rows, on_vectors, piecewise
+from minifcn.compute.dropout import Mask
+from minifcn.compute.fast import kernels
 
 
 class Finish(NamedTuple):
@@ -60,6 +62,11 @@ def where_positive(g, y):
 @fused
 def _where_positive(xp, g, y):
     return xp.where(y <= 0, g.dtype.type(0), g)
+
+
+def drop(x, mask: Mask):
+    """Give x times the mask of a dropout; on a GPU its random numbers are drawn there."""
+    return kernels.drop(x, mask) if has_kernels(array_module(x)) else mask.times(x)
 
 
 def unless(mask, x, result) -> None:

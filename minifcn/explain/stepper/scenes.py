@@ -135,7 +135,7 @@ class Im2col(Scene):
             *(Grid(named(title, c, of=channels), **one) for c, one in enumerate(self._padded(step, self.size))),
             *_stamps("window", self.window, step, channels),
             Grid(
-                "matrix of windows (y = kernel as a row, times it)",
+                "matrix of windows A x, folded",
                 output,
                 touched=mask(output.shape, step and (slice(None), q)),
             ),
@@ -143,17 +143,17 @@ class Im2col(Scene):
 
 
 class MaxPool(Scene):
-    """Input with its padding, window, output, P and Pᵀ, which carries the gradient back."""
+    """Input with its padding, window, output, M and Mᵀ, which carries the gradient back."""
 
     title = "Max pooling"
-    law = "row {} of P times x"
+    law = "row {} of M times x"
 
     def __init__(self, x: Any, kernel_size: Any, stride=None, padding=0, dilation=1, ceil_mode=False) -> None:
         self.x = planes(x, "x")
         self.window = Window.of_pool(kernel_size, stride, padding, dilation)
         self.size = self.window.output_size(self.x.shape[1:], ceil_mode)
         channels, whole = len(self.x), padded_size(self.x.shape[1:], self.window, self.size)
-        check_legible(P=(channels * self.size[0] * self.size[1], self.x.size), x=(channels * whole[0], whole[1]))
+        check_legible(M=(channels * self.size[0] * self.size[1], self.x.size), x=(channels * whole[0], whole[1]))
         self.steps = windows.max_pool_steps(x, kernel_size, stride, padding, dilation, ceil_mode)
         self.ceil_mode = ceil_mode
         self.digits = telling_digits(self.x)  # or the largest of a window may look like another
@@ -169,7 +169,7 @@ class MaxPool(Scene):
             *self._inputs(step, place),
             Grid("window", stamp, active=first, touched=mask(stamp.shape, step and ...), digits=self.digits),
             *_results(step, (channels, *self.size), place, self.digits),
-            *matrices("P", self.factors, self.reach, q, output_axis=0),
+            *matrices("M", self.factors, self.reach, q, output_axis=0),
         ]
 
     def _inputs(self, step: Step | None, place: Any) -> Iterator[Grid]:

@@ -205,7 +205,9 @@ class Stepper:
             '<meta name="color-scheme" content="light dark">\n'
             f"<title>{title}</title>\n</head>\n"
             f'<body style="margin: 24px">\n<h1 style="font: 600 20px system-ui, sans-serif">{title}</h1>\n'
-            f"{self._fragment('stepper')}</body>\n</html>\n"
+            f"{self._fragment('stepper')}"
+            '<script>document.getElementById("stepper").focus({preventScroll: true})</script>\n'  # keys work at once
+            "</body>\n</html>\n"
         )
         with atomic_write(path) as file:
             file.write(page.encode())

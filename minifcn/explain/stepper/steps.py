@@ -40,7 +40,7 @@ class Step:
     uncropped : array
         `output` before a transposed convolution crops its padding; else the same as `output`.
     column : array
-        The step's column of Cᵀ, which is a row of C; of the matrix of windows; or of Pᵀ, the gradient's way back.
+        The step's column of Cᵀ, which is a row of C; of the matrix of windows; or of Mᵀ, the gradient's way back.
     sentence : str
         What the step does, with its numbers.
     """
