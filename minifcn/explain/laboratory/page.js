@@ -173,7 +173,7 @@ function laboratory(root, address, alone) {
 const LEGEND = {
   active: "this step", touched: "what it reads or writes", reached: "what the pixel in focus is made of",
   quarters: "which part of the kernel a number comes from", bad: "differs from the difference quotient below it",
-  kink: "no derivative there: slopes on both sides",
+  kink: "no derivative there: from | to",
 };
 
 // Where a table is wider than its place, scroll to what the step lights.
