@@ -35,7 +35,7 @@ _WIDEST = {
     "googlenet": (("inception_5b.conv1x1.weight", 384), ("conv1_7x7_s2.weight", 64)),
 }
 _SCORES = (("score_pool3.weight", "fcn8s"), ("score_pool4.weight", "fcn16s"), ("score_fr.weight", "fcn32s"))
-_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "class_names", "palette")
+_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette")
 
 
 @dataclass(repr=False)
@@ -243,7 +243,8 @@ def _said(found: Weights) -> dict[str, Any]:
     if isinstance(name, str) and name in BACKBONES:  # a classifier has the name of its trunk, and classes of images
         said = {"backbone": name, "width": network.get("width")}
     settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
+    seen = {"mean": found.recognised.preprocessing.mean, "std": found.recognised.preprocessing.std}
     try:
-        return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
+        return {name: Config.from_dict(Config().to_dict() | settings | seen).to_dict()[name] for name in settings}
     except (UserError, TypeError) as error:
         raise UserError(f"{found.source.path}: {error}") from error
