@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import published_files
 import pytest
+import reference_sets
 import table_top
 from PIL import Image
 
@@ -102,7 +103,10 @@ def workplaces(tmp_path_factory):
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
             table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
-            if page.stem in ("weights", "results", "lecture"):
+            if page.stem == "recipes":
+                reference_sets.nyud(folder / "NYUD", np.random.default_rng(2))
+                reference_sets.siftflow(folder / "SIFTFLOW", np.random.default_rng(3))
+            if page.stem in ("weights", "results", "lecture", "recipes"):
                 published_files.save_all(folder)
             if page.stem == "from_classifier_to_fcn":
                 trained = Path("minifcn", "models", "trained")
