@@ -23,7 +23,7 @@ import table_top
 from PIL import Image
 
 from minifcn.benchmark import race
-from minifcn.benchmark.asked import GROUPS
+from minifcn.benchmark.asked import GROUPS, RULE
 from minifcn.cli import build_parser, main
 from minifcn.data import Shapes
 from minifcn.marking.handout import hand_out
@@ -135,7 +135,7 @@ def test_minifcn(page, command, workplaces, monkeypatch):
     if arguments[0] == "bench":
         monkeypatch.setattr(race, "PAUSE", 0)
         build_parser().parse_args(arguments)
-        arguments = [word for word in arguments if word not in (*GROUPS, "benchmarks/pytorch.py")]
+        arguments = [word for word in arguments if word not in (*GROUPS, RULE, "benchmarks/pytorch.py")]
         arguments.insert(1, "conv5_3-forward-224")
     not_done = arguments[0] == "exercises" and not {"--self-test", "--hand-out"}.intersection(arguments)
     assert main(arguments) == (1 if not_done else 0)

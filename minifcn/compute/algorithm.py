@@ -71,9 +71,8 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
     """Choose an algorithm for windows on `size` pixels of an array's batch, from `channels` on the x side to `outputs`.
 
     The definition where `textbook` says so; one that is forced, where it applies. Else, on a CPU, Winograd for 3x3
-    windows with channels enough to pay for transforming the maps, and pixels enough to pay for transforming the
-    weights. Blocks for strides. For the rest, and on a GPU, strips: of 4 or 2 neighbouring outputs where a product
-    would be too narrow for the vectors. By how much each choice wins, `minifcn bench rule` measures.
+    windows with channels enough to pay for transforming the maps, and pixels enough for the weights. Blocks for
+    strides. Else strips: of 4 or 2 neighbouring outputs where a product would be too narrow for the vectors.
     """
     if textbook(array):
         return convolution
