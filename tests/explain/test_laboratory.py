@@ -487,13 +487,27 @@ class TestInsideANotebook:
         assert after[0] == before[0] == "stamp 5"
         assert (before[1], after[1]) == ("pixel 1", "pixel 2")
 
-    def test_keys_belong_to_the_one_that_has_the_focus_and_the_address_to_the_page(self, two):
+    def test_before_anything_has_the_focus_the_keys_are_those_of_the_one_in_view(self, two):
         two.press("ArrowRight")
-        assert two.run(self.SENTENCES)[0] == "stamp 5"
+        assert two.run(self.SENTENCES) == ["stamp 6", "pixel 1"]
+        two.run("document.querySelectorAll('.minifcn-laboratory')[1].scrollIntoView()")
+        two.press("ArrowRight")
+        assert two.run(self.SENTENCES) == ["stamp 6", "pixel 2"]
+
+    def test_then_they_are_those_of_the_one_that_has_it_and_the_address_is_that_of_the_page(self, two):
+        two.run("document.querySelectorAll('.minifcn-laboratory')[1].focus()")
+        two.press("ArrowRight")
+        assert two.run(self.SENTENCES) == ["stamp 5", "pixel 2"]
         two.run("document.querySelector('.minifcn-laboratory').focus()")
-        two.press("ArrowRight")
-        assert two.run(self.SENTENCES)[0] == "stamp 6"
+        two.press("ArrowLeft")
+        assert two.run(self.SENTENCES) == ["stamp 4", "pixel 2"]
         assert two.run("return location.hash") == ""
+
+    def test_keys_that_it_uses_do_not_reach_the_page_around_it(self, two):
+        two.run("window.heard = []; document.onkeydown = (event) => heard.push(event.key)")
+        two.run("document.querySelector('.minifcn-laboratory').focus()")
+        two.press("ArrowRight", "q")
+        assert two.run("return heard") == ["q"]
 
 
 class TestPython:

@@ -164,7 +164,17 @@ function laboratory(root, address, alone) {
     event.stopPropagation();
   }
 
-  (alone ? document : root).addEventListener("keydown", onKey);
+  // Before anything has the focus, the keys belong to the laboratory of which most is in view.
+  const shownRows = (node) => {
+    const {top, bottom} = node.getBoundingClientRect();
+    return Math.min(bottom, innerHeight) - Math.max(top, 0);
+  };
+  const isNext = () => shownRows(root) > 0 &&
+    [...document.querySelectorAll(".minifcn-laboratory")].every((other) => shownRows(other) <= shownRows(root));
+  if (!alone) root.addEventListener("keydown", onKey);
+  document.addEventListener("keydown", (event) => {
+    if (alone || (event.target === document.body && !event.defaultPrevented && root.isConnected && isNext())) onKey(event);
+  });
   if (alone) addEventListener("hashchange", () => page.show(fromAddress(location.hash.slice(1) || address)));
   render();
   return page;
