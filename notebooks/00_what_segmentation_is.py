@@ -12,9 +12,37 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
-from minifcn import data, metrics, pictures
+from minifcn import data, explain, metrics, models, pictures, training
 
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
+
+# %% [markdown]
+# ## What it looks like
+#
+# An image, its **label map** (the truth, in colours), and what a network makes of the image: the small FCN-8s that
+# comes with minifcn, which has never seen this picture. The notebooks that follow take this network apart.
+
+# %%
+network = models.pretrained("shapes-fcn8s")
+seen = data.open_dataset("shapes", "test")[8]
+predicted = training.predict(network, seen.image, network.normalize)
+right = (predicted == seen.label).mean()
+assert right > 0.95
+
+# %% tags=["fold"]
+figure, axes = plt.subplots(1, 3, figsize=(7, 2.9))
+views = [
+    (seen.image, "image"),
+    (network.palette[seen.label], "label map, in colours"),
+    (pictures.overlay(seen.image, predicted, network.palette), f"prediction: {right:.1%} right"),
+]
+for ax, (view, title) in zip(axes, views, strict=True):
+    ax.imshow(view)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, fontsize=11)
+present = sorted(set(seen.label.ravel().tolist()))
+swatches = [Patch(color=network.palette[c] / 255, label=network.class_names[c]) for c in present]
+_ = figure.legend(handles=swatches, ncols=6, loc="outside lower center", fontsize=10)
 
 # %% [markdown]
 # ## An image and its label map
@@ -28,7 +56,9 @@ plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 # %%
 shapes = data.Shapes(20, size=(96, 128), num_classes=4)
 sample = shapes[9]
+# ask: shape of the image
 assert sample.image.shape == (96, 128, 3)  # red, green and blue
+# ask: shape of the label map
 assert sample.label.shape == (96, 128)  # one number
 assert sample.label.dtype == np.uint8
 shapes.class_names
@@ -45,6 +75,7 @@ coloured = palette[sample.label]  # NumPy looks up all pixels at once
 assert coloured.shape == (96, 128, 3)
 np.testing.assert_array_equal(coloured, pictures.colour(sample.label, palette))
 
+# %% tags=["fold"]
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.9))
 left.imshow(sample.image)
 left.set_title("image", fontsize=11)
@@ -72,6 +103,7 @@ assert len(swatches) == shapes.num_classes == 4
 row = np.array([1, 1, 1, 3, 3, 3])
 averaged = row.reshape(3, 2).mean(axis=1)
 picked = row[::2]
+# ask: the class that appears (0 background, 1 disc, 2 square, 3 triangle): 0 | 1 | 2* | 3
 assert averaged.tolist() == [1, 2, 3]  # a square that was never there
 assert picked.tolist() == [1, 1, 3]
 
@@ -104,22 +136,17 @@ instance = np.array(
 )
 class_of_object = np.array([0, 1, 1, 2])  # object 0 is the background, 1 and 2 are cars, 3 is a sign
 semantic = class_of_object[instance]
+# ask: numbers in the semantic map
 assert len(np.unique(semantic)) == 3
+# ask: numbers in the instance map
 assert len(np.unique(instance)) == 4
 
-# %%
-okabe_ito = np.array([[235, 235, 235], [86, 180, 233], [230, 159, 0], [0, 158, 115]])  # grey, sky, orange, green
 
-
-def draw(ax, classes, title, wrong=None):
-    """Draw a small map of classes in colours with its numbers, and frame the wrong pixels."""
-    ax.imshow(pictures.colour(classes, okabe_ito))
-    for (i, j), value in np.ndenumerate(classes):
-        ax.text(j, i, value, ha="center", va="center", fontsize=11)
-        if wrong is not None and wrong[i, j]:
-            ax.add_patch(plt.Rectangle((j - 0.44, i - 0.44), 0.88, 0.88, fill=False, edgecolor="#D55E00", linewidth=3))
-    ax.set(xticks=range(classes.shape[1]), yticks=range(classes.shape[0]), xlabel="column", ylabel="row")
-    ax.set_title(title, fontsize=11)
+# %% tags=["fold"]
+def draw(ax, classes, title, frames=()):
+    """Draw a small map of classes in colours with its numbers; 0 and 255 are left white."""
+    named = np.where(classes % 255, classes - 1, -1)
+    explain.draw_numbers(ax, classes, title, colour=named, shade=classes > 0, frames=frames, labels=("column", "row"))
 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6))
@@ -156,8 +183,10 @@ void = label.copy()
 void[:, 1:][across] = void[:, :-1][across] = 255
 void[1:][down] = void[:-1][down] = 255
 assert (void[void != 255] == label[void != 255]).all()  # all other pixels are as they were
+# ask: share that becomes void, between 0 and 1
 assert 0.05 < (void == 255).mean() < 0.15
 
+# %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(4.4, 3.3))
 ax.imshow(pictures.colour(void, palette))
 ax.set(xlabel="column", ylabel="row")
@@ -172,8 +201,6 @@ assert (pictures.colour(void, palette)[void == 255] == pictures.VOID_COLOUR).all
 #
 # Below are a truth and a prediction of 4x6 pixels, with the classes 0, 1 and 2 and one void pixel. The first measure is
 # **pixel accuracy**: of the pixels that count, which share is right?
-#
-# **Predict**: count the wrong pixels by eye. What is the pixel accuracy? (How many pixels count?)
 
 # %%
 truth = np.array(
@@ -192,18 +219,29 @@ prediction = np.array(
         [0, 0, 0, 0, 0, 2],
     ]
 )
-counts = truth != 255
-wrong = counts & (prediction != truth)
+# %% tags=["fold"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3))
 draw(left, truth, "truth (255 is void)")
-draw(right, prediction, "prediction: wrong pixels in frames", wrong)
+draw(right, prediction, "prediction")
+
+# %% [markdown]
+# **Predict**: count the wrong pixels by eye. What is the pixel accuracy? (How many pixels count?)
 
 # %%
+counts = truth != 255
+wrong = counts & (prediction != truth)
+# ask: pixels that count
 assert counts.sum() == 23
+# ask: pixels that are wrong
 assert wrong.sum() == 5
 pixel_accuracy = (prediction == truth)[counts].mean()
+# ask: pixel accuracy
 np.testing.assert_allclose(pixel_accuracy, 18 / 23)
 round(float(pixel_accuracy), 3)
+
+# %% tags=["fold"]
+figure, ax = plt.subplots(figsize=(3.5, 2.6))
+draw(ax, prediction, "wrong pixels in frames", [(i, j, 1, 1) for i, j in np.argwhere(wrong)])
 
 # %% [markdown]
 # The prediction 1 in the void corner is not counted as wrong: there is no truth to compare it with.
@@ -223,6 +261,8 @@ for c in range(3):
     intersection, union = (is_c & called_c).sum(), (is_c | called_c).sum()
     iou.append(intersection / union)
 
+# ask: IoU of class 1
+np.testing.assert_allclose(iou[1], 2 / 6)
 np.testing.assert_allclose(iou, [13 / 18, 2 / 6, 3 / 4])
 mean_iou = np.mean(iou)
 round(float(mean_iou), 3)
@@ -248,6 +288,7 @@ round(float(mean_iou), 3)
 n = np.zeros((3, 3), int)
 for i, j in zip(truth[counts], prediction[counts], strict=True):
     n[i, j] += 1
+# ask: row of class 1
 assert n[1].tolist() == [2, 2, 0]
 
 confusion = metrics.ConfusionMatrix(3, ignore_index=255)
@@ -286,7 +327,9 @@ def score(label, prediction):
 
 label = scene(128)
 blind = score(label, np.zeros_like(label))
+# ask: pixel accuracy
 assert blind.pixel_accuracy > 0.95
+# ask: mean IoU
 assert blind.mean_iou < 0.5
 assert blind.iou[1] == 0
 print(f"pixel accuracy {blind.pixel_accuracy:.3f}, mean IoU {blind.mean_iou:.3f}, IoU of the shapes {blind.iou[1]:.3f}")
@@ -313,8 +356,10 @@ np.testing.assert_allclose(blind_iou, (1 - np.array(share)) / 2)  # background a
 label, shifts = scene(128), np.arange(0, 17, 2)
 moved = [score(label, np.roll(label, shift, axis=1)) for shift in shifts]
 assert min(result.pixel_accuracy for result in moved) > 0.9
+# ask: faster drops: pixel accuracy | the IoU of the shapes*
 assert moved[-1].iou[1] < 0.5
 
+# %% tags=["fold"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
 left.plot(share, blind_accuracy, "o-", color="#0072B2", label="pixel accuracy")
 left.plot(share, blind_iou, "s--", color="#D55E00", label="mean IoU")
@@ -350,6 +395,7 @@ total.update(large, large)  # perfect
 total.update(tiny, np.zeros_like(tiny))  # the one pixel was missed
 
 mean_of_images = (score(large, large).iou[1] + score(tiny, np.zeros_like(tiny)).iou[1]) / 2
+# ask: hurt more is: the mean of the images' scores* | the score of the added counts
 assert mean_of_images == (1 + 0) / 2
 np.testing.assert_allclose(total.iou[1], 36 / 37)
 

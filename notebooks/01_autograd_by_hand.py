@@ -64,6 +64,7 @@ grad_b = grad_p * 1
 grad_w = grad_u * x
 grad_x = grad_u * w
 assert (grad_e, grad_p, grad_u, grad_b) == (6, 6, 6, 6)
+# ask: gradients of w and x
 assert (grad_w, grad_x) == (12, 18)
 
 # %% [markdown]
@@ -98,6 +99,7 @@ places = {
 values = {"x": x, "w": w, "u": u, "b": b, "p": p, "t": t, "e": e, "L": L}
 gradients = {"x": grad_x, "w": grad_w, "u": grad_u, "b": grad_b, "p": grad_p, "e": grad_e, "L": 1}
 
+# %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(7, 3.4))
 for start, end in ("xu", "wu", "up", "bp", "pe", "te", "eL"):
     arrow = {"arrowstyle": "->", "color": "grey", "shrinkA": 14, "shrinkB": 14}
@@ -156,6 +158,7 @@ L = b * c
 grad_c = b  # from L = b c
 grad_b = c + grad_c * 1  # from L = b c, and from c = a + b
 grad_a = grad_c * 1 + grad_b * 3  # from c = a + b, and from b = 3 a
+# ask: gradients of c, b and a
 assert (grad_c, grad_b, grad_a) == (6, 14, 48)
 assert grad_a == 24 * a  # the derivative of 12 a²
 
@@ -170,6 +173,7 @@ assert grad_a == 24 * a  # the derivative of 12 a²
 # %%
 too_early = c
 wrong = grad_c * 1 + too_early * 3
+# ask: grad_a, computed too early
 assert wrong == 30
 
 # %% [markdown]
@@ -223,6 +227,7 @@ L = b * c
 
 order = backward(L)
 names = {a: "a", three: "three", b: "b", c: "c", L: "L"}
+# ask: order, such as L, c, ...
 assert [names[number] for number in order] == ["L", "c", "b", "three", "a"]
 assert (c.grad, b.grad, a.grad) == (6, 14, 48)
 
@@ -266,6 +271,7 @@ w = mf.Tensor(3.0, requires_grad=True)
 for _ in range(3):
     L = (w * 2.0 - 4.0) ** 2
     L.backward()  # the gradient is 2 (2w - 4) 2 = 8 each time
+# ask: w.grad
 assert w.grad.item() == 3 * 8
 
 # %% [markdown]
@@ -309,8 +315,10 @@ def train(forget):
 right, forgotten = train(forget=False), train(forget=True)
 assert right[0] == forgotten[0] == 4
 assert right[-1] < 1e-10
+# ask: the loss: falls as well | falls and rises again and again* | stays at 4
 assert max(forgotten[20:]) > 4
 
+# %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(7, 3.2))
 ax.plot(right, "o-", color="#0072B2", markersize=4, label="with zero_grad")
 ax.plot(forgotten, "s--", color="#D55E00", markersize=4, label="zero_grad forgotten")
@@ -333,20 +341,27 @@ assert sum(value < 0.5 for value in forgotten) > 5  # it passes the goal again a
 w = mf.Tensor(3.0, requires_grad=True)
 xs = mf.Tensor(np.array([1.0, 2.0, 3.0, 4.0]), requires_grad=True)
 (w * xs).sum().backward()
+# ask: gradient of w for x = (1, 2, 3, 4)
 assert w.grad.item() == 1 + 2 + 3 + 4
 assert xs.grad.data.tolist() == [3, 3, 3, 3]
 
 # %% [markdown]
 # Used four times, so four contributions, added up. The derivative of copying is a sum.
 #
-# A gradient needs one number $L$ at the end. For an output with several elements one says how much each of them
-# counts; `y.backward(g)` computes the gradient of `(y * g).sum()`:
+# A gradient needs one number $L$ at the end. For an output with several elements one says how much each of them counts;
+# `y.backward(g)` computes the gradient of `(y * g).sum()`. With $J$ the matrix of all derivatives $\partial y_i /
+# \partial x_j$ (the Jacobian), that gradient is $J^T g$, since $L$ changes by $g^T J \, d$ when $x$ changes by a small
+# $d$: backward multiplies by the transposed Jacobian, and never writes $J$ out. Here it is written out:
 
 # %%
 xs = mf.Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
+g = np.array([1.0, 0.0, 10.0])
 y = xs * xs
-y.backward(mf.Tensor(np.array([1.0, 0.0, 10.0])))
+y.backward(mf.Tensor(g))
 assert xs.grad.data.tolist() == [2 * 1, 0, 2 * 3 * 10]
+
+J = np.diag(2 * xs.data)  # y_i depends on x_i only
+np.testing.assert_array_equal(xs.grad.data, J.T @ g)
 
 # %% [markdown]
 # ## What the graph costs
@@ -387,6 +402,7 @@ x = mf.Tensor(2.0, requires_grad=True)
 (first,) = mf.grad(x**3, x, create_graph=True)
 (second,) = mf.grad(first, x, create_graph=True)
 (third,) = mf.grad(second, x)
+# ask: first, second and third derivative
 assert (first.item(), second.item(), third.item()) == (3 * 2**2, 6 * 2, 6)
 
 # %% [markdown]
@@ -403,6 +419,7 @@ bell = np.exp(-(x.data**2))
 np.testing.assert_allclose(first.data, (1 - 2 * x.data**2) * bell, atol=1e-12)
 np.testing.assert_allclose(second.data, (4 * x.data**3 - 6 * x.data) * bell, atol=1e-12)
 
+# %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(7, 3.2))
 ax.plot(x.data, f.data, "-", color="#0072B2", linewidth=2, label="f")
 ax.plot(x.data, first.data, "--", color="#E69F00", linewidth=2, label="gradient of f")

@@ -34,14 +34,17 @@ plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 # Then move the kernel by one pixel and do it again:
 #
 # $$y_{ij} = \sum_k \sum_l w_{kl} \, x_{i+k,\,j+l}$$
-#
-# **Predict** before you run the next cell, with pen and paper: what is $y_{00}$?
 
 # %%
 x = np.array([[1.0, 2, 0, 1], [0, 1, 3, 2], [2, 1, 0, 1], [1, 0, 2, 3]])
 w = np.array([[1.0, 2], [3, 4]])
 
+# %% [markdown]
+# **Predict** before you run the next cell, with pen and paper: what is $y_{00}$?
+
+# %%
 y00 = w[0, 0] * x[0, 0] + w[0, 1] * x[0, 1] + w[1, 0] * x[1, 0] + w[1, 1] * x[1, 1]
+# ask: y[0, 0]
 assert y00 == 1 * 1 + 2 * 2 + 3 * 0 + 4 * 1 == 9
 print(y00)
 
@@ -99,6 +102,7 @@ assert not np.array_equal(ours, np.convolve(row, kernel, "valid"))
 stride, padding = 2, 1
 strided = F.conv2d(mf.Tensor(x[None, None]), mf.Tensor(w[None, None]), stride=stride, padding=padding)
 places = (4 + 2 * padding - 2) // stride + 1
+# ask: rows and columns of the output
 assert strided.shape[2:] == (places, places) == (3, 3)
 
 padded = np.pad(x, padding)
@@ -121,29 +125,18 @@ for i, j in np.ndindex(3, 3):
     columns[:, 3 * i + j] = x[i : i + 2, j : j + 2].ravel()
 
 W = w.reshape(1, 4)
+# ask: shape of the matrix of columns
 assert columns.shape == (4, 9)
+# ask: numbers in it
 assert columns.size == 36
 np.testing.assert_allclose((W @ columns).reshape(3, 3), y)
 
 
-# %%
-def draw(ax, matrix, title, size=12):
-    """Draw a small matrix in greys with its numbers."""
-    ax.imshow(matrix, cmap="Greys", vmin=min(0, matrix.min()), vmax=2 * matrix.max())  # light, so that one can read it
-    for (i, j), value in np.ndenumerate(matrix):
-        ax.text(j, i, f"{value:g}", ha="center", va="center", fontsize=size)
-    ax.set(xticks=range(matrix.shape[1]), yticks=range(matrix.shape[0]))
-    ax.set_title(title, fontsize=11)
-
-
+# %% tags=["fold"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.9), width_ratios=(4, 9))
-draw(left, x, "image x")
-draw(right, columns, "im2col: window (1, 1) is column 4")
-left.set(xlabel="column", ylabel="row")
-right.set(xlabel="window", ylabel="place in the window")
-vermillion = {"fill": False, "edgecolor": "#D55E00", "linewidth": 3, "clip_on": False}
-left.add_patch(plt.Rectangle((0.5, 0.5), 2, 2, **vermillion))
-right.add_patch(plt.Rectangle((3.5, -0.5), 1, 4, **vermillion))
+explain.draw_numbers(left, x, "image x", frames=[(1, 1, 2, 2)], labels=("column", "row"))
+title = "im2col: window (1, 1) is column 4"
+explain.draw_numbers(right, columns, title, frames=[(0, 4, 4, 1)], labels=("window", "place in the window"))
 assert columns[:, 4].tolist() == x[1:3, 1:3].ravel().tolist() == [1, 3, 1, 0]
 
 # %% [markdown]
@@ -153,8 +146,9 @@ assert columns[:, 4].tolist() == x[1:3, 1:3].ravel().tolist() == [1, 3, 1, 0]
 #
 # From here on an image is a vector: its rows one behind the other, `x.ravel()`. Every number in `columns` is a copy of
 # one pixel. Copying pixel 6 out of 16 is a product with the row (0, 0, 0, 0, 0, 0, 1, 0, ...). So the whole gathering
-# is a product with a matrix $A$ of zeros and ones: $A x$, written as 4 rows of 9, is `columns`. With it, the
-# convolution is $y = W A x$.
+# is a product with a matrix $A$ of zeros and ones. The product $A x$ is a *vector* of 36 numbers. It is then **folded**
+# to the matrix of 4 rows of 9 that is `columns`: row by row, so number $9q + p$ of the vector is place $q$ of window
+# $p$. With this fold understood, the convolution is $y = W A x$, and $W$ (1x4) times `columns` (4x9) is a row of 9.
 #
 # **Predict**: how many rows and columns has $A$, and how many ones are in each row?
 
@@ -165,8 +159,14 @@ for k, l, i, j in np.ndindex(2, 2, 3, 3):
     pixel = (i + k) * 4 + (j + l)
     A[place_in_columns, pixel] = 1
 
-np.testing.assert_array_equal((A @ x.ravel()).reshape(4, 9), columns)
+# ask: rows and columns of A
+assert A.shape == (36, 16)
+Ax = A @ x.ravel()
+assert Ax.shape == (36,)
+assert Ax[9 * 1 + 4] == columns[1, 4] == x[1, 2]  # place 1 of window 4
+np.testing.assert_array_equal(Ax.reshape(4, 9), columns)
 np.testing.assert_array_equal(A, explain.im2col_matrix((1, 4, 4), kernel_size=2))
+# ask: ones in each row: none | 1* | 4 | 9
 assert (A.sum(axis=1) == 1).all()
 
 # %% [markdown]
@@ -177,15 +177,18 @@ assert (A.sum(axis=1) == 1).all()
 
 # %%
 uses = A.sum(axis=0).reshape(4, 4)
+# ask: most windows that one pixel lies in
+assert uses.max() == 4
 assert uses.tolist() == [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]
 
+# %% tags=["fold"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 4.2), width_ratios=(1, 1))
 left.imshow(A, cmap="Greys", aspect="auto")
 left.set(xlabel="pixel of x, counted row by row", ylabel="number in the matrix of columns")
 left.set_xticks(range(0, 16, 4))
 left.set_title("A: one 1 (black) in each row", fontsize=11)
-draw(right, uses, "sums of the columns of A:\nhow many windows a pixel is in")
-right.set(xlabel="column", ylabel="row")
+title = "sums of the columns of A:\nhow many windows a pixel is in"
+explain.draw_numbers(right, uses, title, labels=("column", "row"))
 for line in (8.5, 17.5, 26.5):  # the four places in the window
     left.axhline(line, color="#0072B2", linewidth=1)
 
@@ -219,10 +222,13 @@ for i, j in np.ndindex(3, 3):
 
 np.testing.assert_allclose((C @ x.ravel()).reshape(3, 3), y)
 np.testing.assert_array_equal(C, explain.conv_matrix(w[None, None], (1, 4, 4)))
+# ask: entries that are not 0
 assert np.count_nonzero(C) == 9 * 4 == 36
+# ask: different weights among them
+assert len(set(C[C != 0])) == 4
 assert set(C[C != 0]) == {1, 2, 3, 4}
 
-# %%
+# %% tags=["fold"]
 light = ListedColormap(["white", "#56B4E9", "#E69F00", "#009E73", "#CC79A7"])
 figure, ax = plt.subplots(figsize=(7, 4.3))
 ax.imshow(C, cmap=light)  # the weights are 1, 2, 3, 4, so the entry is the number of its colour
@@ -265,6 +271,7 @@ np.testing.assert_array_equal(np.kron(W, np.eye(9)) @ A, C)
 one = np.zeros((3, 3))
 one[1, 1] = 1
 stamp = (C.T @ one.ravel()).reshape(4, 4)
+# ask: the 16 numbers, row by row
 assert stamp.tolist() == [[0, 0, 0, 0], [0, 1, 2, 0], [0, 3, 4, 0], [0, 0, 0, 0]]
 
 # %% [markdown]
@@ -277,19 +284,15 @@ assert stamp.tolist() == [[0, 0, 0, 0], [0, 1, 2, 0], [0, 3, 4, 0], [0, 0, 0, 0]
 two = one.copy()
 two[1, 2] = 1
 stamps = (C.T @ two.ravel()).reshape(4, 4)
+# ask: column that gets both: 0 | 1 | 2* | 3
 assert stamps[1:3].tolist() == [[0, 1, 2 + 1, 2], [0, 3, 4 + 3, 4]]
 
+# %% tags=["fold"]
 figure, axes = plt.subplots(1, 4, figsize=(7, 2.5), width_ratios=(3, 4, 3, 4))
-draw(axes[0], one, "g")
-draw(axes[1], stamp, "Cᵀ g: one stamp")
-draw(axes[2], two, "g")
-draw(axes[3], stamps, "Cᵀ g: two add up")
-for ax in axes:
-    ax.set_xlabel("column")
-axes[0].set_ylabel("row")
-axes[1].add_patch(plt.Rectangle((0.5, 0.5), 2, 2, **vermillion))
-for left_edge, colour in ((0.5, "#D55E00"), (1.5, "#0072B2")):
-    axes[3].add_patch(plt.Rectangle((left_edge, 0.5), 2, 2, **vermillion | {"edgecolor": colour}))
+explain.draw_numbers(axes[0], one, "g", labels=("column", "row"))
+explain.draw_numbers(axes[1], stamp, "Cᵀ g: one stamp", frames=[(1, 1, 2, 2)])
+explain.draw_numbers(axes[2], two, "g")
+explain.draw_numbers(axes[3], stamps, "Cᵀ g: two add up", frames=[(1, 1, 2, 2), (1, 2, 2, 2, "#0072B2")])
 
 # %% [markdown]
 # As loops this is the convolution with both sides exchanged. There, $y_{ij}$ *collects* from $x_{i+k,\,j+l}$. Here,
@@ -333,6 +336,7 @@ for r, c in np.ndindex(4, 4):
 # %%
 back = (C.T @ C @ x.ravel()).reshape(4, 4)
 assert back.shape == x.shape
+# ask: the image again: yes | no*
 assert not np.allclose(back, x)
 assert np.linalg.matrix_rank(C) == 9
 back
@@ -373,16 +377,20 @@ setting = {"stride": 2, "padding": 1}
 W = kernels.reshape(3, 2 * 3 * 3)
 A = explain.im2col_matrix((2, 5, 5), 3, **setting)
 C = explain.conv_matrix(kernels, (2, 5, 5), **setting)
+# ask: shape of W
 assert W.shape == (3, 18)
+# ask: shape of A
 assert A.shape == (18 * 9, 50)
+# ask: shape of C
 assert C.shape == (27, 50)
 
 maps = F.conv2d(mf.Tensor(image[None]), mf.Tensor(kernels), **setting)
+# ask: shape of y, the batch included
 assert maps.shape == (1, 3, 3, 3)
 np.testing.assert_allclose((W @ (A @ image.ravel()).reshape(18, 9)).ravel(), maps.data.ravel())
 np.testing.assert_allclose(C @ image.ravel(), maps.data.ravel())
 
-# %%
+# %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(7, 4.3))
 ax.imshow(C != 0, cmap="Greys", vmax=2)
 ax.set(xlabel="input: 2 channels of 25 pixels", ylabel="output: 3 channels of 9 pixels")
@@ -413,7 +421,9 @@ entries = (64 * 224 * 224) * (3 * 224 * 224)
 most_that_are_not_zero = (64 * 224 * 224) * (3 * 3 * 3)
 im2col_numbers = (3 * 3 * 3) * (224 * 224)
 
+# ask: bytes of C: about 2 MB | about 2 GB | about 2 TB*
 assert 4 * entries > 1.9e12
+# ask: share of zeros: about a half | about 99 % | more than 99.9 %*
 assert most_that_are_not_zero / entries < 0.0002
 assert im2col_numbers == 9 * (3 * 224 * 224)
 print(f"C: {4 * entries / 1e12:.2f} TB; the columns of im2col: {4 * im2col_numbers / 1e6:.1f} MB")

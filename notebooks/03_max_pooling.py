@@ -26,15 +26,19 @@ plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 # %% [markdown]
 # ## Values
 #
-# The usual setting is K = 2 and S = 2: windows of 2x2 pixels that do not overlap. **Predict** before you run the next
-# cell: what are the four values of $y$?
+# The usual setting is K = 2 and S = 2: windows of 2x2 pixels that do not overlap.
 
 # %%
 x = np.array([[1.0, 3, 2, 0], [4, 2, 1, 5], [0, 6, 7, 8], [2, 1, 9, 3]])
 
+# %% [markdown]
+# **Predict** before you run the next cell: what are the four values of $y$?
+
+# %%
 y = np.zeros((2, 2))
 for i, j in np.ndindex(2, 2):
     y[i, j] = x[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].max()
+# ask: the four values
 assert y.tolist() == [[4, 5], [6, 9]]
 
 pooled = F.max_pool2d(mf.Tensor(x[None, None]), kernel_size=2)  # the stride is the kernel size unless given
@@ -50,6 +54,7 @@ np.testing.assert_array_equal(pooled.data[0, 0], y)
 
 # %%
 pooled, indices = F.max_pool2d(mf.Tensor(x[None, None]), 2, return_indices=True)
+# ask: the four indices
 assert indices.data[0, 0].tolist() == [[4, 7], [9, 14]]
 np.testing.assert_array_equal(x.ravel()[indices.data[0, 0]], y)
 
@@ -61,15 +66,18 @@ np.testing.assert_array_equal(x.ravel()[indices.data[0, 0]], y)
 # Let $g$ be the gradient of the loss with respect to $y$. Change a pixel a little. If it is the winner of its window,
 # $y$ changes as much, so the pixel gets the $g$ of its window. If it is not, $y$ does not change at all, so the pixel
 # gets 0.
-#
-# **Predict**: where do the numbers of $g$ below appear in the gradient of $x$?
 
 # %%
 g = np.array([[10.0, 20], [30, 40]])
 
+# %% [markdown]
+# **Predict**: where do the numbers of $g$ appear in the gradient of $x$?
+
+# %%
 X = mf.Tensor(x[None, None], requires_grad=True)
 F.max_pool2d(X, 2).backward(mf.Tensor(g[None, None]))
 gradient = X.grad.data[0, 0]
+# ask: the 16 numbers of the gradient, row by row
 assert gradient.tolist() == [[0, 0, 0, 0], [10, 0, 0, 20], [0, 30, 0, 0], [0, 0, 40, 0]]
 
 by_hand = np.zeros(16)
@@ -77,28 +85,16 @@ by_hand[indices.data.ravel()] = g.ravel()
 np.testing.assert_array_equal(gradient, by_hand.reshape(4, 4))
 
 
-# %%
-def draw(ax, matrix, title, winners=()):
-    """Draw a small matrix in greys with its numbers, 2x2 windows in blue and winners framed."""
-    ax.imshow(matrix, cmap="Greys", vmin=0, vmax=2.5 * max(matrix.max(), 1))
-    for (i, j), value in np.ndenumerate(matrix):
-        ax.text(j, i, f"{value:g}", ha="center", va="center", fontsize=12)
-    for p in winners:
-        frame = (p % 4 - 0.4, p // 4 - 0.4)
-        ax.add_patch(plt.Rectangle(frame, 0.8, 0.8, fill=False, edgecolor="#D55E00", linewidth=3))
-    if len(matrix) == 4:
-        ax.axhline(1.5, color="#0072B2", linewidth=2)
-        ax.axvline(1.5, color="#0072B2", linewidth=2)
-    ax.set(xticks=range(matrix.shape[1]), yticks=range(matrix.shape[0]), xlabel="column")
-    ax.set_title(title, fontsize=11)
-
-
+# %% tags=["fold"]
 figure, axes = plt.subplots(1, 4, figsize=(7, 2.9), width_ratios=(4, 2, 2, 4))
-draw(axes[0], x, "x, winners framed", indices.data.ravel())
-draw(axes[1], y, "y")
-draw(axes[2], g, "g")
-draw(axes[3], gradient, "gradient of x", indices.data.ravel())
-axes[0].set_ylabel("row")
+winners = [(p // 4, p % 4, 1, 1) for p in indices.data.ravel()]
+window = np.kron([[0, 1], [1, 2]], np.ones((2, 2), int))  # the windows in two tints
+explain.draw_numbers(
+    axes[0], x, "x, winners framed", colour=window, shade=x + 3, frames=winners, labels=("column", "row")
+)
+explain.draw_numbers(axes[1], y, "y")
+explain.draw_numbers(axes[2], g, "g")
+explain.draw_numbers(axes[3], gradient, "gradient of x", frames=winners)
 assert np.count_nonzero(gradient) == 4
 
 # %% [markdown]
@@ -116,7 +112,8 @@ for r, c in np.ndindex(4, 4):
 
 # %% [markdown]
 # In notebook 2, a convolution was a matrix $C$, and its gradient a product with $C^T$. Pooling is a matrix as well,
-# with one 1 in each row, at the winner. The difference: this matrix depends on $x$. Another image has other winners.
+# with one 1 in each row, at the winner: call it $M$ ($P$ is the padding). The difference: $M$ depends on $x$. Another
+# image has other winners.
 
 # %%
 M = np.zeros((4, 16))
@@ -143,7 +140,9 @@ X = mf.Tensor(x[None, None], requires_grad=True)
 overlapping, winners = F.max_pool2d(X, 3, stride=1, return_indices=True)
 overlapping.backward(mf.Tensor(g[None, None]))
 assert overlapping.data[0, 0].tolist() == [[7, 8], [9, 9]]
+# ask: indices of the four winners
 assert winners.data[0, 0].tolist() == [[10, 11], [14, 14]]
+# ask: gradient of the pixel that wins twice
 assert X.grad.data[0, 0, 3, 2] == 30 + 40
 
 # %% [markdown]
@@ -162,6 +161,7 @@ ties = mf.Tensor(after_relu.data, requires_grad=True)
 top, winner = F.max_pool2d(ties, 2, return_indices=True)
 top.backward(mf.Tensor(np.array([[[[5.0]]]])))
 assert winner.item() == 0
+# ask: the gradient goes to: the first pixel* | the last pixel | all, in equal parts | none
 assert ties.grad.data[0, 0].tolist() == [[5, 0], [0, 0]]
 
 # %% [markdown]
@@ -193,12 +193,22 @@ assert ties.grad.data.sum() == 5
 # - **floor**: round down, and drop the row. $\lfloor (5 - 2) / 2 \rfloor + 1 = 2$ windows.
 # - **ceil**: round up, and let the last window hang over the edge. $\lceil (5 - 2) / 2 \rceil + 1 = 3$ windows.
 #
-# **Predict** for the next map, whose largest value is in the last row: what is the largest value of $y$ in both modes?
+# The largest value of the next map is in its last row.
 
 # %%
 tall = np.arange(1.0, 11.0).reshape(5, 2)
+tall
+
+# %% [markdown]
+# **Predict**: what is the largest value of $y$ in both modes?
+
+# %%
 T = mf.Tensor(tall[None, None])
 floor, ceil = F.max_pool2d(T, 2), F.max_pool2d(T, 2, ceil_mode=True)
+# ask: largest value with floor
+assert floor.data.max() == 8
+# ask: largest value with ceil
+assert ceil.data.max() == 10
 assert floor.data.ravel().tolist() == [4, 8]
 assert ceil.data.ravel().tolist() == [4, 8, 10]
 
@@ -208,6 +218,7 @@ assert ceil.data.ravel().tolist() == [4, 8, 10]
 
 # %%
 negative = mf.Tensor(-tall[None, None])
+# ask: with zeros outside the last value would be: -9 | 0* | 9
 assert F.max_pool2d(negative, 2, ceil_mode=True).data.ravel().tolist() == [-1, -5, -9]
 
 # %% [markdown]
@@ -228,6 +239,7 @@ def after_pools(size, ceil_mode):
 
 
 assert 500 + 2 * 100 - 3 + 1 == 698
+# ask: the same size in the end: yes | no*
 assert after_pools(698, ceil_mode=True) == [349, 175, 88, 44, 22]
 assert after_pools(698, ceil_mode=False) == [349, 174, 87, 43, 21]
 
@@ -241,12 +253,9 @@ assert after_pools(698, ceil_mode=False) == [349, 174, 87, 43, 21]
 # And after five pools, how many places in the image cannot be told apart?
 
 # %%
-outputs = set()
-for place in range(4):
-    dot = np.zeros(4)
-    dot[place] = 1
-    outputs.add(F.max_pool2d(mf.Tensor(dot.reshape(1, 1, 2, 2)), 2).item())
-assert outputs == {1.0}
+outputs = [F.max_pool2d(mf.Tensor(dot.reshape(1, 1, 2, 2)), 2).item() for dot in np.eye(4)]
+# ask: places of four that give the same y
+assert outputs.count(1.0) == 4
 
 rng = np.random.default_rng(0)
 for row, column in rng.integers(0, 32, (20, 2)):
@@ -255,6 +264,7 @@ for row, column in rng.integers(0, 32, (20, 2)):
     for _ in range(5):
         image = F.max_pool2d(mf.Tensor(image), 2).data
     assert image[0, 0].tolist() == [[1, 0], [0, 0]]
+# ask: places that cannot be told apart after five pools
 assert 2**5 * 2**5 == 1024
 
 # %% [markdown]
@@ -262,7 +272,7 @@ assert 2**5 * 2**5 == 1024
 # *where*. For the question "is there a cat?" this is what one wants. For segmentation the *where* is half of the
 # answer.
 
-# %%
+# %% tags=["fold"]
 ring = (data.Shapes(10, size=128, num_classes=6)[5].label > 0).astype(float)
 figure, axes = plt.subplots(2, 3, figsize=(7, 5.2))
 figure.suptitle("Each pool halves both sides, and the ring loses its form", fontsize=12)
@@ -283,9 +293,11 @@ for ax in axes[:, 0]:
 # After four pools the ring is a square with a hole, after five it is a block. A maximum also makes large values spread:
 # a block is dark (1) as soon as one pixel in it is.
 #
-# The indices know more than the values. `max_unpool2d` puts every value back where it was found; some other
-# segmentation networks do that. FCN does not. It enlarges its maps by transposed convolution (notebook 5) and adds maps
-# from earlier layers, which still know the place.
+# The indices know more than the values. `max_unpool2d` puts every value back where it was found. **DeconvNet** (Noh,
+# Hong and Han, 2015) and **SegNet** (Badrinarayanan, Kendall and Cipolla, 2015) do that: their decoders mirror the
+# encoder, remember the indices of every pool, unpool with them, and convolve the sparse map to fill it. FCN does not.
+# It enlarges its maps by transposed convolution (notebook 5) and adds maps from earlier layers, which still know the
+# place. What the indices give that a fixed upsampling cannot: the ring below comes back with its edge where it was.
 
 # %%
 restored = F.max_unpool2d(pooled, indices, 2)
@@ -295,6 +307,32 @@ assert restored.data[0, 0].tolist() == [[0, 0, 0, 0], [4, 0, 0, 5], [0, 6, 0, 0]
 # %% [markdown]
 # The winners are back in their places. The other twelve values are gone for good.
 #
+# Now the ring, pooled three times and brought back three times: with the indices, and by repeating each value over its
+# 8x8 pixels, which is all that the values alone allow. **Predict**: which of the two puts more pixels *outside* the
+# ring?
+
+# %%
+small, kept = mf.Tensor(ring[None, None]), []
+for _ in range(3):
+    small, found = F.max_pool2d(small, 2, return_indices=True)
+    kept.append(found)
+
+unpooled = small
+for found in reversed(kept):
+    unpooled = F.max_unpool2d(unpooled, found, 2)
+unpooled = unpooled.data[0, 0]
+repeated = np.kron(small.data[0, 0], np.ones((8, 8)))
+
+assert unpooled.shape == repeated.shape == ring.shape
+outside_unpooled, outside_repeated = unpooled[ring == 0].sum(), repeated[ring == 0].sum()
+# ask: more pixels outside the ring: with the indices | by repeating*
+assert outside_unpooled == 0 < outside_repeated
+assert unpooled.sum() == small.data.sum() == repeated.sum() / 64  # sparse: one pixel in 64
+
+# %% [markdown]
+# By repeating. With the indices every value lands on a pixel of the ring, not one beside it, but only one pixel in 64
+# is set: what SegNet's and DeconvNet's convolutions then have to fill.
+#
 # ## Pooling by the mean
 #
 # For comparison: average pooling takes the mean of the window. **Predict** its gradient for the same $x$ and $g$.
@@ -302,6 +340,8 @@ assert restored.data[0, 0].tolist() == [[0, 0, 0, 0], [4, 0, 0, 5], [0, 6, 0, 0]
 # %%
 X = mf.Tensor(x[None, None], requires_grad=True)
 F.avg_pool2d(X, 2).backward(mf.Tensor(g[None, None]))
+# ask: gradient of the four pixels of the first window
+np.testing.assert_array_equal(X.grad.data[0, 0, :2, :2], [[2.5, 2.5], [2.5, 2.5]])
 np.testing.assert_array_equal(X.grad.data[0, 0], np.kron(g / 4, np.ones((2, 2))))
 
 # %% [markdown]

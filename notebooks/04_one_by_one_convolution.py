@@ -38,6 +38,9 @@ W = np.array([[1.0, 0, -1], [0, 2, 1]])
 b = np.array([10.0, 20])
 
 weight = W.reshape(2, 3, 1, 1)  # (O, C, KH, KW)
+# ask: shape of the weight
+assert weight.shape == (2, 3, 1, 1)
+# ask: numbers that it learns
 assert weight.size + b.size == 8
 
 y = F.conv2d(mf.Tensor(x[None]), mf.Tensor(weight), mf.Tensor(b)).data[0]
@@ -50,22 +53,18 @@ assert y.shape == (2, 2, 4)
 
 # %%
 assert x[:, 0, 2].tolist() == [2, 3, 2]
+# ask: the two numbers
 assert y[:, 0, 2].tolist() == [2 - 2 + 10, 2 * 3 + 2 + 20]
 for i, j in np.ndindex(2, 4):
     np.testing.assert_allclose(y[:, i, j], W @ x[:, i, j] + b)
 
+# %% tags=["fold"]
 figure, axes = plt.subplots(1, 5, figsize=(7, 1.9), sharey=True)
 figure.suptitle("The framed numbers of y are made of the framed numbers of x", fontsize=12)
 names = [f"x, channel {c}" for c in range(3)] + [f"y, channel {o}" for o in range(2)]
 for ax, channel, name in zip(axes, [*x, *y], names, strict=True):
-    ax.imshow(channel, cmap="Greys", vmin=0, vmax=3 * channel.max())
-    for (i, j), value in np.ndenumerate(channel):
-        ax.text(j, i, f"{value:g}", ha="center", va="center", fontsize=12)
-    ax.add_patch(plt.Rectangle((1.55, -0.45), 0.9, 0.9, fill=False, edgecolor="#D55E00", linewidth=3))
-    ax.set(xticks=range(4), yticks=range(2), xlabel="column")
-    ax.set_title(name, fontsize=11)
-axes[0].set_ylabel("row")
-assert len(axes) == 3 + 2
+    explain.draw_numbers(ax, channel, name, frames=[(0, 2, 1, 1)], labels=("column", ""))
+_ = axes[0].set_ylabel("row")
 
 # %% [markdown]
 # So the whole map is one matrix product: write the pixels as columns, and multiply by $W$. In notebook 2 the columns
@@ -73,6 +72,7 @@ assert len(axes) == 3 + 2
 
 # %%
 np.testing.assert_allclose(W @ x.reshape(3, 8) + b[:, None], y.reshape(2, 8))
+# ask: A is: zero | the identity* | a permutation
 np.testing.assert_array_equal(explain.im2col_matrix((3, 2, 4), kernel_size=1), np.eye(24))
 
 # %% [markdown]
@@ -120,6 +120,8 @@ def random_patches(count):
 
 
 patches, kinds = random_patches(6)
+
+# %% tags=["fold"]
 figure, axes = plt.subplots(1, 6, figsize=(7, 1.9))
 for ax, patch, kind in zip(axes, patches, kinds, strict=True):
     ax.imshow(patch[0], cmap="Greys")
@@ -151,7 +153,11 @@ def classify(x):
 
 
 images = mf.Tensor(patches)
+# ask: length of the vector
+assert weight1.shape[1] == 800
+# ask: shape after the convolution, of 6 images
 assert conv(images).shape == (6, 8, 20, 20)
+# ask: shape after the pool
 assert F.max_pool2d(conv(images), 2).shape == (6, 8, 10, 10)
 assert classify(images).shape == (6, 3)
 
@@ -186,6 +192,7 @@ try:
     classify(scene)
 except ValueError as error:
     message = str(error)
+# ask: it is refused by: the convolution | the pool | the fully connected layer*
 assert "reshape" in message
 message
 
@@ -207,6 +214,7 @@ kernel1 = weight1.reshape(32, 8, 10, 10)
 pooled = F.max_pool2d(conv(mf.Tensor(patches)), 2)
 as_convolution = F.conv2d(pooled, kernel1, bias1)
 as_fully_connected = F.linear(pooled.reshape(300, 800), weight1, bias1)
+# ask: shape of the output, of 300 images
 assert as_convolution.shape == (300, 32, 1, 1)
 np.testing.assert_allclose(as_convolution.data[:, :, 0, 0], as_fully_connected.data, atol=1e-4)
 
@@ -219,6 +227,8 @@ np.testing.assert_allclose(as_convolution.data[:, :, 0, 0], as_fully_connected.d
 
 # %%
 kernel2 = weight2.reshape(3, 32, 1, 1)
+# ask: kernel size
+assert kernel2.shape[2:] == (1, 1)
 
 
 def fully_convolutional(x):
@@ -233,8 +243,9 @@ np.testing.assert_allclose(scores.data[:, :, 0, 0], classify(mf.Tensor(patches))
 
 # %% [markdown]
 # Same weights, same scores. No training was needed. This is how the paper starts: VGG16, trained to classify
-# photographs, has two such layers. Its fc6 becomes a 7x7 convolution from 512 to 4096 channels, its fc7 a 1x1
-# convolution.
+# photographs, has three such layers. Its fc6 becomes a 7x7 convolution from 512 to 4096 channels, its fc7 a 1x1
+# convolution. The third, fc8, gives the scores of the 1000 classes of ImageNet; it would become a 1x1 convolution too,
+# but the paper discards it and puts a new score layer for its own 21 classes in its place.
 #
 # ## Any size goes in
 #
@@ -245,6 +256,7 @@ np.testing.assert_allclose(scores.data[:, :, 0, 0], classify(mf.Tensor(patches))
 maps = fully_convolutional(scene)
 assert (64 - 4) // 2 - 9 == 21
 assert (96 - 4) // 2 - 9 == 37
+# ask: shape of the output
 assert maps.shape == (1, 3, 21, 37)
 
 # %% [markdown]
@@ -272,6 +284,7 @@ for i, j in ((0, 0), (5, 8), (15, 29), (20, 36)):
 # %%
 probability = F.softmax(maps, axis=1).data[0]
 
+# %% tags=["fold"]
 figure, axes = plt.subplots(1, 3, figsize=(7, 2.6), sharey=True)
 axes[0].imshow(scene.data[0, 0], cmap="Greys")
 axes[0].set_title("scene, 64x96", fontsize=11)
@@ -309,8 +322,10 @@ classifier = models.pretrained("shapes-classifier")
 network = models.convolutionalize(classifier)
 
 assert 64 // 2**5 == 2
+# ask: kernel of fc6: 1x1 | 2x2* | 7x7
 assert classifier.fc6.weight.shape == (225, 28 * 2 * 2)
 assert network.fc6.weight.shape == (225, 28, 2, 2)
+# ask: kernel of fc7: 1x1* | 2x2 | 7x7
 assert network.fc7.weight.shape == (225, 225, 1, 1)
 assert network.grid.stride == (32, 32)
 
@@ -327,10 +342,15 @@ image = np.concatenate(rows)
 x = mf.Tensor(network.normalize(image)[None])
 
 maps = network(x)
+# ask: shape of the scores
 assert maps.shape == (1, 6, (192 - 64) // 32 + 1, (256 - 64) // 32 + 1) == (1, 6, 5, 7)
 assert network.grid.crop(2, 4) == (slice(64, 128), slice(128, 192))  # row 1, column 2 of the pictures
 
 probability = F.softmax(maps).data[0]
+found = probability.argmax(axis=0)[::2, ::2]
+assert (found == kinds).sum() >= 11
+
+# %% tags=["fold"]
 figure, axes = plt.subplots(2, 3, figsize=(7, 4.2), sharex=True, sharey=True)
 axes[0, 0].imshow(image)
 axes[0, 0].set_title("twelve pictures", fontsize=11)
@@ -339,18 +359,15 @@ for kind, ax in zip(range(1, 6), axes.flat[1:], strict=True):
     picture = ax.imshow(probability[kind], cmap="cividis", vmin=0, vmax=1, extent=edges)
     ax.set_title(classifier.class_names[kind], fontsize=11)
     for row, column in np.argwhere(kinds == kind):
-        ax.plot(
-            64 * column + 32, 64 * row + 32, "o", color="#D55E00", markersize=17, markeredgewidth=2, fillstyle="none"
-        )
+        ring = {"color": "#D55E00", "markersize": 17, "markeredgewidth": 2, "fillstyle": "none"}
+        ax.plot(64 * column + 32, 64 * row + 32, "o", **ring)
 for ax in axes.flat:
     ax.set(xlim=(-0.5, 255.5), ylim=(191.5, -0.5))
 for ax in axes[1]:
     ax.set_xlabel("column")
 for ax in axes[:, 0]:
     ax.set_ylabel("row")
-figure.colorbar(picture, ax=axes, label="probability", shrink=0.6)
-found = probability.argmax(axis=0)[::2, ::2]
-assert (found == kinds).sum() >= 11
+_ = figure.colorbar(picture, ax=axes, label="probability", shrink=0.6)
 
 # %% [markdown]
 # The circles mark the pictures with the shape in the title, and there the map is bright: the pixels with even row and
@@ -363,6 +380,7 @@ assert (found == kinds).sum() >= 11
 # %%
 alone = models.slide(classifier, x, network.grid)
 assert not network.grid.exact
+# ask: exactly the same: yes | no*
 assert abs(alone.data - maps.data).max() > 0.1
 assert (alone.data[0].argmax(axis=0)[::2, ::2] == kinds).sum() >= 11
 
@@ -397,6 +415,7 @@ def multiplications(height, width):
 one_by_one, at_once = 777 * multiplications(24, 24), multiplications(64, 96)
 assert one_by_one[1:].tolist() == at_once[1:].tolist()
 assert 55 < one_by_one[0] / at_once[0] < 57
+# ask: times as much work
 assert 3.8 < one_by_one.sum() / at_once.sum() < 4
 print("one by one", one_by_one, "at once", at_once)
 
@@ -437,6 +456,7 @@ assert (size_of_crop, size_of_image) == (1, 10)
 factor = 100 * sum(crop.values()) / sum(image.values())
 assert 7 < factor < 9
 
+# %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(7, 3.4))
 places = np.arange(len(crop))
 ax.bar(places - 0.2, [100 * work / 1e9 for work in crop.values()], 0.4, color="#D55E00", label="100 crops")
@@ -454,6 +474,7 @@ assert all(100 * crop[name] == image[name] for name in ("fc6", "fc7", "score"))
 # %%
 faster = 100 * 1.2 / 22
 faster_backward = 100 * 2.4 / 37  # the same measurement for the backward pass
+# ask: times faster
 assert 5 < faster < faster_backward < factor
 
 # %% [markdown]

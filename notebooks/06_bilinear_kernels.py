@@ -41,9 +41,10 @@ def hat(t):
 y = np.array([1.0, 3.0, 2.0, 2.0, 0.5])
 t = np.linspace(0, 4, 401)
 hats = [y[n] * hat(t - n) for n in range(5)]
+# ask: the sum is: a staircase | straight lines from pixel to pixel* | a smooth curve
 np.testing.assert_allclose(sum(hats), np.interp(t, np.arange(5), y))
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for n, values in enumerate(hats):
     ax.plot(t, values, color=SKY, label="hat of one pixel" if n == 0 else None)
@@ -74,6 +75,7 @@ profile = hat(distance)
 print("distances:", distance)
 print("profile:  ", profile)
 np.testing.assert_array_equal(distance, [-0.75, -0.25, 0.25, 0.75])
+# ask: the four numbers
 np.testing.assert_array_equal(profile, [0.25, 0.75, 0.75, 0.25])
 
 # %% [markdown]
@@ -87,8 +89,11 @@ np.testing.assert_array_equal(profile, [0.25, 0.75, 0.75, 0.25])
 # %%
 kernel = np.outer(profile, profile)
 print(kernel)
+# ask: the largest
 assert kernel.max() == 0.75 * 0.75 == 9 / 16
+# ask: the smallest
 assert kernel.min() == 0.25 * 0.25 == 1 / 16
+# ask: the sum
 assert kernel.sum() == 4 == S**2
 np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 
@@ -96,7 +101,7 @@ np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 # `nn.init.bilinear_kernel` makes the same. The sum is $S^2$ because one pixel of $y$ has to fill $S^2$ pixels of the
 # result. The figure shows $S = 2$ with its numbers, and $S = 16$ without.
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
 axes[0].imshow(kernel, cmap="Greys", vmin=0, vmax=1.2)
 for (k, l), value in np.ndenumerate(kernel):
@@ -129,6 +134,7 @@ ones = upsample(np.ones((4, 4)), 2)
 print(ones)
 assert ones.shape == (8, 8)
 np.testing.assert_allclose(ones[1:-1, 1:-1], 1)
+# ask: ones come out: everywhere | inside, but not at the border* | nowhere
 np.testing.assert_allclose(ones[0, 1:-1], 0.75)
 assert ones[0, 0] == 0.75**2
 
@@ -145,8 +151,10 @@ for a in range(2):
         assert kernel[a::2, b::2].sum() == 1
 
 # %% [markdown]
-# How much is that in a real network? FCN-32s upsamples scores by $S = 32$ in one step. An image of 224x224 pixels has
-# scores of 7x7.
+# How much is that in a real network? FCN-32s upsamples scores by $S = 32$ in one step. In minifcn's default variant
+# ("aligned": padding 1, and $P = 16$ in the upsampling), an image of 224x224 pixels has scores of 7x7. (In the
+# reference code of the paper, which pads by 100, they are 8x8, and the crop at 19 cuts most of the faded border off:
+# question 3.)
 #
 # **Predict**: what is left of a score of 1 in the corner of the image? And in which part of the image is something
 # missing: 1 %, 5 %, 25 %?
@@ -156,11 +164,14 @@ share = upsample(np.ones((7, 7)), 32)
 below = (share < 1).mean()
 print(f"corner {share[0, 0]:.3f}, middle of an edge {share[0, 112]:.3f}, below 1: {below:.1%} of the pixels")
 assert share.shape == (224, 224)
+# ask: what is left in the corner
 assert round(share[0, 0], 3) == 0.266
 assert round(share[0, 112], 3) == 0.516
 assert share[112, 112] == 1
+# ask: percent of the image in which something is missing: 1 | 5 | 25*
 assert round(100 * below, 1) == 26.5
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
 shown = ax.imshow(share, cmap="cividis", vmin=0, vmax=1)
 outline = ax.contour(share, levels=[0.5, 0.75, 0.99], colors="black", linewidths=1)
@@ -201,6 +212,8 @@ assert corner[0] < corner[1]
 weight = nn.init.bilinear(3, 3, 4)
 assert weight.shape == (3, 3, 4, 4)
 used = np.abs(weight).sum(axis=(2, 3)) > 0
+# ask: kernels that are zero
+assert (~used).sum() == 6
 print(used.astype(int))
 np.testing.assert_array_equal(used, np.eye(3, dtype=bool))
 for c in range(3):
@@ -245,6 +258,7 @@ y = rng.normal(size=(5, 6))
 by_stamps, by_resizing = upsample(y, S), resize(y, S)
 assert by_stamps.shape == by_resizing.shape == (20, 24)
 inside = (slice(S // 2, -S // 2), slice(S // 2, -S // 2))
+# ask: the same numbers: everywhere | inside* | nowhere
 np.testing.assert_allclose(by_stamps[inside], by_resizing[inside], atol=1e-14)
 assert np.abs(by_stamps - by_resizing).max() > 0.1  # at the border
 
@@ -272,6 +286,7 @@ np.testing.assert_allclose(by_stamps / upsample(np.ones_like(y), S), by_resizing
 # %%
 for S in (2, 4, 8, 16, 32):
     K, P = 2 * S, S // 2
+    # ask: the size is S times that of y: always* | only for S = 2 | never
     assert (K - S) / 2 == P
     for n in (1, 7, 10):
         assert (n - 1) * S + K - 2 * P == n * S
@@ -290,6 +305,7 @@ whole = F.conv_transpose2d(mf.Tensor(edge[None, None]), kernel, stride=S).data[0
 shifted = whole[: 3 * S, : 6 * S]
 assert aligned.shape == shifted.shape == (24, 48)
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 ax.step(
     np.arange(49) - 0.5, np.repeat(edge[1], S).tolist() + [1], where="post", color="grey", label="y, each pixel 8 wide"
@@ -311,10 +327,10 @@ np.testing.assert_allclose(shifted[4:, 4:], aligned[:-4, :-4])
 #
 # ## 6.8 Why a fixed kernel does as well
 #
-# The kernels could be learned. In the paper the last one is fixed, and the upsampling by 2 before it starts bilinear
-# and is learned; in the published reference networks all of them are fixed, and its authors report no significant
-# difference. Why does learning buy so little? Try it where the answer can be seen: make labels small, and learn the
-# kernel that best makes them large again.
+# The kernels could be learned. In the paper's text the last one is fixed, and those by 2 before it start bilinear and
+# are learned; in its published reference code, `variant="paper"` here, all of them are fixed, and its authors report no
+# significant difference. Why can learning buy so little? Try it where the answer can be seen: make labels small, and
+# learn the kernel that best makes them large again.
 #
 # Below, the label of each picture is turned into one map for each class (1 where the class is, 0 elsewhere), and
 # averaged over 4x4 pixels. A transposed convolution with $S = 4$, $K = 8$ that starts from *random* weights learns to
@@ -354,8 +370,10 @@ bilinear = nn.init.bilinear_kernel(2 * S)
 found = learned.weight.data[0, 0]
 likeness = np.corrcoef(found.ravel(), bilinear.ravel())[0, 1]
 print(f"correlation with the bilinear kernel: {likeness:.3f}")
+# ask: the learned kernel looks like: noise | a hat* | a flat square
 assert likeness > 0.95
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 ax.plot(found.sum(axis=0) / S, "s-", color=ORANGE, label="learned from random weights")
 ax.plot(bilinear.sum(axis=0) / S, "o-", color=BLUE, label="bilinear")
@@ -384,9 +402,13 @@ assert accuracy["learned"] < accuracy["bilinear, fixed"] + 0.005
 
 # %% [markdown]
 # The learned kernel has the smaller squared error, for which it was trained, but labels no more pixels rightly. This is
-# a small experiment with ideal scores, and no proof. But it shows where to look: the kernel has only $K^2$ numbers, the
-# same for all pictures, and the hat is already close to the best of them. What the network has to learn about pictures
-# it can learn in the layers before.
+# a small experiment, and no proof: the scores are ideal, one kernel serves all classes, and an object is many times as
+# wide as $S = 4$ pixels. There the kernel has only $K^2$ numbers, the same for all pictures, and the hat is already
+# close to the best of them.
+#
+# It is not always so. In notebook 9 the objects are as small as one cell of the grid, $S = 32$, and FCN-32s learns a
+# kernel of 64x64 numbers for every *pair* of classes: there learning brings a lot, and the result goes beyond what
+# ideal scores reach with bilinear kernels.
 #
 # A fixed layer still passes gradients on; only its own weight is left alone.
 

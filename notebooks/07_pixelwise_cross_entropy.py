@@ -39,7 +39,9 @@ s = np.array([2.0, 1.0, 0.0])
 p = naive_softmax(s)
 print(p.round(3))
 np.testing.assert_allclose(p.sum(), 1)
+# ask: the first probability is how many times the second
 np.testing.assert_allclose(p[0] / p[1], np.e)
+# ask: with 5 added the probabilities: change | stay*
 np.testing.assert_allclose(naive_softmax(s + 5), p)
 
 # %% [markdown]
@@ -70,6 +72,7 @@ def softmax(s):
 
 
 print(softmax(big))
+# ask: the true probabilities
 np.testing.assert_array_equal(softmax(big), [0.5, 0.5, 0])
 np.testing.assert_allclose(softmax(s), p)
 np.testing.assert_array_equal(F.softmax(mf.Tensor(big), axis=0).data, softmax(big))
@@ -82,6 +85,7 @@ np.testing.assert_array_equal(F.softmax(mf.Tensor(big), axis=0).data, softmax(bi
 # %%
 with np.errstate(divide="ignore"):
     print(np.log(softmax(big)))
+    # ask: np.log(softmax(big))[2] is: -1000.7 | minus infinity* | nan
     assert np.log(softmax(big))[2] == -np.inf
 
 # %% [markdown]
@@ -114,8 +118,10 @@ np.testing.assert_allclose(F.log_softmax(mf.Tensor(big), axis=0).data, log_softm
 # %%
 chances = np.array([1, 0.5, 0.1, 0.001])
 print((-np.log(chances) + 0.0).round(2))
+# ask: the loss for p = 1, 0.5, 0.1 and 0.001
 np.testing.assert_allclose(-np.log(chances), [0, 0.693, 2.303, 6.908], atol=1e-3)
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 chance = np.linspace(0.0005, 1, 1000)
 ax.plot(chance, -np.log(chance), color=BLUE)
@@ -150,6 +156,8 @@ np.testing.assert_allclose(by_library.data, losses)
 
 # %%
 prediction = scores.argmax(axis=1)
+
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained")
 panels = [("label", labels[0]), ("class with the largest score", prediction[0]), ("loss", losses[0])]
 for ax, (title, values) in zip(axes, panels, strict=True):
@@ -187,6 +195,7 @@ assert counted.sum() == 10
 x = mf.Tensor(scores, requires_grad=True)
 loss = F.softmax_cross_entropy(x, labels)
 loss.backward()
+# ask: divided by: 10* | 12
 np.testing.assert_allclose(loss.item(), losses[counted].sum() / 10)
 
 # %% [markdown]
@@ -205,6 +214,7 @@ assert (x.grad.data[:, :, 2, 3] != 0).all()
 
 # %%
 nothing = F.softmax_cross_entropy(mf.Tensor(scores), np.full_like(labels, 255))
+# ask: the loss
 assert nothing.item() == 0
 
 # %% [markdown]
@@ -229,10 +239,12 @@ pixel = mf.Tensor(np.log(p)[None], requires_grad=True)  # the softmax of log p i
 F.softmax_cross_entropy(pixel, np.array([1])).backward()
 print(pixel.grad.data[0].round(3))
 np.testing.assert_allclose(pixel.grad.data[0], p - onehot)
+# ask: the gradient
 np.testing.assert_allclose(pixel.grad.data[0], [0.7, -0.8, 0.1])
+# ask: its sum
 np.testing.assert_allclose(pixel.grad.data.sum(), 0, atol=1e-15)
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.bar(np.arange(3) - 0.2, p, width=0.4, color=BLUE, label="probability p")
 bars = ax.bar(np.arange(3) + 0.2, p - onehot, width=0.4, color=ORANGE, label="gradient p - onehot")
@@ -275,6 +287,8 @@ scores10 = mf.Tensor(np.log(p10))
 
 plain = F.softmax_cross_entropy(scores10, label10).item()
 weighted = F.softmax_cross_entropy(scores10, label10, weight=np.array([1.0, 9.0])).item()
+# ask: the weighted mean
+assert round(weighted, 2) == 1.05
 print(f"{plain:.2f} {weighted:.2f}")
 np.testing.assert_allclose(plain, (9 * 0.1 + 2) / 10)
 np.testing.assert_allclose(weighted, (9 * 1 * 0.1 + 1 * 9 * 2) / (9 * 1 + 1 * 9))
@@ -304,6 +318,8 @@ for _ in range(3):
     image = mf.Tensor(rng.normal(size=(1, 3, 64, 64)).astype("float32"))
     start.append(F.softmax_cross_entropy(model(image), rng.integers(0, 21, size=(1, 64, 64))).item())
 print(start, np.log(21))
+# ask: the loss
+assert round(np.mean(start), 2) == 3.04
 np.testing.assert_allclose(start, np.log(21), rtol=1e-6)
 
 # %% [markdown]
@@ -322,8 +338,8 @@ assert round(np.log(21), 4) == 3.0445
 # Instead of the mean one can take the sum over all pixels. The direction of the gradient is the same, its length is
 # not.
 #
-# **Predict**: the published FCN-32s was trained with the sum and a learning rate of $10^{-10}$. Which learning rate is
-# that for the mean, on images of 500x375 pixels?
+# **Predict**: the published FCN-32s was trained with the sum, a learning rate of $10^{-10}$ and a momentum of 0.99.
+# Leave the momentum aside for now. Which learning rate is that for the mean, on images of 500x375 pixels?
 
 # %%
 x_mean, x_sum = mf.Tensor(scores, requires_grad=True), mf.Tensor(scores, requires_grad=True)
@@ -333,12 +349,34 @@ np.testing.assert_allclose(x_sum.grad.data, counted.sum() * x_mean.grad.data, at
 
 rate_for_the_mean = 1e-10 * 500 * 375
 print(rate_for_the_mean)
+# ask: the learning rate
 np.testing.assert_allclose(rate_for_the_mean, 1.875e-5)
 
 # %% [markdown]
 # The gradient of the sum is as many times longer as there are pixels that count, so the rate is $10^{-10} \cdot
-# 187500$, about $1.9 \cdot 10^{-5}$: not as tiny as it looked. A learning rate means nothing without the loss it
-# belongs to.
+# 187500$, about $1.9 \cdot 10^{-5}$: not as tiny as it looked.
+#
+# And there is the **momentum** of 0.99. Gradient descent with momentum $m$ moves the weights not by the gradient but by
+# a velocity, $v \leftarrow m v + g$ and $w \leftarrow w - \eta v$: each gradient goes on acting, $m$ times as much in
+# every later step. **Predict**: how far does one gradient of size 1 move a weight in the long run, with the rate $\eta$
+# and $m = 0.99$?
+
+# %%
+eta, m = rate_for_the_mean, 0.99
+moved = velocity = 0.0
+for step in range(5000):
+    velocity = m * velocity + (step == 0)  # one gradient, in the first step
+    moved += eta * velocity
+times = moved / eta
+# ask: times the rate
+assert round(times, 1) == 100
+np.testing.assert_allclose(times, 1 / (1 - m))
+np.testing.assert_allclose(moved, 1.875e-3)
+
+# %% [markdown]
+# $1 + m + m^2 + \dots = 1/(1 - m) = 100$ times the rate. So the published FCN-32s learns with $1.9 \cdot 10^{-3}$ in
+# the long run, seven orders of magnitude more than $10^{-10}$. A learning rate means nothing without the loss and the
+# momentum it belongs to.
 #
 # ## Questions
 #

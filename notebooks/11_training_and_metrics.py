@@ -32,6 +32,7 @@ train = data.Shapes(480, size=SIZE, num_classes=CLASSES, seed=0)
 test = data.Shapes(40, size=SIZE, num_classes=CLASSES, seed=1)
 print(train.class_names)
 
+# %% tags=["fold"]
 fig, panels = plt.subplots(2, 5, figsize=(7, 3.1))
 for i, (top, bottom) in enumerate(panels.T):
     top.imshow(train[i].image)
@@ -130,7 +131,7 @@ assert max(one_image[0.1]) > 1e4  # thrown far away at first
 for losses in one_image.values():
     np.testing.assert_allclose(losses[0], np.log(CLASSES), rtol=1e-5)
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 3.4))
 for (lr, losses), colour, marker in zip(one_image.items(), (BLUE, GREEN, VERMILLION), "os^", strict=True):
     axes.plot(losses, marker + "-", markersize=3, color=colour, label=f"lr = {lr:g}")
@@ -197,6 +198,7 @@ steps = np.arange(1, len(train_loss) + 1)
 smooth = [np.mean(train_loss[max(0, i - 10) : i]) for i in steps]
 epoch_ends = len(loader) * np.arange(1, EPOCHS + 1)
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 3.4))
 axes.plot(steps, train_loss, color="0.75", linewidth=1, label="training, single steps")
 axes.plot(steps, smooth, color=BLUE, linewidth=2, label="training, mean of 10 steps")
@@ -303,6 +305,7 @@ mixed_up = last.matrix[1, 2] + last.matrix[2, 1]
 missed = last.matrix[1, 0] + last.matrix[2, 0]
 assert mixed_up > missed
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(5.4, 3.8))
 picture = axes.imshow(matrix, cmap="Greys", vmin=0, vmax=1)
 for (i, j), value in np.ndenumerate(matrix):
@@ -338,6 +341,8 @@ assert abs(counted.mean_iou - np.mean(single)) > 0.02
 
 # %%
 chosen = 0, 1, 2, 3, 4
+
+# %% tags=["fold"]
 fig, panels = plt.subplots(3, len(chosen), figsize=(7, 4.4))
 for column, i in zip(panels.T, chosen, strict=True):
     column[0].imshow(test[i].image)
@@ -378,6 +383,7 @@ assert few_train[-1] < 0.5 * test_loss[-1]
 assert few_test[80] > test_loss[-1] + 0.1
 assert few_test[80] > np.log(CLASSES)
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 3.2))
 axes.plot(range(1, 81), few_train, color=BLUE, linewidth=2, label="training (8 pictures)")
 axes.plot(list(few_test), list(few_test.values()), "o-", color=VERMILLION, label="test pictures")

@@ -43,6 +43,7 @@ print("x:   ", x)
 print("even:", even)
 print("odd: ", odd)
 np.testing.assert_array_equal(even, [3, 4, 9, 6, 5])
+# ask: the pool is given: x from its second pixel on* | x turned round | x with a stride of 1
 np.testing.assert_array_equal(odd, [4, 5, 9, 6])
 
 # %% [markdown]
@@ -101,6 +102,7 @@ assert one.shape == (1, 2, 1, 1)
 
 places = 41 - SEEN + 1
 print("places per side:", places)
+# ask: places in one direction
 assert places == 24 == FACTOR * coarse.shape[2]
 
 # %% [markdown]
@@ -140,7 +142,7 @@ print(f"largest difference to the dense scores: {abs(stitched - dense).max():.0e
 # Row $i$ of that output starts at row $4i + a$ of the image, so it belongs in the rows $a, a + 4, a + 8, \dots$ All 576
 # places are filled once, and the numbers are those of the windows.
 
-# %%
+# %% tags=["fold"]
 fig, panels = plt.subplots(1, 3, figsize=(7, 2.9))
 for panel, scores in zip(panels, (coarse, stitched), strict=False):
     panel.imshow(scores[0, 0], cmap="cividis", vmin=dense[0, 0].min(), vmax=dense[0, 0].max())
@@ -170,8 +172,19 @@ _ = fig.suptitle("16 shifted runs fill the gaps between the coarse scores")
 #
 # A 3x3 filter that used to meet 0, 2, 4 would meet 0, 1, 2.
 #
-# **Predict**: how must the filter change, so that it meets 0, 2, 4 again?
-#
+# **Predict**: how must a 3x3 filter change, so that it meets 0, 2, 4 again? How many rows and columns does it have
+# then?
+
+# %%
+wide = np.zeros((5, 5))
+wide[::2, ::2] = np.arange(1.0, 10).reshape(3, 3)
+# ask: rows and columns of the filter then
+assert wide.shape == (5, 5)
+# ask: between its numbers it gets: copies | zeros* | means
+assert np.count_nonzero(wide) == 9
+print(wide)
+
+# %% [markdown]
 # It gets *holes*: zeros between its weights. The paper calls this the à trous algorithm (French for "with holes"). For
 # a filter $f$ and a stride $s$ that was removed before it:
 #
@@ -188,8 +201,7 @@ def with_holes(weight, s):
 
 
 example = np.arange(1.0, 10).reshape(1, 1, 3, 3)
-print(with_holes(example, 2)[0, 0])
-assert with_holes(example, 2).shape[2:] == (5, 5)
+np.testing.assert_array_equal(with_holes(example, 2)[0, 0], wide)
 
 # %% [markdown]
 # Multiplying by these zeros is a waste. A **dilated** convolution leaves them out: with dilation $D$ it reads the
@@ -202,8 +214,8 @@ np.testing.assert_allclose(y_holes, y_dilated, atol=1e-12)
 print("a filter with holes and a dilated filter give the same map:", y_dilated.shape)
 
 # %% [markdown]
-# Now the whole network, layer by layer. Each removed stride dilates *everything* behind it, pools as well. Fill in the
-# dilations before you read them:
+# Now the whole network, layer by layer. Each removed stride dilates *everything* behind it, pools as well.
+# **Predict** the five dilations:
 #
 # | layer | stride before | stride now | dilation |
 # |---|---|---|---|
@@ -226,6 +238,8 @@ def dilated_network(x, dilations=(1, 1, 2, 2, 4)):
 
 
 dilated = dilated_network(mf.Tensor(image)).data
+# ask: the five dilations
+assert dilated_network.__defaults__[0] == (1, 1, 2, 2, 4)
 np.testing.assert_allclose(dilated, dense, atol=1e-12)
 np.testing.assert_allclose(dilated, stitched, atol=1e-12)
 print("dilated:", dilated.shape, "  largest difference to stitched:", abs(dilated - stitched).max())
@@ -273,8 +287,10 @@ row = 8  # row 2 of the coarse scores
 exact = dense[0, 0, row]
 upsampled = np.interp(np.arange(21), np.arange(0, 24, FACTOR), coarse[0, 0, row // FACTOR])
 np.testing.assert_allclose(exact[:21:FACTOR], upsampled[::FACTOR], atol=1e-12)
+# ask: the dense scores: yes | only at the coarse scores*
 assert abs(exact[:21] - upsampled).max() > 0.1
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 3.2))
 axes.plot(exact, "s-", color=BLUE, markersize=4, label="dense (24 scores)")
 axes.plot(upsampled, "--", color=ORANGE, linewidth=2, label="coarse, upsampled")
@@ -321,7 +337,7 @@ assert (n, m) == (64, 256)
 assert strided < trous < stitch < windows
 assert 15 < stitch / strided < 16.5
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(6.5, 2.6))
 axes.barh(list(cost), [number / strided for number in cost.values()], color=[BLUE, ORANGE, ORANGE, "0.6"])
 for level, number in enumerate(cost.values()):
@@ -350,6 +366,7 @@ for row in models.summary.rows(net, (500, 500)):
         normal += row.multiply_adds
         without_strides += row.multiply_adds * stride**2
 print(f"without strides: {without_strides / normal:.0f} times the multiply-adds")
+# ask: times the cost, about: 10 | 100* | 1000
 assert 50 < without_strides / normal < 300
 
 # %% [markdown]

@@ -55,7 +55,9 @@ assert images.shape == (24, 3, 40, 40)
 
 image = mf.Tensor(images[:1])
 scores = net(image)
+# ask: shape of the scores of a patch
 assert net(mf.Tensor(images[:1, :, :8, :8])).shape == (1, 4, 1, 1)
+# ask: shape of the scores of the image
 assert scores.shape == (1, 4, 17, 17)
 
 # %% [markdown]
@@ -81,7 +83,7 @@ assert patches.shape == (289, 3, 8, 8)
 of_patches = net(mf.Tensor(patches)).data.reshape(17, 17, 4).transpose(2, 0, 1)
 np.testing.assert_allclose(of_patches, scores.data[0], atol=1e-12)
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.6))
 axes[0].imshow(shapes[0].image, extent=(0, 40, 40, 0))
 cells = [(2, 3, "#0072B2"), (2, 4, "#E69F00"), (12, 9, "#D55E00")]
@@ -144,6 +146,7 @@ some = np.full(289, 255)
 some[kept] = truth[0].ravel()[kept]
 from_image = gradients(images[:1], some.reshape(1, 17, 17))
 from_patches = gradients(patches[kept], truth[0].reshape(289, 1, 1)[kept])
+# ask: they agree: exactly* | only on average
 np.testing.assert_allclose(from_image, from_patches, rtol=1e-9, atol=1e-9)
 
 # %% [markdown]
@@ -168,6 +171,7 @@ assert alone.shape == (4, 6, 6)
 agree = np.isclose(alone, in_image[:, 8:14, 8:14]).all(axis=0)
 print(agree.astype(int))
 assert agree[2:4, 2:4].all()
+# ask: cells that agree, of 36
 assert agree.sum() == 4
 
 # %% [markdown]
@@ -193,6 +197,7 @@ def work(rows):
 ratio = 289 * work(8) / work(40)
 print(f"image {work(40):,}, all patches {289 * work(8):,}: {ratio:.1f} times as many")
 assert work(8) == 36 * 216 + 1 * 1216
+# ask: times as much work
 assert 3.9 < ratio < 4.0
 
 # %% [markdown]
@@ -215,6 +220,8 @@ assert last_layer == 1
 
 # %%
 p = np.linspace(0, 1, 101)
+
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.5))
 ax.plot(p, p * ratio, color="#D55E00", linewidth=2.5)
 ax.axhline(1, color="#0072B2", linewidth=2.5)
@@ -261,9 +268,10 @@ settings = [(1, 1.0), (2, 0.5), (4, 0.25), (4, 1.0)]
 distances = [distance(*setting) for setting in settings]
 for (number, share), far in zip(settings, distances, strict=True):
     print(f"{number} images, {share:.0%} of the cells: {far:.2f}")
+# ask: nearest to the target: all of one | half of two | a quarter of four | all of four*
 assert distances[0] > distances[1] > distances[2] > distances[3]
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.4))
 names = [f"{number} image{'s' * (number > 1)}\np = {share:g}" for number, share in settings]
 bars = ax.bar(names, distances, color=["#0072B2", "#56B4E9", "#009E73", "lightgrey"])

@@ -51,6 +51,7 @@ K = np.exp(-((position[:, None] - position) ** 2) / (2 * 2.0**2) - (grey[:, None
 np.fill_diagonal(K, 0)
 assert (K == K.T).all()
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(5, 4))
 ax.imshow(K, cmap="Greys", vmin=0, vmax=1.6)
 for i, j in np.ndindex(6, 6):
@@ -126,6 +127,7 @@ for _ in range(10):
     beliefs.append(softmax(K @ beliefs[-1] - U))
 np.testing.assert_array_equal(beliefs[-1].argmax(axis=1), best)
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.5))
 for pixel, colour, marker in [(0, "#0072B2", "o"), (1, "#D55E00", "s"), (3, "grey", "v"), (4, "#009E73", "^")]:
     curve = [belief[pixel, 1] for belief in beliefs]
@@ -135,6 +137,7 @@ ax.set(xlabel="step", ylabel="belief in class 1", ylim=(0, 1), title="Pixels 1 a
 _ = ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
 
 # %%
+# ask: the one that changes its mind: pixel 1* | pixel 4
 assert beliefs[0][1, 1] > 0.5 > beliefs[1][1, 1]  # pixel 1 changes at once
 assert beliefs[1][4, 1] > 0.5  # pixel 4 makes up its mind
 print(beliefs[-1][:, 1].round(2))
@@ -245,7 +248,7 @@ print(f"mean IoU {before:.3f} before, {after:.3f} after")
 assert 0.65 < before < 0.7
 assert after > 0.95
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 4, figsize=(7, 2.3))
 pictures = [sample.image, palette[sample.label]]
 pictures += [palette[Q.argmax(axis=1).reshape(size, size)] for Q in (beliefs[0], beliefs[-1])]
@@ -268,6 +271,7 @@ assert (np.diff(energies) <= 0).all()
 assert (np.diff(free) <= 1e-6).all()
 assert free[0] - free[1] > 0.95 * (free[0] - free[-1])
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.4))
 ax.plot(energies / 1000, "o-", color="#0072B2", linewidth=2.5, label="energy of the most probable classes")
 ax.plot(free / 1000, "s-", color="#E69F00", linewidth=2.5, label="free energy of Q")
@@ -296,7 +300,7 @@ assert ious[0] < max(ious)
 assert ious[-1] < before  # worse than without the CRF
 assert (results[500].argmax(axis=1) == 0).all()  # all is background
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplot_mosaic("aaa;bcd", figsize=(7, 5.2), height_ratios=[3, 2])
 ax = axes["a"]
 ax.semilogx(betas, ious, "o-", color="#0072B2", linewidth=2.5, markersize=8, label="with the CRF")

@@ -67,6 +67,7 @@ assert backend.device_of(softmax(on_device)) == device  # the result stays where
 
 back = mf.to_host(softmax(on_device))
 assert isinstance(back, np.ndarray)
+# ask: they are equal: to the last bit | but for rounding* | only roughly
 np.testing.assert_allclose(back, softmax(on_host), rtol=1e-12)
 
 # %% [markdown]
@@ -131,9 +132,9 @@ assert mf.to_device(on_device, device) is on_device
 assert mf.to_host(on_host) is on_host
 
 # %% [markdown]
-# The weights stay on the device. For a training step, only the images and the labels have to go there. (And the random
-# masks of dropout, if the network has any.) And what comes back from a prediction? The network gives 21 scores for each
-# pixel, in float32. But one wants the class: one byte.
+# The weights stay on the device. For a training step, only the images and the labels have to go there. (The random
+# masks of dropout are computed there, with the bits that the host would have.) And what comes back from a prediction?
+# The network gives 21 scores for each pixel, in float32. But one wants the class: one byte.
 #
 # **Predict**: how many times less travels if the largest score is found on the device?
 
@@ -146,6 +147,7 @@ megabytes = {
     "classes, uint8": height * width * 1 / 1e6,
     "loss, float32": 4 / 1e6,
 }
+# ask: times less
 assert megabytes["scores, float32"] / megabytes["classes, uint8"] == 21 * 4 == 84
 
 scores = mf.to_device(rng.standard_normal((classes, 40, 40), dtype="float32"), device)
@@ -155,7 +157,7 @@ small = mf.to_host(predicted.astype("uint8"))  # converted there, and then sent
 assert small.nbytes * 84 == scores.nbytes
 np.testing.assert_array_equal(small, mf.to_host(scores).argmax(axis=0))
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 2.9))
 bars = ax.barh(list(megabytes), list(megabytes.values()), color=["#0072B2", "#D55E00", "#E69F00", "#009E73", "#009E73"])
 ax.bar_label(bars, [f" {size:g}" for size in megabytes.values()])
@@ -193,10 +195,12 @@ def play(calls, prepare, work, look):
 
 
 without, looking = play(6, 2, 3, look=False), play(6, 2, 3, look=True)
+# ask: time without looking
 assert without[1][-1][1] == 2 + 6 * 3 == 20
+# ask: time with looking
 assert looking[1][-1][1] == 6 * (2 + 3) == 30
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(2, 1, figsize=(7, 3.6), sharex=True)
 titles = ["without looking: the device is never idle", "looking at each value: host and device wait in turn"]
 for ax, (host, jobs), title in zip(axes, (without, looking), titles, strict=True):
@@ -215,8 +219,8 @@ _ = axes[1].set_xlabel("time, in made-up units")
 #
 # ## Measuring time
 #
-# **Predict**: somebody measures the time of a matrix product on a GPU as in the first line below, and is delighted.
-# What did they measure?
+# **Predict**: somebody reads the clock, calls `a @ a` on a GPU, reads the clock again, and is delighted. What did they
+# measure?
 
 # %%
 a = mf.to_device(rng.standard_normal((1000, 1000), dtype="float32"), device)

@@ -59,6 +59,8 @@ assert multiplications == 6
 # the kernel. In a layer the same kernel meets thousands of tiles, so this is done once for all of them, and we do not
 # count it.
 #
+# $$u_0 = -g_0 \qquad u_1 = (g_0 + g_1 + g_2) / 2 \qquad u_2 = (g_0 - g_1 + g_2) / 2 \qquad u_3 = g_2$$
+#
 # **Predict** before you run the next cell: what are the four prepared numbers for $g = (1, 2, 3)$?
 
 # %%
@@ -66,6 +68,7 @@ u0 = -g[0]
 u1 = (g[0] + g[1] + g[2]) / 2
 u2 = (g[0] - g[1] + g[2]) / 2
 u3 = g[2]
+# ask: the four prepared numbers
 assert (u0, u1, u2, u3) == (-1, 3, 1, 3)
 
 # %% [markdown]
@@ -151,7 +154,9 @@ assert (BT4.shape, G4.shape, AT4.shape) == ((6, 6), (6, 3), (4, 6))
 d = np.array([1.0, 2, 0, -1, 3, 1])
 g = np.array([8.0, 12, -2])
 products = (G4 @ g) * (BT4 @ d)
+# ask: multiplications with the matrices
 assert products.size == 6
+# ask: multiplications directly
 assert 4 * 3 == 12  # directly
 
 direct = [d[i : i + 3] @ g for i in range(4)]
@@ -165,6 +170,7 @@ np.testing.assert_allclose(terms(BT4, G4, AT4), k == i + j, atol=1e-12)  # again
 fractions = [["1/4", "0", "0"], ["-1/6"] * 3, ["-1/6", "1/6", "-1/6"]]
 fractions += [["1/24", "1/12", "1/6"], ["1/24", "-1/12", "1/6"], ["0", "0", "1"]]
 
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 3.6), width_ratios=[6, 3, 6])
 for ax, matrix, name, texts in zip(
     axes, (BT4, G4, AT4), ("$B^T$: before", "$G$: once", "$A^T$: after"), (BT4, fractions, AT4), strict=True
@@ -200,7 +206,9 @@ direct = np.array([[(tile[i : i + 3, j : j + 3] * kernel).sum() for j in range(4
 products = (G4 @ kernel @ G4.T) * (BT4 @ tile @ BT4.T)
 np.testing.assert_allclose(AT4 @ products @ AT4.T, direct, atol=1e-10)
 
+# ask: multiplications directly
 assert 16 * 9 == 144  # directly
+# ask: multiplications now
 assert products.size == 36
 assert 144 / 36 == 4
 
@@ -218,7 +226,7 @@ assert [(m + 2) ** 2 / m**2 for m in (1, 2, 4)] == [9, 4, 2.25]
 #
 # A map is cut into tiles of 6x6 pixels, 4 apart. The tiles overlap by 2; the blocks of outputs touch.
 
-# %%
+# %% tags=["fold"]
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.9), sharex=True, sharey=True)
 colours = ["#0072B2", "#E69F00", "#009E73", "#CC79A7"]
 for number, (row, column) in enumerate(np.ndindex(2, 2)):
@@ -286,9 +294,11 @@ def multiplications_per_pixel(channels):
 channels = np.arange(1, 129)
 directly = 9 * channels**2
 winograds = multiplications_per_pixel(channels)
+# ask: channels
 assert channels[winograds < directly].min() == 7
 assert winograds[-1] / directly[-1] < 0.29
 
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.6))
 ax.axhline(1, color="grey", linewidth=1.5)
 ax.text(128, 1.04, "im2col", color="dimgrey", ha="right")
@@ -336,11 +346,12 @@ for n, C in enumerate(counts):
 assert (errors[0] < 1e-6).all()  # im2col
 assert (errors[1] < 5e-6).all()  # F(2x2, 3x3)
 assert (errors[2] < 5e-5).all()  # F(4x4, 3x3)
+# ask: less exact is: F(2, 3) | F(4, 3)*
 assert (errors[2] > errors[1]).all()
 assert (errors[2] > 2 * errors[0]).all()  # how much more depends on how BLAS adds up
 print((errors[2] / errors[0]).round())
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.6))
 for line, name, colour, marker in zip(errors, names, ["grey", "#E69F00", "#0072B2"], "os^", strict=True):
     ax.loglog(counts, line, marker=marker, markersize=8, linewidth=2.5, color=colour, label=name)
@@ -383,7 +394,7 @@ for name, row in zip(algorithms, seconds, strict=True):
     print(f"{name:10}", *(f"{1000 * s:5.2f} ms" for s in row))
 assert round(multiplications_per_pixel(64) / (9 * 64**2), 2) == 0.32
 
-# %%
+# %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.6))
 for a, (name, colour) in enumerate(zip(algorithms, ["lightgrey", "#E69F00", "#0072B2"], strict=True)):
     bars = ax.bar(np.arange(3) + 0.27 * (a - 1), seconds[a] / seconds[1], 0.25, color=colour, label=name)

@@ -38,7 +38,10 @@ SMALL = {
     "minifcn bench": ["--rounds", "1"],  # and of one small layer, beside a contestant that needs no PyTorch
 }
 NOT_RUN = {
+    "make gpu": "needs a GPU",
     "make bench-gpu": "needs a GPU",
+    "make test-gpu": "needs a GPU",
+    "make train-gpu": "needs a GPU",
     "make notebooks": "writes files of the repository; `make docs` checks that they are up to date",
     "pip install": "installs; that the extras exist is checked here",
     "pytest": "the tests of the file it names run anyway; that it exists is checked here",
@@ -103,7 +106,7 @@ def workplaces(tmp_path_factory):
             if page.stem == "recipes":
                 reference_sets.nyud(folder / "NYUD", np.random.default_rng(2))
                 reference_sets.siftflow(folder / "SIFTFLOW", np.random.default_rng(3))
-            if page.stem in ("weights", "results", "recipes"):
+            if page.stem in ("weights", "results", "lecture", "recipes"):
                 published_files.save_all(folder)
             if page.stem == "from_classifier_to_fcn":
                 trained = Path("minifcn", "models", "trained")

@@ -1,6 +1,7 @@
 """The site: `make docs` builds it into build/site. Neither that nor reading it asks the network for anything."""
 
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -12,7 +13,7 @@ import minifcn
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build"
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(ROOT / "notebooks")]
 
 project = "minifcn"
 html_title = "minifcn"
@@ -34,15 +35,16 @@ exclude_patterns = ["site", "images"]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "html_image"]
 myst_heading_anchors = 3
 
-# Sphinx reads what lies under docs/: the notebooks come as copies.
-for notebook in sorted((ROOT / "notebooks").rglob("*.ipynb")):
-    copy = ROOT / "docs" / notebook.relative_to(ROOT)
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    if not copy.exists() or copy.read_bytes() != notebook.read_bytes():
-        shutil.copyfile(notebook, copy)
+# Sphinx reads what lies under docs/: the notebooks come in the edition of the site, a form at each question.
+editions = importlib.import_module("build")  # of notebooks/
+for source in editions.sources():
+    edition = ROOT / "docs" / source.relative_to(ROOT).with_suffix(".ipynb")
+    edition.parent.mkdir(parents=True, exist_ok=True)
+    if not edition.exists() or edition.read_text("utf-8") != editions.site(source):
+        edition.write_text(editions.site(source), "utf-8")
 
 # A notebook is executed again when it has changed, or anything of minifcn.
-PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css"))
+PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css", ".js"))
 STATE = hashlib.sha256(b"".join(path.read_bytes() for path in PACKAGE)).hexdigest()[:16]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILD / "executed-notebooks" / STATE)
@@ -64,6 +66,7 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_css_files = ["site.css"]
+html_js_files = ["predict.js"]
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0072b2", "color-brand-content": "#0072b2"},
     "dark_css_variables": {"color-brand-primary": "#56b4e9", "color-brand-content": "#56b4e9"},
@@ -74,6 +77,7 @@ MATHJAX = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
 STATIC = BUILD / "static"
 STATIC.mkdir(parents=True, exist_ok=True)
 shutil.copyfile(MATHJAX, STATIC / "mathjax.js")
-shutil.copyfile(HERE / "site.css", STATIC / "site.css")
+for file in ("site.css", "predict.js"):
+    shutil.copyfile(HERE / file, STATIC / file)
 html_static_path = [str(STATIC)]
 mathjax_path = "mathjax.js"

@@ -7,6 +7,7 @@ GROUPS = {
     "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
     "networks": ("fcn8s-*",),
     "narrow": ("narrow-*",),
+    "course": ("quarter-*", "course-*"),
     "gpu": ("fcn8s-*-500", "batch8-*"),
     "layers-224": ("conv*-224",),
     "layers-500": ("conv*-500",),

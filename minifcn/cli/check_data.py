@@ -10,6 +10,7 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.cli import arguments
+from minifcn.cli.apart import refuse_among_data
 from minifcn.cli.output import say
 from minifcn.data import Dataset, open_dataset
 from minifcn.data.catalogue import usual_splits
@@ -27,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     faults: list[str] = []
     options = {} if args.inputs == "color" else {"inputs": args.inputs}
     splits = _open(args.data, args.split, faults, **options)
+    if args.out:
+        refuse_among_data("--out", args.out.parent, splits.values())
     found = Inspection((), np.zeros((0, 3), np.uint8), 255, {})
     if splits:
         found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr)

@@ -14,6 +14,7 @@ from pathlib import Path
 from minifcn import pictures
 from minifcn.backend import use_device
 from minifcn.cli import arguments, tables
+from minifcn.cli.apart import refuse_among_data
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
 from minifcn.data import Dataset
@@ -47,14 +48,17 @@ def run(args: argparse.Namespace) -> None:
     split = args.split or config.val_split
     with nullcontext() if args.data else asking_for_moved(config.data):
         dataset = open_data(config, split, args.images)
+    for file in args.confusion:
+        refuse_among_data("--confusion", file.parent, [dataset] if file.suffix.lower() == ".png" else [])
     if dataset.description:
         say(dataset.description)
     if isinstance(state, Published):
         config = state.named(config, dataset)
     if tuple(dataset.class_names) != config.class_names:
+        fix = "list the classes of the run, in that order" if ":" in config.data else "choose data that have these"
         raise UserError(
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {path} was trained on "
-            f"{', '.join(config.class_names)}"
+            f"{', '.join(config.class_names)}; {fix}, or train a run of its own"
         )
     if tuple(dataset.geometric_names) != config.geometric_names:
         names = [", ".join(some) or "none" for some in (dataset.geometric_names, config.geometric_names)]

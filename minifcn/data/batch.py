@@ -104,3 +104,41 @@ def stack(samples: Sequence[Prepared], ignore_index: int) -> Batch:
     second = [sample.geometric for sample in samples if sample.geometric is not None]
     labels, names = stacked([sample.label for sample in samples]), tuple(sample.name for sample in samples)
     return Batch(images, labels, names, sizes, stacked(second) if second else None)
+
+
+def rows_of(rank: int, ranks: int, images: int) -> slice:
+    """Give the images of a batch that one of so many ranks takes: as many as the others, the first ones one more.
+
+    >>> [rows_of(rank, 3, 5) for rank in range(3)]
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    each, more = divmod(images, ranks)
+    start = rank * each + min(rank, more)
+    return slice(start, start + each + (rank < more))
+
+
+def nothing() -> Batch:
+    """Make a batch of no images: what is left for a rank where there are more ranks than images.
+
+    >>> len(nothing())
+    0
+    """
+    return Batch(np.zeros((0, 3, 0, 0), np.float32), np.zeros((0, 0, 0), np.uint8), (), ())
+
+
+def padded(batch: Batch, size: tuple[int, int], ignore_index: int) -> Batch:
+    """Pad a batch at the right and at the bottom to a size, as `stack` pads its images.
+
+    >>> batch = stack([Prepared(np.ones((3, 2, 2)), np.zeros((2, 2), np.uint8), "grey")], ignore_index=255)
+    >>> padded(batch, (2, 4), ignore_index=255).labels.tolist()
+    [[[0, 0, 255, 255], [0, 0, 255, 255]]]
+    """
+    if batch.labels.shape[1:] == size or not len(batch):
+        return batch
+    second = [None] * len(batch) if batch.geometric is None else batch.geometric
+    samples = map(Prepared, batch.images, batch.labels, batch.names, second)
+    void = np.full(size, ignore_index, np.uint8)
+    largest = Prepared(np.zeros((batch.images.shape[1], *size)), void, "", None if batch.geometric is None else void)
+    stacked = stack([*samples, largest], ignore_index)
+    images, labels, geometric = (None if a is None else a[:-1] for a in (*stacked, stacked.geometric))
+    return Batch(images, labels, batch.names, batch.sizes, geometric)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample, check_label, position
-from minifcn.data.images import read_image, read_stored_image
+from minifcn.data.images import broken_link, read_image, read_stored_image
 from minifcn.data.labels import read_index_label
 from minifcn.errors import UserError
 
@@ -116,6 +116,8 @@ def look_at_image(path: Path, report: Report) -> None:
 def check_folder(root: Path) -> None:
     """Raise a UserError if the folder of a data set is missing."""
     if not os.path.isdir(root):
+        if why := broken_link(root):
+            raise UserError(why)
         found = "is a file" if os.path.exists(root) else "does not exist"
         raise UserError(f"{root}: the folder of the data set {found}; give its path")
 

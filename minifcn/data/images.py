@@ -60,6 +60,17 @@ def unread(path: str | os.PathLike[str]) -> str:
     return f"{os.fspath(path)}: {ending[1:].upper()} files are not read; save it as JPEG (a mask as PNG)"
 
 
+def broken_link(path: str | os.PathLike[str]) -> str:
+    """Say that a path is a link to what is not there, and how to go on, or "".
+
+    >>> broken_link("a.jpg")
+    ''
+    """
+    if not os.path.islink(path) or os.path.exists(path):
+        return ""
+    return f"{os.fspath(path)}: no such file: it is a link to {os.readlink(path)}; mend the link, or remove it"
+
+
 def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndarray:
     """Read an image file as RGB.
 
@@ -193,6 +204,8 @@ class ImageFile(NamedTuple):
 def decode(path: str | os.PathLike[str]) -> ImageFile:
     """Decode an image file, if its size and its bytes are sound; UserError otherwise."""
     if not os.path.isfile(path):
+        if why := broken_link(path):
+            raise UserError(why)
         found = "is a folder" if os.path.isdir(path) else "is no regular file"
         raise UserError(f"{path}: {f'{found}, not an image' if os.path.exists(path) else 'no such file'}")
     size = os.path.getsize(path)

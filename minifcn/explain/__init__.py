@@ -3,9 +3,12 @@
 from minifcn.explain.alignment import AlignmentTable, alignment_table
 from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partition_of_unity
 from minifcn.explain.diagnosis import diagnose, diagnose_network
+from minifcn.explain.drawn import KINDS, draw_numbers
 from minifcn.explain.graphs import Graph, graph
+from minifcn.explain.laboratory import Laboratory
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
 from minifcn.explain.missed_classes import diagnose_classes
+from minifcn.explain.predictions import Predictions
 from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
 from minifcn.explain.sizes import TransposedSize, shared_output, solve_sizes
 from minifcn.explain.stamps import Coverage, coverage
@@ -22,12 +25,15 @@ from minifcn.explain.transposed import (
 )
 
 __all__ = [
+    "KINDS",
     "AdjointTest",
     "AlignmentTable",
     "BilinearSteps",
     "Comparison",
     "Coverage",
     "Graph",
+    "Laboratory",
+    "Predictions",
     "ReceptiveField",
     "Step",
     "Stepper",
@@ -46,6 +52,7 @@ __all__ = [
     "diagnose",
     "diagnose_classes",
     "diagnose_network",
+    "draw_numbers",
     "draw_receptive_fields",
     "graph",
     "hat",

@@ -76,13 +76,14 @@ class Lecture(FCN):
                 _draw(layer, rng)
 
     def maps(self, x) -> dict[str, Any]:
-        """Turn images (N, 3, H, W) into the maps that are scored; ValueError unless H and W are multiples of 32."""
+        """Turn images (N, 3, H, W) into the maps that are scored; UserError unless H and W are multiples of 32."""
         if len(x.shape) == 4 and any(side % 32 or not side for side in x.shape[2:]):
             height, width = (max(32, round(side / 32) * 32) for side in x.shape[2:])
-            raise ValueError(
+            raise UserError(
                 f"{type(self).__name__}: the sides of an image must be multiples of 32, because the lecture's pools "
                 f"round down and nothing is cropped, but it has {x.shape[2]}x{x.shape[3]}; resize it, to "
-                f'{height}x{width} for example, or take variant="aligned", for images of any size'
+                f'{height}x{width} for example (--size {height}x{width}), or take variant="aligned", for images of any '
+                "size"
             )
         return super().maps(x)
 

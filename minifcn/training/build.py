@@ -139,6 +139,15 @@ def check_model(config: Config, model: FCN) -> None:
             raise UserError(f"Trainer: {name} is {parameter.dtype}, but config.dtype is {config.dtype}; {fix}")
 
 
+def check_whole(images: int, expected: int) -> None:
+    """Refuse a batch that was cut by the sizes of its images: the position in an epoch counts whole ones."""
+    if images < expected:
+        raise UserError(
+            "Trainer: the images of a training batch have different sizes; make train_loader with pad=True, or "
+            "give them one size with data.Resize or data.RandomCrop"
+        )
+
+
 def parameter_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """Give the shape of every parameter of the configured network, without the memory that it would take.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.data import Dataset, open_split
-from minifcn.data.classes import Classes
+from minifcn.data.classes import RUN, Classes
 from minifcn.data.folder import Drawing
 from minifcn.data.folders import Report, refuse
 from minifcn.errors import UserError
@@ -58,5 +58,5 @@ def open_data(config: Config, split: str, images: int | None = None, *, report: 
     drawing = Drawing(config.val_share if config.val_split == "val" else 0.0, config.seed, config.val_names)
     classes = None
     if config.class_names:
-        classes = Classes(config.class_names, np.array(config.palette, np.uint8), config.ignore_index, "the run")
+        classes = Classes(config.class_names, np.array(config.palette, np.uint8), config.ignore_index, RUN)
     return open_split(config.data, split, images, report=report, drawing=drawing, classes=classes)

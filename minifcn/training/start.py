@@ -136,7 +136,9 @@ def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     except UserError as error:
         differ = [name for name in _SHAPES[1:] if getattr(config, name) != getattr(there, name)]
         fix = " ".join(f"{option(name)} {written(getattr(there, name))}" for name in differ)
-        raise UserError(f"--init {path}: {error}" + (f"; it was trained with {fix}" if fix else "")) from error
+        raise UserError(
+            f"--init {path}: {error}" + (f"; it was trained with {fix}, so choose that or other weights" if fix else "")
+        ) from error
 
 
 def _described(config: Config, start: Checkpoint, table: Transplant) -> str:

@@ -14,6 +14,7 @@ from minifcn.backend import to_host
 from minifcn.errors import UserError
 from minifcn.models.compound import Compound
 from minifcn.nn import ConvTranspose2d, Module
+from minifcn.text import in_short
 from minifcn.weights import outcomes
 from minifcn.weights.outcomes import Move, Shape
 
@@ -91,7 +92,8 @@ def transplant(
     Raises
     ------
     UserError
-        If no weight of the trunk fits, or an array does not hold finite numbers; the network is unchanged then.
+        If no weight of the trunk fits, or less than half of them and not the first, or an array does not hold finite
+        numbers; the network is unchanged then.
 
     Notes
     -----
@@ -224,10 +226,17 @@ def _by_class(
 
 
 def _expect_learned(moves: Sequence[Move], outside: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Refuse a state of which no weight of the trunk fits: scores alone know nothing."""
+    """Refuse a state of which no weight of the trunk fits, or few and not the first: they were learned behind that."""
     weights = [move for move in moves if move.here and len(move.here) > 1 and move.name not in outside]
-    if any(move.outcome in outcomes.TAKEN for move in weights):
+    taken = [move.name for move in weights if move.outcome in outcomes.TAKEN]
+    if taken and (weights[0].name in taken or 2 * len(taken) >= len(weights)):
         return
+    if taken:
+        why = "is not in it" if weights[0].there is None else f"is {weights[0].there} there, but {weights[0].here} here"
+        raise UserError(
+            f"little of what was learned fits: {weights[0].name}, with which the network sees the image, {why}, "
+            f"and what is behind it ({in_short(taken, 3)}) was learned on another one's maps"
+        )
     misfit = next((move for move in weights if move.there is not None), None)
     if misfit:
         raise UserError(f"nothing that was learned fits: {misfit.name} is {misfit.there} there, but {misfit.here} here")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.explain.figure import new_figure
-from minifcn.explain.stepper.scenes import Grid
+from minifcn.explain.stepper.scene import Grid
 
 CELL = 0.36  # inches
 MATRIX_CELL = 0.22

@@ -16,8 +16,9 @@ from minifcn.check import as_whole
 from minifcn.compute.window import Pair, pair
 from minifcn.explain.shown import number
 from minifcn.explain.stepper.drawing import draw
-from minifcn.explain.stepper.plane import plane
-from minifcn.explain.stepper.scenes import SCENES, Grid, Scene
+from minifcn.explain.stepper.planes import kernels
+from minifcn.explain.stepper.scene import Grid, Scene
+from minifcn.explain.stepper.scenes import SCENES
 from minifcn.explain.stepper.steps import Step
 from minifcn.files import atomic_write
 
@@ -29,14 +30,18 @@ class Stepper:
 
     Parameters
     ----------
-    x : Tensor or array (H, W)
-        One channel of one image.
+    x : Tensor or array (H, W) or (C, H, W)
+        One image.
     weight : Tensor or array (KH, KW), or for "im2col" and "max-pool" the kernel size: int or (rows, columns)
-        Of an array these two use only the shape.
+        With several channels (C, O, KH, KW), for "conv" (O, C, KH, KW). Of an array "im2col" and "max-pool" use only
+        the shape.
     stride, padding, output_padding : int or (rows, columns)
         As in `conv_transpose2d`, the only kind with an output_padding. Unless given, the stride is 1, for "max-pool"
         the kernel size.
     kind : "conv-transpose", "conv", "im2col" or "max-pool"
+    dilation : int or (rows, columns)
+    ceil_mode : bool
+        Of "max-pool": whether its size is rounded up.
 
     Attributes
     ----------
@@ -64,29 +69,36 @@ class Stepper:
         padding: int | Pair = 0,
         output_padding: int | Pair = 0,
         kind: str = "conv-transpose",
+        dilation: int | Pair = 1,
+        ceil_mode: bool = False,
     ) -> None:
         if not isinstance(kind, str) or kind not in SCENES:
             raise ValueError(f"kind must be {', '.join(SCENES)}, got {kind!r}")
         self.kind = kind
-        settings: dict[str, Any] = {"padding": padding}
+        settings: dict[str, Any] = {"padding": padding, "dilation": dilation}
         if stride is not None:
             settings["stride"] = stride
         if kind == "conv-transpose":
             settings["output_padding"] = output_padding
         elif pair(output_padding, "output_padding") != (0, 0):
             raise ValueError(f"output_padding belongs to conv-transpose, but kind is {kind}; leave it out")
+        if kind == "max-pool":
+            settings["ceil_mode"] = bool(ceil_mode)
+        elif ceil_mode:
+            raise ValueError(f"ceil_mode belongs to max-pool, but kind is {kind}; leave it out")
         sizes = np.ndim(weight) == 0 or (np.ndim(weight) == 1 and isinstance(weight, tuple | list))
         if kind in ("im2col", "max-pool") and not sizes:
-            weight = plane(weight, "weight").shape
+            weight = kernels(weight).shape[2:]
         self._scene: Scene = SCENES[kind](x, weight, **settings)
         self.steps: tuple[Step, ...] = tuple(self._scene.steps)
 
     def __repr__(self) -> str:
         window = self._scene.window
         return (
-            f"Stepper({self.kind}, x {_by(self._scene.x.shape)} -> y {_by(self.steps[-1].output.shape)}, "
+            f"Stepper({self.kind}, x {_by(_plain(self._scene.x))} -> y {_by(self._scene.output.shape)}, "
             f"kernel {_by(window.kernel)}, stride {_by(window.stride)}, padding {_by(window.padding)}, "
-            f"{len(self.steps)} steps)"
+            + f"dilation {_by(window.dilation)}, " * (window.dilation != (1, 1))
+            + f"{len(self.steps)} steps)"
         )
 
     def _repr_html_(self) -> str:
@@ -158,7 +170,9 @@ class Stepper:
             '<meta name="color-scheme" content="light dark">\n'
             f"<title>{title}</title>\n</head>\n"
             f'<body style="margin: 24px">\n<h1 style="font: 600 20px system-ui, sans-serif">{title}</h1>\n'
-            f"{self._fragment('stepper')}</body>\n</html>\n"
+            f"{self._fragment('stepper')}"
+            '<script>document.getElementById("stepper").focus({preventScroll: true})</script>\n'  # keys work at once
+            "</body>\n</html>\n"
         )
         with atomic_write(path) as file:
             file.write(page.encode())
@@ -183,15 +197,14 @@ class Stepper:
     def _data(self) -> dict[str, Any]:
         """Give all that the page shows; it computes nothing itself."""
         frames = [self._scene.grids(n) for n in range(len(self.steps) + 1)]
-        first, output = frames[0], self._scene.output_index
-        origins = [self._scene.origin(o) for o in range(self.steps[-1].output.size)]
+        first, scene = frames[0], self._scene
+        origins = [scene.origin(o) for o in range(scene.output.size)]
         return {
             "about": repr(self),
             "hint": f"Point at a {self._scene.thing}, or tab to it, to see what it is made of.",
             "thing": self._scene.thing,
-            "inputCells": first[0].cells.tolist(),
-            "output": output,
-            "outputCells": first[output].cells.tolist(),
+            "inputCells": [[g, k] for g in scene.inputs for k in first[g].cells.tolist()],
+            "outputCells": [[g, k] for g in scene.outputs for k in first[g].cells.tolist()],
             "grids": [_static(grid) for grid in first],
             "frames": [_frame(grids, first, self._sentence(n)) for n, grids in enumerate(frames)],
             "origins": [{"pixels": pixels, "sentence": sentence} for pixels, sentence in origins],
@@ -199,9 +212,10 @@ class Stepper:
 
     def _fallback(self) -> str:
         """Give the result as a plain table and the steps as a list, for where no script runs."""
+        output = self._scene.output
         rows = (
             "<tr>" + "".join(f"<td>{number(value, self._scene.digits)}</td>" for value in row) + "</tr>"
-            for row in self.steps[-1].output
+            for row in output.reshape(-1, output.shape[-1])
         )
         items = "".join(f"<li>{html.escape(step.sentence)}</li>\n" for step in self.steps)
         return f"<table>\n<caption>{self._scene.caption}</caption>\n{''.join(rows)}\n</table>\n<ol>\n{items}</ol>"
@@ -233,6 +247,11 @@ def _frame(grids: list[Grid], first: list[Grid], sentence: str) -> dict[str, Any
 
 def _lit(mask: np.ndarray | None) -> list[int]:
     return [] if mask is None else np.flatnonzero(mask).tolist()
+
+
+def _plain(x: np.ndarray) -> tuple[int, ...]:
+    """Give the shape of an image without its channels if there is one of them."""
+    return x.shape[1:] if len(x) == 1 else x.shape
 
 
 def _by(size: tuple[int, ...]) -> str:
