@@ -150,6 +150,11 @@ class TestForward:
         assert names[1:10] == [f"x[{i},{j}]" for i in range(3) for j in range(3)]
         assert names[10:] == [f"y[{a},{b}]" for a in range(5) for b in range(5)]
 
+    def test_of_a_matrix_that_is_too_large_the_line_of_the_step_is_shown(self, page, driver):
+        page = page("n=3&K=32&S=16&P=8&t=5&pixel=0")
+        titles = [one for one in driver.run(TITLES) if one.startswith("Cᵀ")]
+        assert titles == ["Cᵀ is 2304×9: folded to y, 48×48"]
+
     def test_channels_are_added_up(self, page, rng):
         page = page("C=2&O=3&n=2&t=4&shown=2")
         x = [[[1, 2], [3, 4]], [[4, 5], [6, 7]]]
@@ -164,6 +169,7 @@ class TestForward:
         assert [float(text) for text in table(page, "y")["texts"]] == y.ravel().tolist()
 
 
+TITLES = "return [...document.querySelectorAll('.title')].map((title) => title.textContent)"
 QUESTIONS = {
     "Why is": r"4 products land on y\[1,1\]: x\[0,0\] through w\[2,2\], x\[0,1\] through w\[2,0\]",
     "Where did": r"Padding 1 cuts it off: 24 of the 49 numbers that the stamps make are dashed",
