@@ -284,6 +284,7 @@ curve = [mean_iou(Q, label) for Q in beliefs]
 print("mean IoU, step by step:", np.round(curve, 3))
 assert 0.6 < curve[0] < 0.8
 # ask: mean IoU after ten steps
+assert 0.85 < curve[-1] < 1
 assert curve[-1] > curve[0] + 0.1
 # ask: after the first step: it is there | there is more to come*
 assert curve[-1] > curve[1] + 0.05
