@@ -131,7 +131,7 @@ def prepare(work):
     model, images, labels = work.network()
     for parameter in model.parameters():
         parameter.data = np.ascontiguousarray(parameter.data)
-    run = contestants.network(work.kind, model, np.ascontiguousarray(images), labels)
+    run = contestants.network(work, model, np.ascontiguousarray(images), labels)
 
     def timed():
         operations = patch.multiple(F, conv2d=conv2d, conv_transpose2d=conv_transpose2d, max_pool2d=max_pool2d)

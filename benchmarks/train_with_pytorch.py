@@ -16,7 +16,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from minifcn import Tensor
 from minifcn.data import open_split
+from minifcn.functional import dropout
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import build
 from minifcn.training.config import Config
@@ -67,10 +69,10 @@ def tensors(state):
 
 def masks_like_minifcn(rng, p, channels, images):
     """Draw the two dropout masks of a step as minifcn does, after fc6 and after fc7."""
-    (n, height, width), keep = (images.shape[0], *(-(-s // 32) for s in images.shape[2:])), 1 - p
+    n, height, width = images.shape[0], *(-(-s // 32) for s in images.shape[2:])
     for _ in range(2):
-        kept = rng.random((n, height, width, channels), dtype=np.float32) >= p
-        yield torch.from_numpy(kept.transpose(0, 3, 1, 2) * np.float32(1 / keep))
+        ones = Tensor(np.ones((n, channels, height, width), "float32"))
+        yield torch.from_numpy(dropout(ones, p, rng=rng).data)
 
 
 def evaluate(config, weights, loader):

@@ -1,10 +1,11 @@
-"""One array out of an .npz file that nobody has to trust: its header is held against its size first."""
+"""One array of an .npz file that nobody has to trust: its header is held against its size, and then its numbers."""
 
 from __future__ import annotations
 
 import math
 import re
 import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -61,3 +62,39 @@ def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
             raise UserError(f"{info.filename} claims shape {shape}: {claimed} bytes, but has {info.file_size}")
     with archive.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def expect_numbers(array: np.ndarray, name: str, dtypes: Sequence[np.dtype], holder: str) -> np.ndarray:
+    """Give an array of finite numbers, as a file of this kind holds them.
+
+    Parameters
+    ----------
+    array : array
+    name : str
+        Of the array, for the error.
+    dtypes : sequence of dtype
+        That such a file holds, in the computer's own byte order.
+    holder : str
+        What kind of file it is, for the error.
+
+    Returns
+    -------
+    array
+        The same.
+
+    Raises
+    ------
+    UserError
+        If it has another dtype, or holds inf or nan.
+
+    Examples
+    --------
+    >>> expect_numbers(np.arange(3), "fc8.bias", [np.dtype("float32")], "a file of weights")
+    Traceback (most recent call last):
+    minifcn.errors.UserError: fc8.bias has dtype <i8; a file of weights holds float32
+    """
+    if array.dtype not in dtypes:
+        raise UserError(f"{name} has dtype {array.dtype.str}; {holder} holds {', '.join(map(str, dtypes))}")
+    if not np.isfinite(array).all():
+        raise UserError(f"{name} holds inf or nan; {holder} holds finite numbers only")
+    return array

@@ -132,9 +132,9 @@ assert mf.to_device(on_device, device) is on_device
 assert mf.to_host(on_host) is on_host
 
 # %% [markdown]
-# The weights stay on the device. For a training step, only the images and the labels have to go there. (And the random
-# masks of dropout, if the network has any.) And what comes back from a prediction? The network gives 21 scores for each
-# pixel, in float32. But one wants the class: one byte.
+# The weights stay on the device. For a training step, only the images and the labels have to go there. (The random
+# masks of dropout are computed there, with the bits that the host would have.) And what comes back from a prediction?
+# The network gives 21 scores for each pixel, in float32. But one wants the class: one byte.
 #
 # **Predict**: how many times less travels if the largest score is found on the device?
 

@@ -15,9 +15,8 @@ from minifcn.compute.fast import strips
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler, so the stand-in runs no kernels")
 SIZE = (52, 52)  # its maps have odd sizes where those of 500x500 have
-FORWARD, STEP = 65, 301  # launches at most
-STRIDED = 1  # of the step, elementwise over views that are no vectors
-MASKS = 2  # of fc6 and fc7, drawn on the host
+FORWARD, STEP = 65, 299  # launches at most
+STRIDED = 1  # of the step, elementwise over views that are no vectors: a skip on the coarse map, cropped
 
 
 @pytest.fixture
@@ -45,12 +44,11 @@ def test_a_forward_pass(net, image):
 def test_a_training_step(net, image, labels):
     net.train()
     optimizer = optim.SGD(net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
-    with standin.forbid("sync", "d2h", "atomic"), standin.count() as events:
+    with standin.forbid("sync", "h2d", "d2h", "atomic"), standin.count() as events:
         F.softmax_cross_entropy(net(Tensor(image)), labels).backward()
         optimizer.step()
     assert events["kernel"] <= STEP
     assert events["strided"] <= STRIDED
-    assert events["h2d"] == MASKS
 
 
 def test_one_product_does_a_layer_of_a_whole_photograph():

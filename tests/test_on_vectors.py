@@ -62,6 +62,13 @@ def test_arrays_that_lie_differently_are_taken_as_they_are(layout, rng, stand_in
     np.testing.assert_array_equal(to_host(found), a + b)
 
 
+def test_a_cropped_map_gives_a_result_that_is_channels_last(channels_last, rng):
+    whole, other = channels_last(), channels_last()
+    found = on_vectors(lambda a, b: a - b, whole[:, :, :3, :2], other[:, :, :3, :2])
+    np.testing.assert_array_equal(to_host(found), (to_host(whole) - to_host(other))[:, :, :3, :2])
+    assert found.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
 def test_shapes_that_broadcast_are_taken_as_they_are(rng, stand_in):
     a, b = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((3, 1, 1))
     found = on_vectors(lambda a, b: a * b, to_device(a, stand_in), to_device(b, stand_in))

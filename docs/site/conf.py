@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import minifcn
+from minifcn import explain
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -44,7 +45,7 @@ for source in editions.sources():
         edition.write_text(editions.site(source), "utf-8")
 
 # A notebook is executed again when it has changed, or anything of minifcn.
-PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css"))
+PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css", ".js"))
 STATE = hashlib.sha256(b"".join(path.read_bytes() for path in PACKAGE)).hexdigest()[:16]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILD / "executed-notebooks" / STATE)
@@ -80,4 +81,10 @@ shutil.copyfile(MATHJAX, STATIC / "mathjax.js")
 for file in ("site.css", "predict.js"):
     shutil.copyfile(HERE / file, STATIC / file)
 html_static_path = [str(STATIC)]
+
+# The laboratory as a page of its own, whose address keeps its state.
+EXTRA = BUILD / "extra"
+EXTRA.mkdir(exist_ok=True)
+explain.Laboratory().save_html(EXTRA / "lab.html")
+html_extra_path = [str(EXTRA)]
 mathjax_path = "mathjax.js"

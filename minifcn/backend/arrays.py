@@ -179,23 +179,3 @@ def has_kernels(xp: ModuleType) -> bool:
     False
     """
     return getattr(xp, "ElementwiseKernel", None) is not None
-
-
-@functools.cache
-def elementwise_kernel(xp: ModuleType, inputs: str, outputs: str, text: str) -> Any:
-    """Give the kernel of CuPy's that runs a text for every element.
-
-    Parameters
-    ----------
-    xp : module
-        `cupy`.
-    inputs, outputs : str
-        Types and names of the arguments, as in "raw T x, int32 n".
-    text : str
-        C++ for the element with the number i.
-
-    Returns
-    -------
-    cupy.ElementwiseKernel
-    """
-    return xp.ElementwiseKernel(inputs, outputs, text)

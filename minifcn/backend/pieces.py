@@ -60,16 +60,16 @@ def on_vectors(function: Callable, *operands):
 def _vectors(arrays) -> tuple[list, list[int]]:
     """View arrays of one shape as vectors, and list their axes in the order in which they lie in memory.
 
-    Those that have gaps, or differ in that order, stay as they are.
+    Where one has gaps, or differs in that order, they keep their axes, in the order of the first.
     """
     axes = sorted(range(arrays[0].ndim), key=lambda axis: -arrays[0].strides[axis])
     ordered = [a.transpose(axes) for a in arrays]
     if all(a.flags.c_contiguous for a in ordered):
         return [a.reshape(-1) for a in ordered], axes
-    return list(arrays), list(range(arrays[0].ndim))
+    return ordered, axes
 
 
 def for_rows(function: Callable[[slice], None], rows) -> None:
     """Call function(part) for slices that cut the first axis of `rows` into pieces; on a GPU, one for all of it."""
-    count = -(-rows.size // PIECE) if device_of(rows) == "cpu" else 1
-    share(function, cut(len(rows), count), work=ELEMENT_WORK * rows.size)
+    on_host = device_of(rows) == "cpu"
+    share(function, cut(len(rows), -(-rows.size // PIECE) if on_host else 1), ELEMENT_WORK * rows.size * on_host)

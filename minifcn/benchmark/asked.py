@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 WARM_UP = 2  # turns that do not count
+RULE = "rule"  # not raced: what the choice between the algorithms rests on
 GROUPS = {
     "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
     "networks": ("fcn8s-*",),
     "narrow": ("narrow-*",),
+    "course": ("quarter-*", "course-*"),
     "gpu": ("fcn8s-*-500", "batch8-*"),
     "layers-224": ("conv*-224",),
     "layers-500": ("conv*-500",),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 
 import minifcn.functional as F
 from minifcn.autograd import Tensor, no_grad
-from minifcn.backend import device_memory, to_device, use_device, wait_for
+from minifcn.backend import device_memory, device_of, to_device, to_host, use_device, wait_for
+from minifcn.benchmark import course
 from minifcn.benchmark.work import SGD as SETTINGS
 from minifcn.benchmark.work import WINDOW, Work
 from minifcn.compute import algorithm
@@ -31,7 +33,7 @@ def contestant(name: str | None) -> Callable[[Work], Timed]:
         device = use_device(work.device, work.precision)
         if work.is_network:
             model, images, labels = work.network()
-            function = network(work.kind, model.to(device), to_device(images, device), to_device(labels, device))
+            function = network(work, model.to(device), to_device(images, device), to_device(labels, device))
         else:
             function = layer(work.kind, *(to_device(array, device) for array in work.arrays()))
 
@@ -57,22 +59,29 @@ def layer(kind: str, x: np.ndarray, weight: np.ndarray, gy: np.ndarray) -> Timed
     }[kind]
 
 
-def network(kind: str, model: FCN, images: np.ndarray, labels: np.ndarray) -> Timed:
-    """Give a forward pass, with the scores as its result, or a training step, with the loss."""
-    x, optimizer = Tensor(images), SGD(model.parameters(), **SETTINGS)
+def network(work: Work, model: FCN, images: np.ndarray, labels: np.ndarray) -> Timed:
+    """Give a forward pass, with the scores as its result, or a training step or an epoch, with the loss."""
+    optimizer = SGD(model.parameters(), **SETTINGS)
 
-    def forward() -> np.ndarray:
+    def scores(images: np.ndarray) -> np.ndarray:
         with no_grad():
-            return model(x).data
+            return model(Tensor(images)).data
 
-    def step() -> np.ndarray:
+    def step(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         optimizer.zero_grad()
-        loss = F.softmax_cross_entropy(model(x), labels)
+        loss = F.softmax_cross_entropy(model(Tensor(images)), labels)
         loss.backward()
         optimizer.step()
         return loss.data
 
-    return {"forward": forward, "step": step}[kind]
+    if work.kind == "epoch":
+        on_device = partial(to_device, device=device_of(images))
+        return course.epoch(
+            work,
+            lambda images, labels: float(step(on_device(images), on_device(labels))),
+            lambda images: to_host(scores(on_device(images))),
+        )
+    return partial(scores, images) if work.kind == "forward" else partial(step, images, labels)
 
 
 CONTESTANTS = {"minifcn": contestant(None)} | {f"minifcn, {name}": contestant(name) for name in algorithm.ALGORITHMS}

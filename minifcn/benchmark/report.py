@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minifcn.benchmark.race import Result
+from minifcn.benchmark.work import NETWORK_KINDS
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.text import in_columns
@@ -171,7 +172,7 @@ def save_chart(path: str | os.PathLike, measured: Measurements) -> None:
     from matplotlib.figure import Figure
 
     races = measured.races()
-    networks = {work: race for work, race in races.items() if next(iter(race.values())).kind in ("forward", "step")}
+    networks = {work: race for work, race in races.items() if next(iter(race.values())).kind in NETWORK_KINDS}
     races, names, reference = networks or races, measured.contestants, (measured.rivals or [OURS])[0]
     group = len(names) + 1  # bars, and the space of one
     figure = Figure(figsize=(9, 0.3 * group * len(races) + 1.4), dpi=150, layout="constrained")

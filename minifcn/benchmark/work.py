@@ -1,4 +1,4 @@
-"""What is timed: the 3x3 convolutions of VGG16 one by one, and FCN-8s as a whole."""
+"""What is timed: the 3x3 convolutions of VGG16 one by one, FCN-8s as a whole, and the epoch of a course."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from minifcn.text import did_you_mean
 
 WINDOW = Window.of(3, padding=1)  # of every layer that is timed by itself
 SGD = {"lr": 1e-3, "momentum": 0.9}
+NETWORK_KINDS = ("forward", "step", "epoch")
+TRAINED, VALIDATED = 64, 16  # images of an epoch
 MAPS = {"forward": "forward map", "input": "input gradient", "weight": "weight gradient"}
 
 
@@ -28,10 +30,11 @@ class Work:
     ----------
     name : str
     kind : str
-        "forward map", "input gradient" or "weight gradient" of one convolution; "forward" pass of a network, or a
-        training "step": forward, mean softmax cross-entropy, backward, SGD with momentum. There is no dropout.
+        "forward map", "input gradient" or "weight gradient" of one convolution; "forward" pass of a network, a
+        training "step": forward, mean softmax cross-entropy, backward, SGD with momentum; or an "epoch" of steps, with
+        validation and pictures (`benchmark.course`). There is no dropout.
     shape : (N, C, H, W)
-        Of the convolution's input, or of the images.
+        Of the convolution's input, or of the images of a batch.
     outputs : int
         Channels of the convolution's output, or classes.
     variant, width
@@ -52,7 +55,7 @@ class Work:
     @property
     def is_network(self) -> bool:
         """Whether it is about a whole network."""
-        return self.kind in ("forward", "step")
+        return self.kind in NETWORK_KINDS
 
     @property
     def multiply_adds(self) -> int:
@@ -67,10 +70,11 @@ class Work:
         with init.shapes_only():
             model = self._model()
         layers = [row for row in models.summary.rows(model, (height, width)) if row.multiply_adds]
-        maps = list(layers)
-        if self.kind == "step":  # neither the image nor a fixed weight needs a gradient
-            maps += layers[1:] + [row for row in layers if models.summary.count_parameters(row.layer)[0]]
-        return n * sum(row.multiply_adds for row in maps)
+        forward = sum(row.multiply_adds for row in layers)
+        # backward: neither the image nor a fixed weight needs a gradient
+        gradients = layers[1:] + [row for row in layers if models.summary.count_parameters(row.layer)[0]]
+        step = forward + sum(row.multiply_adds for row in gradients)
+        return {"forward": n * forward, "step": n * step, "epoch": TRAINED * step + VALIDATED * forward}[self.kind]
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draw input, weight and gradient of the output of a convolution, channels-last in memory."""
@@ -82,11 +86,15 @@ class Work:
         return draw(*self.shape), draw(self.outputs, channels, *WINDOW.kernel), draw(n, self.outputs, height, width)
 
     def network(self) -> tuple[models.FCN, np.ndarray, np.ndarray]:
-        """Make the model, with scores that are not zero as they usually are at first; draw images and labels."""
+        """Make the model as training leaves it, and draw images and labels.
+
+        Scores are zero at first, and learned upsampling is bilinear in every channel by itself, for which there are
+        short cuts. In a trained network neither is so any more.
+        """
         rng, (n, channels, height, width), model = np.random.default_rng(0), self.shape, self._model()
         for name, parameter in model.named_parameters():
-            if name.startswith("score") and name.endswith("weight"):
-                parameter.data[...] = 0.01 * rng.standard_normal(parameter.shape, dtype="float32")
+            if parameter.requires_grad and name.startswith(("score", "upscore")) and name.endswith("weight"):
+                parameter.data += 0.01 * rng.standard_normal(parameter.shape, dtype="float32")
         images = rng.standard_normal((n, height, width, channels), dtype="float32").transpose(0, 3, 1, 2)
         return model, images, rng.integers(self.outputs, size=(n, height, width), dtype=np.uint8)
 
@@ -112,8 +120,10 @@ NETWORKS = (
     Work("fcn8s-step-500", "step", (1, 3, 500, 500), 21),
     Work("batch8-forward-360x480", "forward", (8, 3, 360, 480), 21),
     Work("batch8-step-360x480", "step", (8, 3, 360, 480), 21),
+    Work("quarter-forward-384", "forward", (1, 3, 384, 384), 21, width=1 / 4),
     Work("narrow-forward", "forward", (4, 3, 128, 128), 21, width=1 / 8),
     Work("narrow-step", "step", (4, 3, 128, 128), 21, width=1 / 8),
+    Work("course-epoch", "epoch", (8, 3, 96, 128), 8, width=1 / 8),
 )
 
 

@@ -6,13 +6,16 @@ import argparse
 import errno
 import importlib
 import signal
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 import minifcn
 from minifcn.cli import output, signals
 from minifcn.errors import UserError
+from minifcn.text import did_you_mean
 
 COMMANDS = {
     "train": "train a network",
@@ -30,10 +33,28 @@ COMMANDS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a wrong argument as every other mistake of the user's is reported: in one line."""
+    """Reports a wrong argument as every other mistake of the user's is reported: in one line, with what was meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Look for misspelt options first: else argparse would miss those that are required, and not say why."""
+        for word in self._own_words(sys.argv[1:] if args is None else args):
+            option = word.partition("=")[0]
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            if option.startswith("--") and " " not in option and not any(name.startswith(option) for name in known):
+                self.error(f"there is no option {option}{did_you_mean(option, known)}")
+        return super().parse_known_args(args, namespace)
+
+    def _own_words(self, words: Sequence[str]) -> Iterable[str]:
+        return takewhile(lambda word: word.startswith("-") and word != "--", words)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = [*(action.choices or ())]
+        if choices and value not in choices:
+            near = did_you_mean(value, map(str, choices)) or f"; choose {', '.join(map(str, choices))}"
+            raise argparse.ArgumentError(action, f"there is no {value!r}{near}")
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; {self.prog} -h shows what there is")
+        raise UserError(f"{message}{' ' if message.endswith('?') else '; '}{self.prog} -h shows what there is")
 
 
 class _CommandParser(_Parser):
@@ -50,6 +71,9 @@ class _CommandParser(_Parser):
         if others:  # refused here, where the parser knows whose help shows what there is
             self.error(f"unrecognized arguments: {' '.join(others)}")
         return known, others
+
+    def _own_words(self, words: Sequence[str]) -> Iterable[str]:
+        return takewhile(lambda word: word != "--", words)
 
 
 def build_parser() -> argparse.ArgumentParser:

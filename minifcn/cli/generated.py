@@ -25,8 +25,10 @@ def draw(data: str, count: int) -> dict[Path, np.ndarray]:
         raise UserError(
             f"--data of predict must be shapes, which are generated, got {data!r}; name other images as PHOTO"
         )
-    dataset = open_split(data, "test", count)
-    return {Path(sample.name): sample.image for sample in (dataset[i] for i in range(len(dataset)))}
+    dataset = open_split(data, "test")
+    if count > len(dataset):
+        raise UserError(f"--images must be at most {len(dataset)}, as the split test has no more pictures, got {count}")
+    return {Path(sample.name): sample.image for sample in (dataset[i] for i in range(count))}
 
 
 def network(device: str) -> tuple[FCN, Config]:

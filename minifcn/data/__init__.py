@@ -11,7 +11,10 @@ from minifcn.data.images import read_image
 from minifcn.data.inspection import Inspection, SplitCounts, inspect
 from minifcn.data.loader import DataLoader
 from minifcn.data.normalize import Normalize
+from minifcn.data.nyud import NYUDv2
+from minifcn.data.pascal_context import PASCALContext
 from minifcn.data.shapes import ShapeCrops, Shapes
+from minifcn.data.siftflow import SIFTFlow
 from minifcn.data.transforms import (
     Compose,
     RandomCrop,
@@ -33,12 +36,15 @@ __all__ = [
     "Dataset",
     "Folder",
     "Inspection",
+    "NYUDv2",
     "Normalize",
+    "PASCALContext",
     "RandomCrop",
     "RandomMirror",
     "RandomScale",
     "Resize",
     "ResizeLongerSide",
+    "SIFTFlow",
     "Sample",
     "ShapeCrops",
     "Shapes",

@@ -16,15 +16,17 @@ class Prepared(NamedTuple):
 
     Parameters
     ----------
-    image : float32 array (3, H, W)
+    image : float32 array (C, H, W)
         Normalised.
     label : integer array (H, W)
     name : str
+    geometric : integer array (H, W) or None
     """
 
     image: np.ndarray
     label: np.ndarray
     name: str
+    geometric: np.ndarray | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,10 +39,13 @@ class Batch:
     Parameters
     ----------
     images : float32 array (N, 3, H, W), channels-last in memory
+        With more channels where the samples have depth too.
     labels : uint8 array (N, H, W)
     names : tuple of N str
     sizes : tuple of N (height, width)
         The size of each image without its padding.
+    geometric : uint8 array (N, H, W) or None
+        The second labels, where the samples have two.
 
     Examples
     --------
@@ -57,6 +62,7 @@ class Batch:
     labels: np.ndarray
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
+    geometric: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,9 +91,54 @@ def stack(samples: Sequence[Prepared], ignore_index: int) -> Batch:
     """
     sizes = tuple((sample.label.shape[0], sample.label.shape[1]) for sample in samples)
     height, width = np.max(sizes, axis=0)
-    images = np.zeros((len(samples), height, width, 3), np.float32).transpose(0, 3, 1, 2)
-    labels = np.full((len(samples), height, width), ignore_index, np.uint8)
-    for image, label, sample, (h, w) in zip(images, labels, samples, sizes, strict=True):
+    images = np.zeros((len(samples), height, width, len(samples[0].image)), np.float32).transpose(0, 3, 1, 2)
+    for image, sample, (h, w) in zip(images, samples, sizes, strict=True):
         image[:, :h, :w] = sample.image
-        label[:h, :w] = sample.label
-    return Batch(images, labels, tuple(sample.name for sample in samples), sizes)
+
+    def stacked(maps: Sequence[np.ndarray]) -> np.ndarray:
+        labels = np.full((len(samples), height, width), ignore_index, np.uint8)
+        for label, map_, (h, w) in zip(labels, maps, sizes, strict=True):
+            label[:h, :w] = map_
+        return labels
+
+    second = [sample.geometric for sample in samples if sample.geometric is not None]
+    labels, names = stacked([sample.label for sample in samples]), tuple(sample.name for sample in samples)
+    return Batch(images, labels, names, sizes, stacked(second) if second else None)
+
+
+def rows_of(rank: int, ranks: int, images: int) -> slice:
+    """Give the images of a batch that one of so many ranks takes: as many as the others, the first ones one more.
+
+    >>> [rows_of(rank, 3, 5) for rank in range(3)]
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    each, more = divmod(images, ranks)
+    start = rank * each + min(rank, more)
+    return slice(start, start + each + (rank < more))
+
+
+def nothing() -> Batch:
+    """Make a batch of no images: what is left for a rank where there are more ranks than images.
+
+    >>> len(nothing())
+    0
+    """
+    return Batch(np.zeros((0, 3, 0, 0), np.float32), np.zeros((0, 0, 0), np.uint8), (), ())
+
+
+def padded(batch: Batch, size: tuple[int, int], ignore_index: int) -> Batch:
+    """Pad a batch at the right and at the bottom to a size, as `stack` pads its images.
+
+    >>> batch = stack([Prepared(np.ones((3, 2, 2)), np.zeros((2, 2), np.uint8), "grey")], ignore_index=255)
+    >>> padded(batch, (2, 4), ignore_index=255).labels.tolist()
+    [[[0, 0, 255, 255], [0, 0, 255, 255]]]
+    """
+    if batch.labels.shape[1:] == size or not len(batch):
+        return batch
+    second = [None] * len(batch) if batch.geometric is None else batch.geometric
+    samples = map(Prepared, batch.images, batch.labels, batch.names, second)
+    void = np.full(size, ignore_index, np.uint8)
+    largest = Prepared(np.zeros((batch.images.shape[1], *size)), void, "", None if batch.geometric is None else void)
+    stacked = stack([*samples, largest], ignore_index)
+    images, labels, geometric = (None if a is None else a[:-1] for a in (*stacked, stacked.geometric))
+    return Batch(images, labels, batch.names, batch.sizes, geometric)  # type: ignore[arg-type]

@@ -7,6 +7,8 @@ import sys
 import threading
 from dataclasses import replace
 
+import numpy as np
+
 from minifcn.check import as_whole
 from minifcn.data.dataset import Dataset, Sample, position
 from minifcn.text import in_bytes
@@ -52,10 +54,10 @@ class Cache:
 
     def keep(self, samples: dict[int, Sample], place: int, sample: Sample) -> None:
         """Put a copy of a sample into its place among the samples of a data set, if that is empty and it has room."""
-        if self.used + sample.image.nbytes + sample.label.nbytes > self.size:
+        if self.used + sum(array.nbytes for array in _arrays(sample)) > self.size:
             return
         copy = copied(sample)
-        count = sum(map(sys.getsizeof, (copy.image, copy.label, copy.name, copy, vars(copy))))
+        count = sum(map(sys.getsizeof, (*_arrays(copy), copy.name, copy, vars(copy))))
         with _counting:
             if place not in samples and self.used + count <= self.size:  # threads may read one image at once
                 samples[place] = copy
@@ -89,8 +91,7 @@ class CachedDataset(Dataset):
 
     def __init__(self, dataset: Dataset, cache: Cache):
         self.dataset, self.cache = dataset, cache
-        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
-        self.description, self.drawn, self.warnings = dataset.description, dataset.drawn, dataset.warnings
+        self.described_as(dataset)
         self._samples: dict[int, Sample] = {}
 
     @property
@@ -113,7 +114,12 @@ class CachedDataset(Dataset):
 
 def copied(sample: Sample) -> Sample:
     """Give the sample with arrays of its own; a view would keep all of what it is a view of."""
-    return replace(sample, image=sample.image.copy(), label=sample.label.copy())
+    geometric = None if sample.geometric is None else sample.geometric.copy()
+    return replace(sample, image=sample.image.copy(), label=sample.label.copy(), geometric=geometric)
+
+
+def _arrays(sample: Sample) -> list[np.ndarray]:
+    return [array for array in (sample.image, sample.label, sample.geometric) if array is not None]
 
 
 if hasattr(os, "register_at_fork"):  # a child that is forked while another thread counts would wait for ever

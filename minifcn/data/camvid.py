@@ -79,7 +79,7 @@ class CamVid(FolderDataset):
                 raise UserError(
                     f"{table}: no such file; the Kaggle layout of CamVid lists its classes and colours there"
                 )
-            self.class_names, self.palette, self.ignore_index = read_class_table(table)
+            self.class_names, self.palette, self.ignore_index = _classes(table, report)
             folder_end, file_end = "_labels", "_L"
         else:
             self.class_names, self.ignore_index = tuple(CLASSES), _UNLABELLED
@@ -100,6 +100,17 @@ class CamVid(FolderDataset):
 
     def _read_label(self, path: Path) -> np.ndarray:
         return read_colour_label(path, self.palette) if self.label_colours else super()._read_label(path)
+
+
+def _classes(table: Path, report: Report) -> tuple[tuple[str, ...], np.ndarray, int]:
+    """The classes of a table; of one that is wrong every fault is reported, and then the first is the UserError."""
+    faults: list[str] = []
+    classes = read_class_table(table, faults.append)
+    for fault in faults:
+        report(fault)
+    if faults:
+        raise UserError(faults[0])
+    return classes
 
 
 def _splits(root: Path, folder_end: str) -> list[str]:

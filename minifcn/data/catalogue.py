@@ -1,4 +1,4 @@
-"""Data sets by name, as the command line gives them: `shapes`, `folder:PATH`, `camvid:PATH`, `voc:PATH`."""
+"""Data sets by name, as the command line gives them: `shapes`, `folder:PATH`, `camvid:PATH`, `voc:PATH` and others."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from minifcn.data.classes import Classes
 from minifcn.data.dataset import Dataset, FirstImages
 from minifcn.data.folder import AnnotatedFolder, Drawing, Folder, is_annotated
 from minifcn.data.folders import Report, refuse, unknown_split
+from minifcn.data.nyud import NYUDv2
+from minifcn.data.pascal_context import PASCALContext
 from minifcn.data.shapes import Shapes
+from minifcn.data.siftflow import SIFTFlow
 from minifcn.data.voc import VOCSegmentation
 from minifcn.errors import UserError
+from minifcn.text import did_you_mean
 
 _SHAPES_LENGTHS = {"train": 1800, "val": 100, "test": 100}
 
@@ -26,15 +30,15 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
     Parameters
     ----------
     spec : str
-        "shapes", "folder:PATH", "camvid:PATH" or "voc:PATH" (the path of VOCdevkit); a shell leaves a ~ in it as it
-        is, so that it is expanded here.
+        "shapes", "folder:PATH", "camvid:PATH", "voc:PATH" (the path of VOCdevkit), "nyud:PATH", "siftflow:PATH" or
+        "pascalcontext:PATH"; a shell leaves a ~ in it as it is, so that it is expanded here.
     split : str
         "train", "val" ...
     report : callable
         What is told each fault of the files, in one line; `folders.refuse` raises a UserError. After one that returns,
         such as `list.append`, the data set lacks the pairs that have a fault.
     **options
-        Of shapes: length, size, num_classes, seed. Of folder: drawing, classes. Of voc: year.
+        Of shapes: length, size, num_classes, seed. Of folder: drawing, classes. Of voc: year. Of nyud: inputs.
 
     Returns
     -------
@@ -50,14 +54,15 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
     >>> dataset = open_dataset("shapes", "val", length=3)
     >>> len(dataset), dataset[0].image.shape
     (3, (96, 96, 3))
-    >>> open_dataset("coco:/data", "val")
+    >>> open_dataset("voc", "val")
     Traceback (most recent call last):
-    minifcn.errors.UserError: there is no data set 'coco'; write one of: shapes, folder:PATH, camvid:PATH, voc:PATH
+    minifcn.errors.UserError: the data set voc is written voc:PATH, got 'voc'
     """
     name, _, path = spec.partition(":")
     if name not in _OPENERS:
         forms = ", ".join(form for form, _ in _OPENERS.values())
-        meant = f"; did you mean folder:{spec}?" if spec and os.path.isdir(os.path.expanduser(spec)) else ""
+        is_folder = spec and os.path.isdir(os.path.expanduser(spec))
+        meant = f"; did you mean folder:{spec}?" if is_folder else did_you_mean(name, _OPENERS)
         raise UserError(f"there is no data set {name!r}; write one of: {forms}{meant}")
     form, opener = _OPENERS[name]
     if bool(path) != (":" in form):
@@ -129,10 +134,34 @@ def _open_voc(path: str, split: str, report: Report, year: int | str | None = No
     return VOCSegmentation(path, year, split, report=report)
 
 
+def _open_nyud(path: str, split: str, report: Report, inputs: str = "color") -> NYUDv2:
+    return NYUDv2(path, split, inputs, report=report)
+
+
+def _open_siftflow(path: str, split: str, report: Report) -> SIFTFlow:
+    return SIFTFlow(path, split, report=report)
+
+
+def _open_pascalcontext(path: str, split: str, report: Report) -> PASCALContext:
+    return PASCALContext(path, split, report=report)
+
+
+def usual_splits(spec: str) -> tuple[str, ...]:
+    """Name the splits that a data set usually has, the one to train on first.
+
+    >>> usual_splits("siftflow:/data/sift-flow"), usual_splits("shapes")
+    (('trainval', 'test'), ('train', 'val', 'test'))
+    """
+    return ("trainval", "test") if spec.partition(":")[0] in ("nyud", "siftflow") else ("train", "val", "test")
+
+
 # How the command line writes each data set, and what opens it.
 _OPENERS: dict[str, tuple[str, Callable[..., Dataset]]] = {
     "shapes": ("shapes", _open_shapes),
     "folder": ("folder:PATH", _open_folder),
     "camvid": ("camvid:PATH", _open_camvid),
     "voc": ("voc:PATH", _open_voc),
+    "nyud": ("nyud:PATH", _open_nyud),
+    "siftflow": ("siftflow:PATH", _open_siftflow),
+    "pascalcontext": ("pascalcontext:PATH", _open_pascalcontext),
 }

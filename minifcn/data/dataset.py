@@ -21,12 +21,15 @@ class Sample:
     Parameters
     ----------
     image : uint8 array (H, W, 3), RGB
+        With depth behind its colours float32, (H, W, 4), and with HHA (H, W, 6).
     label : integer array (H, W)
         The class index of each pixel, or `ignore_index`.
     name : str
         The name of the file without its suffix, or of the generated picture.
     ignore_index : int
         The label of the pixels that do not count; that of its data set.
+    geometric : integer array (H, W) or None
+        A second label, of the `geometric_names` of its data set.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Sample:
     label: np.ndarray
     name: str
     ignore_index: int = 255
+    geometric: np.ndarray | None = None
 
     def __repr__(self) -> str:
         image, label = kind(self.image), kind(self.label)
@@ -52,12 +56,13 @@ class Sample:
 
     def __post_init__(self) -> None:
         _check_image(self.image, self.name)
-        _check_map(self.label, self.name)
-        if self.label.shape != self.image.shape[:2]:
-            raise UserError(
-                f"{self.name}: a label has the size of its image, but it is {_size(self.label)} and the image is "
-                f"{_size(self.image)} (width x height); scale the label with nearest neighbour"
-            )
+        for label in [self.label] if self.geometric is None else [self.label, self.geometric]:
+            _check_map(label, self.name)
+            if label.shape != self.image.shape[:2]:
+                raise UserError(
+                    f"{self.name}: a label has the size of its image, but it is {_size(label)} and the image is "
+                    f"{_size(self.image)} (width x height); scale the label with nearest neighbour"
+                )
 
 
 class Dataset(ABC):
@@ -77,6 +82,8 @@ class Dataset(ABC):
         The names of the validation images if they were drawn at random.
     warnings : tuple of str
         What stands out in its files, beyond what `inspect` finds in any data set; a sentence each.
+    geometric_names : tuple of str
+        The classes of the second label of its samples; empty if they have one label.
 
     Examples
     --------
@@ -100,6 +107,7 @@ class Dataset(ABC):
     description: str = ""
     drawn: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    geometric_names: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -111,6 +119,12 @@ class Dataset(ABC):
         shown = ", ".join(map(str, names[:3])) + ", ..." * (len(names) > 3)
         classes = f", {counted(len(names), 'class', 'classes')}: {shown}" if names else ""
         return f"{type(self).__name__}({counted(len(self), 'sample')}{classes})"
+
+    def described_as(self, other: Dataset) -> None:
+        """Take over what another data set says of its samples."""
+        self.class_names, self.palette, self.ignore_index = other.class_names, other.palette, other.ignore_index
+        self.description, self.drawn, self.warnings = other.description, other.drawn, other.warnings
+        self.geometric_names = other.geometric_names
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -138,8 +152,7 @@ class FirstImages(Dataset):
 
     def __init__(self, dataset: Dataset, count: int):
         self.dataset, self.count = dataset, min(count, len(dataset))
-        self.class_names, self.palette, self.ignore_index = dataset.class_names, dataset.palette, dataset.ignore_index
-        self.description, self.drawn, self.warnings = dataset.description, dataset.drawn, dataset.warnings
+        self.described_as(dataset)
 
     def __len__(self) -> int:
         return self.count
@@ -210,6 +223,8 @@ def check_sample(sample: Any, dataset: Dataset, source: str) -> None:
             f"data set {dataset.ignore_index}; make it Sample(image, label, name, {dataset.ignore_index})"
         )
     check_label(sample.label, dataset.num_classes, dataset.ignore_index, sample.name)
+    if sample.geometric is not None:
+        check_label(sample.geometric, len(dataset.geometric_names), dataset.ignore_index, f"{sample.name}, geometric")
 
 
 def check_label(label: np.ndarray, num_classes: int, ignore_index: int, source: str) -> None:
@@ -247,9 +262,12 @@ def check_label(label: np.ndarray, num_classes: int, ignore_index: int, source: 
         )
 
 
+_KINDS = {("uint8", 3), ("float32", 4), ("float32", 6)}  # of images, and the number of their channels
+
+
 def _check_image(image: Any, source: str) -> None:
     array = isinstance(image, np.ndarray)
-    if array and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.size:
+    if array and image.ndim == 3 and image.size and (str(image.dtype), image.shape[2]) in _KINDS:
         return
     fix = "give an array of that kind"
     if array and image.size:

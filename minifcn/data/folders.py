@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample, check_label, position
-from minifcn.data.images import read_image, read_stored_image
+from minifcn.data.images import broken_link, read_image, read_stored_image
 from minifcn.data.labels import read_index_label
 from minifcn.errors import UserError
 
@@ -60,13 +60,20 @@ class FolderDataset(Dataset):
     def __getitem__(self, index: int) -> Sample:
         image_path, label_path = self.pairs[position(index, len(self))]
         # A label has no EXIF orientation: its pixels go with the pixels of the image as they are stored.
-        image, orientation = read_stored_image(image_path)
+        image, orientation = self._read_image(image_path)
         label = self._read_label(label_path)
         if self.turns and orientation >= 5 and image.shape[:2] != label.shape == image.shape[1::-1]:
             image, orientation = read_image(image_path), 1
         _check_fit(image, image_path, orientation, label, label_path)
         check_label(label, self.num_classes, self.ignore_index, str(label_path))
-        return Sample(image, label, image_path.stem, self.ignore_index)
+        return Sample(image, label, image_path.stem, self.ignore_index, self._read_geometric(label_path))
+
+    def _read_image(self, path: Path) -> tuple[np.ndarray, int]:
+        return read_stored_image(path)
+
+    def _read_geometric(self, path: Path) -> np.ndarray | None:
+        """Read the second label that belongs to the label at this path, if the data set has such."""
+        return None
 
     def _read_label(self, path: Path) -> np.ndarray:
         return read_index_label(path)
@@ -109,6 +116,8 @@ def look_at_image(path: Path, report: Report) -> None:
 def check_folder(root: Path) -> None:
     """Raise a UserError if the folder of a data set is missing."""
     if not os.path.isdir(root):
+        if why := broken_link(root):
+            raise UserError(why)
         found = "is a file" if os.path.exists(root) else "does not exist"
         raise UserError(f"{root}: the folder of the data set {found}; give its path")
 

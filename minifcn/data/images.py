@@ -60,6 +60,17 @@ def unread(path: str | os.PathLike[str]) -> str:
     return f"{os.fspath(path)}: {ending[1:].upper()} files are not read; save it as JPEG (a mask as PNG)"
 
 
+def broken_link(path: str | os.PathLike[str]) -> str:
+    """Say that a path is a link to what is not there, and how to go on, or "".
+
+    >>> broken_link("a.jpg")
+    ''
+    """
+    if not os.path.islink(path) or os.path.exists(path):
+        return ""
+    return f"{os.fspath(path)}: no such file: it is a link to {os.readlink(path)}; mend the link, or remove it"
+
+
 def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndarray:
     """Read an image file as RGB.
 
@@ -135,6 +146,39 @@ def _as_rgb(image: Image.Image) -> np.ndarray:
     return pixels
 
 
+def resized_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale an image bilinearly: its colours as Pillow does, and any channels behind them as well.
+
+    Parameters
+    ----------
+    image : uint8 array (H, W, 3), or float32 of more channels, as in `Sample`
+    size : (height, width)
+
+    Examples
+    --------
+    >>> resized_image(np.full((2, 4, 4), 0.5, np.float32), (3, 5)).shape
+    (3, 5, 4)
+    """
+    height, width = size
+
+    def scaled(pixels: np.ndarray) -> np.ndarray:
+        picture = Image.fromarray(np.ascontiguousarray(pixels))
+        return np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+    if image.dtype == np.uint8:
+        return scaled(image)
+    return np.stack([scaled(image[..., channel]) for channel in range(image.shape[2])], axis=2)
+
+
+def colours(image: np.ndarray) -> np.ndarray:
+    """Give the colours of an image, uint8 (H, W, 3), without what stands behind them.
+
+    >>> colours(np.zeros((2, 2, 4), np.float32)).dtype
+    dtype('uint8')
+    """
+    return image[..., :3].astype(np.uint8, copy=False)
+
+
 class ImageFile(NamedTuple):
     """A decoded image, its pixels as they are stored, and what Pillow's image does not tell.
 
@@ -160,6 +204,8 @@ class ImageFile(NamedTuple):
 def decode(path: str | os.PathLike[str]) -> ImageFile:
     """Decode an image file, if its size and its bytes are sound; UserError otherwise."""
     if not os.path.isfile(path):
+        if why := broken_link(path):
+            raise UserError(why)
         found = "is a folder" if os.path.isdir(path) else "is no regular file"
         raise UserError(f"{path}: {f'{found}, not an image' if os.path.exists(path) else 'no such file'}")
     size = os.path.getsize(path)

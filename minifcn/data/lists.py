@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 MAX_MEGABYTES = 16
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
@@ -87,7 +88,33 @@ def read_voc_list(path: Path, report: Callable[[str], None]) -> Iterator[tuple[i
         yield number, name, re.sub(r"\.(jpe?g|png)$", "", name, flags=re.IGNORECASE), folder
 
 
-def read_class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
+def read_names(path: Path, report: Callable[[str], None]) -> Iterator[tuple[str, str]]:
+    """Read a list of names of images, one a line.
+
+    Parameters
+    ----------
+    path : path of the list
+    report : callable
+        What is told a line that leads out of the folders of the data set; it is left out then.
+
+    Yields
+    ------
+    str, str
+        The name, and where it stands.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read as text.
+    """
+    for number, name in read_lines(path):
+        if _stays_inside(name):
+            yield name, f"{path}: line {number}"
+        else:
+            report(f"{path}: line {number}: {name!r} is not the name of an image; write one name a line")
+
+
+def read_class_rows(path: Path, report: Callable[[str], None]) -> Iterator[tuple[int, str, tuple[int, ...]]]:
     """Read a table of classes and their colours.
 
     Parameters
@@ -95,6 +122,8 @@ def read_class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
     path : path of the table
         Its header names the columns name, r, g and b, in any order and any case; other columns are not read. Commas,
         semicolons or tabs part the fields; rows whose fields are all empty are left out.
+    report : callable
+        What is told a header that lacks a column, and each row that has no name or no colour; it is left out then.
 
     Yields
     ------
@@ -104,7 +133,7 @@ def read_class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
     Raises
     ------
     UserError
-        If a row has no name or no whole numbers.
+        If the file cannot be read as text.
     """
     text = _read_text(path)
     heading = text.lstrip().partition("\n")[0]
@@ -117,35 +146,43 @@ def read_class_rows(path: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
             if not any(fields):
                 continue
             if not header:
-                header = _checked_header([field.lower() for field in fields])
+                header = [field.lower() for field in fields]
+                if lacks := _lacks_column(header):
+                    return report(f"{path}: line {rows.line_num}: {lacks}; begin the table with the line name,r,g,b")
                 continue
-            yield rows.line_num, *_class_row(header, fields)
-    except (csv.Error, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(
-            f"{path}: line {rows.line_num} does not read `name,r,g,b` with whole numbers ({error})"
-        ) from None
+            try:
+                name, colour = _class_row(header, fields)
+            except ValueError as error:
+                report(
+                    f"{path}: line {rows.line_num}: a row reads name,r,g,b with three numbers of 0..255, as "
+                    f"road,128,64,128 does, but {error}; correct the row"
+                )
+                continue
+            yield rows.line_num, name, colour
+    except csv.Error as error:
+        report(f"{path}: line {rows.line_num}: no row of a table ({error}); look whether its quotes come in pairs")
 
 
-def _checked_header(header: list[str]) -> list[str]:
-    """The names of the columns; a ValueError says which is missing."""
+def _lacks_column(header: list[str]) -> str:
+    """Say which column is not there once, or ""."""
     for column in ("name", "r", "g", "b"):
         if header.count(column) != 1:
-            raise ValueError(f"the header has {header.count(column)} columns {column!r}: {','.join(header)[:80]}")
-    return header
+            return f"the header has {header.count(column)} columns {column!r}: {','.join(header)[:80]}"
+    return ""
 
 
 def _class_row(header: list[str], fields: list[str]) -> tuple[str, tuple[int, ...]]:
     """The name and colour of a row; a ValueError says what it lacks."""
     if len(fields) < len(header) or any(fields[len(header) :]):
-        raise ValueError(f"it has {len(fields)} fields, the header {len(header)}")
+        raise ValueError(f"it has {counted(len(fields), 'field')}, and the header {len(header)}")
     name, *colour = (fields[header.index(column)] for column in ("name", "r", "g", "b"))
     if not name or not name.isprintable():
         raise ValueError(f"the name is {name[:40]!r}")
     for value in colour:
         if not re.fullmatch(r"-?[0-9]{1,9}(\.0*)?", value):  # a spreadsheet may write 128.0
             raise ValueError(f"{value[:40]!r} is no whole number")
+        if not 0 <= float(value) <= 255:
+            raise ValueError(f"{value} is not within 0..255")
     return name, tuple(int(float(value)) for value in colour)
 
 
@@ -168,8 +205,9 @@ def _read_text(path: Path) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         before = content[: error.start]
-        line = len(re.findall(rb"\r\n|\r|\n", before)) + 1 if encoding.startswith("utf-8") else "?"
-        raise UserError(f"{path}: line {line}: the text is not {encoding.upper()}; save the file as UTF-8") from None
+        number = len(re.findall(rb"\r\n|\r|\n", before)) + 1
+        where = f"line {number}: " if encoding.startswith("utf-8") else ""
+        raise UserError(f"{path}: {where}the text is not {encoding.upper()}; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from minifcn import named_otherwise
 from minifcn.check import as_whole
-from minifcn.data.batch import Batch, Prepared, stack
+from minifcn.data.batch import Batch, Prepared, nothing, rows_of, stack
 from minifcn.data.dataset import Dataset, Sample, check_sample
 from minifcn.data.normalize import Normalize
 from minifcn.data.transforms import Transform, check_transform
@@ -122,7 +122,7 @@ class DataLoader:
         made_of = ", ".join([repr(self.dataset), f"batch_size={self.batch_size}", *parts])
         return f"DataLoader({made_of})  # {counted(len(self), 'batch', 'batches')} an epoch"
 
-    def epoch(self, number: int, start: int = 0) -> Generator[Batch, None, None]:
+    def epoch(self, number: int, start: int = 0, part: tuple[int, int] = (0, 1)) -> Generator[Batch, None, None]:
         """Iterate over the batches of an epoch.
 
         Parameters
@@ -132,6 +132,8 @@ class DataLoader:
         start : int
             The first batch to load, 0..len(loader); the ones before it are skipped, not loaded. Those of several
             sizes count as the one that they would be with `pad`.
+        part : (rank, ranks)
+            Load only the images of each batch that this one of so many processes takes; there may be none.
 
         Returns
         -------
@@ -148,7 +150,8 @@ class DataLoader:
         if self.shuffle:
             np.random.default_rng([_ORDER, self.seed, number]).shuffle(order)
         batches = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self))]
-        samples = [[(number, index) for index in batch.tolist()] for batch in batches]
+        own = (batch[rows_of(*part, len(batch))].tolist() for batch in batches)
+        samples = [[(number, index) for index in batch] for batch in own]
         return self._each(in_order(self._prepare, self._stack, samples, self.workers, self.prefetch))
 
     @staticmethod
@@ -176,18 +179,19 @@ class DataLoader:
 
     def _normalized(self, sample: Sample) -> Prepared:
         image = self.normalize(sample.image)
-        if np.shape(image) != (3, *sample.label.shape):
+        channels = sample.image.shape[2]
+        if np.shape(image) != (channels, *sample.label.shape):
             raise ValueError(
-                f"DataLoader: normalize makes (3, H, W) of an image (H, W, 3), but of {sample.image.shape} it made "
-                f"{np.shape(image)} (sample {sample.name})"
+                f"DataLoader: normalize makes ({channels}, H, W) of an image (H, W, {channels}), but of "
+                f"{sample.image.shape} it made {np.shape(image)} (sample {sample.name})"
             )
-        return Prepared(image, sample.label, sample.name)
+        return Prepared(image, sample.label, sample.name, sample.geometric)
 
     def _stack(self, samples: list[Prepared]) -> list[Batch]:
         by_size: dict[tuple[int, ...], list[Prepared]] = {}
         for sample in samples:
             by_size.setdefault(() if self.pad else sample.label.shape, []).append(sample)
-        return [stack(alike, self.dataset.ignore_index) for alike in by_size.values()]
+        return [stack(alike, self.dataset.ignore_index) for alike in by_size.values()] or [nothing()]
 
 
 def _check_dataset(dataset: Any) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 IMAGENET_MEAN = (122.67892, 116.66877, 104.00699)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
-ORDERS = {"rgb": slice(None), "bgr": slice(None, None, -1)}  # of the channels that the network is given
+ORDERS = {"rgb": [0, 1, 2], "bgr": [2, 1, 0]}  # of the channels that the network is given
+# Of what stands behind the colours of NYUDv2: the logarithm of depth; and HHA, three channels that are made of depth.
+LOG_DEPTH_MEAN, HHA_MEAN = (7.844,), (132.431, 94.076, 118.477)
 
 
 class Preprocessing(NamedTuple):
@@ -26,8 +28,8 @@ class Preprocessing(NamedTuple):
         In a few words.
     """
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     order: str
     about: str
 
@@ -59,9 +61,11 @@ class Normalize(Shown):
     Parameters
     ----------
     mean, std : three floats
-        Of R, G, B on the scale 0..255, whatever the order. The defaults are the published ImageNet values.
+        Of R, G, B on the scale 0..255, whatever the order. The defaults are the published ImageNet values. Four, or
+        six, where depth or HHA stands behind the colours.
     order : "rgb" or "bgr"
-        The order of the channels that the network is given; weights that come from Caffe expect B, G, R.
+        The order of the colours that the network is given; weights that come from Caffe expect B, G, R. What stands
+        behind them stays there.
 
     See Also
     --------
@@ -85,7 +89,7 @@ class Normalize(Shown):
         self.mean = np.array(mean, np.float32)
         self.std = np.array(std, np.float32)
         self.order = order
-        shapes = self.mean.shape == self.std.shape == (3,)
+        shapes = self.mean.shape == self.std.shape and self.mean.shape in ((3,), (4,), (6,))
         if not (shapes and np.isfinite([self.mean, self.std]).all() and (self.std > 0).all()):
             raise ValueError(
                 f"Normalize: mean and std have one number for each of R, G, B, finite, and std is positive; "
@@ -96,14 +100,19 @@ class Normalize(Shown):
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Normalise a uint8 image (H, W, 3) to float32 (3, H, W), a transposed view of an (H, W, 3) array."""
-        if np.ndim(image) != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        many = len(self.mean)
+        if np.ndim(image) != 3 or image.shape[2] != many or image.dtype != (np.uint8 if many == 3 else np.float32):
             kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+            if many > 3:
+                raise ValueError(
+                    f"Normalize: with {many} numbers in mean it takes a float32 image (H, W, {many}), got {kind}"
+                )
             raise ValueError(
                 f"Normalize: an image is a uint8 array (H, W, 3), values 0..255, got {kind}; of values 0..1 make "
                 "(255 * image).round().astype(np.uint8)"
             )
-        channels = ORDERS[self.order]
-        x = image[..., channels].astype(np.float32, order="C")
+        channels = [*ORDERS[self.order], *range(3, many)]
+        x = (image if self.order == "rgb" else image.take(channels, axis=2)).astype(np.float32, order="C")
         rows = x.reshape(len(x), -1)  # in half the time of a loop over three numbers for every pixel
         rows -= np.tile(self.mean[channels], x.shape[1])
         rows /= np.tile(self.std[channels], x.shape[1])

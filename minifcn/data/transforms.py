@@ -14,6 +14,7 @@ from PIL import Image
 
 from minifcn.check import as_whole
 from minifcn.data.dataset import Sample
+from minifcn.data.images import resized_image
 from minifcn.data.normalize import Shown
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
@@ -125,7 +126,7 @@ class RandomMirror(Shown):
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if rng.random() >= self.p:
             return sample
-        return replace(sample, image=sample.image[:, ::-1], label=sample.label[:, ::-1])
+        return _of_all(sample, lambda map_: map_[:, ::-1])
 
 
 class RandomCrop(Shown):
@@ -154,7 +155,7 @@ class RandomCrop(Shown):
         top = rng.integers(sample.label.shape[0] - height + 1)
         left = rng.integers(sample.label.shape[1] - width + 1)
         window = slice(top, top + height), slice(left, left + width)
-        return replace(sample, image=sample.image[window], label=sample.label[window])
+        return _of_all(sample, lambda map_: map_[window])
 
 
 class RandomScale(Shown):
@@ -204,17 +205,26 @@ def _checked_size(owner: str, size: tuple[int, int]) -> tuple[int, int]:
 def _resized(sample: Sample, height: int, width: int) -> Sample:
     if sample.label.shape == (height, width):
         return sample
-    size = width, height
-    image = Image.fromarray(np.ascontiguousarray(sample.image)).resize(size, Image.Resampling.BILINEAR)
-    label = np.ascontiguousarray(sample.label)
+    geometric = None if sample.geometric is None else _nearest(sample.geometric, height, width)
+    image, label = resized_image(sample.image, (height, width)), _nearest(sample.label, height, width)
+    return replace(sample, image=image, label=label, geometric=geometric)
+
+
+def _nearest(label: np.ndarray, height: int, width: int) -> np.ndarray:
+    label = np.ascontiguousarray(label)
     if label.dtype == np.uint8:
-        label = np.array(Image.fromarray(label).resize(size, Image.Resampling.NEAREST))
-    else:  # of the other integers Pillow resizes int32 alone: it gives the row and the column of each nearest pixel
-        rows, columns = (np.arange(length, dtype=np.int32) for length in label.shape)
-        rows = np.array(Image.fromarray(rows[:, None]).resize((1, height), Image.Resampling.NEAREST))
-        columns = np.array(Image.fromarray(columns[None]).resize((width, 1), Image.Resampling.NEAREST))
-        label = label[rows, columns]
-    return replace(sample, image=np.array(image), label=label)
+        return np.array(Image.fromarray(label).resize((width, height), Image.Resampling.NEAREST))
+    # Of the other integers Pillow resizes int32 alone: it gives the row and the column of each nearest pixel.
+    rows, columns = (np.arange(length, dtype=np.int32) for length in label.shape)
+    rows = np.array(Image.fromarray(rows[:, None]).resize((1, height), Image.Resampling.NEAREST))
+    columns = np.array(Image.fromarray(columns[None]).resize((width, 1), Image.Resampling.NEAREST))
+    return label[rows, columns]
+
+
+def _of_all(sample: Sample, change: Callable[[np.ndarray], np.ndarray]) -> Sample:
+    """Change the image of a sample and its labels alike."""
+    geometric = None if sample.geometric is None else change(sample.geometric)
+    return replace(sample, image=change(sample.image), label=change(sample.label), geometric=geometric)
 
 
 def _padded(sample: Sample, height: int, width: int) -> Sample:
@@ -222,9 +232,14 @@ def _padded(sample: Sample, height: int, width: int) -> Sample:
     below, right = max(0, height - sample.label.shape[0]), max(0, width - sample.label.shape[1])
     if below == right == 0:
         return sample
-    dtype = np.promote_types(sample.label.dtype, np.min_scalar_type(sample.ignore_index))
-    label = np.pad(sample.label.astype(dtype), ((0, below), (0, right)), constant_values=sample.ignore_index)
-    image = np.empty((*label.shape, 3), np.uint8)
-    image[:] = sample.image.mean((0, 1)).round()
+
+    def grown(label: np.ndarray) -> np.ndarray:
+        dtype = np.promote_types(label.dtype, np.min_scalar_type(sample.ignore_index))
+        return np.pad(label.astype(dtype), ((0, below), (0, right)), constant_values=sample.ignore_index)
+
+    label, mean = grown(sample.label), sample.image.mean((0, 1))
+    image = np.empty((*label.shape, len(mean)), sample.image.dtype)
+    image[:] = mean.round() if image.dtype == np.uint8 else mean
     image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
-    return replace(sample, image=image, label=label)
+    geometric = None if sample.geometric is None else grown(sample.geometric)
+    return replace(sample, image=image, label=label, geometric=geometric)

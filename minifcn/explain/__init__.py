@@ -5,13 +5,22 @@ from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partiti
 from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.explain.drawn import KINDS, draw_numbers
 from minifcn.explain.graphs import Graph, graph
+from minifcn.explain.laboratory import Laboratory
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
 from minifcn.explain.missed_classes import diagnose_classes
 from minifcn.explain.predictions import Predictions
 from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
 from minifcn.explain.sizes import TransposedSize, shared_output, solve_sizes
 from minifcn.explain.stamps import Coverage, coverage
-from minifcn.explain.stepper import Step, Stepper, conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
+from minifcn.explain.stepper import (
+    Step,
+    Stepper,
+    conv_steps,
+    cross_entropy_steps,
+    im2col_steps,
+    max_pool_steps,
+    transposed_conv_steps,
+)
 from minifcn.explain.transposed import (
     AdjointTest,
     Comparison,
@@ -31,6 +40,7 @@ __all__ = [
     "Comparison",
     "Coverage",
     "Graph",
+    "Laboratory",
     "Predictions",
     "ReceptiveField",
     "Step",
@@ -47,6 +57,7 @@ __all__ = [
     "conv_matrix",
     "conv_steps",
     "coverage",
+    "cross_entropy_steps",
     "diagnose",
     "diagnose_classes",
     "diagnose_network",

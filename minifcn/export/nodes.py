@@ -38,12 +38,15 @@ class OnnxNode(NamedTuple):
         A text is the name of a map.
     output : str
     attributes : tuple of (str, value)
+    name : str
+        The output unless given: what a program says where the operator fails.
     """
 
     kind: str
     inputs: tuple[Any, ...]
     output: str
     attributes: tuple[tuple[str, Any], ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,23 @@ Way = tuple[OnnxNode, ...]
 def ways(call: Call) -> Iterator[Way]:
     """Yield the ways in which a call can be written, which are all right at the size at which it was recorded."""
     yield from WAYS[call.operation](call)
+
+
+def multiples_alone(image: str, divisor: int, output: str) -> Way:
+    """Let an image pass whose sides are multiples of a number, and fail at another one.
+
+    ONNX has no operator that refuses anything. But it cannot bring an image into the shape that this one would have if
+    its sides were rounded up to multiples, unless they are: that shape has more pixels.
+    """
+    size, more, steps, whole, shape = (f"{output}/{part}" for part in ("size", "more", "steps", "whole", "shape"))
+    return (
+        OnnxNode("Shape", (image,), size, (("start", 2), ("end", 4))),
+        OnnxNode("Add", (size, _wholes(divisor - 1)), more),
+        OnnxNode("Div", (more, _wholes(divisor)), steps),
+        OnnxNode("Mul", (steps, _wholes(divisor)), whole),
+        OnnxNode("Concat", (_wholes(0, 0), whole), shape, (("axis", 0),)),  # 0: as it is
+        OnnxNode("Reshape", (image, shape), output, name=f"the sides of an image must be multiples of {divisor}"),
+    )
 
 
 def _convolution(call: Call) -> Iterator[Way]:

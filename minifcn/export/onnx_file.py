@@ -13,12 +13,14 @@ import minifcn
 from minifcn.backend import to_host
 from minifcn.compute.window import Pair
 from minifcn.errors import UserError
-from minifcn.export.nodes import Constant, OnnxNode, Weight, ways
-from minifcn.export.recorded import Call, Recorded, record
+from minifcn.export.nodes import Constant, OnnxNode, Weight, multiples_alone, ways
+from minifcn.export.recorded import Call, Recorded, record, sides_divisor
 from minifcn.files import atomic_write
-from minifcn.nn import Module, Parameter
+from minifcn.models import convolutionalize
+from minifcn.nn import Flatten, Module, Parameter
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what runs ONNX today knows them
+IMAGE, SCORES, _CHECKED = "image", "scores", "image/checked"
 Run = tuple[Recorded, Recorded]  # an image, and what became of it
 _NOT_IN_ONNX = "in a way that ONNX cannot say; give the size=(height, width) of the images that the file is for"
 
@@ -40,7 +42,7 @@ def write(
         Goes into the metadata as the text "minifcn", in JSON; see `weights.writers.write`.
     size : (height, width), optional
         Of the only images that the file is then for: for a network whose operations depend on the size in a way that
-        ONNX cannot say.
+        ONNX cannot say, and for a classifier of one's own that has no `crop_size`.
 
     Raises
     ------
@@ -49,9 +51,9 @@ def write(
         the package onnx is missing.
     """
     onnx = _onnx(path)
-    runs = record(model, size)
+    model, size, flat = _as_convolutions(model, size)
     about_it = {"minifcn": json.dumps(dict(about or {}))}
-    graph = _graph(onnx, runs, model, size)
+    graph = _graph(onnx, record(model, size), model, size, flat)
     made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     made.producer_name, made.producer_version = "minifcn", minifcn.__version__
     onnx.helper.set_model_props(made, about_it)
@@ -69,32 +71,51 @@ def _onnx(path: str | os.PathLike) -> Any:
     return onnx
 
 
-def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None) -> Any:
+def _graph(onnx: Any, runs: Sequence[Run], model: Module, size: Pair | None, flat: bool) -> Any:
     image, output = runs[0]
     names: dict[Any, str] = {Weight(parameter): name for name, parameter in model.named_parameters()}
     initializers: dict[Weight | Constant, Any] = {}
 
     def name_of(x: str | Weight | Constant) -> str:
         if isinstance(x, str):
-            return "scores" if x == output.name else x
+            return x
         if x not in initializers:
             name = names.get(x, f"constant_{len(initializers)}")
             array = x.array if isinstance(x, Constant) else _float32(x.parameter, name)
             initializers[x] = onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
         return initializers[x].name
 
-    nodes = [
+    made = [
         onnx.helper.make_node(
-            node.kind, [name_of(x) for x in node.inputs], [name_of(node.output)], node.output, **dict(node.attributes)
+            node.kind, [*map(name_of, node.inputs)], [node.output], node.name, **dict(node.attributes)
         )
-        for node in nodes_of([output.calls for _, output in runs])
+        for node in _with_ends(nodes_of([output.calls for _, output in runs]), output.name, sides_divisor(runs), flat)
     ]
     same = all(image.shape[2:] == output.shape[2:] for image, output in runs)
     inside = size or ("height", "width")
-    outside = output.shape[2:] if size else inside if same else ("rows", "columns")
-    given = _value(onnx, "image", ("N", image.shape[1], *inside))
-    scores = _value(onnx, "scores", ("N", output.shape[1], *outside))
-    return onnx.helper.make_graph(nodes, type(model).__name__, [given], [scores], list(initializers.values()))
+    outside = () if flat else output.shape[2:] if size else inside if same else ("rows", "columns")
+    given = _value(onnx, IMAGE, ("N", image.shape[1], *inside))
+    scores = _value(onnx, SCORES, ("N", output.shape[1], *outside))
+    return onnx.helper.make_graph(made, type(model).__name__, [given], [scores], list(initializers.values()))
+
+
+def _with_ends(nodes: list[OnnxNode], last: str, divisor: int, flat: bool) -> list[OnnxNode]:
+    """Refuse images that the network refuses, and call the scores so."""
+    if divisor > 1:
+        nodes = [*multiples_alone(IMAGE, divisor, _CHECKED), *renamed(nodes, {IMAGE: _CHECKED})]
+    nodes = [*nodes, OnnxNode("Flatten", (last,), SCORES)] if flat else renamed(nodes, {last: SCORES})
+    return [node._replace(name=node.name or node.output) for node in nodes]
+
+
+def _as_convolutions(model: Module, size: Pair | None) -> tuple[Module, Pair | None, bool]:
+    """Take a classifier as the convolutions that it is, at the size of its crops; say whether it was one."""
+    if not any(isinstance(module, Flatten) for _, module in model.named_modules()):
+        return model, size, False
+    if size is None and not hasattr(model, "crop_size"):
+        kind = type(model).__name__
+        raise UserError(f"{kind}: takes images of one size, as it flattens maps; give the size=(height, width) of them")
+    whole = convolutionalize(model, size)
+    return whole, whole.grid.crop_size, True
 
 
 def _float32(parameter: Parameter, name: str) -> np.ndarray:
@@ -107,6 +128,20 @@ def _float32(parameter: Parameter, name: str) -> np.ndarray:
 
 def _value(onnx: Any, name: str, shape: tuple[int | str, ...]) -> Any:
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
+
+def renamed(nodes: Sequence[OnnxNode], names: Mapping[str, str]) -> list[OnnxNode]:
+    """Give some maps other names, wherever they are made or used.
+
+    >>> [node] = renamed([OnnxNode("Relu", ("image",), "relu")], {"relu": "scores"})
+    >>> node.inputs, node.output
+    (('image',), 'scores')
+    """
+
+    def new(x: Any) -> Any:
+        return names.get(x, x) if isinstance(x, str) else x
+
+    return [node._replace(inputs=tuple(map(new, node.inputs)), output=new(node.output)) for node in nodes]
 
 
 def nodes_of(runs: Sequence[Sequence[Call]]) -> list[OnnxNode]:

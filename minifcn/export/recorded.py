@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import minifcn.functional as F
 from minifcn.compute.window import Pair
 from minifcn.functional.convolution import add_bias
 from minifcn.functional.operators import METHODS
@@ -54,13 +54,13 @@ class Call:
 
 
 def crop_to(x, like, *, offset):
-    """Cut x at (top, left) to the size of `like`."""
-    raise NotImplementedError  # it stands for itself in a Call
+    """Cut x at (top, left) to the size of `like`: what a network's `crop_to` does once the offset is known."""
+    return F.crop(x, offset, like.shape[2:])
 
 
 def take(x, *, index):
     """Give x[index]."""
-    raise NotImplementedError
+    return x[index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,8 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
 
     Sizes are divided by the strides of a network and rounded, so that what it does repeats itself with a period: the
     least common multiple of the strides of its maps. All remainders occur, of rows and of columns, and one of them
-    twice, which shows what grows with the size; left out are those that the network refuses.
+    twice, which shows what grows with the size. Left out are those that the network refuses, which must be all whose
+    sides are no multiples of one number.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
     Raises
     ------
     UserError
-        Naming the layer that does not fit, or whose operation is not known.
+        Naming the layer that does not fit, or whose operation is not known; or if the network takes some sizes only.
 
     Examples
     --------
@@ -158,22 +159,49 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
     >>> [(call.output, call.behind) for call in output.calls]
     [('0', (1, 8, 5, 7)), ('0/relu', (1, 8, 5, 7))]
     """
-    layers = trace(model, size or (_BASE, _BASE)).layers
+    layers = trace(model, size or (_least(model),) * 2).layers
     channels = layers[0][1].shape[1] if layers else 3
     with evaluating(model):
         if size:
             return [_run(model, channels, size)]
-        _, output = _run(model, channels, (_BASE, _BASE))
+        least = _least(model)
+        _, output = _run(model, channels, (least, least))
         period = math.lcm(*(call.stride for call in output.calls))
-        runs = []
+        runs, refused = [], []
         for k in range(period + 1):
-            with suppress(GeometryError):  # a size that the network refuses, as others than multiples of 32
-                runs.append(_run(model, channels, (_BASE + k, _BASE + period - k)))
+            size = least + k, least + period - k
+            try:
+                runs.append(_run(model, channels, size))
+            except GeometryError:
+                refused.append(size)
     if len(runs) < 2:
         raise GeometryError(
             f"{type(model).__name__}: takes too few sizes of images to see what depends on them; give one"
         )
+    divisor = sides_divisor(runs)
+    if any(height % divisor == width % divisor == 0 for height, width in refused):
+        height, width = refused[0]
+        raise GeometryError(
+            f"{type(model).__name__}: refuses some sizes of images, such as {height}x{width}, and they are not those "
+            "whose sides are no multiples of a number; give one size that it takes"
+        )
     return runs
+
+
+def sides_divisor(runs: Sequence[tuple[Recorded, Recorded]]) -> int:
+    """Give the number of which the sides of all images that a network takes are multiples: 1, if it takes all.
+
+    >>> from minifcn import models
+    >>> sides_divisor(record(models.FCN8s(2, variant="lecture", width=1 / 64)))
+    32
+    """
+    return math.gcd(*(side for image, _ in runs for side in image.shape[2:])) if len(runs) > 1 else 1
+
+
+def _least(model: Module) -> int:
+    """Give the side of images that are large enough for a network."""
+    grid = getattr(model, "grid", None)  # the fully convolutional form of a classifier takes no less than a crop
+    return max(_BASE, *grid.crop_size) if grid else _BASE
 
 
 def _run(model: Module, channels: int, size: Pair) -> tuple[Recorded, Recorded]:

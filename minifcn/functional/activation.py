@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
 
 from minifcn.autograd import Tensor, operation
-from minifcn.backend import array_module, on_vectors, to_device
+from minifcn.backend import array_module
+from minifcn.compute.dropout import Mask, PartOfBatch
 from minifcn.compute.fast import elementwise
 from minifcn.functional.operands import expect, floating, given, number
+from minifcn.guards import is_geometry
 
 
 @operation
@@ -49,7 +49,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Gen
     p : float in [0, 1)
     training : bool
     rng : numpy.random.Generator
-        Draws the mask, on the host, so that every device sees the same one.
+        Gives the key of the mask, so that every device, layout and number of threads sees the same one.
 
     Returns
     -------
@@ -61,8 +61,8 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Gen
 
     Examples
     --------
-    >>> dropout(Tensor(np.ones(6)), 0.5, rng=np.random.default_rng(0))
-    Tensor([2., 2., 2., 0., 0., 0.])
+    >>> dropout(Tensor(np.ones(6)), 0.5, rng=np.random.default_rng(1))
+    Tensor([0., 0., 2., 2., 0., 2.])
     """
     x = given(x, "dropout: x")
     return _dropout("dropout", x, p, training, rng, x.shape)
@@ -73,11 +73,11 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.G
 
     Examples
     --------
-    >>> dropout2d(Tensor(np.ones((1, 4, 1, 2))), 0.5, rng=np.random.default_rng(0))[0, :, 0]
-    Tensor([[2., 2.],
+    >>> dropout2d(Tensor(np.ones((1, 4, 1, 2))), 0.5, rng=np.random.default_rng(1))[0, :, 0]
+    Tensor([[0., 0.],
+            [0., 0.],
             [2., 2.],
-            [2., 2.],
-            [0., 0.]])
+            [2., 2.]])
     """
     x = given(x, "dropout2d: x")
     expect(x.ndim >= 2, f"dropout2d: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
@@ -87,18 +87,25 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.G
 def _dropout(name, x, p, training, rng, shape):
     p = number(p, f"{name}: p")
     expect(0 <= p < 1, f"{name}: p is the probability to drop, in [0, 1), got {p}")
-    if not training or p == 0 or hasattr(type(x), "operate"):  # a geometry: nothing is drawn
+    if not training or p == 0 or is_geometry(x):
         return x
     expect(
         isinstance(rng, np.random.Generator),
         f"{name}: rng={rng!r}, but training needs random numbers; pass numpy.random.default_rng(seed)",
     )
     x = floating(x, f"{name}: x")
-    # Drawn channels-last, like the maps in memory.
-    channels_last = (shape[0], *shape[2:], shape[1]) if len(shape) > 1 else shape
-    kept = rng.random(channels_last, dtype=np.float32) >= p
-    mask = to_device(np.moveaxis(kept, -1, 1) if len(shape) > 1 else kept, x.device)
-    return x * Tensor(on_vectors(operator.mul, mask, x.dtype.type(1 / (1 - p))))
+    first = rng.first if isinstance(rng, PartOfBatch) else 0
+    return times_mask(x, mask=Mask(int.from_bytes(rng.bytes(16), "little"), p, shape, first))
+
+
+@operation
+def times_mask(x, *, mask):
+    """x times the mask of a dropout."""
+
+    def backward(gy):
+        return (times_mask(gy, mask=mask),)
+
+    return elementwise.drop(x.data, mask), backward
 
 
 @operation

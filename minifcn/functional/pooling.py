@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
-from minifcn.compute import pooling
-from minifcn.compute.algorithm import textbook
-from minifcn.compute.fast import pooling as fast
-from minifcn.compute.window import Pair, Window, pair
+from minifcn.compute import algorithm, pooling
+from minifcn.compute.window import SIGNATURES, Pair, Window, pair
 from minifcn.functional.operands import array, expect, floating, given
 
 
 @operation
 def window_maximum(x, *, window, size):
     """Maximum of each window; the gradient goes to the first pixel that has it."""
-    y, winner = _max_pool(x.data, window, size, with_winner=x.requires_grad)
+    y, winner = algorithm.max_pool(x.data, window, size, with_winner=x.requires_grad)
 
     def backward(gy):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
@@ -31,8 +30,7 @@ def to_winner(y, *, winner, window, size):
     def backward(gx):
         return (from_winner(gx, winner=winner, window=window),)
 
-    scatter = pooling.scatter_winner if textbook(y.data) else fast.scatter_winner
-    return scatter(y.data, winner, window, size), backward
+    return algorithm.scatter_winner(y.data, winner, window, size), backward
 
 
 @operation
@@ -43,12 +41,6 @@ def from_winner(x, *, winner, window):
         return (to_winner(gy, winner=winner, window=window, size=x.shape[2:]),)
 
     return pooling.gather_winner(x.data, winner, window), backward
-
-
-def _max_pool(x, window, size, with_winner=True):
-    if textbook(x):
-        return pooling.max_pool(x, window, size)
-    return fast.max_pool(x, window, size, with_winner)
 
 
 def max_pool2d(
@@ -92,11 +84,11 @@ def max_pool2d(
     """
     x = given(x, "max_pool2d: x")
     window = _window("max_pool2d", x, kernel_size, stride, padding, dilation)
-    size = _output_size("max_pool2d", x, window, ceil_mode)
+    size = _output_size(x.shape[2:], window, bool(ceil_mode))
     y = window_maximum(x, window=window, size=size)
     if not return_indices:
         return y
-    _, winner = _max_pool(x.data, window, size)
+    _, winner = algorithm.max_pool(x.data, window, size)
     return y, Tensor(pooling.flat_indices(winner, window, x.shape[2:]))
 
 
@@ -240,25 +232,27 @@ def avg_pool2d(
         wide = avg_pool2d(x.astype("float32"), kernel_size, stride, padding, ceil_mode, count_include_pad)
         return wide.astype(x.dtype)
     window = _window("avg_pool2d", x, kernel_size, stride, padding)
-    size = _output_size("avg_pool2d", x, window, ceil_mode)
+    size = _output_size(x.shape[2:], window, bool(ceil_mode))
     counts = pooling.pixel_counts(array_module(x.data), window, x.shape[2:], size, padding=count_include_pad)
     return window_sum(x, window=window, size=size) / Tensor(counts.astype(x.dtype))
 
 
 def _window(name, x, kernel_size, stride, padding, dilation=1) -> Window:
-    expect(x.ndim == 4, f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
+    if x.ndim != 4:
+        raise ValueError(f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
     return Window.of_pool(kernel_size, stride, padding, dilation, caller=name)
 
 
-def _output_size(name: str, x: Tensor, window: Window, ceil_mode: bool) -> Pair:
-    size = window.output_size(x.shape[2:], ceil_mode)
-    for n, o, s, p, d in zip(x.shape[2:], size, window.stride, window.padding, window.dilation, strict=True):
+@functools.lru_cache(SIGNATURES)
+def _output_size(map_size: Pair, window: Window, ceil_mode: bool) -> Pair:
+    size = window.output_size(map_size, ceil_mode)
+    (height, width), (kh, kw) = map_size, window.kernel
+    for n, o, s, p, d in zip(map_size, size, window.stride, window.padding, window.dilation, strict=True):
         # A window that starts in the padding comes out of it in steps of d: on the map, or behind it already.
         expect(
             all((i * s - p) % d < n for i in range(min(o, -(-p // s)))),
-            f"{name}: a kernel of {window.kernel[0]}x{window.kernel[1]} with padding {window.padding} and dilation "
-            f"{window.dilation} has a window that sees no pixel of a map of {x.shape[2]}x{x.shape[3]}; use less "
-            "padding or dilation",
+            f"{window.caller}: a kernel of {kh}x{kw} with padding {window.padding} and dilation {window.dilation} has "
+            f"a window that sees no pixel of a map of {height}x{width}; use less padding or dilation",
         )
     return size
 

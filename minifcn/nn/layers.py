@@ -193,9 +193,9 @@ class Dropout(Module):
 
     Examples
     --------
-    >>> layer = Dropout(0.5, rng=np.random.default_rng(0))
+    >>> layer = Dropout(0.5, rng=np.random.default_rng(1))
     >>> layer(Tensor(np.ones(6))).data.tolist()  # what is left is scaled, so that the mean stays
-    [2.0, 2.0, 2.0, 0.0, 0.0, 0.0]
+    [0.0, 0.0, 2.0, 2.0, 0.0, 2.0]
     >>> layer.eval()(Tensor(np.ones(6))).data.tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
@@ -219,9 +219,9 @@ class Dropout2d(Dropout):
 
     Examples
     --------
-    >>> layer = Dropout2d(0.5, rng=np.random.default_rng(0))
+    >>> layer = Dropout2d(0.5, rng=np.random.default_rng(1))
     >>> layer(Tensor(np.ones((1, 4, 2, 2)))).data.sum(axis=(2, 3)).tolist()
-    [[8.0, 8.0, 8.0, 0.0]]
+    [[0.0, 0.0, 8.0, 8.0]]
     """
 
     function = staticmethod(F.dropout2d)

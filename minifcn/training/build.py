@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ def _new_model(config: Config) -> FCN:
     model = models.create(
         config.model,
         num_classes=config.num_classes,
+        geometric_classes=len(config.geometric_names),
         backbone=config.backbone,
         variant=config.variant,
         width=config.width,
@@ -48,12 +50,22 @@ def _new_model(config: Config) -> FCN:
         at_once=config.at_once,
         rng=np.random.default_rng(config.seed),
         recompute=config.recompute,
+        **inputs_of(config),
     )
     if config.upsampling is not None:
         for _, layer in model.named_modules():
             if isinstance(layer, ConvTranspose2d):
                 layer.weight.requires_grad = config.upsampling == "learned"
     return model
+
+
+def inputs_of(config: Config) -> dict[str, Any]:
+    """Give what `models.create` has to know of the inputs of a network.
+
+    >>> inputs_of(Config())
+    {'in_channels': 3}
+    """
+    return {"streams": 2} if config.inputs == "color-hha" else {"in_channels": config.channels}
 
 
 def load_model(
@@ -125,6 +137,15 @@ def check_model(config: Config, model: FCN) -> None:
     for name, parameter in model.named_parameters():
         if parameter.dtype != config.dtype:
             raise UserError(f"Trainer: {name} is {parameter.dtype}, but config.dtype is {config.dtype}; {fix}")
+
+
+def check_whole(images: int, expected: int) -> None:
+    """Refuse a batch that was cut by the sizes of its images: the position in an epoch counts whole ones."""
+    if images < expected:
+        raise UserError(
+            "Trainer: the images of a training batch have different sizes; make train_loader with pad=True, or "
+            "give them one size with data.Resize or data.RandomCrop"
+        )
 
 
 def parameter_shapes(config: Config) -> dict[str, tuple[int, ...]]:

@@ -21,13 +21,14 @@ import numpy as np
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.models import FCN
-from minifcn.npz import read_array
+from minifcn.npz import expect_numbers, read_array
 from minifcn.optim import Optimizer
 from minifcn.text import counted
 from minifcn.training.config import Config
 
 FORMAT = "minifcn checkpoint 1"
 _ABOUT_LIMIT = 1 << 20  # characters
+_HOLDER = "a checkpoint"
 _DTYPES = tuple(map(np.dtype, ("float32", "float64", "int64")))
 _PARTS = ("model", "optimizer", "gradients")  # of a checkpoint, that hold arrays
 
@@ -148,7 +149,7 @@ def save(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     arrays = {"about": np.array(json.dumps(about))}
     for part in _PARTS:
         for name, array in getattr(checkpoint, part).items():
-            arrays[f"{part}/{name}"] = _checked(np.asarray(array), f"{path}: {part}/{name}")
+            arrays[f"{part}/{name}"] = expect_numbers(np.asarray(array), f"{path}: {part}/{name}", _DTYPES, _HOLDER)
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -231,7 +232,7 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
         part, _, key = name.partition("/")
         if part not in states:
             raise UserError(f"not a minifcn checkpoint (it has a part named {name!r})")
-        states[part][key] = _checked(_array(archive, info), info.filename)
+        states[part][key] = expect_numbers(_array(archive, info), info.filename, _DTYPES, _HOLDER)
     config, position = Config.from_dict(about["config"]), Position.from_dict(about["position"])
     return Checkpoint(config, position=position, random=about["random"], **states)
 
@@ -245,14 +246,6 @@ def _about(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> dict[str, Any]:
         found = about.get("format") if isinstance(about, dict) else None
         raise UserError(f"not a checkpoint of this version (format {found!r}, expected {FORMAT!r})")
     return about
-
-
-def _checked(array: np.ndarray, name: str) -> np.ndarray:
-    if array.dtype not in _DTYPES:
-        raise UserError(f"{name} has dtype {array.dtype.str}; a checkpoint holds {', '.join(map(str, _DTYPES))}")
-    if not np.isfinite(array).all():
-        raise UserError(f"{name} holds inf or nan; a checkpoint holds finite numbers only")
-    return array
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:

@@ -27,15 +27,24 @@ from minifcn.weights.conversion import first_layer
 from minifcn.weights.outcomes import COPIED, Move
 from minifcn.weights.published import Recognised
 
-_TRUNKS = {"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"}
+_LECTURE = "conv1.0.weight"  # the first layer of VGG16 in the lecture's listing
+_TRUNKS = {
+    **{"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"},
+    _LECTURE: "vgg16",
+}
 # Of each trunk the layers with the most channels, of which a file may lack the first, and their number at width 1.
 _WIDEST = {
-    "vgg16": (("fc7.weight", 4096), ("conv5_3.weight", 512), ("conv1_1.weight", 64)),
+    "vgg16": (("fc7.weight", 4096), ("fc7.0.weight", 4096), ("conv5_3.weight", 512), ("conv1_1.weight", 64)),
     "alexnet": (("fc7.weight", 4096), ("conv3.weight", 384), ("conv1.weight", 96)),
     "googlenet": (("inception_5b.conv1x1.weight", 384), ("conv1_7x7_s2.weight", 64)),
 }
-_SCORES = (("score_pool3.weight", "fcn8s"), ("score_pool4.weight", "fcn16s"), ("score_fr.weight", "fcn32s"))
-_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "class_names", "palette")
+_HEADS = ("score_fr.weight", "score.weight")  # of an FCN, and of the lecture's
+_SCORES = (
+    *(("score_pool3.weight", "fcn8s"), ("score_pool4.weight", "fcn16s")),
+    *(("conv1x1_conv3.weight", "fcn8s"), ("conv1x1_conv4.weight", "fcn16s")),
+    *((head, "fcn32s") for head in _HEADS),
+)
+_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette")
 
 
 @dataclass(repr=False)
@@ -145,6 +154,8 @@ def _seen_from(found: Weights) -> dict[str, Any]:
     variant = next((name for name in ("paper", "aligned") if kernel in kernels.get(name, ())), "")
     if kernels and not variant and "score_fr.weight" in arrays:
         variant = "paper"
+    if _LECTURE in arrays:
+        variant = "lecture"
     return settings | ({"variant": variant} if variant else {})
 
 
@@ -192,7 +203,7 @@ def open_converted(path: str | Path, preprocessing: str = "") -> Weights:
 def text_about(found: Weights) -> dict[str, Any]:
     """Say of weights what a file of them should say: whence they are, what they need, and of an FCN how it is made."""
     said = found.recognised.about
-    if not said and "score_fr.weight" in found.arrays:
+    if not said and _head(found.arrays):
         said = about(published(found).config)
     return {**said, **weights.described(found)}
 
@@ -210,22 +221,31 @@ def recognition(found: Weights) -> str:
 
 def _is_checkpoint(path: Path) -> bool:
     """Whether minifcn's trainer wrote this. So is what is not there, or damaged: `checkpoint.load` says so best."""
-    if not path.is_file():
-        return True
+    return not path.is_file() or holds_a_run(path, damaged=path.suffix == ".npz")
+
+
+def holds_a_run(path: Path, damaged: bool = False) -> bool:
+    """Whether minifcn's trainer wrote a file; `damaged` of one that cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith("model/") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return path.suffix == ".npz"
+        return damaged
 
 
 def _classes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Give the classes that an FCN scores: 21 are those of Pascal VOC, others have no names."""
-    if "score_fr.weight" not in arrays:
+    head = _head(arrays)
+    if not head:
         return {}
-    count = len(arrays["score_fr.weight"])
+    count = len(arrays[head])
     names = CLASS_NAMES if count == len(CLASS_NAMES) else _numbered(count)
     return {"class_names": names, "palette": tuple(map(tuple, voc_palette(count).tolist()))}
+
+
+def _head(arrays: dict[str, np.ndarray]) -> str:
+    """Name the scores of fc7; nothing if these arrays are of a classifier."""
+    return next((name for name in _HEADS if name in arrays), "")
 
 
 def _numbered(count: int) -> tuple[str, ...]:
@@ -243,7 +263,8 @@ def _said(found: Weights) -> dict[str, Any]:
     if isinstance(name, str) and name in BACKBONES:  # a classifier has the name of its trunk, and classes of images
         said = {"backbone": name, "width": network.get("width")}
     settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
+    seen = {"mean": found.recognised.preprocessing.mean, "std": found.recognised.preprocessing.std}
     try:
-        return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
+        return {name: Config.from_dict(Config().to_dict() | settings | seen).to_dict()[name] for name in settings}
     except (UserError, TypeError) as error:
         raise UserError(f"{found.source.path}: {error}") from error

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,13 +23,12 @@ from minifcn.optim import Optimizer
 from minifcn.progress import Progress, show_progress, unbreakable
 from minifcn.training import checkpoint, iou_log, log
 from minifcn.training.accumulation import Accumulation
-from minifcn.training.build import check_fits, check_model
+from minifcn.training.build import check_fits, check_model, check_whole
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
-from minifcn.training.evaluate import network_input
 from minifcn.training.iou_log import IouLog
 from minifcn.training.log import Epoch, Log
-from minifcn.training.objective import objective
+from minifcn.training.objective import batch_objective
 from minifcn.training.schedule import Schedule
 from minifcn.training.validation import Validation, check_counted, validate
 
@@ -159,17 +158,15 @@ class Trainer:
                 now.batch += 1
                 if not self.accumulation.done:
                     now.iteration += 1
-                progress.advance(f"loss {self.mean_loss():.4f}" if progress.wants_text() else "")
+                progress.advance(self._shown() if progress.wants_text() else "")
                 self.save_if_due()
 
     def _expect_whole(self, batch: Batch) -> None:
-        """Refuse a batch that was cut by sizes: the position in an epoch counts whole ones."""
         loader = self.train_loader
-        if len(batch) < min(loader.batch_size, len(loader.dataset) - self.position.batch * loader.batch_size):
-            raise UserError(
-                "Trainer: the images of a training batch have different sizes; make train_loader with pad=True, or "
-                "give them one size with data.Resize or data.RandomCrop"
-            )
+        check_whole(len(batch), min(loader.batch_size, len(loader.dataset) - self.position.batch * loader.batch_size))
+
+    def _shown(self) -> str:
+        return f"loss {self.mean_loss():.4f}"
 
     @one_blas_thread()  # as backward: what `recompute` runs again in it must round in the same way
     def step(self, batch: Batch) -> Any:
@@ -177,9 +174,7 @@ class Trainer:
 
         It is a float64 scalar of the device, and has not been waited for.
         """
-        images = network_input(batch.images, self.device, self.config.dtype)
-        labels = to_device(batch.labels, self.device)
-        loss, mean = objective(self.model(images), labels, self.weight, self.config)
+        loss, mean = batch_objective(self.model, batch, self.weight, self.config)
         if self.accumulation.backward(loss):
             self.schedule.set(self.position.iteration)
             self.optimizer.step()
@@ -187,12 +182,15 @@ class Trainer:
 
     def validate(self) -> tuple[ConfusionMatrix, float]:
         """Evaluate the model on the validation split."""
-        ignored, weight = self.config.ignore_index, self.config.loss_weights or None  # the loss of the training
+        self.validation = self.evaluate("validation", self.config.loss_weights or None, saving=True)
+        return self.validation.matrix, self.validation.loss
+
+    def evaluate(self, title: str, weight: Sequence[float] | None = None, saving: bool = False) -> Validation:
+        """Evaluate the model on the validation split, and perhaps save meanwhile."""
         with closing(self.valid_loader.epoch(0)) as epoch:
-            batches = show_progress("validation", epoch, len(self.valid_loader.dataset), self.stream)
-            found = validate(self.model, self._stoppable(batches), ignore_index=ignored, weight=weight)
-        self.validation = found
-        return found.matrix, found.loss
+            batches = show_progress(title, epoch, len(self.valid_loader.dataset), self.stream)
+            batches = self._stoppable(batches) if saving else batches
+            return validate(self.model, batches, ignore_index=self.config.ignore_index, weight=weight)
 
     def finish_epoch(self, matrix: ConfusionMatrix, valid_loss: float, seconds: float) -> None:
         """Write the epoch's row, keep the model if it is the best so far, and move on to the next epoch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,14 @@ class Validation:
     image_iou: np.ndarray
     occurs: np.ndarray
 
+    @classmethod
+    def of(cls, matrix: ConfusionMatrix, images: Sequence[Scored]) -> Validation:
+        """Put together what was found of each image."""
+        losses = [image.loss for image in images if image.loss is not None]
+        mean = float(np.mean(losses)) if losses else float("nan")
+        occurs = np.array([image.occurs for image in images]).reshape(-1, matrix.num_classes)
+        return cls(matrix, mean, np.array([image.iou for image in images]), occurs)
+
     @property
     def missed(self) -> list[int]:
         """The classes that labels have and of which no pixel is right: their IoU is 0."""
@@ -64,18 +73,38 @@ def validate(
     >>> found.image_iou.shape, found.occurs.shape, found.missed  # all pixels are said to be of class 0
     ((4,), (4, 3), [1, 2])
     """
-    matrix, losses = ConfusionMatrix(model.num_classes, ignore_index), []
-    scores, occurs = [], []
-    for batch in batches:
-        for image in _one_by_one(batch):
-            found, loss = evaluate(model, [image], ignore_index=ignore_index, weight=weight)
-            matrix.merge(found)
-            scores.append(found.mean_iou)
-            occurs.append(found.matrix.any(axis=1))
-            if (occurs[-1] if weight is None else occurs[-1] & (np.asarray(weight) > 0)).any():
-                losses.append(loss)
-    mean = float(np.mean(losses)) if losses else float("nan")
-    return Validation(matrix, mean, np.array(scores), np.array(occurs).reshape(-1, model.num_classes))
+    matrix = ConfusionMatrix(model.num_classes, ignore_index)
+    found = [image for batch in batches for image in each_image(model, batch, matrix, weight)]
+    return Validation.of(matrix, found)
+
+
+class Scored(NamedTuple):
+    """What an evaluation found of one image.
+
+    Parameters
+    ----------
+    loss : float or None
+        None where no pixel counts.
+    iou : float
+        Its mean IoU.
+    occurs : bool array (num_classes,)
+    """
+
+    loss: float | None
+    iou: float
+    occurs: np.ndarray
+
+
+def each_image(
+    model: FCN, batch: Batch, matrix: ConfusionMatrix, weight: Sequence[float] | None = None
+) -> Iterator[Scored]:
+    """Evaluate the images of a batch one by one, and count all of them in the matrix."""
+    for image in _one_by_one(batch):
+        found, loss = evaluate(model, [image], ignore_index=matrix.ignore_index, weight=weight)
+        matrix.merge(found)
+        occurs = found.matrix.any(axis=1)
+        counts = (occurs if weight is None else occurs & (np.asarray(weight) > 0)).any()
+        yield Scored(loss if counts else None, found.mean_iou, np.asarray(occurs))
 
 
 def check_counted(matrix: ConfusionMatrix, weights: Sequence[float], train_loss: float) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from minifcn.backend import to_host
 from minifcn.compute.window import Pair
+from minifcn.data.images import resized_image
 from minifcn.errors import UserError
 from minifcn.training.resizing import taps
 
@@ -76,7 +76,7 @@ def views(image: np.ndarray, size: Pair, scales: Sequence[float] = (1,), mirror:
         rows, columns = (max(1, round(side * scale)) for side in size)
         seen = image
         if (rows, columns) != image.shape[:2]:
-            seen = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BILINEAR))
+            seen = resized_image(image, (rows, columns))
         found += [View(seen, False), View(seen[:, ::-1], True)] if mirror else [View(seen, False)]
     return found
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minifcn.content import mapped, numbers, shaped
 from minifcn.errors import UserError
-from minifcn.weights.content import mapped, numbers, shaped
 
 _MOST_BLOBS = 10_000
 _LONGEST_VARINT = 10  # bytes

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.content import MOST_UNPACKED, most_unpacked, widened
 from minifcn.errors import UserError
 from minifcn.npz import read_array
 from minifcn.text import in_bytes
-from minifcn.weights.content import MOST_UNPACKED, most_unpacked, widened
 
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.content import itemsize, mapped, numbers, shaped
 from minifcn.errors import UserError
 from minifcn.text import shortened
-from minifcn.weights.content import itemsize, mapped, numbers, shaped
 
 _DTYPES = {
     **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import mmap
+import re
 import struct
 import zipfile
 import zlib
@@ -20,13 +21,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minifcn.content import itemsize, mapped, numbers
 from minifcn.errors import UserError
 from minifcn.text import counted
 from minifcn.weights import pickles
-from minifcn.weights.content import itemsize, mapped, numbers
 from minifcn.weights.pickles import StorageRecord, TensorRecord
 
-_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # 0x1950a86a20f9469cfc6c, as a pickle behind its version
+# The magic number 0x1950a86a20f9469cfc6c as a pickle: of a version, whose later ones tell the size of what comes.
+_MAGIC = re.compile(rb"\x80[\x02-\x05](\x95.{8})?\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\.", re.DOTALL)
 _VERSION = 1001
 _PARTS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
 _DEEPEST = 8
@@ -36,7 +38,7 @@ _AGAIN = "load it with PyTorch and save it again: torch.save(model.state_dict(),
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:
     """Tell whether a file begins as one of the two containers."""
-    return head[2:].startswith(_MAGIC) or any(name.endswith("/data.pkl") for name in members)
+    return bool(_MAGIC.match(head)) or any(name.endswith("/data.pkl") for name in members)
 
 
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
@@ -47,7 +49,7 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     by dots.
     """
     content = mapped(path)
-    legacy = content[2 : 2 + len(_MAGIC)] == _MAGIC
+    legacy = _MAGIC.match(content) is not None
     saved, raw, order, said = _legacy(content) if legacy else _zipped(path, content)
     state, about = _state_dict(saved)
     about |= said

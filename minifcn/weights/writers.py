@@ -13,10 +13,12 @@ import numpy as np
 
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
+from minifcn.npz import expect_numbers
 from minifcn.weights.state_dict import pickled_state_dict
 
 Arrays = Mapping[str, np.ndarray]
 FORMAT = "minifcn weights 1"
+_HOLDER = "a file of weights"
 _DTYPES = tuple(map(np.dtype, ("float16", "float32", "float64")))
 _TAKEN = {"about", "__metadata__"}
 _NOT_TODAY = (1980, 1, 1, 0, 0, 0)  # the time of every file in an archive: the same weights are to make the same file
@@ -52,7 +54,7 @@ def write(path: str | os.PathLike, arrays: Arrays, about: Mapping[str, Any]) -> 
     ending = ending_of(path)
     if taken := sorted(_TAKEN & arrays.keys()):
         raise UserError(f"{path}: no array can be called {taken[0]}, as what the file says of itself is; rename it")
-    checked = {name: _checked(np.asarray(array), name) for name, array in arrays.items()}
+    checked = {name: expect_numbers(np.asarray(array), name, _DTYPES, _HOLDER) for name, array in arrays.items()}
     with atomic_write(path) as file:
         _WRITERS[ending](file, checked, about)
 
@@ -65,16 +67,11 @@ def ending_of(path: str | os.PathLike) -> str:
     """
     ending = Path(path).suffix.lower()
     if ending not in _WRITERS:
-        raise UserError(f"{path}: weights are written to {', '.join(_WRITERS)}, by the ending of the name")
+        raise UserError(
+            f"{path}: weights are written to {', '.join(_WRITERS)}, and a network with its graph to .onnx, by the "
+            "ending of the name"
+        )
     return ending
-
-
-def _checked(array: np.ndarray, name: str) -> np.ndarray:
-    if array.dtype not in _DTYPES:
-        raise UserError(f"{name} has dtype {array.dtype.str}; weights are {', '.join(map(str, _DTYPES))}")
-    if not np.isfinite(array).all():
-        raise UserError(f"{name} holds inf or nan; weights are finite numbers")
-    return array
 
 
 def _write_npz(file: BinaryIO, arrays: Arrays, about: Mapping[str, Any]) -> None:

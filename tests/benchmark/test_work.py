@@ -8,6 +8,8 @@ from minifcn.benchmark.work import Work, select, vgg16_layers
 from minifcn.errors import UserError
 from minifcn.models.summary import rows
 
+UPSAMPLING = ("upscore2", "upscore_pool4", "upscore8")
+
 
 def names(*given):
     return [work.name for work in select(given)]
@@ -69,3 +71,11 @@ def test_a_network_scores_something_and_its_labels_are_classes():
     assert images.shape == (2, 3, 16, 16)
     assert labels.shape == (2, 16, 16)
     assert set(np.unique(labels)) == {0, 1, 2, 3}
+
+
+def test_upsampling_is_as_training_leaves_it():
+    """No channel of a learned one is by itself any more; the fixed one of the paper is bilinear."""
+    for variant, mixed in (("aligned", True), ("paper", False)):
+        model, _, _ = Work("small", "forward", (1, 3, 16, 16), 4, variant, width=1 / 64).network()
+        others = ~np.eye(4, dtype=bool)
+        assert [bool(getattr(model, name).weight.data[others].any()) for name in UPSAMPLING] == [mixed] * 3

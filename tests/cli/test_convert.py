@@ -104,7 +104,7 @@ REFUSED = {
         ["--source-preprocessing", "cafe"],
         "did you mean 'caffe'",
     ),
-    "not said": ("vgg16.pth", "out.npz", [], "names do not say how its images were preprocessed"),
+    "not said": ("vgg16.pth", "out.npz", [], "which do not say how its images were preprocessed"),
     "no weights": ("any.npz", "out.npz", [], "neither a checkpoint of minifcn, nor weights"),
 }
 
@@ -116,6 +116,18 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written(name, to, op
     assert main(["convert", str(folder / name), "--to", str(folder / to), *options]) == 2
     assert message in capsys.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("to", ["checkpoint.npz", "best.npz"])
+def test_the_state_of_a_run_is_not_overwritten(to, folder, tmp_path, capsys):
+    assert main(["train", *SMALL, "--width", "0.03125", "--out", str(tmp_path / "run")]) == 0
+    before = (tmp_path / "run" / to).read_bytes()
+    capsys.readouterr()
+    assert main(["convert", str(folder / "vgg16_from_caffe.npz"), "--to", str(tmp_path / "run" / to)]) == 2
+    assert f"choose another name, such as {tmp_path / 'run' / 'weights.npz'}" in capsys.readouterr().err
+    assert (tmp_path / "run" / to).read_bytes() == before
+    assert main(["convert", str(tmp_path / "run"), "--to", str(tmp_path / "run" / "weights.npz")]) == 0
+    assert main(["convert", str(tmp_path / "run"), "--to", str(tmp_path / "run" / "weights.npz")]) == 0  # again
 
 
 # train --init
@@ -188,7 +200,9 @@ def test_a_network_becomes_onnx_with_its_graph(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
-def test_of_a_classifier_there_is_no_graph(folder, tmp_path, capsys):
-    assert main(["convert", str(folder / "vgg16.caffemodel"), "--to", str(tmp_path / "vgg16.onnx")]) == 2
-    assert "gives scores of images, not of pixels" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+def test_a_classifier_without_scores_has_no_graph(folder, tmp_path, capsys):
+    path = tmp_path / "features.caffemodel"
+    files.save_caffemodel(path, {name: a for name, a in files.vgg16().items() if not name.startswith("fc8")})
+    assert main(["convert", str(path), "--to", str(tmp_path / "vgg16.onnx")]) == 2
+    assert "has no last layer that scores images" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]

@@ -49,8 +49,20 @@ PREDICT = ["predict", "photo.jpg", "--out", "out.png", "--device", "cpu", "--che
 MISTAKES = {
     "no command": ([], "COMMAND"),
     "an option of another command": (["check-data", "--data", "shapes"], "--data; minifcn check-data -h shows what"),
-    "unknown command": (["trian"], "'trian'"),
-    "unknown option": ([*TRAIN, "--learning-rate", "1"], "--learning-rate"),
+    "a misspelt command": (["trian"], "there is no 'trian'; did you mean 'train'? minifcn -h shows what there is"),
+    "unknown command": (["segment"], "there is no 'segment'; choose train, recipes, evaluate, "),
+    "unknown option": ([*TRAIN, "--learning-rate", "1"], "there is no option --learning-rate; minifcn train -h"),
+    "a misspelt option": (
+        [*TRAIN, "--devise", "cpu"],
+        "there is no option --devise; did you mean '--device'? minifcn train -h shows what there is",
+    ),
+    "a misspelt option with its value": ([*TRAIN, "--epocs=3"], "no option --epocs; did you mean '--epochs'?"),
+    "a misspelt option that is required": (["train", "--otu", "x"], "no option --otu; did you mean '--out'?"),
+    "a misspelt option before the command": (["--versoin", "train"], "no option --versoin; did you mean '--version'?"),
+    "more pictures than there are": (
+        ["predict", "--data", "shapes", "--images", "101", "--out", "o"],
+        "--images must be at most 100, as the split test has no more pictures, got 101",
+    ),
     "no --out": (["train"], "--out"),
     "missing folder": ([*TRAIN, "--data", "camvid:nowhere"], "nowhere"),
     "empty split": ([*TRAIN, "--data", "camvid:camvid"], "camvid"),

@@ -149,7 +149,12 @@ REFUSED = {
     "no such file": (["--init", "nowhere.npz"], "nowhere.npz: there is no such file"),
     "another width": (
         ["--init", "{file}", "--width", "0.125"],
-        "(8, 3, 3, 3) here; it was trained with --width 0.0625",
+        "(8, 3, 3, 3) here; it was trained with --width 0.0625, so choose that or other weights",
+    ),
+    "another trunk": (
+        ["--init", "{file}", "--model", "fcn32s", "--backbone", "alexnet"],
+        "is not in it, and what is behind it (fc7.weight) was learned on another one's maps; it was trained with "
+        "--backbone vgg16, so choose that or other weights",
     ),
     "no checkpoint": (["--init", "{folder}/log.csv"], "log.csv: not recognised as a file of weights"),
     "an empty name": (["--init", ""], "--init: is empty; name a file"),

@@ -10,10 +10,11 @@ from cases import random_convolutions
 from standin.kernels import COMPILER
 
 import minifcn
-from minifcn import to_device, to_host
+import minifcn.functional as F
+from minifcn import Tensor, grad, to_device, to_host
 from minifcn.compute import algorithm
-from minifcn.compute.fast import kernels, strips
-from minifcn.compute.fast import pooling as fast
+from minifcn.compute.dropout import Mask
+from minifcn.compute.fast import elementwise, kernels, strips
 from minifcn.compute.window import Window
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler, so the stand-in runs no kernels")
@@ -57,8 +58,8 @@ POOLS = {  # window, size of the map, size of the result
 
 def pooled(x, y, window, size, device):
     """Both pools: the maxima and who they are, and every y back at its winner."""
-    maxima, winner = fast.max_pool(to_device(x, device), window, size)
-    back = fast.scatter_winner(to_device(y, device), winner, window, x.shape[2:])
+    maxima, winner = algorithm.max_pool(to_device(x, device), window, size)
+    back = algorithm.scatter_winner(to_device(y, device), winner, window, x.shape[2:])
     return [to_host(a) for a in (maxima, winner, back)]
 
 
@@ -114,6 +115,23 @@ def test_col2im_as_the_nets_upsample(kernel, stride, padding, rng, stand_in):
     assert_sums_agree(y, weight, window, size, stand_in)
 
 
+def dropped(x, mask, device):
+    return to_host(elementwise.drop(to_device(x, device), mask))
+
+
+def assert_masks_agree(shape, dtype, device, rng):
+    x = rng.standard_normal(shape).astype(dtype)
+    shapes = [shape, shape[:2] + (1,) * (len(shape) - 2)]
+    for drawn, p, first in itertools.product(shapes, [0.1, 0.5], [0, 3]):
+        mask = Mask(int.from_bytes(rng.bytes(16), "little"), p, drawn, first)
+        np.testing.assert_array_equal(dropped(x, mask, device), mask.times(x))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (2, 5, 7), (2, 3, 5, 4), (1, 64, 9, 9)], ids=str)
+def test_drop(shape, dtype, rng, stand_in):
+    assert_masks_agree(shape, dtype, stand_in, rng)
+
+
 FAULTS = {
     "GATHER": {
         "a row too far": ("oh * SH", "(oh + 1) * SH"),
@@ -156,6 +174,22 @@ FAULTS = {
         "another channel": ("y[output * C + c]", "y[output * C]"),
         "strides forgotten": ("(w + PW) / SW", "(w + PW)"),
     },
+    "DROP": {
+        "a round less": ("round < 10", "round < 9"),
+        "a counter from 0": ("j / 8 + 1", "j / 8"),
+        "the upper half first": ("(j % 2)", "(1 - j % 2)"),
+        "half the words": ("j / 2 % 4", "j / 2 % 2"),
+        "the first key alone": ("c = high ^ d ^ k1", "c = high ^ d"),
+        "a key that stays": ("k1 += 0xBB67AE8584CAA73BULL;", ""),
+        "a digit of a factor": ("0xD2E7470EE14C6C93ULL * a", "0xD2E7470EE14C6C91ULL * a"),
+        "the other half of a product": ("c = high ^", "c = low ^"),
+        "kept and dropped": ("word >= least", "word < least"),
+        "not scaled": ("T(scale)", "T(1)"),
+        "a word for every number": ("n / (C * pixels) * C + n % C", "n"),
+        "images forgotten": ("n / (C * pixels) * C + ", ""),
+        "channels forgotten": ("* C + n % C", "* C"),
+        "images before it forgotten": (" + first", ""),
+    },
 }
 
 
@@ -177,6 +211,8 @@ def assert_all_agree(name, device, rng):
     window, size = Window((3, 2), (2, 1), (1, 1), (1, 2)), (5, 6)
     if name == "GATHER":
         assert_twins_agree(rng.standard_normal((2, 3, *size)).astype("float32"), window, device)
+    elif name == "DROP":
+        assert_masks_agree((3, 5, 4, 2), "float32", device, rng)
     elif name == "COL2IM":
         for some, map_size in [(window, size), (Window((3, 3), (2, 2), (1, 1), (2, 2)), (8, 9))]:
             y = whole(rng, (2, 3, *some.output_size(map_size)), "float32")
@@ -185,6 +221,26 @@ def assert_all_agree(name, device, rng):
         for pool, values in itertools.product(POOLS.values(), (np.sign, np.log)):  # with equals; with nan
             x = values(rng.standard_normal((2, 3, *pool[1])).astype("float32"))
             assert_pools_agree(pool, x, device, rng)
+
+
+SUMMED = {
+    "conv2d": lambda x, weight: F.conv2d(x, weight, padding=1),
+    "conv_transpose2d": lambda x, weight: F.conv_transpose2d(x, weight, stride=2),
+    "max_pool2d": lambda x, weight: F.max_pool2d(x, 2) * weight.sum(),
+    "dropout": lambda x, weight: F.dropout(x, rng=np.random.default_rng(0)) * weight.sum(),
+}
+
+
+@pytest.mark.parametrize("function", SUMMED.values(), ids=SUMMED)
+def test_the_gradient_of_a_sum_which_is_one_number_everywhere(function, rng, stand_in):
+    arrays = [whole(rng, shape, "float32") for shape in [(1, 4, 6, 6), (4, 4, 3, 3)]]
+
+    def gradients(device):
+        leaves = [Tensor(to_device(a, device), requires_grad=True) for a in arrays]
+        return [to_host(g.data) for g in grad(function(*leaves).sum(), leaves)]
+
+    for found, expected in zip(gradients(stand_in), gradients("cpu"), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.fixture

@@ -122,6 +122,16 @@ def _move(place, to):
     return move
 
 
+def _link(place):
+    """Put a link to nothing in the place of a file."""
+
+    def link(root, name):
+        (root / place.format(name)).unlink(missing_ok=True)
+        (root / place.format(name)).symlink_to(root / "moved" / name)
+
+    return link
+
+
 def _wrong_bit(root, name):
     path = root / "masks" / f"{name}.png"
     content = bytearray(path.read_bytes())
@@ -162,6 +172,15 @@ FAULTS = {
     "image that a phone saved as HEIC": Fault(
         _move("images/{}.jpg", "images/{}.HEIC"), "images/{}.HEIC", "save it as JPEG"
     ),
+    "mask that is a link to nothing": Fault(_link("masks/{}.png"), "masks/{}.png", "mend the link, or remove it"),
+    "list that is a link to nothing": Fault(_link("classes.txt"), "classes.txt", "mend the link, or remove it"),
+    "split that is a link to nothing": Fault(_link("train.txt"), "train.txt", "mend the link, or remove it"),
+    "list without a class": Fault(
+        _write("classes.txt", b""), "classes.txt", "write one name a line, or remove the file"
+    ),
+    "row that lacks a number": Fault(
+        _write("classes.csv", b"name,r,g,b\nbackground,0,0,0\nroad,200,0\n"), "classes.csv", "line 3: a row reads"
+    ),
     "empty mask file": Fault(_write("masks/{}.png", b""), "masks/{}.png", "copy or download it again"),
     "cut mask": Fault(_cut("masks/{}.png", 50), "masks/{}.png", "copy or download it again"),
     "mask with a wrong checksum": Fault(_wrong_bit, "masks/{}.png", "copy or download it again"),
@@ -199,7 +218,9 @@ FAULTS = {
         _write("classes.txt", b"void\nroad\nunknown\n"), "classes.txt", "both stand for what does not count"
     ),
     "colour out of range": Fault(
-        _write("classes.csv", b"name,r,g,b\nbackground,0,0,0\nroad,1,2,300\n"), "classes.csv", "line 3: a colour has"
+        _write("classes.csv", b"name,r,g,b\nbackground,0,0,0\nroad,1,2,300\n"),
+        "classes.csv",
+        "but 300 is not within 0..255; correct the row",
     ),
     "list of an image that is not there": Fault(
         _write("train.txt", b"a\nb\nnobody\n"), "train.txt", "line 3: there is no image with a mask"
@@ -241,6 +262,7 @@ FAULTS = {
 # On opening an image, and not before.
 IMAGE_FAULTS = {
     "cut image": Fault(_cut("images/{}.jpg", 200), "images/{}.jpg", "copy or download it again"),
+    "image that is a link to nothing": Fault(_link("images/{}.jpg"), "images/{}.jpg", "mend the link, or remove it"),
     "empty image": Fault(_write("images/{}.jpg", b""), "images/{}.jpg", "copy or download it again"),
     "mask of another size": Fault(_mask(MASK[:6]), "masks/{}.png", "scale the label with nearest neighbour"),
     "mask turned": Fault(_mask(MASK.T), "masks/{}.png", "turned by 90 degrees"),

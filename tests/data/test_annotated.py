@@ -161,7 +161,13 @@ FAULTS = {
     "no size": ({"imageHeight": None}, "imageHeight and imageWidth are whole numbers"),
     "too large": ({"imageHeight": 60000, "imageWidth": 60000}, "at most 80 megapixels"),
     "no list of shapes": ({"shapes": {}}, "it has no list of shapes"),
-    "no label": ({"shapes": [{"points": []}]}, "shape 1 has no label"),
+    "no label": ({"shapes": [{"points": []}]}, ".json: shape 1 has no label; draw it again in labelme"),
+    "a label of spaces": ({"shapes": [outline(" ")]}, "shape 1 has no label"),
+    "a label that is a number": (
+        {"shapes": [outline(7)]},
+        'shape 1: a label is a text such as "mug", found 7; draw it',
+    ),
+    "a shape that is a text": ({"shapes": ["mug"]}, "shape 1 is a label with points, found mug"),
     "a label of two lines": ({"shapes": [outline("a\nb")]}, "a label is printable text"),
     "an unknown kind": ({"shapes": [outline("mug", "star")]}, "shape 1, a 'mug': its shape_type is 'star', known are"),
     "two corners": ({"shapes": [outline("mug", "polygon")]}, "a polygon has 3 points at least"),
@@ -222,6 +228,39 @@ def test_a_file_beside_a_photograph_that_is_none_of_labelmes_is_not_passed_over(
         open_dataset(f"folder:{tmp_path}", "all")
 
 
+def test_what_is_damaged_is_not_said_to_be_missing(tmp_path):
+    for name in "abcd":
+        photograph(tmp_path / "train", f"{name}.jpg", SQUARE)
+    photograph(tmp_path / "train", "e.jpg").unlink()
+    photograph(tmp_path / "val", "f.jpg").write_text("{")  # nothing else was drawn there
+    (tmp_path / "train" / "b.json").write_text("{,")
+    faults = []
+    dataset = open_dataset(f"folder:{tmp_path}", "train", report=faults.append)
+    assert [fault.partition(": it lies")[0] for fault in faults] == [
+        str(tmp_path / "train" / "b.json"),
+        str(tmp_path / "val" / "f.json"),
+    ]
+    assert "(1 without a .json file left out)" in dataset.description
+    assert dataset.warnings[-1].startswith("1 photograph has no .json file and is left out (train/e.jpg)")
+
+
+def test_every_outline_that_is_wrong_is_reported(tmp_path):
+    photograph(tmp_path, "a.jpg", SQUARE)
+    photograph(tmp_path, "b.jpg", outline(7), SQUARE, outline("mug", "star"))
+    faults = []
+    assert len(open_dataset(f"folder:{tmp_path}", "all", report=faults.append)) == 1
+    assert [fault.removeprefix(f"{tmp_path / 'b.json'}: ")[:7] for fault in faults] == ["shape 1", "shape 3"]
+
+
+def test_a_link_to_nothing_is_reported(tmp_path):
+    photograph(tmp_path, "a.jpg", SQUARE)
+    for name in ("a2.json", "b.jpg"):
+        (tmp_path / name).symlink_to(tmp_path / "moved")
+    faults = []
+    assert len(open_dataset(f"folder:{tmp_path}", "all", report=faults.append)) == 1
+    assert [fault.endswith("mend the link, or remove it") for fault in faults] == [True, True]
+
+
 def test_an_editor_may_sort_the_keys_and_begin_with_a_byte_order_mark(tmp_path):
     for name in ("a", "b"):
         path = photograph(tmp_path, f"{name}.jpg", SQUARE, imageData="A" * 9000)
@@ -246,9 +285,42 @@ def test_masks_of_a_whole_folder_are_not_held_in_memory(tmp_path):
 def test_a_name_that_is_not_listed_is_refused_with_the_nearest(tmp_path):
     photograph(tmp_path, "a.jpg", outline("mugg"))
     (tmp_path / "labels.txt").write_text("background\nmug\n")
-    message = r"a\.json: an outline is named 'mugg', but the classes are background, mug; did you mean 'mug'\?"
+    message = r"a\.json: an outline is named 'mugg', but labels\.txt lists mug; did you mean 'mug'\?"
     with pytest.raises(UserError, match=message):
         open_dataset(f"folder:{tmp_path}", "all")
+
+
+def test_every_name_that_is_not_listed_is_reported(tmp_path):
+    photograph(tmp_path, "a.jpg", SQUARE, outline("cup"), outline("jar"), outline("void"), outline("cup"))
+    photograph(tmp_path, "b.jpg", SQUARE)
+    (tmp_path / "labels.txt").write_text("mug\nbook\n")
+    faults = []
+    assert len(open_dataset(f"folder:{tmp_path}", "all", report=faults.append)) == 1
+    assert faults == [
+        f"{tmp_path / 'a.json'}: an outline is named {name!r}, but labels.txt lists mug, book; rename it in labelme, "
+        "or list it there"
+        for name in ("cup", "jar")
+    ]
+
+
+def test_a_name_that_a_run_does_not_know(tmp_path):
+    """It is not the list of the folder that lacks it, and a look at the folder alone would find nothing."""
+    photograph(tmp_path, "a.jpg", outline("cup"))
+    classes = Classes(("background", "mug", "book"), None, 255, "the run")
+    with pytest.raises(UserError) as caught:
+        open_dataset(f"folder:{tmp_path}", "all", classes=classes, report=[].append)
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.json'}: an outline is named 'cup', but the run was trained on mug, book and what is "
+        "background; rename it in labelme, or train a run of its own on these photographs"
+    )
+
+
+def test_a_run_without_a_background_does_not_know_what_nothing_was_drawn_on(tmp_path):
+    photograph(tmp_path, "a.jpg", SQUARE)
+    classes = Classes(("class 0", "class 1"), None, 255, "the run")
+    said = "but the run was trained on the classes class 0, class 1, and none of them is that; train a run of its own"
+    with pytest.raises(UserError, match=said):
+        open_dataset(f"folder:{tmp_path}", "all", classes=classes)
 
 
 def test_the_classes_of_a_run_hold_where_fewer_were_drawn(tmp_path):
@@ -289,7 +361,8 @@ def test_photographs_that_were_not_drawn_on_yet(tmp_path, where):
 
 def test_other_json_files_are_no_drawings(tmp_path):
     photograph(tmp_path, "a.jpg", SQUARE).write_text('{"camera": "phone"}')
-    with pytest.raises(UserError, match=r"no \.json file of labelme has the name of an image beside it"):
+    said = r"no \.json file of labelme has the name of an image beside it: a\.json is none of labelme's, or damaged;"
+    with pytest.raises(UserError, match=said):
         open_dataset(f"folder:{tmp_path}", "train")
 
 

@@ -136,6 +136,40 @@ class TestBlackAndWhite:
         folder = opened(tmp_path, [border, np.where(border == 1, 0, border)])
         assert_labels(folder, border, names=("class 0", "class 1"))
 
+    @pytest.mark.parametrize("value", [1, 7, 254])
+    def test_one_mask_that_holds_something_else_is_the_wrong_one(self, tmp_path, value):
+        odd = WHITE.copy()
+        odd[3, 3:5] = value
+        with pytest.raises(UserError) as caught:
+            opened(tmp_path, [WHITE, odd, WHITE, WHITE])
+        assert str(caught.value) == (
+            f"{tmp_path / 'masks' / 'b.png'}: it holds {value} (2 pixels), but most masks hold 0 and 255 alone; save "
+            "it in black and white, or, if 255 is what does not count, list the classes of 0, 1, ... in classes.txt "
+            "and void below them"
+        )
+
+    def test_every_mask_that_holds_something_else_is_reported_and_white_stays_a_class(self, tmp_path):
+        photos(tmp_path, "abcdefg", mask=WHITE)
+        for name in "be":
+            save(MASK % 2, tmp_path / "masks" / f"{name}.png")
+        faults = []
+        folder = Folder(tmp_path, "all", report=faults.append)
+        assert [f"{name}.png: it holds 1 (" in fault for name, fault in zip("be", faults, strict=True)] == [True, True]
+        assert (len(folder), folder.class_names) == (5, ("background", "foreground"))
+
+    def test_void_in_a_list_says_that_255_does_not_count(self, tmp_path):
+        border = np.where(MASK == 2, 255, MASK)
+        folder = opened(tmp_path, [border, WHITE, WHITE], classes_txt="ground\nbuilding\nvoid")
+        assert_labels(folder, border.clip(0, 2), names=("ground", "building", "void"), ignored=2)
+
+    def test_where_it_is_taken_as_what_does_not_count_a_warning_says_so(self, tmp_path):
+        border = np.where(MASK == 2, 255, MASK)
+        assert opened(tmp_path, [WHITE, border, border]).warnings == (
+            "1 of 3 masks holds 0 and 255 alone (a.png), and 255 is taken as what does not count, since b.png has it "
+            "beside 1; if it is white there, save all masks in one way",
+        )
+        assert opened(tmp_path, [border, border, border]).warnings == ()
+
     def test_smoothed_edges_are_refused_with_the_fix(self, tmp_path):
         mask = WHITE.copy()
         mask[0, :3] = 50, 128, 200
@@ -228,6 +262,21 @@ def test_masks_of_which_some_are_in_colours_and_some_hold_indices_are_refused(tm
         UserError, match=r"b\.png: it holds 1, as class indices do, but a\.png is in colours; save both"
     ):
         opened(tmp_path, [COLOURS[MASK], MASK])
+
+
+@pytest.mark.parametrize("others", [MASK, WHITE], ids=["class indices", "black and white"])
+@pytest.mark.parametrize("listed", [{}, {"classes_txt": "background\nroad\n"}], ids=["no list", "names"])
+def test_one_mask_in_colours_among_others_is_the_wrong_one(tmp_path, others, listed):
+    masks = [others % 2 if others is MASK and listed else others] * 3
+    held = "0 and 255 alone" if others is WHITE else "class indices"
+    with pytest.raises(
+        UserError, match=rf"d\.png: it is in colours, such as \(128, 64, 128\), but most masks hold {held}"
+    ):
+        opened(tmp_path, [*masks, COLOURS[MASK]], **listed)
+
+
+def test_a_mask_in_the_colours_of_a_table_is_no_wrong_one(tmp_path):
+    assert len(opened(tmp_path, [COLOURS[MASK], MASK * 0, COLOURS[MASK * 0]], classes_csv=TABLE)) == 3
 
 
 def test_a_mask_in_colours_may_hold_greys_alone(tmp_path):

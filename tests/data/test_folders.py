@@ -218,13 +218,17 @@ class TestKaggleLayout:
         [
             pytest.param(None, "class_dict.csv: no such file", id="missing"),
             pytest.param("", "2..255 classes, but this table has 0", id="empty"),
-            pytest.param("class,r,g,b\nSky,1,2,3\n", "line 1 does not read `name,r,g,b`", id="other-header"),
-            pytest.param("name,r,g,b\n" + 200_000 * "x", "does not read `name,r,g,b`", id="endless-field"),
-            pytest.param("name,r,g,b\nSky,1,2\n", "line 2 does not read", id="short-row"),
-            pytest.param("name,r,g,b\nSky,1,2,x\n", "line 2 does not read", id="no-number"),
-            pytest.param("name,r,g,b\nSky,1,2,300\n", "a colour has values 0..255, found (1, 2, 300)", id="range"),
+            pytest.param("class,r,g,b\nSky,1,2,3\n", "line 1: the header has 0 columns 'name'", id="other-header"),
             pytest.param(
-                "name,r,g,b\nSky,1,2,3\nRoad,1,2,3\n", "line 3: 'Road' (1, 2, 3) repeats a name or a colour", id="twice"
+                "name,r,g,b\n" + 200_000 * "x",
+                "line 2: no row of a table (field larger than field limit",
+                id="endless-field",
+            ),
+            pytest.param("name,r,g,b\nSky,1,2\n", "line 2: a row reads name,r,g,b", id="short-row"),
+            pytest.param("name,r,g,b\nSky,1,2,x\n", "but 'x' is no whole number", id="no-number"),
+            pytest.param("name,r,g,b\nSky,1,2,300\n", "but 300 is not within 0..255", id="range"),
+            pytest.param(
+                "name,r,g,b\nSky,1,2,3\nRoad,1,2,3\n", "line 3: (1, 2, 3) is the colour of line 2 as well", id="twice"
             ),
         ],
     )

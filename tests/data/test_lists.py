@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from minifcn.data import VOCSegmentation, lists
-from minifcn.data.classes import read_class_table
+from minifcn.data.classes import read_class_names, read_class_table
 from minifcn.data.lists import read_lines
 from minifcn.errors import UserError
 
@@ -192,32 +192,71 @@ class TestClassTable:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("name,r,g,b\nSky,128,,128\n", "line 2 does not read `name,r,g,b` with whole numbers ('' is no whole"),
-            ("name,r,g,b\nSky,128.5,0,0\n", "('128.5' is no whole number)"),
-            ("name,r,g,b\nSky,1e2,0,0\n", "('1e2' is no whole number)"),
-            ("name,r,g,b\nSky,0x10,0,0\n", "('0x10' is no whole number)"),
-            ("name,r,g,b\nSky,-1,0,0\n", "line 2: a colour has values 0..255, found (-1, 0, 0)"),
-            ("name,r,g,b\nSky," + 5000 * "9" + ",0,0\n", "is no whole number)"),
-            ("name,r,g,b\n,1,2,3\n", "line 2 does not read `name,r,g,b` with whole numbers (the name is '')"),
+            (
+                "name,r,g,b\nSky,128,,128\n",
+                "line 2: a row reads name,r,g,b with three numbers of 0..255, as road,128,64,128 does, but '' is no",
+            ),
+            ("name,r,g,b\nSky,128.5,0,0\n", "but '128.5' is no whole number; correct the row"),
+            ("name,r,g,b\nSky,1e2,0,0\n", "but '1e2' is no whole number"),
+            ("name,r,g,b\nSky,0x10,0,0\n", "but '0x10' is no whole number"),
+            ("name,r,g,b\nSky,-1,0,0\n", "but -1 is not within 0..255"),
+            ("name,r,g,b\nSky," + 5000 * "9" + ",0,0\n", "is no whole number;"),
+            ("name,r,g,b\n,1,2,3\n", "but the name is ''; correct the row"),
             (
                 'name,r,g,b\n"a\nb",1,2,3\n',
-                r"line 3 does not read `name,r,g,b` with whole numbers (the name is 'a\n",
+                r"as road,128,64,128 does, but the name is 'a\nb'; correct the row",
             ),
             ('name,r,g,b\n"Sky,1,2,3\nRoad,4,5,6\n', "(unexpected end of data)"),
-            ("name,r,g,b\nSky,1,2,3,4\n", "(it has 5 fields, the header 4)"),
-            ("name,r,g,b\nSky,1,2\n", "(it has 3 fields, the header 4)"),
-            ("name,r,g,b,r\nSky,1,2,3,4\n", "(the header has 2 columns 'r': name,r,g,b,r)"),
-            ("Sky,1,2,3\nRoad,4,5,6\n", "(the header has 0 columns 'name': sky,1,2,3)"),
-            (TABLE + "Sky,9,9,9\n", "line 5: 'Sky' (9, 9, 9) repeats a name or a colour"),
-            (TABLE + "Car,0,0,0\n", "line 5: 'Car' (0, 0, 0) repeats a name or a colour"),
+            ("name,r,g,b\nSky,1,2,3,4\n", "it has 5 fields, and the header 4; correct the row"),
+            ("name,r,g,b\nSky,1,2\n", "it has 3 fields, and the header 4; correct the row"),
+            ("name,r,g,b,r\nSky,1,2,3,4\n", "line 1: the header has 2 columns 'r': name,r,g,b,r; begin the table with"),
+            ("Sky,1,2,3\nRoad,4,5,6\n", "line 1: the header has 0 columns 'name': sky,1,2,3; begin the table with"),
+            (TABLE + "Sky,9,9,9\n", "line 5: 'Sky' is the name of line 2 as well; give each class a name of its own"),
+            (
+                TABLE + "Car,0,0,0\n",
+                "line 5: (0, 0, 0) is the colour of line 3 as well; give each class a colour of its own",
+            ),
             (TABLE + "unknown,9,9,9\n", "line 5: 'Void' and 'unknown' both stand for what does not count"),
-            ("name,r,g,b\nSky,1,2,3\n", "a data set has 2..255 classes, but this table has 1"),
-            ("name,r,g,b\n" + "".join(f"c{i},{i // 16},{i % 16},0\n" for i in range(256)), "but this table has 256"),
+            ("name,r,g,b\nSky,1,2,3\n", "a data set has 2..255 classes, but this table has 1; write a row name,r,g,b"),
+            (
+                "name,r,g,b\n" + "".join(f"c{i},{i // 16},{i % 16},0\n" for i in range(256)),
+                "but this table has 256; join those that are alike",
+            ),
             (b"name,r,g,b\nSt\xe4dte,1,2,3\n", "class_dict.csv: line 2: the text is not UTF-8"),
         ],
     )
     def test_what_it_cannot_be_is_refused(self, table, content, message):
         refused(message, table, content)
+
+    def test_all_that_is_wrong_is_reported_with_its_line(self, tmp_path):
+        path, faults = tmp_path / "classes.csv", []
+        path.write_text("name,r,g,b\nSky,1,2,3\nRoad,200,0\nCar,0,0,300\nSky,1,2,3\nVoid,0,0,0\nunknown,x,9,9\n")
+        names, palette, _ = read_class_table(path, faults.append)
+        assert (names, palette.tolist()) == (("Sky", "Void"), [[1, 2, 3], [0, 0, 0]])
+        lines = [fault.removeprefix(f"{path}: ").partition(":")[0] for fault in faults]
+        assert lines == ["line 3", "line 4", "line 5", "line 5", "line 7"]  # the fifth has a name and a colour again
+
+    def test_that_many_rows_are_missing_is_no_second_fault(self, tmp_path):
+        path, faults = tmp_path / "classes.csv", []
+        path.write_text("name,r,g,b\nSky,1,2\nRoad,3,4\n")
+        read_class_table(path, faults.append)
+        assert len(faults) == 2
+
+
+class TestClassNames:
+    def test_all_that_is_wrong_is_reported_with_its_line(self, tmp_path):
+        path, faults = tmp_path / "classes.txt", []
+        path.write_text("sky\nroad,1,2,3\nsky\na\tb\nvoid\nUnknown\n")
+        assert read_class_names(path, faults.append)[0] == ("sky", "void", "Unknown")
+        assert [fault.removeprefix(f"{path}: ").partition(":")[0] for fault in faults] == [
+            *("line 2", "line 3", "line 4", "line 6"),
+        ]
+
+    @pytest.mark.parametrize("content", ["", "\n \n", "sky\n"])
+    def test_a_list_without_two_classes_is_refused_with_the_fix(self, tmp_path, content):
+        (tmp_path / "classes.txt").write_text(content)
+        fix = f"but this list has {len(content.split())}; write one name a line, or remove the file"
+        refused(fix, read_class_names, tmp_path / "classes.txt")
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)

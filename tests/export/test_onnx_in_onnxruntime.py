@@ -6,8 +6,8 @@ import numpy as np
 import own_networks
 import pytest
 
-from minifcn import Tensor, export, models, no_grad, training
-from minifcn.data import Shapes
+from minifcn import Tensor, export, models, nn, no_grad, training
+from minifcn.data import ShapeCrops, Shapes
 from minifcn.errors import UserError
 from minifcn.export import onnx_file
 
@@ -23,6 +23,18 @@ SIZES = [(1, 1), (37, 50), (64, 97)]
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "net.onnx"
+
+
+def quiet():
+    """Options with which onnxruntime prints nothing of what it raises."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return options
+
+
+def ends(path):
+    session = onnxruntime.InferenceSession(path)
+    return *session.get_inputs(), *session.get_outputs()
 
 
 def with_scores(net, rng):
@@ -60,6 +72,50 @@ def test_a_listing_of_the_lecture_has_them_at_multiples_of_32(path, rng, name):
     net = models.create(name, num_classes=5, variant="lecture", width=1 / 16, rng=rng).eval()
     onnx_file.write(path, net)
     assert_same_scores(path, net, [(32, 32), (64, 96), (160, 32)], rng)
+
+
+@pytest.mark.parametrize("size", [(60, 96), (48, 64), (16, 16), (33, 32), (64, 31), (96, 1), (1, 1)], ids=str)
+def test_a_listing_of_the_lecture_fails_at_another_size_and_says_why(path, rng, size):
+    onnx_file.write(path, models.FCN8s(2, variant="lecture", width=1 / 32, rng=rng))
+    images = np.zeros((1, 3, *size), "float32")
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail, match="must be multiples of 32"):
+        onnxruntime.InferenceSession(path, quiet()).run(None, {"image": images})
+
+
+@pytest.mark.parametrize("backbone", models.BACKBONES)
+def test_a_classifier_has_the_same_scores_of_crops(path, rng, backbone):
+    net = models.classifier(backbone, 10, width=1 / 16, rng=rng).eval()
+    onnx_file.write(path, net)
+    assert_same_scores(path, net, [(net.crop_size, net.crop_size)], rng)
+    image, scores = (value.shape for value in ends(path))
+    assert (image, scores) == (["N", 3, net.crop_size, net.crop_size], ["N", 10])
+
+
+@pytest.mark.parametrize("backbone", models.BACKBONES)
+def test_its_fully_convolutional_form_has_them_at_any_size_from_that_of_a_crop(path, rng, backbone):
+    classifier = models.classifier(backbone, 10, width=1 / 16, rng=rng).eval()
+    net, side = models.convolutionalize(classifier), classifier.crop_size
+    onnx_file.write(path, net)
+    assert_same_scores(path, net, [(side, side), (side + 1, side + 40), (side + 31, side + 2)], rng)
+
+
+def test_the_classifier_of_the_package_finds_the_same_shapes(path):
+    net, crops = models.pretrained("shapes-classifier"), ShapeCrops(20, size=64, seed=9)
+    export.write_network(path, net, {})
+    images = np.stack([net.normalize(crops[i].image) for i in range(20)])
+    (scores,) = onnxruntime.InferenceSession(path).run(None, {"image": images})
+    with no_grad():
+        wanted = net(Tensor(images)).data
+    np.testing.assert_allclose(scores, wanted, rtol=0, atol=NEAR * abs(wanted).max())
+
+
+def test_a_classifier_of_ones_own_is_written_for_the_size_that_is_given(path, rng):
+    conv = nn.Conv2d(3, 4, 3, stride=2, relu=True, rng=rng)
+    net = nn.Sequential(conv, nn.Flatten(), nn.Linear(4 * 5 * 7, 6, rng=rng))
+    with pytest.raises(UserError, match=r"Sequential: takes images of one size, .*; give the size=\(height, width\)"):
+        onnx_file.write(path, net)
+    onnx_file.write(path, net, size=(11, 15))
+    assert_same_scores(path, net.eval(), [(11, 15)], rng)
 
 
 def test_fcn8s_at_once_has_them_at_every_size_from_1_to_70(path, rng):
@@ -123,8 +179,7 @@ class TestTheFile:
 
     def test_leaves_size_and_number_of_images_open(self, path, net):
         onnx_file.write(path, net)
-        session = onnxruntime.InferenceSession(path)
-        assert [value.shape for value in (*session.get_inputs(), *session.get_outputs())] == [
+        assert [value.shape for value in ends(path)] == [
             ["N", 3, "height", "width"],
             ["N", 4, "height", "width"],
         ]

@@ -1,14 +1,15 @@
 """What a network does to an image, recorded by its own forward and written in a way that is right at every size."""
 
+import numpy as np
 import own_networks
 import pytest
 
-from minifcn import models, nn
+from minifcn import Tensor, models, nn
 from minifcn.compute.window import Window
 from minifcn.errors import UserError
 from minifcn.export.nodes import WAYS, ways
 from minifcn.export.onnx_file import nodes_of
-from minifcn.export.recorded import record
+from minifcn.export.recorded import crop_to, record, take
 from minifcn.functional.convolution import add_bias, convolution
 from minifcn.functional.shape import join
 from minifcn.models.passing import MARGINS, OVER_CHANNELS, POINTWISE, WINDOWS
@@ -75,6 +76,23 @@ def test_sizes_that_a_network_refuses_are_left_out():
 
     with pytest.raises(UserError, match="Own: takes too few sizes of images to see what depends on them; give one"):
         record(own_networks.Own(only_224))
+
+
+def test_a_network_that_takes_some_sizes_only_by_no_rule_that_can_be_written_is_refused():
+    def not_227(net, x):
+        if 227 in x.shape:
+            raise ValueError("no side may be 227")
+        return x[..., ::6, ::6] * 2
+
+    with pytest.raises(UserError, match=r"Own: refuses some sizes of images, such as 227x227, .*; give one size"):
+        record(own_networks.Own(not_227))
+
+
+def test_what_is_not_a_function_of_its_own_in_minifcn_does_what_it_says(rng):
+    """A crop to another map, and a slice: whoever runs the calls of a recording finds them as functions."""
+    x, like = Tensor(rng.normal(size=(1, 2, 6, 7))), Tensor(rng.normal(size=(1, 3, 4, 5)))
+    np.testing.assert_array_equal(crop_to(x, like, offset=(1, 2)).data, x.data[:, :, 1:5, 2:7])
+    np.testing.assert_array_equal(take(x, index=(..., slice(1, 3))).data, x.data[..., 1:3])
 
 
 @pytest.mark.parametrize(("function", "reason"), own_networks.ONE_SIZE.values(), ids=own_networks.ONE_SIZE)

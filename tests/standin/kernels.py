@@ -17,13 +17,22 @@ from standin.events import record
 
 COMPILER = shutil.which("g++") or shutil.which("c++")
 TYPES = {
-    **{"?": "bool", "b": "signed char", "B": "unsigned char", "i": "int", "I": "unsigned int", "l": "long"},
+    **{
+        "?": "bool",
+        "b": "signed char",
+        "B": "unsigned char",
+        "i": "int",
+        "I": "unsigned int",
+        "l": "long",
+        "L": "unsigned long",
+    },
     **{"f": "float", "d": "double", "D": "std::complex<double>"},
 }
 HEAD = """
 #include <complex>
 #include <cstddef>
 static long outside;
+static unsigned long __umul64hi(unsigned long a, unsigned long b) { return ((unsigned __int128)a * b) >> 64; }
 template <class T> struct Raw {  // an index beyond the array is noted, and reads the first element
     T* data; long size;
     T& operator[](long i) const { if (i < 0 || i >= size) { outside = i + 1; i = 0; } return data[i]; }

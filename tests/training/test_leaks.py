@@ -11,11 +11,11 @@ from training.test_devices import make_trainer
 import minifcn.functional as F
 from minifcn.compute import pooling
 from minifcn.compute.fast import cross_entropy
-from minifcn.training import Trainer, trainer
+from minifcn.training import Trainer, objective
 
 # Where, and what is written instead of what.
 LEAKS = {
-    "a NumPy constant": (trainer, "network_input", "copy=False))", "copy=False) * np.ones((3, 1, 1), 'float32'))"),
+    "a NumPy constant": (objective, "network_input", "copy=False))", "copy=False) * np.ones((3, 1, 1), 'float32'))"),
     "float(loss)": (Trainer, "step", "return mean", "float(loss.data); return mean"),
     "a loss that is printed": (Trainer, "step", "return mean", "f'{loss.data:.3f}'; return mean"),
     "a mask that is written to": (

@@ -178,6 +178,17 @@ def test_another_width_takes_what_has_the_same_shape():
 REFUSED = {
     "another width": ({"width": 1 / 16}, {}, "conv1_1.weight is (1, 3, 3, 3) there, but (4, 3, 3, 3) here"),
     "other names": ({}, {"body.0": np.zeros(3)}, "no weight in it is called as one here: it has body.0"),
+    "another trunk": (
+        {"backbone": "alexnet"},
+        {},
+        "little of what was learned fits: conv1.weight, with which the network sees the image, is not in it, and what "
+        "is behind it (fc7.weight) was learned on another one's maps",
+    ),
+    "the last layers alone": (
+        {},
+        {"conv1_1.weight": np.zeros((9, 3, 3, 3)), "fc7.weight": np.zeros((64, 64, 1, 1))},
+        "conv1_1.weight, with which the network sees the image, is (9, 3, 3, 3) there, but (1, 3, 3, 3) here",
+    ),
     "nothing": ({}, {}, "no weight in it is called as one here: it has nothing"),
     "scores alone": ({}, {"score_fr.weight": np.zeros((3, 64, 1, 1))}, "no weight in it is called as one here"),
     "inf": ({}, {"conv1_1.weight": np.full((1, 3, 3, 3), np.inf)}, "conv1_1.weight holds inf or nan"),

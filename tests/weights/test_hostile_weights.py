@@ -56,6 +56,13 @@ def hdf5(arrays):
     return file.getvalue()
 
 
+def keras_archive(arrays):
+    """An archive of arrays, of which two are those of a layer."""
+    weight, bias, *others = arrays.values()
+    placed = {"layers/conv2d/vars/0": weight, "layers/conv2d/vars/1": bias, "optimizer/vars/0": others[0]}
+    return files.keras_archive(placed, [("InputLayer", "input_layer"), ("Conv2D", "block1_conv1")])
+
+
 def caffe(arrays, write=files.caffemodel, kind="Convolution", blob=files.blob):
     return write({name: (kind, [blob(array)]) for name, array in arrays.items()})
 
@@ -63,6 +70,8 @@ def caffe(arrays, write=files.caffemodel, kind="Convolution", blob=files.blob):
 FORMATS = {
     "torch.save (zip)": lambda arrays: files.torch_files(arrays)[0],
     "torch.save (legacy)": lambda arrays: files.torch_files(arrays)[1],
+    "torch.save (legacy), pickled later": lambda arrays: files.torch_files(arrays, version=5)[1],
+    "torch.save (zip), pickled later": lambda arrays: files.torch_files(arrays, version=5)[0],
     "safetensors": save,
     "npz": npz,
     "npz, compressed": lambda arrays: npz(arrays, np.savez_compressed),
@@ -71,6 +80,7 @@ FORMATS = {
     "MAT-file 5": mat,
     "MAT-file 5, compressed": lambda arrays: mat(arrays, compressed=True),
     "HDF5": hdf5,
+    "Keras archive": keras_archive,
 }
 
 

@@ -99,6 +99,30 @@ def test_dictionaries_in_dictionaries_are_joined_by_dots(source_of):
     assert list(source_of(written(CONTAINERS[0], saved, {"0": NUMBERS})).arrays) == ["encoder.fc"]
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_legacy_file_is_known_whatever_the_version_of_its_pickles(source_of, protocol, rng):
+    """From version 4 on, the magic number of the first one stands behind the size of what comes."""
+    magic, version, saved, keys = 0x1950A86A20F9469CFC6C, 1001, {"part": [1]}, []
+    head = b"".join(pickle.dumps(value, protocol) for value in (magic, version, {}, saved, keys))
+    assert (b"\x95" in head[:3]) == (protocol >= 4)
+    with pytest.raises(UserError, match=r"a file of the kind torch\.save \(legacy\), but without any weights"):
+        source_of(head)
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_a_call_planted_in_a_later_pickle_of_a_legacy_file_does_not_happen(tmp_path, protocol):
+    victim, path = tmp_path / "victim", tmp_path / "vgg16.pth"
+    magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol)
+    for call in planted(victim):
+        harmless = [pickle.dumps(value, protocol) for value in (1001, {}, {"a": 1}, [])]
+        for place in range(len(harmless)):
+            parts = [*harmless[:place], pickle.dumps(call, protocol, fix_imports=False), *harmless[place + 1 :]]
+            path.write_bytes(magic + b"".join(parts))
+            with pytest.raises(UserError, match=re.escape(f"{path}: it asks for {call.call[0].__module__}.")):
+                read(path)
+    assert not victim.exists()
+
+
 def test_texts_of_python_2_and_a_dictionary_made_of_a_list_are_read(source_of):
     pair = b"](U\x04bias" + files.tensor(STORED, (12,), (1,)) + b"e"
     saved = files.called("collections", "OrderedDict", b"](" + pair + b"e")
@@ -285,8 +309,10 @@ def test_a_repacked_archive_is_refused(source_of):
 
 # PyTorch's own files.
 @pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # PyTorch's own, of other protocols than 2
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("in_zip", [True, False], ids=CONTAINERS)
-def test_files_of_pytorch_are_read_as_pytorch_reads_them(tmp_path, in_zip):
+def test_files_of_pytorch_are_read_as_pytorch_reads_them(tmp_path, in_zip, protocol):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Linear(5, 6))
@@ -298,8 +324,9 @@ def test_files_of_pytorch_are_read_as_pytorch_reads_them(tmp_path, in_zip):
     for kind in ("float16", "bfloat16", "float64", "int8", "uint8", "int16", "int32", "int64", "bool"):
         state[kind] = torch.tensor([0, 1, 2, 100]).to(getattr(torch, kind))
     path = tmp_path / "state.pth"
-    torch.save({"epoch": 3, "model": state}, path, _use_new_zipfile_serialization=in_zip)
-    source, expected = read(path), torch.load(path, weights_only=True)["model"]
+    saved = {"epoch": 3, "model": state}
+    torch.save(saved, path, pickle_protocol=protocol, _use_new_zipfile_serialization=in_zip)
+    source, expected = read(path), torch.load(path, weights_only=protocol < 4)["model"]
     assert source.container == CONTAINERS[not in_zip]
     assert list(source.arrays) == list(expected)
     for name, tensor in expected.items():

@@ -52,7 +52,7 @@ class TestEveryFormat:
         assert (tmp_path / f"a{ending}").read_bytes() == (tmp_path / f"b{ending}").read_bytes()
 
     WRONG = {
-        "whole numbers": ({"w": np.arange(3)}, r"w has dtype <i8; weights are float16, float32, float64"),
+        "whole numbers": ({"w": np.arange(3)}, r"w has dtype <i8; a file of weights holds float16, float32, float64"),
         "of another byte order": ({"w": np.ones(2, ">f4")}, r"w has dtype >f4"),
         "nan": ({"fc.weight": np.array([1, np.nan])}, "fc.weight holds inf or nan"),
         "called about": ({"about": np.ones(1)}, "no array can be called about"),

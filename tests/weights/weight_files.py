@@ -1,6 +1,7 @@
 """Files of weights, byte by byte, as other programs write them: what no library that is at hand writes."""
 
 import io
+import json
 import struct
 import zipfile
 
@@ -32,9 +33,12 @@ def dictionary(items):
     return b"}(" + b"".join(text(name) + value for name, value in items.items()) + b"u"
 
 
-def pickled(value):
-    """A pickle of a value, or what already is one."""
-    return value if value.startswith(b"\x80") else b"\x80\x02" + value + b"."
+def pickled(value, version=2):
+    """A pickle of a value, or what already is one; from version 4 on, its size stands before it."""
+    if value.startswith(b"\x80"):
+        return value
+    size = b"\x95" + struct.pack("<Q", len(value) + 1) if version >= 4 else b""
+    return b"\x80" + bytes([version]) + size + value + b"."
 
 
 def called(module, name, *arguments):
@@ -74,22 +78,23 @@ def torch_zip(saved, storages, **members):
     return memory.getvalue()
 
 
-def torch_legacy(saved, storages):
+def torch_legacy(saved, storages, version=2):
     """A file of torch.save before PyTorch 1.6, of a pickled object and the arrays in its storages."""
     magic = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
     computer = dictionary({"protocol_version": whole(1001), "little_endian": b"\x88"})
     keys = b"](" + b"".join(map(text, storages)) + b"e"
-    head = b"".join(map(pickled, (magic, b"M\xe9\x03", computer, saved, keys)))
+    head = b"".join(pickled(value, version) for value in (magic, b"M\xe9\x03", computer, saved, keys))
     return head + b"".join(struct.pack("<q", array.size) + array.tobytes() for array in storages.values())
 
 
-def torch_files(arrays):
+def torch_files(arrays, version=2):
     """A state dict in both containers."""
     named = list(enumerate(arrays.items()))
     keys = {str(key): array for key, (_, array) in named}
     in_zip = ordered({name: tensor_of(array, str(key)) for key, (name, array) in named})
     legacy = ordered({name: tensor_of(array, str(key), b"N") for key, (name, array) in named})
-    return torch_zip(in_zip, {key: array.tobytes() for key, array in keys.items()}), torch_legacy(legacy, keys)
+    zipped = torch_zip(pickled(in_zip, version), {key: array.tobytes() for key, array in keys.items()})
+    return zipped, torch_legacy(legacy, keys, version)
 
 
 # The wire format of protocol buffers, as Caffe writes it.
@@ -137,6 +142,26 @@ def caffemodel_v1(layers, net="CaffeNet"):
         for name, (kind, blobs) in layers.items()
     ]
     return field(1, net) + b"".join(every)
+
+
+def keras_archive(arrays, layers):
+    """A .keras file of arrays under their places, and of the kinds and names of layers."""
+    import h5py
+
+    model = {"class_name": "Functional", "config": {"layers": [layer_of_keras(*layer) for layer in layers]}}
+    weights, archived = io.BytesIO(), io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        for place, array in arrays.items():
+            file[place] = array
+    with zipfile.ZipFile(archived, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", json.dumps(model))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return archived.getvalue()
+
+
+def layer_of_keras(kind, name):
+    return {"module": "keras.layers", "class_name": kind, "config": {"name": name}, "name": name}
 
 
 def some_arrays(rng):

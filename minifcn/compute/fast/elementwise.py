@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minifcn.backend import array_module, device_of, fused
+from minifcn.backend import array_module, device_of, fused, has_kernels
 from minifcn.backend.pieces import for_rows, on_vectors, piecewise
+from minifcn.compute.dropout import Mask
+from minifcn.compute.fast import kernels
 
 
 class Finish(NamedTuple):
-    """What a convolution does to its outputs while they are in the cache.
+    """What a convolution does to its outputs while they are in the cache, and may do with its weight.
 
     Parameters
     ----------
@@ -19,10 +21,13 @@ class Finish(NamedTuple):
         Is added.
     relu : bool
         Whether negative numbers then become 0.
+    keep : bool
+        Whether what is made of the weight is kept for the next call, as nothing trains.
     """
 
     bias: Any
     relu: bool = False
+    keep: bool = False
 
 
 @fused
@@ -62,6 +67,11 @@ def _where_positive(xp, g, y):
     return xp.where(y <= 0, g.dtype.type(0), g)
 
 
+def drop(x, mask: Mask):
+    """Give x times the mask of a dropout; on a GPU its random numbers are drawn there."""
+    return kernels.drop(x, mask) if has_kernels(array_module(x)) else mask.times(x)
+
+
 def unless(mask, x, result) -> None:
     """Write x, and 0 where the mask holds, whatever x is there.
 
@@ -83,7 +93,10 @@ def clear(product, mask) -> None:
 
 def has_nan(x) -> bool:
     """Whether any element is nan: the minimum is, then, and nan is the number that differs from itself."""
-    return x.size > 0 and bool((least := x.min()) != least)
+    least: list = []
+    if x.size:
+        piecewise(lambda x: least.append(x.min()), x)
+    return any(number != number for number in least)
 
 
 def finite(x) -> bool:

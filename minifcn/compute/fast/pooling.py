@@ -1,55 +1,49 @@
-"""Max-pooling as in compute/pooling.py; but nan is looked for once, and backwards all cores are at work.
-
-On a GPU each is a kernel.
-"""
+"""Max-pooling as in compute/pooling.py, but nan is not looked for, and 0 · y does where y need not be chosen."""
 
 from __future__ import annotations
 
-from minifcn.backend import array_module, has_kernels, piecewise
-from minifcn.compute import pooling
-from minifcn.compute.fast import kernels
-from minifcn.compute.fast.elementwise import finite, has_nan
+from minifcn.backend import array_module, piecewise
 from minifcn.compute.im2col import empty_map
+from minifcn.compute.pooling import empty_entries, empty_winner, entries, lowest
 from minifcn.compute.window import Pair, Window
 
 
-def max_pool(x, window: Window, size: Pair, with_winner: bool = True):
-    """Maximum of each window, and which kernel entry it was.
+def maximum(x, window: Window, size: Pair):
+    """Maximum of each window; nan, if it has one."""
+    first, *others = entries(x, window, size, lowest(x.dtype))
+    y = _copy(first)
+    for entry in others:
+        array_module(x).maximum(y, entry, out=y)
+    return y
 
-    To look for nan at every entry takes time and is seldom needed: it is done only if the maxima turn out to have one,
-    by the definition.
-    """
-    if has_kernels(array_module(x)):
-        return kernels.max_pool(x, window, size, pooling.winner_type(window))
+
+def max_pool(x, window: Window, size: Pair):
+    """Maximum of each window, and which kernel entry it was; not to be believed of windows with nan."""
     xp = array_module(x)
-    first, *others = pooling.entries(x, window, size, pooling.lowest(x.dtype))
-    y = empty_map(xp, x.shape[0], x.shape[1], size, x.dtype)
-    y[...] = first
-    if not with_winner:
-        for entry in others:
-            xp.maximum(y, entry, out=y)
-        return y, None
-    winner = pooling.empty_winner(y, window, size)
+    first, *others = entries(x, window, size, lowest(x.dtype))
+    y, winner = _copy(first), empty_winner(first, window, size)
     for k, entry in enumerate(others, start=1):
         wins = entry > y
         xp.maximum(y, entry, out=y)
         xp.maximum(winner, wins * winner.dtype.type(k), out=winner)  # k grows, so the last that won stays
-    return pooling.max_pool(x, window, size) if has_nan(y) else (y, winner)
+    return y, winner
 
 
 def scatter_winner(y, winner, window: Window, size: Pair):
-    """Add every y to the pixel of a map `(N, C, *size)` that won its window.
+    """Add every y, if all are finite, to the pixel of a map `(N, C, *size)` that won its window.
 
-    To multiply by 0 and 1 takes a third of the time of choosing; but 0 · inf is nan, so it is for finite numbers.
+    To multiply by 0 and 1 takes a third of the time of choosing.
     """
     xp = array_module(y)
-    if has_kernels(xp):
-        return kernels.scatter_winner(y, winner, window, size)
-    if not finite(y):
-        return pooling.scatter_winner(y, winner, window, size)
-    x, targets = pooling.empty_entries(y, window, size)
+    x, targets = empty_entries(y, window, size)
     won = xp.empty_like(winner, dtype=y.dtype)
     for k, target in enumerate(targets):
         piecewise(lambda y, winner, won, k=k: xp.multiply(y, winner == k, out=won), y, winner, won)
         target += won
     return x
+
+
+def _copy(entry):
+    y = empty_map(array_module(entry), entry.shape[0], entry.shape[1], entry.shape[2:], entry.dtype)
+    y[...] = entry
+    return y

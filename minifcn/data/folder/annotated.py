@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.classes import IGNORED, Classes, find_classes
+from minifcn.data.classes import IGNORED, RUN, Classes, find_classes
 from minifcn.data.dataset import Sample, position
-from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, read_annotation
+from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, read_annotation, unknown_names
 from minifcn.data.folder.drawings import find_drawings
 from minifcn.data.folder.layout import folders_without_masks
 from minifcn.data.folder.remarks import remarks
@@ -19,9 +19,10 @@ from minifcn.data.folders import FolderDataset, Report, look_at_image, refuse, u
 from minifcn.data.images import read_image, unread
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
-from minifcn.text import counted
+from minifcn.text import counted, did_you_mean, in_short
 
 DRAWN = "the drawings"  # where the classes are from that no file lists
+_NAMED = 8  # classes in a sentence
 _NOTHING_DRAWN = Drawing()
 
 
@@ -87,7 +88,7 @@ class AnnotatedFolder(FolderDataset):
             raise unknown_split(split, [*splits.pairs, "all"], root)
         annotations = _read_all([path for _, path in every], {path for _, path in splits.pairs[split]}, report)
         found_classes = _classes(root, annotations, find_classes(root, report) or classes)
-        self.class_names, colours, self.ignore_index, _ = found_classes
+        self.class_names, colours, self.ignore_index, source = found_classes
         self.palette = voc_palette(len(self.class_names)) if colours is None else colours
         self._background = _background(self.class_names)
         self.drawn = splits.drawn
@@ -96,7 +97,12 @@ class AnnotatedFolder(FolderDataset):
         self.warnings = remarks(annotations, bare, root, named_freely=found_classes.source == DRAWN)
         sound = []
         for image, path in splits.pairs[split]:
-            if self._fits(path, annotations, report):
+            unknown = [_unknown(path, name, found_classes) for name in self._unknown_names(annotations.get(path))]
+            if unknown and source == RUN:  # none that a look at the data alone would find
+                raise UserError(unknown[0])
+            for fault in unknown:
+                report(fault)
+            if path in annotations and not unknown:
                 sound.append((image, path))
             else:
                 look_at_image(image, report)
@@ -113,16 +119,8 @@ class AnnotatedFolder(FolderDataset):
             )
         return Sample(image, self._label(annotation, path), image_path.stem, self.ignore_index)
 
-    def _fits(self, path: Path, annotations: dict[Path, Annotation], report: Report) -> bool:
-        """Whether a file was read, and every name in it is a class."""
-        if path not in annotations:
-            return False
-        try:
-            self._label(annotations[path]._replace(size=(1, 1)), path)
-        except UserError as error:
-            report(str(error))
-            return False
-        return True
+    def _unknown_names(self, annotation: Annotation | None) -> list[str]:
+        return unknown_names(annotation, self.class_names) if annotation else []
 
     def _read_label(self, path: Path) -> np.ndarray:
         return self._label(read_annotation(path), path)
@@ -141,14 +139,18 @@ def is_annotated(root: Path) -> bool:
 
 
 def _read_all(paths: Sequence[Path], wanted: set[Path], report: Report) -> dict[Path, Annotation]:
-    """Read every file once, for the names in it; report what is wrong with those of the split."""
+    """Read every file once, for the names in it; report what is wrong with those of the split, and leave them out."""
     annotations = {}
     for path in paths:
+        faults: list[str] = []
         try:
-            annotations[path] = _without_masks(read_annotation(path))
+            annotation = _without_masks(read_annotation(path, faults.append))
         except UserError as error:
-            if path in wanted:
-                report(str(error))
+            faults.append(str(error))
+        if not faults:
+            annotations[path] = annotation
+        for fault in faults if path in wanted else ():
+            report(fault)
     return annotations
 
 
@@ -170,8 +172,30 @@ def _classes(root: Path, annotations: dict[Path, Annotation], listed: Classes | 
         listed = Classes(tuple(sorted(names)), None, 255, DRAWN)
     if _background(listed.names) >= 0:
         return listed
+    if listed.source == RUN:
+        raise UserError(
+            f"{root}: what nothing was drawn on is background, but the run was trained on the classes "
+            f"{in_short(listed.names, _NAMED)}, and none of them is that; train a run of its own on these photographs, "
+            "or save masks that hold the classes of the run"
+        )
     ignored = listed.ignore_index + (listed.ignore_index < len(listed.names))
     return Classes(("background", *listed.names), None, ignored, listed.source)
+
+
+def _unknown(path: Path, name: str, classes: Classes) -> str:
+    """Say that an outline has the name of no class, and what to do."""
+    known = in_short([known for known in classes.names if known.lower() not in BACKGROUND], _NAMED)
+    if classes.source == RUN:
+        there, fix = (
+            f"the run was trained on {known} and what is background",
+            "train a run of its own on these photographs",
+        )
+    else:
+        there, fix = f"{classes.source} lists {known}", "list it there"
+    return (
+        f"{path}: an outline is named {name!r}, but {there}"
+        f"{did_you_mean(name, classes.names) or f'; rename it in labelme, or {fix}'}"
+    )
 
 
 def _background(names: Sequence[str]) -> int:

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from minifcn.data.classes import IGNORED
+from minifcn.data.folders import Report, refuse
 from minifcn.data.images import MAX_MEGAPIXELS, MAX_SIDE
 from minifcn.errors import UserError
-from minifcn.text import did_you_mean
 
 MAX_MEGABYTES = 64  # labelme may put the photograph itself into the file
 BACKGROUND = ("background", "_background_")  # the second is labelme's
@@ -66,13 +66,15 @@ class Annotation(NamedTuple):
     outlines: list[Outline]
 
 
-def read_annotation(path: str | os.PathLike[str]) -> Annotation:
+def read_annotation(path: str | os.PathLike[str], report: Report = refuse) -> Annotation:
     """Read a .json file of labelme.
 
     Parameters
     ----------
     path : str or path
         At most `MAX_MEGABYTES`.
+    report : callable
+        What is told each outline that is wrong; it is left out then.
 
     Returns
     -------
@@ -105,14 +107,19 @@ def read_annotation(path: str | os.PathLike[str]) -> Annotation:
             raise UserError(
                 f"{path}: an annotation has at most {MAX_MEGABYTES} MB; save it in labelme without the image data"
             )
-        text = Path(path).read_text(encoding="utf-8-sig")
-        return _annotation(json.loads(text))
+        about = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except UserError:
         raise
     except OSError as error:
         raise UserError(f"{path}: the file cannot be read ({error.strerror}); allow reading it") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: no file of labelme's, or damaged ({error}); save it again in labelme") from None
+    try:
+        return _annotation(about, lambda fault: report(f"{path}: {fault}; draw it again in labelme"))
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: {error}; save it again in labelme") from None
 
 
 def is_annotation(path: Path) -> bool:
@@ -157,17 +164,22 @@ def draw_label(
     label = Image.new("L", (width, height), background)
     draw = ImageDraw.Draw(label)
     index_of = {name: index for index, name in enumerate(class_names)}
+    if unknown := unknown_names(annotation, class_names):
+        raise UserError(f"an outline is named {unknown[0]!r}, but the classes are {', '.join(class_names)}; rename it")
     for outline in annotation.outlines:
-        kind = outline.name.lower()
-        implied = ignore_index if kind in IGNORED else background if kind in BACKGROUND else None
-        index = index_of.get(outline.name, implied)
-        if index is None:
-            raise UserError(
-                f"an outline is named {outline.name!r}, but the classes are {', '.join(class_names)}"
-                f"{did_you_mean(outline.name, class_names) or '; rename it in labelme, or list it'}"
-            )
-        _fill(label, draw, outline, index)
+        implied = ignore_index if outline.name.lower() in IGNORED else background
+        _fill(label, draw, outline, index_of.get(outline.name, implied))
     return np.array(label)
+
+
+def unknown_names(annotation: Annotation, class_names: Sequence[str]) -> list[str]:
+    """List the names of outlines that are no class, and neither background nor what does not count.
+
+    >>> unknown_names(Annotation("a.jpg", (1, 1), [Outline(name, "point", [(0, 0)]) for name in "abb"]), ["a"])
+    ['b']
+    """
+    names = dict.fromkeys(outline.name for outline in annotation.outlines)
+    return [name for name in names if name not in class_names and name.lower() not in (*IGNORED, *BACKGROUND)]
 
 
 def _fill(label: Image.Image, draw: ImageDraw.ImageDraw, outline: Outline, index: int) -> None:
@@ -192,8 +204,8 @@ def _fill(label: Image.Image, draw: ImageDraw.ImageDraw, outline: Outline, index
         draw.polygon(points, outline=index, fill=index)
 
 
-def _annotation(about: Any) -> Annotation:
-    """Check what a file holds; a ValueError says what it lacks."""
+def _annotation(about: Any, report: Report) -> Annotation:
+    """Check what a file holds; a ValueError says what it lacks, and `report` is told each outline that is wrong."""
     if not isinstance(about, dict) or not isinstance(about.get("shapes"), list):
         raise ValueError("it has no list of shapes")
     size = about.get("imageHeight"), about.get("imageWidth")
@@ -205,13 +217,22 @@ def _annotation(about: Any) -> Annotation:
     photograph = about.get("imagePath")
     if not isinstance(photograph, str) or not photograph:
         raise ValueError("it has no imagePath")
-    outlines = [_outline(shape, f"shape {number}", width, height) for number, shape in enumerate(about["shapes"], 1)]
+    outlines = []
+    for number, shape in enumerate(about["shapes"], 1):
+        try:
+            outlines.append(_outline(shape, f"shape {number}", width, height))
+        except ValueError as error:
+            report(str(error))
     return Annotation(photograph.replace("\\", "/").rpartition("/")[2], (height, width), outlines)
 
 
 def _outline(shape: Any, place: str, width: int, height: int) -> Outline:
-    if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
+    if not isinstance(shape, dict):
+        raise ValueError(f"{place} is a label with points, found {str(shape)[:40]}")
+    if shape.get("label") in (None, "") or str(shape["label"]).isspace():
         raise ValueError(f"{place} has no label")
+    if not isinstance(shape["label"], str):
+        raise ValueError(f'{place}: a label is a text such as "mug", found {str(shape["label"])[:40]}')
     name, kind = shape["label"].strip(), shape.get("shape_type") or "polygon"
     place = f"{place}, a {name!r}"
     if not name.isprintable():

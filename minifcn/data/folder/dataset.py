@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.classes import Classes, find_classes
+from minifcn.data.classes import RUN, Classes, find_classes
+from minifcn.data.folder.kinds import unclear
 from minifcn.data.folder.layout import Part, find_parts
 from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs
@@ -52,6 +53,8 @@ class Folder(FolderDataset):
         One line that says what was found.
     drawn : tuple of str
         The names of the validation images if they were drawn.
+    warnings : tuple of str
+        What the masks leave open.
 
     Raises
     ------
@@ -108,6 +111,8 @@ class Folder(FolderDataset):
         self.class_names, _, self.ignore_index, _ = self._meaning.classes
         self.palette = self._meaning.palette
         self.drawn = splits.drawn
+        alone = listed is None and classes is None and self._meaning.kind == "index"
+        self.warnings = (question,) if alone and (question := unclear(masks)) else ()
         self.description = f"folder: {len(every)} images {_found(root, parts, splits, masks, self._meaning)}"
         super().__init__(_sound(own, masks, self._meaning, report))
 
@@ -135,6 +140,8 @@ def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, r
     for image, mask in pairs:
         wrong = fault(mask, masks[mask], meaning) if mask in masks else ""
         if wrong:
+            if meaning.classes.source == RUN:  # none that a look at the data alone would find
+                raise UserError(wrong)
             report(wrong)
         if wrong or mask not in masks:  # those were reported when they were looked through
             look_at_image(image, report)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from minifcn.data.folder.annotations import is_annotation
 from minifcn.data.folders import Pair, Report, listing
-from minifcn.data.images import ENDINGS, OTHER_ENDINGS, unread
+from minifcn.data.images import ENDINGS, OTHER_ENDINGS, broken_link, unread
 
 
 class Drawings(NamedTuple):
@@ -17,7 +17,7 @@ class Drawings(NamedTuple):
     ----------
     pairs : list of (image path, path of the .json file)
     bare : list of path
-        Photographs without a .json file.
+        Photographs without a .json file beside them.
     unread : list of path
         Photographs of a format that is not read, and of which no other file is there.
     drawn_unread : bool
@@ -43,21 +43,26 @@ def find_drawings(folder: Path, report: Report) -> Drawings:
     -------
     Drawings
     """
-    files = [path for path in listing(folder) if not path.name.startswith(".") and path.is_file()]
+    found = [path for path in listing(folder) if not path.name.startswith(".")]
+    for path in found:
+        if path.suffix.lower() in (".json", *ENDINGS) and (why := broken_link(path)):
+            report(why)
+    files = [path for path in found if path.is_file()]
     others = {path.stem: path for path in files if path.suffix.lower() == ".json"}
     drawn = {stem: others.pop(stem) for stem, path in [*others.items()] if is_annotation(path)}
     photographs: dict[str, Path] = {}
-    bare = []
+    bare, foreign = [], []
     for path in files:
         if path.suffix.lower() not in ENDINGS:
             continue
-        if path.stem not in drawn:
+        if path.stem in others:
+            foreign.append(path)
+            report(
+                f"{others[path.stem]}: it lies beside a photograph, as what is drawn in labelme does, but is no file "
+                "of labelme's, or damaged; save it again in labelme, or remove it"
+            )
+        elif path.stem not in drawn:
             bare.append(path)
-            if drawn and path.stem in others:
-                report(
-                    f"{others[path.stem]}: it lies beside a photograph, as what is drawn in labelme does, but is no "
-                    "file of labelme's, or damaged; save it again in labelme, or remove it"
-                )
         elif path.stem in photographs:
             report(
                 f"{path}: {photographs[path.stem].name} has the same name, and {path.stem}.json is of one of the two; "
@@ -65,7 +70,7 @@ def find_drawings(folder: Path, report: Report) -> Drawings:
             )
         else:
             photographs[path.stem] = path
-    there = photographs.keys() | {path.stem for path in bare}
+    there = photographs.keys() | {path.stem for path in (*bare, *foreign)}
     not_read = [path for path in files if path.suffix.lower() in OTHER_ENDINGS and path.stem not in there]
     for path in not_read:
         report(unread(path))

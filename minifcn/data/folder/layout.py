@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from minifcn.data.folders import Report, check_folder, listing
 from minifcn.data.images import ENDINGS, OTHER_ENDINGS, unread
 from minifcn.errors import UserError
-from minifcn.text import counted
+from minifcn.text import counted, in_short
 
 # What the names of folders say, in lower case.
 _IMAGES = {"images", "image", "imgs", "img", "jpegimages", "photos", "pictures"}
@@ -165,6 +166,21 @@ def _ordered(parts: list[Part]) -> list[Part]:
     return sorted(parts, key=lambda part: (part.split != "train", part.split != "val", part.split))
 
 
+def _no_drawings(root: Path, folders: Iterable[Path]) -> str:
+    """What to say where .json files are not drawings of the images beside them."""
+    none = (
+        f"{root}: there are images and .json files, but no masks, and no .json file of labelme has the name of an image"
+    )
+    for folder in folders:
+        files = listing(folder)
+        stems = {path.stem for path in files if is_picture(path)}
+        beside = [path.name for path in files if path.suffix.lower() == ".json" and path.stem in stems]
+        if beside:
+            are = "is none of labelme's, or damaged" if len(beside) == 1 else "are none of labelme's, or damaged"
+            return f"{none} beside it: {in_short(beside)} {are}; save them again in labelme, or add masks"
+    return f"{none} beside it; put them into one folder"
+
+
 def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str:
     """What to say where images or masks are missing."""
     readable = [path for path in _folders(root) if os.access(path, os.R_OK | os.X_OK)]
@@ -173,10 +189,7 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
         there = next(iter(masks.values())).relative_to(root)
         return f"{root}: there are masks in {there}/, but no folder of images beside it; it takes {FORMS}"
     if ".json" in files and ENDINGS & set(files):
-        return (
-            f"{root}: there are images and .json files, but no masks, and no .json file of labelme has the name of an "
-            "image beside it; put them into one folder"
-        )
+        return _no_drawings(root, (root, *readable))
     if ".npy" in files:
         return f"{root}: there are .npy files, but no masks as images; save the masks as PNG, as labelme2voc.py does"
     photographs = {path for folder in (root, *images.values()) for path in listing(folder) if is_picture(path)}
@@ -184,6 +197,10 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
         return unread(min(photographs))
     named = {path.relative_to(root).parts[0] for path in images.values()}
     inside = [path for path in readable if path.name not in named and any(_classified(path, lambda _: None))]
+    whole = root.parent if root.name not in ("", "..") else root.resolve().parent
+    both = _classified(whole, lambda _: None)
+    if all(both) and any(os.path.samefile(root, path) for folders in both for path in folders.values()):
+        return f"{root}: this folder has images or masks alone; did you mean folder:{whole}, which has both?"
     if photographs and not inside:
         where = " in " + ", ".join(f"{path.relative_to(root)}/" for path in images.values()) if images else ""
         return (

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from minifcn.data.classes import Classes
+from minifcn.data.classes import RUN, Classes
+from minifcn.data.folder.kinds import MOST_CLASSES, are_black_and_white, could_be_indices, few_are_in_colours
+from minifcn.data.folder.of_run import check_kind, told_by_indices
 from minifcn.data.folder.smoothing import smoothed_colour, smoothed_grey
 from minifcn.data.folder.values import Colour, MaskValues
 from minifcn.data.folders import Report
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
+from minifcn.text import counted
 
-_MOST_CLASSES = 64  # that masks alone may tell; more are listed in a file
 Masks = Mapping[Path, MaskValues]
 
 
@@ -62,8 +64,11 @@ def find_meaning(masks: Masks, classes: Classes | None, root: Path, report: Repo
     Raises
     ------
     UserError
-        If there are fewer than two classes.
+        If there are fewer than two classes, or if the masks are of another kind than those of the run.
     """
+    of_run = classes is not None and classes.source == RUN
+    if classes is not None and of_run:
+        check_kind(masks, classes, root)
     if _in_colours(masks, classes, report, listed):
         if classes is not None and classes.colours is None:
             first = next(path for path, values in masks.items() if values.indices is None)
@@ -73,7 +78,7 @@ def find_meaning(masks: Masks, classes: Classes | None, root: Path, report: Repo
             )
             classes = None
         meaning = Meaning("colours", classes or _classes_of_colours(masks, root, report))
-    elif not _told_by_indices(classes) and _black_and_white(masks, report):
+    elif not (of_run and told_by_indices(classes)) and are_black_and_white(masks, classes, report):
         meaning = Meaning("black and white", _two_classes(classes, root, report))
     else:
         meaning = Meaning("index", _indexed(masks, classes, root, report))
@@ -104,8 +109,14 @@ def fault(path: Path, values: MaskValues, meaning: Meaning) -> str:
         if mixed:
             return f"{path}: {mixed}; save the mask without smoothing (nearest neighbour)"
         return (
-            f"{path}: {_counted(len(wrong), 'colour')} not in {source}, such as {wrong[0]}; correct the mask, or list "
-            "the class"
+            f"{path}: {_counted(len(wrong), 'colour')} not in {source}, such as {wrong[0]}; correct the mask, or "
+            + ("train a run of its own on these" if source == RUN else "list the class")
+        )
+    if values.indices is None:
+        others = "hold 0 and 255 alone" if meaning.kind == "black and white" else "hold class indices"
+        return (
+            f"{path}: it is in colours, such as {max(values.colours)}, but most masks {others}; save it likewise, or "
+            "list the colours in classes.csv with the header name,r,g,b"
         )
     allowed = {0, 255} if meaning.kind == "black and white" else {*range(len(names)), 255}
     outside = sorted((values.indices or {}).keys() - allowed)
@@ -114,15 +125,22 @@ def fault(path: Path, values: MaskValues, meaning: Meaning) -> str:
     if mixed := smoothed_grey(values.indices or {}, len(names)):
         return f"{path}: {mixed}"
     if meaning.kind == "black and white":
-        return f"{path}: it holds {outside[0]}, but the other masks only 0 and 255; save it in black and white"
+        pixels = counted((values.indices or {})[outside[0]], "pixel")
+        return (
+            f"{path}: it holds {outside[0]} ({pixels}), but most masks hold 0 and 255 alone; save it in black and "
+            "white, or, if 255 is what does not count, list the classes of 0, 1, ... in classes.txt and void below them"
+        )
     return (
         f"{path}: it holds the value {outside[-1]}, but there are {len(names)} classes (0..{len(names) - 1}) in "
-        f"{source}; correct the mask, or list all classes"
+        f"{source}; correct the mask, or "
+        + ("train a run of its own on these" if source == RUN else "list all classes")
     )
 
 
 def _in_colours(masks: Masks, classes: Classes | None, report: Report, listed: bool) -> bool:
     if any(values.indices is None for values in masks.values()):
+        if few_are_in_colours(masks, classes):
+            return False
         if classes is None:
             _check_all_in_colours(masks, report)
         return True
@@ -144,7 +162,7 @@ def _check_all_in_colours(masks: Masks, report: Report) -> None:
     coloured = {path: values for path, values in masks.items() if values.indices is None}
     colours = {colour for values in coloured.values() for colour in values.colours}
     for path in masks.keys() - coloured.keys():
-        low = [colour[0] for colour in masks[path].colours if 0 < max(colour) < _MOST_CLASSES and colour not in colours]
+        low = [colour[0] for colour in masks[path].colours if 0 < max(colour) < MOST_CLASSES and colour not in colours]
         if low and not masks[path].palette:
             report(
                 f"{path}: it holds {min(low)}, as class indices do, but {next(iter(coloured)).name} is in colours; "
@@ -175,47 +193,8 @@ def _check_palettes(masks: Masks, colours: list[Colour], classes: Classes, repor
                 return
 
 
-def _told_by_indices(classes: Classes | None) -> bool:
-    """Whether a run has its classes from masks of class indices, so that 255 is what they ignore and not white."""
-    if classes is None or classes.source != "the run":
-        return False
-    return classes.names == _numbered(len(classes.names))
-
-
 def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(count))
-
-
-def _black_and_white(masks: Masks, report: Report) -> bool:
-    """Whether masks hold 0 and 255 alone, and 255 stands for a class."""
-    white = [path for path, values in masks.items() if 255 in (values.indices or {}) and not _is_palette_index(values)]
-    if not white:
-        return False
-    others = [path for path, values in masks.items() if not (values.indices or {}).keys() <= {0, 255}]
-    if not others or _all_smoothed([masks[path].indices or {} for path in others]):
-        return True
-    if not set(white) & set(others):  # no mask tells that 255 is what the others ignore
-        report(
-            f"{white[0]}: it holds 0 and 255, but {others[0].name} holds {max(masks[others[0]].indices or {0})}; save "
-            "both in the same way, as class indices (0, 1, ...) or in black and white"
-        )
-    return False
-
-
-def _all_smoothed(masks: Sequence[Mapping[int, int]]) -> bool:
-    """Whether masks were black and white before their edges were smoothed: class indices leave out no numbers."""
-    values = {value for mask in masks for value in mask} - {255}
-    return not _could_be_indices(values) and all(smoothed_grey(mask, 2) for mask in masks)
-
-
-def _could_be_indices(values: Collection[int]) -> bool:
-    count = max(values, default=0) + 1
-    return count <= _MOST_CLASSES and 2 * len(values) >= count
-
-
-def _is_palette_index(values: MaskValues) -> bool:
-    """Whether a 255 is the index of a palette, as in Pascal VOC, and not the white of a picture."""
-    return values.palette and (255, 255, 255) not in values.colours
 
 
 def _two_classes(classes: Classes | None, root: Path, report: Report) -> Classes:
@@ -236,11 +215,11 @@ def _indexed(masks: Masks, classes: Classes | None, root: Path, report: Report) 
         return classes if classes.colours is not None else classes._replace(colours=voc_palette(len(classes.names)))
     values = {value for mask in masks.values() for value in (mask.indices or {})} - {255}
     count = max(values, default=0) + 1
-    if values and not _could_be_indices(values):
+    if values and not could_be_indices(values):
         path = next(path for path, mask in masks.items() if count - 1 in (mask.indices or {}))
         mixed = smoothed_grey(masks[path].indices or {}, 2)
         only = f"but of the values 0..{count - 1} the masks hold {len(values)} only"
-        only = only if 2 * len(values) < count else f"but masks alone tell at most {_MOST_CLASSES} classes"
+        only = only if 2 * len(values) < count else f"but masks alone tell at most {MOST_CLASSES} classes"
         save = f"save class indices 0, 1, ..., or write {root / 'classes.txt'} with the {count} names, one a line"
         report(f"{path}: {mixed or f'it holds the value {count - 1}, {only}; {save}'}")
         count = min(count, 255)
@@ -261,7 +240,7 @@ def _classes_of_colours(masks: Masks, root: Path, report: Report) -> Classes:
             counts.update(values.colours)
     if not counts:
         raise UserError(smoothed[0])  # said already; that there are no classes is no other fault
-    if len(counts) > _MOST_CLASSES:
+    if len(counts) > MOST_CLASSES:
         path = max(masks, key=lambda path: len(masks[path].colours))
         report(
             f"{path}: the masks hold {len(counts)} colours, and this one {len(masks[path].colours)}; list those of the "

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from minifcn.data.folders import Report
+from minifcn.data.images import broken_link
 from minifcn.data.labels import colour_codes, decode_label, index_map
 from minifcn.errors import UserError
 from minifcn.progress import Progress
@@ -61,9 +62,14 @@ def scan(paths: Sequence[Path], wanted: set[Path], report: Report) -> dict[Path,
         try:
             status = os.stat(path)
             found[path] = _values(path, status.st_mtime_ns, status.st_size)
-        except (UserError, OSError) as error:
-            if path in wanted:
-                report(str(error) if isinstance(error, UserError) else f"{path}: it cannot be read ({error.strerror})")
+        except UserError as error:
+            fault = str(error)
+        except OSError as error:
+            fault = broken_link(path) or f"{path}: it cannot be read ({error.strerror}); allow reading it"
+        else:
+            continue
+        if path in wanted:
+            report(fault)
     return found
 
 

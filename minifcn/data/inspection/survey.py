@@ -12,6 +12,7 @@ from PIL import Image
 
 from minifcn.check import kind
 from minifcn.data.dataset import Dataset, Sample
+from minifcn.data.images import colours
 from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import OpenedPair, read_pair
@@ -116,7 +117,7 @@ class _Survey:
             self.found.splits[split].add(pair.sample.label, pair.sample.ignore_index)
             if pair.borders and pair.borders.smoothed:
                 self.smoothed.append((pair.name, pair.borders.example))
-            self.compare(split, pair.image_name, pair.sample.image)
+            self.compare(split, pair.image_name, colours(pair.sample.image))
             if np.searchsorted(self.wanted, self.seen, "right") > len(self.found.examples):
                 self.found.examples.append((f"{split} {pair.sample.name}".strip(), *_scaled_down(pair.sample)))
         self.palettes.see(pair)
@@ -146,8 +147,8 @@ def _scaled_down(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     height, width = sample.label.shape
     scale = min(1.0, EXAMPLE_SIDE / max(height, width))
     if scale == 1:
-        return sample.image, sample.label
+        return colours(sample.image), sample.label
     size = max(1, round(width * scale)), max(1, round(height * scale))
     rows = np.linspace(0, height - 1, size[1]).round().astype(int)
     columns = np.linspace(0, width - 1, size[0]).round().astype(int)
-    return np.array(Image.fromarray(sample.image).resize(size)), sample.label[np.ix_(rows, columns)]
+    return np.array(Image.fromarray(colours(sample.image)).resize(size)), sample.label[np.ix_(rows, columns)]

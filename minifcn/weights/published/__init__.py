@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from minifcn.data.normalize import PREPROCESSINGS
 from minifcn.errors import UserError
 from minifcn.text import in_short, printable
-from minifcn.weights.published import caffe, keras, matconvnet, own, torchvision
+from minifcn.weights.published import caffe, keras, lecture, matconvnet, own, torchvision
 from minifcn.weights.published.recognised import Recognised
 
 if TYPE_CHECKING:
     from minifcn.weights.source import Source
 
-PUBLISHERS = (own, torchvision, caffe, matconvnet, keras)
+PUBLISHERS = (own, lecture, torchvision, caffe, matconvnet, keras)
 
 
 def recognise(source: Source, preprocessing: str = "") -> Recognised:
@@ -49,9 +49,9 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised:
     if all(name.startswith("module.") for name in source.arrays):
         names += "; they are those of a torch.nn.DataParallel: save what is in it, model.module.state_dict()"
     raise UserError(
-        f"neither a checkpoint of minifcn, nor weights with names that are known (those of Caffe, "
-        "torchvision, timm, MatConvNet and Keras for VGG16, CaffeNet, GoogLeNet, and the FCNs made of them); it has "
-        f"{names}"
+        "neither a checkpoint of minifcn, nor weights with names that are known (those of Caffe, torchvision, timm, "
+        "MatConvNet and Keras for VGG16, CaffeNet, GoogLeNet, and the FCNs made of them, and those of the lecture's "
+        f"listing); it has {names}"
     )
 
 

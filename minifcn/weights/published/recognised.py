@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
 from minifcn.errors import UserError
+from minifcn.text import printable
 
 if TYPE_CHECKING:
     from minifcn.weights.source import Source
@@ -52,13 +54,14 @@ class Recognised:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
-def told(what: str, preprocessing: str) -> Preprocessing:
+def told(source: Source, what: str, preprocessing: str) -> Preprocessing:
     """Give the preprocessing that the user named, as names and shapes do not tell it; UserError if nobody named one."""
     if not preprocessing:
+        file = shlex.quote(printable(str(source.path)))
         raise UserError(
-            f"has the names of {what}, but is none of the published files, and names do not say how its "
-            "images were preprocessed; say so with minifcn convert FILE --source-preprocessing torchvision (or caffe, "
-            "imagenet, raw) --to weights.npz, and go on with weights.npz"
+            f"has the names of {what}, which do not say how its images were preprocessed; say so: minifcn convert "
+            f"{file} --source-preprocessing torchvision (or caffe, imagenet, raw) --to weights.npz, and go on with "
+            "weights.npz"
         )
     return PREPROCESSINGS[preprocessing]
 

@@ -61,7 +61,7 @@ def _by_sum(source: Source, by: str, names: dict[str, str], preprocessing: str) 
     if md5(source) == _FROM_CAFFE:
         by = f"{by}, and the MD5 of vgg16_from_caffe.pth"
         return Recognised("VGG16 of Caffe", by, names, PREPROCESSINGS["caffe"])
-    seen = told("torchvision's VGG16", preprocessing)
+    seen = told(source, "torchvision's VGG16", preprocessing)
     return Recognised("VGG16 with torchvision's names", by, names, seen)
 
 

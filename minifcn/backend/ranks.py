@@ -1,0 +1,232 @@
+"""Several processes that compute one thing, called ranks: what they say to each other, by MPI.
+
+MPI is imported only where a launcher (mpiexec, srun) has started several processes, or where that is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minifcn.errors import UserError
+from minifcn.text import counted
+
+# Rank and number of processes, as launchers tell them: MPICH's and Intel's, Open MPI's, Slurm's srun.
+_LAUNCHERS = (
+    ("PMI_RANK", "PMI_SIZE"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+)
+
+
+class Ranks:
+    """The processes of a job, as one of them sees them.
+
+    Parameters
+    ----------
+    mpi : module mpi4py.MPI, or None for a process that is alone
+    comm : communicator, or None
+
+    Attributes
+    ----------
+    rank, size : int
+        The number of this one, from 0, and how many there are.
+
+    Examples
+    --------
+    >>> alone = Ranks()
+    >>> alone.rank, alone.size, alone.all(np.array([1.0, 2.0])).tolist()
+    (0, 1, [[1.0, 2.0]])
+    """
+
+    def __init__(self, mpi: Any = None, comm: Any = None):
+        self.mpi, self.comm = mpi, comm
+        self.rank: int = 0 if comm is None else comm.Get_rank()
+        self.size: int = 1 if comm is None else comm.Get_size()
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that speaks and writes for all."""
+        return self.rank == 0
+
+    def all(self, numbers: np.ndarray) -> np.ndarray:
+        """Give the numbers of every rank, (size, k) float64, to every rank."""
+        found = np.empty((self.size, len(numbers)))
+        if self.comm is None:
+            found[0] = numbers
+        else:
+            self.comm.Allgather(np.asarray(numbers, np.float64), found)
+        return found
+
+    def total(self, number: float) -> float:
+        """Add up one number of every rank."""
+        return float(self.all(np.array([number])).sum())
+
+    def add(self, array: np.ndarray) -> np.ndarray:
+        """Add up an array of every rank, in place; gives it."""
+        if self.comm is not None:
+            self.comm.Allreduce(self.mpi.IN_PLACE, array)
+        return array
+
+    def objects(self, thing: Any) -> list[Any]:
+        """Give one thing of every rank to every rank; what arrives was made by this program, and is trusted."""
+        return [thing] if self.comm is None else self.comm.allgather(thing)
+
+    def from_first(self, thing: Any) -> Any:
+        """Give what the first rank has to every rank."""
+        return thing if self.comm is None else self.comm.bcast(thing)
+
+    def agree(self, facts: Mapping[str, str] | None = None, problem: tuple[str, int] | None = None) -> None:
+        """Go on together, or not at all.
+
+        Parameters
+        ----------
+        facts : dict of str to str
+            What has to be the same everywhere, by its name.
+        problem : (message, exit status), optional
+            Why this rank cannot go on.
+
+        Raises
+        ------
+        Disagreement
+            On every rank, if one of them has a problem, or facts other than the first one's.
+        """
+        told = self.objects((dict(facts or {}), problem))
+        problems = {rank: problem for rank, (_, problem) in enumerate(told) if problem}
+        if problems:
+            rank, (message, status) = next(iter(problems.items()))
+            of_all = len(problems) == self.size and len(set(problems.values())) == 1
+            raise Disagreement(message if of_all else f"{named(rank, self.size)}: {message}", status)
+        for rank, (other, _) in enumerate(told):
+            differ = [name for name, fact in told[0][0].items() if other.get(name) != fact]
+            if differ:
+                name = differ[0]
+                raise Disagreement(
+                    f"{named(rank, self.size)} has another {name} than rank 0 ({_short(other.get(name))}, and not "
+                    f"{_short(told[0][0][name])}); all ranks must have the same"
+                )
+
+    def abort(self, status: int) -> NoReturn:
+        """End all ranks at once, wherever they wait; this one has said why, so MPI need not."""
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        self.comm.Abort(status)
+        os._exit(status)
+
+    def cores(self) -> int:
+        """Count the cores that this rank may call its own: those of its machine are shared out."""
+        own = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset(range(_all_cores()))
+        there = self.objects((socket.gethostname(), own))
+        return cores_each(there[self.rank], there)
+
+
+class Disagreement(UserError):
+    """The ranks do not go on, and each of them knows: the first one says why.
+
+    Parameters
+    ----------
+    message : str
+    status : int
+        Exit status of the command.
+    """
+
+    def __init__(self, message: str, status: int = 2):
+        super().__init__(message)
+        self.status = status
+
+
+def cores_each(own: tuple[str, frozenset[int]], there: Sequence[tuple[str, frozenset[int]]]) -> int:
+    """Share out cores among the ranks of a machine that may use them.
+
+    Parameters
+    ----------
+    own : (machine, cores)
+        Of one rank.
+    there : sequence of them
+        Of all ranks.
+
+    Examples
+    --------
+    >>> everything, half = frozenset(range(4)), frozenset(range(2))
+    >>> cores_each(("a", everything), [("a", everything), ("a", everything), ("b", everything)])
+    2
+    >>> cores_each(("a", half), [("a", half), ("a", everything - half)])
+    2
+    """
+    machine, cores = own
+    sharing = sum(other == machine and bool(theirs & cores) for other, theirs in there)
+    return max(1, len(cores) // sharing)
+
+
+def named(rank: int, size: int) -> str:
+    """Name a rank in a message.
+
+    >>> named(1, 4)
+    'rank 1 of 4'
+    """
+    return f"rank {rank} of {size}"
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """Give the rank of this process and the number of them that a launcher has started, without asking MPI.
+
+    >>> launched({"PMI_RANK": "1", "PMI_SIZE": "4"}), launched({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"})
+    ((1, 4), (0, 1))
+    """
+    for rank, size in _LAUNCHERS:
+        if environment.get(rank, "").isdecimal() and environment.get(size, "").isdecimal():
+            return int(environment[rank]), int(environment[size])
+    return 0, 1
+
+
+def join(asked: bool = False) -> Ranks:
+    """Meet the other processes of the job; alone, where no launcher has started several.
+
+    Parameters
+    ----------
+    asked : bool
+        Ask MPI in any case: for a launcher that is not known here.
+
+    Raises
+    ------
+    UserError
+        If there is no mpi4py, or its MPI is not the launcher's.
+
+    Examples
+    --------
+    >>> join().size
+    1
+    """
+    started = launched()[1]
+    if started == 1 and not asked:
+        return Ranks()
+    if importlib.util.find_spec("mpi4py") is None:
+        why = "--mpi is given" if asked else f"{counted(started, 'process', 'processes')} were started together"
+        raise UserError(f"{why}, but mpi4py is not installed: pip install 'minifcn[mpi]'")
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise UserError(f"mpi4py finds no MPI library ({error}): pip install mpich, or load your cluster's") from error
+    ranks = Ranks(MPI, MPI.COMM_WORLD)
+    if started > 1 and ranks.size == 1:
+        library = " ".join(MPI.Get_library_version().split())[:60]
+        raise UserError(
+            f"{started} processes were started together, but the MPI of mpi4py ({library}) sees one; start them with "
+            "its own mpiexec, or install mpi4py for the other MPI"
+        )
+    return ranks if ranks.size > 1 else Ranks()
+
+
+def _all_cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _short(text: Any) -> str:
+    text = str(text)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,92 @@
+// States to begin with. Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", has the first two
+// groups; n is the size of what goes in.
+
+const PLAIN = {n: 3, K: 3, S: 1, P: 0, D: 1, A: 0, C: 1, O: 1, ceil: 0, way: "forward"};
+const conv = (name, settings) => ({name, settings: {...PLAIN, op: "conv", ...settings}});
+const transposed = (name, settings) => ({name, settings: {...PLAIN, op: "conv-transpose", ...settings}});
+const pool = (name, settings) => ({name, settings: {...PLAIN, op: "max-pool", way: "backward", ...settings}});
+const bilinear = (factor) => transposed(`by ${factor}`, {
+  n: 3, K: 2 * factor - (factor % 2), S: factor, P: Math.floor(factor / 2), fill: "bilinear",
+});
+
+const PRESETS = {
+  "To begin with": [transposed("3×3 pixels, kernel 3, stride 2, padding 1", {S: 2, P: 1, t: 5})],
+  "Dumoulin and Visin: convolution": [
+    conv("no padding, unit strides", {n: 4}),
+    conv("arbitrary padding", {n: 5, K: 4, P: 2}),
+    conv("half (same) padding", {n: 5, P: 1}),
+    conv("full padding", {n: 5, P: 2}),
+    conv("no padding, strides", {n: 5, S: 2}),
+    conv("padding and strides", {n: 5, S: 2, P: 1}),
+    conv("padding and strides, odd", {n: 6, S: 2, P: 1}),
+    conv("dilation", {n: 7, D: 2}),
+    conv("average pooling, as a convolution", {n: 5, fill: "average"}),
+    pool("max-pooling", {n: 5}),
+  ],
+  "Dumoulin and Visin: transposed": [
+    transposed("no padding, unit strides", {n: 2}),
+    transposed("arbitrary padding", {n: 6, K: 4, P: 2}),
+    transposed("half (same) padding", {n: 5, P: 1}),
+    transposed("full padding", {n: 7, P: 2}),
+    transposed("no padding, strides", {n: 2, S: 2}),
+    transposed("padding and strides", {n: 3, S: 2, P: 1}),
+    transposed("padding and strides, odd", {n: 3, S: 2, P: 1, A: 1}),
+  ],
+  "Bilinear upsampling": [bilinear(2), bilinear(3), bilinear(4)],
+  "Upsampling in FCNs": [
+    transposed("upscore2 and upscore_pool4, by 2", {n: 4, K: 4, S: 2, fill: "bilinear"}),
+    transposed("upscore8, by 8 (FCN-8s)", {n: 4, K: 16, S: 8, fill: "bilinear"}),
+    transposed("upscore16, by 16 (FCN-16s)", {n: 3, K: 32, S: 16, fill: "bilinear"}),
+    transposed("upscore, by 32 (FCN-32s)", {n: 2, K: 64, S: 32, fill: "bilinear"}),
+    transposed("aligned variant, by 2", {n: 4, K: 4, S: 2, P: 1, fill: "bilinear"}),
+    transposed("aligned variant, by 8", {n: 4, K: 16, S: 8, P: 4, fill: "bilinear"}),
+  ],
+  "Checkerboard": [
+    transposed("kernel 3, stride 2: uneven", {n: 4, K: 3, S: 2, fill: "ones"}),
+    transposed("kernel 4, stride 2: even", {n: 4, K: 4, S: 2, fill: "ones"}),
+    transposed("kernel 2, stride 3: holes", {n: 3, K: 2, S: 3, fill: "ones"}),
+  ],
+  "Channels": [
+    transposed("two channels become three", {n: 2, S: 2, P: 1, C: 2, O: 3}),
+    conv("three channels become two", {n: 4, C: 3, O: 2}),
+  ],
+  "Backward": [
+    conv("convolution", {n: 3, P: 1, S: 2, way: "backward"}),
+    transposed("transposed convolution", {n: 2, S: 2, P: 1, way: "backward"}),
+    pool("max-pooling with ties", {n: 4, K: 2, S: 2}),
+    pool("max-pooling, overlapping, padded", {n: 4, K: 3, S: 2, P: 1}),
+    pool("max-pooling, rounded up (ceil mode)", {n: 5, K: 2, S: 2, ceil: 1}),
+    {name: "pixel-wise cross-entropy", settings: {...PLAIN, op: "cross-entropy", way: "backward", n: 2, C: 3}},
+  ],
+};
+
+// Fill a map, or a kernel, with numbers of one kind.
+const FILLS = {
+  count: "counting", ones: "ones", impulse: "one pixel", random: "random digits", bilinear: "bilinear",
+  average: "average",
+};
+
+function fillNumber(kind, name, place, shape) {
+  const [rows, columns] = shape.slice(-2), [i, j] = place.slice(-2);
+  if (kind === "ones") return 1;
+  if (kind === "random") return Math.floor(Math.random() * 9) + 1;
+  if (kind === "impulse") return i === Math.floor(rows / 2) && j === Math.floor(columns / 2) ? 1 : 0;
+  if (kind === "average") return 1 / (rows * columns);
+  if (kind === "bilinear") {  // as nn.init.bilinear: one kernel for each channel, nothing across
+    const half = Math.floor((rows + 1) / 2), hat = (k) => 1 - Math.abs(k - (rows - 1) / 2) / half;
+    return place[0] === place[1] ? hat(i) * hat(j) : 0;
+  }
+  return null;
+}
+
+function withFill(state, kind, name) {
+  const shape = shapes(state)[name];
+  const numbers = filled(shape, (place) => fillNumber(kind, name, place, shape) ?? firstNumber(name, place, state));
+  return {...state, numbers: {...state.numbers, [name]: numbers}};
+}
+
+function preset(state, {settings: {fill, ...settings}}) {
+  const plain = {...FIRST, numbers: {}, t: 1, by: "", mistake: ""};
+  const next = changed({...plain, ...settings, t: settings.t ?? 1}, {});
+  return fill ? withFill(next, fill, "weight") : next;
+}
