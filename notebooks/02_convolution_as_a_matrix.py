@@ -362,6 +362,14 @@ np.testing.assert_allclose(weight.grad.data[0, 0], weight_gradient)
 np.testing.assert_allclose(weight_gradient[0, 1], (g * x[0:3, 1:4]).sum())
 
 # %% [markdown]
+# All of this is in one page to drag: the window, what each pixel gives, the columns, and a row of $C$, in step with
+# each other. Press ▶ or the arrow keys, type other numbers, and press **backward** for the gradients, each with its
+# finite difference; the menu there has wrong ways back.
+
+# %%
+explain.Laboratory(x, w, kind="conv")
+
+# %% [markdown]
 # ## Several channels
 #
 # An image has 3 channels and a map in a network has hundreds. A window then covers all channels, and each of the $O$

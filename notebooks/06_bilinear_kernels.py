@@ -14,7 +14,7 @@ from PIL import Image
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import data, nn, optim
+from minifcn import data, explain, nn, optim
 
 BLUE, ORANGE, GREEN, VERMILLION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
 rng = np.random.default_rng(0)
@@ -149,6 +149,12 @@ assert ones[0, 0] == 0.75**2
 for a in range(2):
     for b in range(2):
         assert kernel[a::2, b::2].sum() == 1
+
+# %% [markdown]
+# Look at it pixel by pixel: pick one at the border of the result, then one inside, and compare what they are made of.
+
+# %%
+explain.Laboratory(np.ones((3, 3)), kernel, stride=2, padding=1)
 
 # %% [markdown]
 # How much is that in a real network? FCN-32s upsamples scores by $S = 32$ in one step. In minifcn's default variant

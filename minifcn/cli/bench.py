@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from minifcn.backend import use_device
-from minifcn.benchmark import contestants, machine, report
-from minifcn.benchmark.asked import WARM_UP
+from minifcn.benchmark import contestants, machine, report, rule
+from minifcn.benchmark.asked import RULE, WARM_UP
 from minifcn.benchmark.race import Contestant, Result, race, read_contestants
 from minifcn.benchmark.report import Measurements
 from minifcn.benchmark.work import select
@@ -22,12 +22,28 @@ def run(args: argparse.Namespace) -> None:
     """Measure, print the tables, and write what is asked for."""
     _check_target("--out", args.out, ".md")
     _check_target("--chart", args.chart, ".png")
+    if RULE in args.work:
+        _measure_rule(args)
+        return
     measured = report.read_raw(args.again) if args.again else _measure(args)
     print(report.text(measured))
     if args.out:
         report.save_markdown(args.out, measured)
     if args.chart:
         report.save_chart(args.chart, measured)
+
+
+def _measure_rule(args: argparse.Namespace) -> None:
+    if args.work != [RULE] or args.chart or args.against or args.again or args.device != "cpu":
+        raise UserError(f"the work {RULE!r} stands alone: only --rounds and --out go with it, on the cpu")
+    layers, rows = list(rule.layers()), []
+    with Progress("bench", len(layers), stream=sys.stderr) as progress:
+        for layer in layers:
+            rows.append(rule.row(layer, rule.measure(layer, args.rounds)))
+            progress.advance(f"{layer.channels} to {layer.outputs} channels, {layer.size}x{layer.size}")
+    print(rule.text(rows))
+    if args.out:
+        rule.save(args.out, rows)
 
 
 def _measure(args: argparse.Namespace) -> Measurements:

@@ -26,7 +26,8 @@ def run(args: argparse.Namespace) -> int:
     """Check as the arguments say."""
     _check_out(args)
     faults: list[str] = []
-    splits = _open(args.data, args.split, faults)
+    options = {} if args.inputs == "color" else {"inputs": args.inputs}
+    splits = _open(args.data, args.split, faults, **options)
     if args.out:
         refuse_among_data("--out", args.out.parent, splits.values())
     found = Inspection((), np.zeros((0, 3), np.uint8), 255, {})
@@ -42,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
     return 2 if found.faults else 0
 
 
-def _open(data: str, names: list[str] | None, faults: list[str]) -> dict[str, Dataset]:
+def _open(data: str, names: list[str] | None, faults: list[str], **options: str) -> dict[str, Dataset]:
     """Open the splits; of a split that cannot be opened, the reason is a fault, and an error if that is all."""
     splits, reasons = {}, {}
     for name in names or usual_splits(data):
         try:
-            splits[name] = open_dataset(data, name, report=faults.append)
+            splits[name] = open_dataset(data, name, report=faults.append, **options)
         except UnknownSplit as error:
             if names or name != "test":
                 reasons[name] = str(error)

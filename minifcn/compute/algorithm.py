@@ -20,11 +20,11 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # The others multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one pixel that is nan
 # would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
 # for one takes a hundredth of the time.
-AS_DEFINED = (convolution, PLAIN)
+AS_DEFINED = (PLAIN, convolution)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
 # Channels and pixels from which Winograd pays, and outputs up to which neighbours do, by the caches of a core: measured
 # by `minifcn bench rule` on AMD Zen 4, and by earlier tables on Zen 5 and on Intel Sapphire Rapids.
-PAYS = {"small": (16, 200, 32), "middle": (32, 400, 64), "large": (64, 400, 64)}
+PAYS = {"small": (16, 150, 32), "middle": (32, 400, 64), "large": (64, 400, 64)}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -71,9 +71,8 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
     """Choose an algorithm for windows on `size` pixels of an array's batch, from `channels` on the x side to `outputs`.
 
     The definition where `textbook` says so; one that is forced, where it applies. Else, on a CPU, Winograd for 3x3
-    windows with channels enough to pay for transforming the maps, and pixels enough to pay for transforming the
-    weights. Blocks for strides. For the rest, and on a GPU, strips: of 4 or 2 neighbouring outputs where a product
-    would be too narrow for the vectors. By how much each choice wins, `minifcn bench rule` measures.
+    windows with channels enough to pay for transforming the maps, and pixels enough for the weights. Blocks for
+    strides. Else strips: of 4 or 2 neighbouring outputs where a product would be too narrow for the vectors.
     """
     if textbook(array):
         return convolution

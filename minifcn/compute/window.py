@@ -80,7 +80,7 @@ class Window:
         (2, 2)
         """
         window = cls.of(kernel_size, kernel_size if stride is None else stride, padding, dilation, caller=caller)
-        if any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
+        if window.padding != (0, 0) and any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
             raise ValueError(
                 f"{window._prefix}padding {window.padding} must be at most half the kernel size {window.kernel}, or a "
                 "window could lie in the padding alone"
@@ -140,6 +140,8 @@ class Window:
         (1, 1)
         """
         extra = pair(value, f"{self._prefix}output_padding")
+        if extra == (0, 0):
+            return extra
         if any(e >= max(s, d) for e, s, d in zip(extra, self.stride, self.dilation, strict=True)):
             raise ValueError(
                 f"{self._prefix}output_padding {extra} must be less than stride {self.stride} or dilation "
@@ -147,6 +149,7 @@ class Window:
             )
         return extra
 
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def turned(self) -> Window | None:
         """Give the window of the transposed convolution as a convolution with the kernel turned by 180 degrees.
 

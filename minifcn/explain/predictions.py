@@ -238,7 +238,7 @@ def _sentence(label: str, said: str, right: str, same: bool) -> tuple[bool, str]
 
 def _tokens(text: str) -> list[float | str]:
     """Read the numbers and words of a text, so that (5, 5), "5x5" and "5 × 5" are the same."""
-    text = re.sub(r"(?<=\d)\s*[x×]\s*(?=\d)", " ", text).replace("%", " ")
+    text = re.sub(r"(?<=\d)\s*(?:x|×|by)\s*(?=\d)", " ", text).replace("%", " ")
     text = _FRACTION.sub(lambda match: repr(float(match[1]) / (float(match[2]) or 1)), text)
     return [_value(token) for token in _TOKEN.findall(text)]
 

@@ -8,7 +8,7 @@ minifcn.algorithm("im2col")`, and in float64), those are what runs.
 from __future__ import annotations
 
 from minifcn.autograd import operation
-from minifcn.backend import array_module, one_blas_thread
+from minifcn.backend import array_module, product
 from minifcn.compute import algorithm
 from minifcn.compute.fast.elementwise import Finish, finish_map
 from minifcn.compute.im2col import pixels
@@ -54,5 +54,4 @@ def sum_pixels(x):
         return (broadcast_to(gy.reshape(1, -1, 1, 1), shape=shape),)
 
     rows = pixels(x.data)
-    with one_blas_thread():
-        return array_module(rows).ones(rows.shape[0], rows.dtype) @ rows, backward
+    return product(array_module(rows).ones(rows.shape[0], rows.dtype), rows), backward

@@ -93,7 +93,7 @@ def _margin(shape: tuple, offset: tuple, size: tuple) -> tuple[int, int, int, in
 
 def _wholes(values, count: int, rule: str) -> tuple[int, ...]:
     """Make ints of `count` whole numbers of any type, in a tuple, list or array."""
-    if type(values) is tuple and len(values) == count and all(type(value) is int for value in values):
+    if type(values) is tuple and len(values) == count and set(map(type, values)) == {int}:
         return values  # nearly always
     found = tuple(values) if hasattr(values, "__len__") and not isinstance(values, str) else ()
     expect(len(found) == count, f"{rule}, got {values!r}")

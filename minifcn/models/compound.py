@@ -8,7 +8,7 @@ conv1_1hha.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,25 @@ class TwoHeads(Compound):
         return self.both(x)[0]
 
 
+class GeometricHead(Module):
+    """The geometric scores of a network of two heads, as a network of their own.
+
+    Examples
+    --------
+    >>> from minifcn import Tensor
+    >>> head = GeometricHead(TwoHeads(FCN32s, 33, 3, width=1 / 64))
+    >>> head(Tensor(np.zeros((1, 3, 8, 8), "float32"))).shape
+    (1, 3, 8, 8)
+    """
+
+    def __init__(self, net: TwoHeads):
+        self.net = net
+
+    def forward(self, x):
+        """Turn images (N, 3, H, W) into geometric scores (N, C, H, W)."""
+        return self.net.both(x)[1]
+
+
 class LateFusion(Compound):
     """Two FCN-32s, of colours and of HHA, whose scores are averaged before they are upsampled.
 
@@ -137,7 +156,7 @@ class LateFusion(Compound):
 
     def named_here(self, part: str, layer: str) -> str:
         """Give the name of a layer: it ends in color or hha, but for the upsampling of the mean."""
-        return layer if layer == "upscore" else f"{layer}{part}"
+        return _of_stream(part, layer)
 
     def forward(self, x, maps=None):
         """Turn images (N, 6, H, W) of colours and HHA into scores (N, C, H, W)."""
@@ -147,6 +166,24 @@ class LateFusion(Compound):
         score = self.color.score_fr(self.color.maps(color)[self.trunk.coarsest]) * 0.5
         score = self.hha.score_fr(self.hha.maps(hha)[self.trunk.coarsest]) * 0.5 + score
         return self.color.crop("score", self.color.upscore(score), like=color)
+
+
+def of_streams(color: Mapping[str, Any], hha: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the states of two networks, of colours and of HHA, the names that their layers have in `LateFusion`.
+
+    >>> sorted(of_streams({"fc6.bias": 1, "upscore.weight": 2}, {"fc6.bias": 3}))
+    ['fc6color.bias', 'fc6hha.bias', 'upscore.weight']
+    """
+    here = {}
+    for part, state in (("hha", hha), ("color", color)):
+        for name, array in state.items():
+            layer, dot, rest = name.partition(".")
+            here[f"{_of_stream(part, layer)}{dot}{rest}"] = array
+    return here
+
+
+def _of_stream(part: str, layer: str) -> str:
+    return layer if layer == "upscore" else f"{layer}{part}"
 
 
 def _refuse_lecture(what: str, options: dict[str, Any]) -> None:

@@ -150,6 +150,11 @@ class TestForward:
         assert names[1:10] == [f"x[{i},{j}]" for i in range(3) for j in range(3)]
         assert names[10:] == [f"y[{a},{b}]" for a in range(5) for b in range(5)]
 
+    def test_of_a_matrix_that_is_too_large_the_line_of_the_step_is_shown(self, page, driver):
+        page = page("n=3&K=32&S=16&P=8&t=5&pixel=0")
+        titles = [one for one in driver.run(TITLES) if one.startswith("Cᵀ")]
+        assert titles == ["Cᵀ is 2304×9: folded to y, 48×48"]
+
     def test_channels_are_added_up(self, page, rng):
         page = page("C=2&O=3&n=2&t=4&shown=2")
         x = [[[1, 2], [3, 4]], [[4, 5], [6, 7]]]
@@ -164,6 +169,7 @@ class TestForward:
         assert [float(text) for text in table(page, "y")["texts"]] == y.ravel().tolist()
 
 
+TITLES = "return [...document.querySelectorAll('.title')].map((title) => title.textContent)"
 QUESTIONS = {
     "Why is": r"4 products land on y\[1,1\]: x\[0,0\] through w\[2,2\], x\[0,1\] through w\[2,0\]",
     "Where did": r"Padding 1 cuts it off: 24 of the 49 numbers that the stamps make are dashed",
@@ -257,7 +263,7 @@ class TestBackward:
     def test_at_a_tie_there_is_no_derivative_and_any_of_equal_pixels_may_have_it(self, page):
         settings = "op=max-pool&n=2&K=2&S=2&P=0&x=7,7,1,2&g=1&t=1"
         page = page(settings)
-        assert "a kink: the slope is 0 on one side and 1 on the other" in sentence(page)
+        assert "a kink, as equal numbers are the largest: any number from 0 to 1 will do" in sentence(page)
         assert table(page, "dx-0")["small"] == ["0|1", "0|1", "0", "0"]
         assert lit(page, "dx-0", "kink") == [0, 1]
 
@@ -487,13 +493,27 @@ class TestInsideANotebook:
         assert after[0] == before[0] == "stamp 5"
         assert (before[1], after[1]) == ("pixel 1", "pixel 2")
 
-    def test_keys_belong_to_the_one_that_has_the_focus_and_the_address_to_the_page(self, two):
+    def test_before_anything_has_the_focus_the_keys_are_those_of_the_one_in_view(self, two):
         two.press("ArrowRight")
-        assert two.run(self.SENTENCES)[0] == "stamp 5"
+        assert two.run(self.SENTENCES) == ["stamp 6", "pixel 1"]
+        two.run("document.querySelectorAll('.minifcn-laboratory')[1].scrollIntoView()")
+        two.press("ArrowRight")
+        assert two.run(self.SENTENCES) == ["stamp 6", "pixel 2"]
+
+    def test_then_they_are_those_of_the_one_that_has_it_and_the_address_is_that_of_the_page(self, two):
+        two.run("document.querySelectorAll('.minifcn-laboratory')[1].focus()")
+        two.press("ArrowRight")
+        assert two.run(self.SENTENCES) == ["stamp 5", "pixel 2"]
         two.run("document.querySelector('.minifcn-laboratory').focus()")
-        two.press("ArrowRight")
-        assert two.run(self.SENTENCES)[0] == "stamp 6"
+        two.press("ArrowLeft")
+        assert two.run(self.SENTENCES) == ["stamp 4", "pixel 2"]
         assert two.run("return location.hash") == ""
+
+    def test_keys_that_it_uses_do_not_reach_the_page_around_it(self, two):
+        two.run("window.heard = []; document.onkeydown = (event) => heard.push(event.key)")
+        two.run("document.querySelector('.minifcn-laboratory').focus()")
+        two.press("ArrowRight", "q")
+        assert two.run("return heard") == ["q"]
 
 
 class TestPython:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from minifcn.benchmark.asked import GROUPS, WARM_UP
+from minifcn.benchmark.asked import GROUPS, RULE, WARM_UP
 from minifcn.cli import arguments
 from minifcn.compute.algorithm import ALGORITHMS
 
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["quick"],
         metavar="WORK",
         help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
-        "as 'conv3_*-500' (default quick)",
+        f"as 'conv3_*-500' (default quick); or {RULE!r} alone: every algorithm on the layers of three networks, and by "
+        "how much the chosen one wins",
     )
     parser.add_argument(
         "--against",

@@ -79,8 +79,7 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
         target[...] = done
 
     work = 36 * n * rows * columns * outputs * channels
-    keep = bool(finish and finish.keep) and n * rows * columns > FEW
-    u = kept("U", weight, whole_u, 4 * weight.nbytes, keep)
+    u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns > FEW))
     strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
     if len(strips) > 1:
         u = transformed(weight) if u is None else u

@@ -33,6 +33,8 @@ class Grid:
         The cells that the step is about, and those that it reads or writes; None: no cell.
     inside : (rows, columns), slices
         The cells that belong to the map; those around it, in the padding, are drawn dashed.
+    wrong : bool array (R, C) or None
+        The cells whose numbers are wrong, whatever the step.
     output_axis : int or None
         Of a matrix the axis that runs over the numbers of the result, else None.
     digits : int
@@ -43,6 +45,7 @@ class Grid:
     numbers: np.ndarray
     active: np.ndarray | None = None
     touched: np.ndarray | None = None
+    wrong: np.ndarray | None = None
     inside: Area = (slice(None), slice(None))
     output_axis: int | None = None
     digits: int = 3
@@ -71,6 +74,8 @@ class Scene(ABC):
     inputs: Sequence[int]  # which of the tables are x, and which are the result, one for each channel
     outputs: Sequence[int]
     result, thing, caption = "y", "pixel of y", "output y"  # what it and one number of it are called
+    letters = "x", "y"
+    has_window = True
     law: str  # what row {} of `factors` is
     digits = 3  # that are shown of a number
 
@@ -91,6 +96,11 @@ class Scene(ABC):
     def output(self) -> np.ndarray:
         """The whole result."""
         return self.steps[-1].output
+
+    @property
+    def count(self) -> int:
+        """How many numbers can be pointed at."""
+        return self.output.size
 
     def origin(self, o: int) -> tuple[list[int], str]:
         """Give the pixels of x that number o of the result is made of, and the sentence that says so."""

@@ -11,6 +11,7 @@ from minifcn.compute.window import Window
 from minifcn.explain.matrices import conv_matrix, im2col_matrix
 from minifcn.explain.shown import telling_digits
 from minifcn.explain.stepper import steps, windows
+from minifcn.explain.stepper.loss import CrossEntropy
 from minifcn.explain.stepper.planes import check_channels, kernels, planes
 from minifcn.explain.stepper.scene import (
     Grid,
@@ -43,6 +44,7 @@ class TransposedConv(Scene):
         check_legible(
             C=(self.x.size, channels * self.size[0] * self.size[1]), y=(channels * uncropped[0], uncropped[1])
         )
+        self.output_padding = self.window.output_padding(output_padding)
         self.steps = steps.transposed_conv_steps(x, weight, stride, padding, output_padding, dilation)
         self.factors, self.reach = (m.T for m in _conv_matrices(self.kernel, (channels, *self.size), self.window))
         first = len(self.x) + self.kernel.shape[0] * channels + channels
@@ -153,6 +155,7 @@ class MaxPool(Scene):
         channels, whole = len(self.x), padded_size(self.x.shape[1:], self.window, self.size)
         check_legible(M=(channels * self.size[0] * self.size[1], self.x.size), x=(channels * whole[0], whole[1]))
         self.steps = windows.max_pool_steps(x, kernel_size, stride, padding, dilation, ceil_mode)
+        self.ceil_mode = ceil_mode
         self.digits = telling_digits(self.x)  # or the largest of a window may look like another
         self.factors = self.reach = np.array([step.column for step in self.steps])
         self.inputs, self.outputs = range(channels), range(channels + 1, 2 * channels + 1)
@@ -180,7 +183,13 @@ class MaxPool(Scene):
             yield Grid(named(title, c, of=len(self.x)), active=active, digits=self.digits, **one)
 
 
-SCENES = {"conv-transpose": TransposedConv, "conv": Conv, "im2col": Im2col, "max-pool": MaxPool}
+SCENES = {
+    "conv-transpose": TransposedConv,
+    "conv": Conv,
+    "im2col": Im2col,
+    "max-pool": MaxPool,
+    "cross-entropy": CrossEntropy,
+}
 
 
 def _conv_matrices(kernel: np.ndarray, shape: tuple[int, int, int], window: Window) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import json
 import os
@@ -20,6 +21,7 @@ from minifcn.explain.stepper.planes import kernels
 from minifcn.explain.stepper.scene import Grid, Scene
 from minifcn.explain.stepper.scenes import SCENES
 from minifcn.explain.stepper.steps import Step
+from minifcn.explain.stepper.way_back import GradientStep, WayBack
 from minifcn.files import atomic_write
 
 
@@ -33,12 +35,13 @@ class Stepper:
     x : Tensor or array (H, W) or (C, H, W)
         One image.
     weight : Tensor or array (KH, KW), or for "im2col" and "max-pool" the kernel size: int or (rows, columns)
-        With several channels (C, O, KH, KW), for "conv" (O, C, KH, KW). Of an array "im2col" and "max-pool" use only
-        the shape.
+        Unless given the digits from 1 to 9, and a kernel size of 2. With several channels (C, O, KH, KW), for "conv"
+        (O, C, KH, KW). Of an array "im2col" and "max-pool" use only the shape.
     stride, padding, output_padding : int or (rows, columns)
         As in `conv_transpose2d`, the only kind with an output_padding. Unless given, the stride is 1, for "max-pool"
         the kernel size.
-    kind : "conv-transpose", "conv", "im2col" or "max-pool"
+    kind : "conv-transpose", "conv", "im2col", "max-pool" or "cross-entropy"
+        Of the last x are scores, and weight the labels (H, W).
     dilation : int or (rows, columns)
     ceil_mode : bool
         Of "max-pool": whether its size is rounded up.
@@ -64,7 +67,7 @@ class Stepper:
     def __init__(
         self,
         x: Any,
-        weight: Any,
+        weight: Any = None,
         stride: int | Pair | None = None,
         padding: int | Pair = 0,
         output_padding: int | Pair = 0,
@@ -76,6 +79,10 @@ class Stepper:
             raise ValueError(f"kind must be {', '.join(SCENES)}, got {kind!r}")
         self.kind = kind
         settings: dict[str, Any] = {"padding": padding, "dilation": dilation}
+        if kind == "cross-entropy":
+            if (stride, padding, dilation) != (None, 0, 1):
+                raise ValueError("stride, padding and dilation belong to a window, and cross-entropy has none")
+            settings = {}
         if stride is not None:
             settings["stride"] = stride
         if kind == "conv-transpose":
@@ -86,23 +93,53 @@ class Stepper:
             settings["ceil_mode"] = bool(ceil_mode)
         elif ceil_mode:
             raise ValueError(f"ceil_mode belongs to max-pool, but kind is {kind}; leave it out")
+        if weight is None:
+            weight = 2 if kind in ("im2col", "max-pool") else np.arange(1, 10).reshape(3, 3)
         sizes = np.ndim(weight) == 0 or (np.ndim(weight) == 1 and isinstance(weight, tuple | list))
         if kind in ("im2col", "max-pool") and not sizes:
             weight = kernels(weight).shape[2:]
         self._scene: Scene = SCENES[kind](x, weight, **settings)
-        self.steps: tuple[Step, ...] = tuple(self._scene.steps)
+        self.steps: tuple[Step | GradientStep, ...] = tuple(self._scene.steps)
 
     def __repr__(self) -> str:
-        window = self._scene.window
+        window, (given, result) = self._scene.window, self._scene.letters
         return (
-            f"Stepper({self.kind}, x {_by(_plain(self._scene.x))} -> y {_by(self._scene.output.shape)}, "
-            f"kernel {_by(window.kernel)}, stride {_by(window.stride)}, padding {_by(window.padding)}, "
+            f"Stepper({self.kind}, {given} {_by(_plain(self._scene.x))} -> {result} {_by(self._scene.output.shape)}, "
+            + f"kernel {_by(window.kernel)}, stride {_by(window.stride)}, padding {_by(window.padding)}, "
+            * self._scene.has_window
             + f"dilation {_by(window.dilation)}, " * (window.dilation != (1, 1))
             + f"{len(self.steps)} steps)"
         )
 
     def _repr_html_(self) -> str:
         return self._fragment(f"minifcn-{uuid.uuid4().hex[:12]}")  # two views of one stepper do not meet
+
+    def backward(self, grad: Any = None, mistake: str = "") -> Stepper:
+        """Step through the way back: each number of dx, dweight and dbias, with a difference quotient beside it.
+
+        Parameters
+        ----------
+        grad : Tensor or array of the shape of the result, optional
+            Gradient g of the result; small numbers of both signs unless given.
+        mistake : str
+            Go back wrongly on purpose: "no-flip", "no-crop", "wrong-stride" or "mean-bias" of a convolution,
+            "every-tie", "overwrite" or "average" of a max-pool, "no-onehot", "count-all" or "ignored-too" of a loss.
+
+        Returns
+        -------
+        Stepper
+            Its steps are those of the way back, each with a `gradient` and a `sentence`.
+
+        Examples
+        --------
+        >>> stepper = Stepper([[1, 2], [3, 4]], np.ones((3, 3)), stride=2, padding=1)
+        >>> stepper.backward([[1, 0, 0], [0, 5, 0], [0, 0, 0]]).steps[0].sentence
+        '1 of 14: dx[0,0] = 1·1 + 0·1 + 0·1 + 5·1 = 6; the difference quotient is 6 too'
+        """
+        shown = copy.copy(self)
+        shown._scene = WayBack(self._scene, self.kind, grad, mistake)
+        shown.kind, shown.steps = f"{self.kind} backward", tuple(shown._scene.steps)
+        return shown
 
     def figure(self, step: int | None = None) -> Any:
         """Draw the state after some steps.
@@ -198,7 +235,7 @@ class Stepper:
         """Give all that the page shows; it computes nothing itself."""
         frames = [self._scene.grids(n) for n in range(len(self.steps) + 1)]
         first, scene = frames[0], self._scene
-        origins = [scene.origin(o) for o in range(scene.output.size)]
+        origins = [scene.origin(o) for o in range(scene.count)]
         return {
             "about": repr(self),
             "hint": f"Point at a {self._scene.thing}, or tab to it, to see what it is made of.",
@@ -229,6 +266,7 @@ def _static(grid: Grid) -> dict[str, Any]:
         "first": grid.first,
         "dashed": outside,
         "axis": grid.output_axis,
+        "wrong": _lit(grid.wrong),
     }
 
 
