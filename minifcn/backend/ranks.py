@@ -37,6 +37,10 @@ class Ranks:
     ----------
     rank, size : int
         The number of this one, from 0, and how many there are.
+    local : int
+        The number of this one among those of its machine, once somebody has set it from `place`.
+    settled : bool
+        Whether all of them have agreed to go on; before that, a rank that cannot tells the others by `agree`.
 
     Examples
     --------
@@ -49,6 +53,7 @@ class Ranks:
         self.mpi, self.comm = mpi, comm
         self.rank: int = 0 if comm is None else comm.Get_rank()
         self.size: int = 1 if comm is None else comm.Get_size()
+        self.settled, self.local = False, 0
 
     @property
     def first(self) -> bool:
@@ -119,11 +124,12 @@ class Ranks:
         self.comm.Abort(status)
         os._exit(status)
 
-    def cores(self) -> int:
-        """Count the cores that this rank may call its own: those of its machine are shared out."""
+    def place(self) -> tuple[int, int]:
+        """Give the number of this rank among those of its machine, and the cores that it may call its own."""
         own = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset(range(_all_cores()))
         there = self.objects((socket.gethostname(), own))
-        return cores_each(there[self.rank], there)
+        before = [machine for machine, _ in there[: self.rank]]
+        return before.count(there[self.rank][0]), cores_each(there[self.rank], there)
 
 
 class Disagreement(UserError):

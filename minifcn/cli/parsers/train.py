@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "minifcn train --out DIR [--data NAME[:PATH]] [option ...]"  # all of them would be half a screen
     parser.epilog = "Example: minifcn train --data shapes --epochs 5 --out runs/shapes"
     parser.argument_default = argparse.SUPPRESS  # --resume asks what was given
-    parser.set_defaults(resume=False, overwrite=False, staged=False, checkpoint_every=300.0)
+    parser.set_defaults(resume=False, overwrite=False, staged=False, checkpoint_every=300.0, mpi=False)
     _add_recipe(parser.add_argument_group("recipe"))
     _add_data(parser.add_argument_group("data"))
     _add_network(parser.add_argument_group("network"))
@@ -48,7 +48,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--val-share",
         type=arguments.number,
         metavar="SHARE",
-        help="drawn for validation from folder:PATH if it has no val; 0.2 if left out",
+        help="part for val if folder:PATH has none; 0.2 if left out",
     )
     group.add_argument("--size", type=size, metavar="HxW", help="resize every image (default: as it is)")
     group.add_argument(
@@ -148,6 +148,7 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         help="keep less for the backward pass and compute it again: the same results in less memory, but slower",
     )
     arguments.add_device(group)
+    group.add_argument("--mpi", action="store_true", help="share the work with processes of an unknown launcher")
 
 
 def _add_results(group: argparse._ArgumentGroup) -> None:
