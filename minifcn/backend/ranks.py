@@ -9,6 +9,7 @@ import importlib.util
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -116,6 +117,20 @@ class Ranks:
                     f"{named(rank, self.size)} has another {name} than rank 0 ({_short(other.get(name))}, and not "
                     f"{_short(told[0][0][name])}); all ranks must have the same"
                 )
+
+    def some(self, count: int) -> Ranks | None:
+        """Give the first ranks as a job of their own; None to those that are not of it. All ranks ask."""
+        if self.comm is None:
+            return self
+        part = self.comm.Split(0 if self.rank < count else self.mpi.UNDEFINED, self.rank)
+        return None if part == self.mpi.COMM_NULL else Ranks(*((self.mpi, part) if count > 1 else ()))
+
+    def rest(self) -> None:
+        """Wait for all ranks without keeping a core busy, as waiting for MPI does."""
+        if self.comm is not None:
+            request = self.comm.Ibarrier()
+            while not request.Test():
+                time.sleep(0.001)
 
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once, wherever they wait; this one has said why, so MPI need not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+RANKS = "ranks"  # the work of several processes
 WARM_UP = 2  # turns that do not count
 GROUPS = {
     "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),

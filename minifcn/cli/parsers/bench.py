@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from minifcn.benchmark.asked import GROUPS, WARM_UP
+from minifcn.benchmark.asked import GROUPS, RANKS, WARM_UP
 from minifcn.cli import arguments
 from minifcn.compute.algorithm import ALGORITHMS
 
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["quick"],
         metavar="WORK",
         help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
-        "as 'conv3_*-500' (default quick)",
+        f"as 'conv3_*-500' (default quick); {RANKS} before the step of a network, such as {RANKS} narrow-step: as "
+        f"mpiexec -n 4 minifcn bench {RANKS}, it times the steps of 1, 2 and 4 processes in turn",
     )
     parser.add_argument(
         "--against",
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chart", type=path, metavar="FILE.png", help="draw the times of the networks")
     arguments.add_device(parser, default="cpu")
+    parser.add_argument("--mpi", action="store_true", help=f"{RANKS}: share the work with those of an unknown launcher")
     parser.add_argument(
         "--again",
         type=path,
