@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class Row:
         Seconds of them in which the first rank adds up gradients, or waits for the others to.
     early : float
         Seconds of a step whose sums begin while the backward pass goes on.
+    processor : float
+        Seconds of the processor that the first rank computes in a step: other programs do not count in it.
+    fastest : float
+        The least seconds in which gradients were added up: nobody had to be waited for.
     """
 
     ranks: int
@@ -49,27 +53,45 @@ class Row:
     seconds: float
     sums: float
     early: float
+    processor: float
+    fastest: float
 
 
-class _Timed:
+class Timed(NamedTuple):
+    """A step.
+
+    Parameters
+    ----------
+    seconds, sums, processor : float
+        As in `Row`.
+    """
+
+    seconds: float
+    sums: float
+    processor: float
+
+
+class _Clock:
     """Sums, and the seconds that they take."""
 
     def __init__(self, sums: Sums):
-        self.sums, self.way, self.early, self.seconds = sums, sums.way, sums.early, 0.0
+        self.sums, self.way, self.early = sums, sums.way, sums.early
+        self.seconds = self.processor = 0.0
 
     def start(self, piece: Any) -> None:
-        with self._clock():
+        with self._running():
             self.sums.start(piece)
 
     def finish(self, whole: Any, pieces: Any) -> None:
-        with self._clock():
+        with self._running():
             self.sums.finish(whole, pieces)
 
     @contextmanager
-    def _clock(self) -> Iterator[None]:
-        began = time.perf_counter()
+    def _running(self) -> Iterator[None]:
+        began, before = time.perf_counter(), time.process_time()
         yield
         self.seconds += time.perf_counter() - began
+        self.processor += time.process_time() - before
 
 
 class Contender:
@@ -91,7 +113,7 @@ class Contender:
         self.whole, self.counted = len(images), counted_in(labels, CONFIG)
         self.optimizer = optim.SGD([p for p in self.model.parameters() if p.requires_grad], **SGD)
         self.gradients = SummedGradients(self.model, self.optimizer, 1, ranks)
-        self.sums = _Timed(self.gradients.connect()) if ranks.size > 1 else None
+        self.sums = _Clock(self.gradients.connect()) if ranks.size > 1 else None
         self.gradients.sums = self.sums  # type: ignore[assignment]
 
     @one_blas_thread()
@@ -107,15 +129,19 @@ class Contender:
             )
         self.optimizer.step()
 
-    def time(self, early: bool) -> tuple[float, float]:
-        """Give the seconds of a step, until the last rank is done, and those of them in sums."""
-        self.gradients.early = early
+    def time(self, early: bool) -> Timed:
+        """Time a step, until the last rank is done."""
+        self.gradients.early, sums = early, self.sums
+        if sums:
+            sums.seconds = sums.processor = 0.0
         self.ranks.objects(None)
-        before, began = self.sums.seconds if self.sums else 0.0, time.perf_counter()
+        began, before = time.perf_counter(), time.process_time()
         self.step()
         wait_for(self.work.device)
+        computed = time.process_time() - before
         self.ranks.objects(None)
-        return time.perf_counter() - began, self.sums.seconds - before if self.sums else 0.0
+        seconds = time.perf_counter() - began
+        return Timed(seconds, sums.seconds, computed - sums.processor) if sums else Timed(seconds, 0.0, computed)
 
 
 def sizes(ranks: int) -> list[int]:
@@ -147,7 +173,7 @@ def measure(work: Work, ranks: Ranks, rounds: int, show: Callable[[str], None]) 
         some = ranks.some(n)
         whole = dataclasses.replace(work, shape=(images, *work.shape[1:]))
         entered.append(Contender(whole, some) if some else None)
-    found: list[dict[bool, list[tuple[float, float]]]] = [{False: [], True: []} for _ in contests]
+    found: list[dict[bool, list[Timed]]] = [{False: [], True: []} for _ in contests]
     for turn in range(rounds + 1):
         for contender, (n, images), times in zip(entered, contests, found, strict=True):
             for early in (False, True):
@@ -160,10 +186,10 @@ def measure(work: Work, ranks: Ranks, rounds: int, show: Callable[[str], None]) 
     return [_row(n, images, times) for (n, images), times in zip(contests, found, strict=True) if times[False]]
 
 
-def _row(n: int, images: int, times: dict[bool, list[tuple[float, float]]]) -> Row:
+def _row(n: int, images: int, times: dict[bool, list[Timed]]) -> Row:
     late, early = (np.array(times[key]) for key in (False, True))
-    seconds, sums = (float(np.median(column)) for column in late.T)
-    return Row(n, images, seconds, sums, float(np.median(early[:, 0])))
+    seconds, sums, processor = (float(number) for number in np.median(late, axis=0))
+    return Row(n, images, seconds, sums, float(np.median(early[:, 0])), processor, float(late[:, 1].min()))
 
 
 def text(work: Work, rows: list[Row], way: str) -> str:
@@ -172,20 +198,22 @@ def text(work: Work, rows: list[Row], way: str) -> str:
     Examples
     --------
     >>> from minifcn.benchmark.work import select
-    >>> rows = [Row(1, 4, 0.2, 0, 0.2), Row(2, 8, 0.25, 0.04, 0.24), Row(2, 4, 0.15, 0.04, 0.14)]
+    >>> rows = [Row(1, 4, 0.2, 0, 0.2, 0.1, 0), Row(2, 8, 0.25, 0.04, 0.24, 0.1, 0.01)]
     >>> print(text(*select(["narrow-step"]), rows, "MPI"))
     narrow-step: 666,343 numbers in the gradient, 2.7 MB; summed by MPI
-    ranks  images  step ms  images/s  efficiency  in sums  step ms, summed early
+    ranks  images  step ms  images/s  efficiency  in sums  summed early: step ms  processor ms  fastest sums ms
     as many images for each rank:
-        1       4    200.0      20.0       100 %      0 %                  200.0
-        2       8    250.0      32.0        80 %     16 %                  240.0
+        1       4    200.0      20.0       100 %      0 %                  200.0         100.0             0.00
+        2       8    250.0      32.0        80 %     16 %                  240.0         100.0            10.00
     as many images in all:
-        1       4    200.0      20.0       100 %      0 %                  200.0
-        2       4    150.0      26.7        67 %     27 %                  140.0
+        1       4    200.0      20.0       100 %      0 %                  200.0         100.0             0.00
     """
     numbers = count_parameters(work.network()[0])[0]
     lines = [f"{work.name}: {numbers:,} numbers in the gradient, {4e-6 * numbers:.1f} MB; summed by {way}"]
-    lines.append("ranks  images  step ms  images/s  efficiency  in sums  step ms, summed early")
+    columns = (
+        "ranks  images  step ms  images/s  efficiency  in sums  summed early: step ms  processor ms  fastest sums ms"
+    )
+    lines.append(columns)
     one = rows[0]
     for title, growing in (("as many images for each rank:", True), ("as many images in all:", False)):
         lines.append(title)
@@ -195,7 +223,7 @@ def text(work: Work, rows: list[Row], way: str) -> str:
                 lines.append(
                     f"{row.ranks:5}  {row.images:6}  {1000 * row.seconds:7.1f}  {rate:8.1f}  "
                     f"{100 * rate / alone / row.ranks:8.0f} %  {100 * row.sums / row.seconds:5.0f} %  "
-                    f"{1000 * row.early:21.1f}"
+                    f"{1000 * row.early:21.1f}  {1000 * row.processor:12.1f}  {1000 * row.fastest:15.2f}"
                 )
     return "\n".join(lines)
 

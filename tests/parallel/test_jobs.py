@@ -1,5 +1,6 @@
 """`mpiexec -n N minifcn train`: one voice, one run, and one end, whatever happens to a rank."""
 
+import json
 import time
 
 import launching
@@ -80,3 +81,13 @@ def test_a_run_goes_on_with_any_number_of_ranks(tmp_path):
         assert {name: float(value) for name, value in found.items()} == pytest.approx(
             {name: float(value) for name, value in expected.items()}, rel=1e-12
         )
+
+
+def test_bench_ranks_times_one_and_two(tmp_path):
+    arguments = ["bench", "ranks", "narrow-step", "--rounds", "1", "--out", tmp_path / "ranks.md"]
+    done = launching.run(2, "-m", "minifcn", *arguments)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "ranks.json").read_text())["rows"]
+    assert [(row["ranks"], row["images"]) for row in rows] == [(1, 4), (2, 4), (2, 8)]
+    assert all(0 < row["fastest"] <= row["sums"] < row["seconds"] for row in rows if row["ranks"] > 1)
+    assert done.stdout.strip() in (tmp_path / "ranks.md").read_text()
