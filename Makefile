@@ -10,7 +10,7 @@ PYTEST_FLAGS ?=
 FUZZ_CASES ?= 20000
 FUZZ_SEED ?= 1411
 
-.PHONY: help demo test docs notebooks oracle fuzz lint bench-gpu clean
+.PHONY: help demo test docs notebooks oracle fuzz lint gpu bench-gpu test-gpu train-gpu clean
 
 help:
 	@echo "make demo       train a small FCN on generated images, on the CPU; results go to runs/demo"
@@ -20,7 +20,10 @@ help:
 	@echo "make oracle     compare with PyTorch and onnxruntime, live (installs them, about 240 MB)"
 	@echo "make fuzz       compare with PyTorch on random cases; FUZZ_CASES=200000 FUZZ_SEED=2 for more and others"
 	@echo "make lint       check style, types and who imports whom"
-	@echo "make bench-gpu  time FCN-8s on the first GPU, beside PyTorch; both must be installed in .venv with CUDA"
+	@echo "make bench-gpu  time FCN-8s on the first GPU, beside a PyTorch with CUDA; CuPy must be installed in .venv"
+	@echo "make test-gpu   run the tests that compute on a device there"
+	@echo "make train-gpu  train FCN-8s on the CamVid of MINIFCN_CAMVID there; again to continue"
+	@echo "make gpu        these three, each at most four minutes"
 	@echo "make clean      remove .venv and what the tools left behind"
 	@echo
 	@echo "Settings: PYTHON=python3.12, PYTEST_FLAGS='-k conv2d', DEMO_FLAGS='--epochs 2 --overwrite'"
@@ -54,11 +57,17 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+gpu: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/on_a_gpu.py
+
 bench-gpu: $(VENV)/installed-dev
-	for precision in float32 tf32; do \
-	  $(BIN)/minifcn bench gpu --device cuda --precision $$precision --algorithms --against benchmarks/pytorch.py \
-	    --out docs/performance-gpu-$$precision.md --chart docs/images/performance-gpu-$$precision.png || exit; \
-	done
+	$(BIN)/python benchmarks/on_a_gpu.py bench
+
+test-gpu: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/on_a_gpu.py test
+
+train-gpu: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/on_a_gpu.py train
 
 clean:
 	rm -rf $(VENV) build docs/notebooks *.egg-info .coverage htmlcov

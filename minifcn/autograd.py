@@ -194,7 +194,7 @@ def operation(function: Callable) -> Callable[..., Tensor]:
         if settings and not settings.keys() <= names.keys():
             inputs, settings = guards.by_name(name, inputs, settings, inputs_of, names)
         for x in inputs:
-            if not isinstance(x, Tensor) and hasattr(type(x), "operate"):  # a geometry (models/geometry.py): no values
+            if not isinstance(x, Tensor) and guards.is_geometry(x):
                 return x.operate(apply, inputs, settings)
         inputs = as_tensors(inputs, name)
         recorded = recording.get() and any(map(_learns, inputs))
@@ -204,7 +204,7 @@ def operation(function: Callable) -> Callable[..., Tensor]:
         output = Tensor(result[0])
         memory = memory_of(output._data)
         for x in inputs:
-            if memory_of(x._data) == memory:  # a view changes with what it is a view of
+            if x._data is output._data or memory_of(x._data) == memory:  # a view changes with what it is a view of
                 output._changes = x._changes
         if recorded and output._data.dtype.kind == "f":
             output.requires_grad, output.operation = True, name
@@ -216,16 +216,16 @@ def operation(function: Callable) -> Callable[..., Tensor]:
 
 def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
     """Give the inputs of an operation as Tensors whose arrays may meet, by the rule of `minifcn.backend.alike`."""
+    first: Any = getattr(inputs[0], "_data", None) if inputs else None
     for x in inputs:
-        if not (isinstance(x, Tensor) and x.dtype == inputs[0].dtype and type(x._data) is type(inputs[0]._data)):
+        if not (isinstance(x, Tensor) and x._data.dtype == first.dtype and type(x._data) is type(first)):
             break
     else:  # as nearly always
         return tuple(inputs)
-    if any(hasattr(type(x), "operate") for x in inputs):  # a geometry has no array, and goes with all
+    if any(map(guards.is_geometry, inputs)):  # it has no array, and goes with all
         return tuple(inputs)
     arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
-    both = list(zip(inputs, arrays, strict=True))
-    tensors = tuple(x if isinstance(x, Tensor) and x.data is a else Tensor(a) for x, a in both)
+    tensors = tuple(map(lambda x, a: x if isinstance(x, Tensor) and x.data is a else Tensor(a), inputs, arrays))
     for tensor, a in zip(tensors, arrays, strict=True):
         tensor._data = a  # a number that a GPU's kernel takes as it is would have become an array of the host
     return tensors

@@ -36,6 +36,11 @@ def check_requires_grad(requires_grad: Any, data: Any) -> None:
         )
 
 
+def is_geometry(x: Any) -> bool:
+    """Whether x is a geometry (models/geometry.py), which stands for a map and has no values."""
+    return hasattr(type(x), "operate")
+
+
 def no_result(name: str, found: Any) -> TypeError:
     """Say that what an operation returned is not its value and a function backward."""
     return TypeError(

@@ -201,8 +201,6 @@ assert (pictures.colour(void, palette)[void == 255] == pictures.VOID_COLOUR).all
 #
 # Below are a truth and a prediction of 4x6 pixels, with the classes 0, 1 and 2 and one void pixel. The first measure is
 # **pixel accuracy**: of the pixels that count, which share is right?
-#
-# **Predict**: count the wrong pixels by eye. What is the pixel accuracy? (How many pixels count?)
 
 # %%
 truth = np.array(
@@ -221,22 +219,29 @@ prediction = np.array(
         [0, 0, 0, 0, 0, 2],
     ]
 )
-counts = truth != 255
-wrong = counts & (prediction != truth)
-
 # %% tags=["fold"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3))
 draw(left, truth, "truth (255 is void)")
-draw(right, prediction, "prediction: wrong pixels in frames", [(i, j, 1, 1) for i, j in np.argwhere(wrong)])
+draw(right, prediction, "prediction")
+
+# %% [markdown]
+# **Predict**: count the wrong pixels by eye. What is the pixel accuracy? (How many pixels count?)
 
 # %%
+counts = truth != 255
+wrong = counts & (prediction != truth)
 # ask: pixels that count
 assert counts.sum() == 23
+# ask: pixels that are wrong
 assert wrong.sum() == 5
 pixel_accuracy = (prediction == truth)[counts].mean()
 # ask: pixel accuracy
 np.testing.assert_allclose(pixel_accuracy, 18 / 23)
 round(float(pixel_accuracy), 3)
+
+# %% tags=["fold"]
+figure, ax = plt.subplots(figsize=(3.5, 2.6))
+draw(ax, prediction, "wrong pixels in frames", [(i, j, 1, 1) for i, j in np.argwhere(wrong)])
 
 # %% [markdown]
 # The prediction 1 in the void corner is not counted as wrong: there is no truth to compare it with.

@@ -34,13 +34,15 @@ plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 # Then move the kernel by one pixel and do it again:
 #
 # $$y_{ij} = \sum_k \sum_l w_{kl} \, x_{i+k,\,j+l}$$
-#
-# **Predict** before you run the next cell, with pen and paper: what is $y_{00}$?
 
 # %%
 x = np.array([[1.0, 2, 0, 1], [0, 1, 3, 2], [2, 1, 0, 1], [1, 0, 2, 3]])
 w = np.array([[1.0, 2], [3, 4]])
 
+# %% [markdown]
+# **Predict** before you run the next cell, with pen and paper: what is $y_{00}$?
+
+# %%
 y00 = w[0, 0] * x[0, 0] + w[0, 1] * x[0, 1] + w[1, 0] * x[1, 0] + w[1, 1] * x[1, 1]
 # ask: y[0, 0]
 assert y00 == 1 * 1 + 2 * 2 + 3 * 0 + 4 * 1 == 9
@@ -358,6 +360,14 @@ np.testing.assert_allclose(g.ravel() @ (C @ x.ravel()), (C.T @ g.ravel()) @ x.ra
 weight_gradient = (g.reshape(1, 9) @ columns.T).reshape(2, 2)
 np.testing.assert_allclose(weight.grad.data[0, 0], weight_gradient)
 np.testing.assert_allclose(weight_gradient[0, 1], (g * x[0:3, 1:4]).sum())
+
+# %% [markdown]
+# All of this is in one page to drag: the window, what each pixel gives, the columns, and a row of $C$, in step with
+# each other. Press ▶ or the arrow keys, type other numbers, and press **backward** for the gradients, each with its
+# finite difference; the menu there has wrong ways back.
+
+# %%
+explain.Laboratory(x, w, kind="conv")
 
 # %% [markdown]
 # ## Several channels

@@ -26,12 +26,15 @@ plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 # %% [markdown]
 # ## Values
 #
-# The usual setting is K = 2 and S = 2: windows of 2x2 pixels that do not overlap. **Predict** before you run the next
-# cell: what are the four values of $y$?
+# The usual setting is K = 2 and S = 2: windows of 2x2 pixels that do not overlap.
 
 # %%
 x = np.array([[1.0, 3, 2, 0], [4, 2, 1, 5], [0, 6, 7, 8], [2, 1, 9, 3]])
 
+# %% [markdown]
+# **Predict** before you run the next cell: what are the four values of $y$?
+
+# %%
 y = np.zeros((2, 2))
 for i, j in np.ndindex(2, 2):
     y[i, j] = x[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].max()
@@ -63,12 +66,14 @@ np.testing.assert_array_equal(x.ravel()[indices.data[0, 0]], y)
 # Let $g$ be the gradient of the loss with respect to $y$. Change a pixel a little. If it is the winner of its window,
 # $y$ changes as much, so the pixel gets the $g$ of its window. If it is not, $y$ does not change at all, so the pixel
 # gets 0.
-#
-# **Predict**: where do the numbers of $g$ below appear in the gradient of $x$?
 
 # %%
 g = np.array([[10.0, 20], [30, 40]])
 
+# %% [markdown]
+# **Predict**: where do the numbers of $g$ appear in the gradient of $x$?
+
+# %%
 X = mf.Tensor(x[None, None], requires_grad=True)
 F.max_pool2d(X, 2).backward(mf.Tensor(g[None, None]))
 gradient = X.grad.data[0, 0]
@@ -188,10 +193,16 @@ assert ties.grad.data.sum() == 5
 # - **floor**: round down, and drop the row. $\lfloor (5 - 2) / 2 \rfloor + 1 = 2$ windows.
 # - **ceil**: round up, and let the last window hang over the edge. $\lceil (5 - 2) / 2 \rceil + 1 = 3$ windows.
 #
-# **Predict** for the next map, whose largest value is in the last row: what is the largest value of $y$ in both modes?
+# The largest value of the next map is in its last row.
 
 # %%
 tall = np.arange(1.0, 11.0).reshape(5, 2)
+tall
+
+# %% [markdown]
+# **Predict**: what is the largest value of $y$ in both modes?
+
+# %%
 T = mf.Tensor(tall[None, None])
 floor, ceil = F.max_pool2d(T, 2), F.max_pool2d(T, 2, ceil_mode=True)
 # ask: largest value with floor

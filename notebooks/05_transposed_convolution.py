@@ -255,6 +255,13 @@ multiplications_sliding = y.size * w.size
 assert (multiplications_stamps, multiplications_sliding) == (36, 225)
 
 # %% [markdown]
+# Stamps, zeros and flip, and the column of $C^T$, side by side: every step lights the same numbers in each of the
+# views. Pick a pixel of the result to see what meets on it, and drag the stride or the padding.
+
+# %%
+explain.Laboratory(x, w, stride=2, padding=1)
+
+# %% [markdown]
 # ## 5.5 The adjoint test
 #
 # How would you test a transposed convolution that somebody else wrote, without looking inside? Use what defines a

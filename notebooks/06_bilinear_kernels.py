@@ -14,7 +14,7 @@ from PIL import Image
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import data, nn, optim
+from minifcn import data, explain, nn, optim
 
 BLUE, ORANGE, GREEN, VERMILLION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
 rng = np.random.default_rng(0)
@@ -151,8 +151,16 @@ for a in range(2):
         assert kernel[a::2, b::2].sum() == 1
 
 # %% [markdown]
-# How much is that in a real network? FCN-32s upsamples scores by $S = 32$ in one step. An image of 224x224 pixels has
-# scores of 7x7.
+# Look at it pixel by pixel: pick one at the border of the result, then one inside, and compare what they are made of.
+
+# %%
+explain.Laboratory(np.ones((3, 3)), kernel, stride=2, padding=1)
+
+# %% [markdown]
+# How much is that in a real network? FCN-32s upsamples scores by $S = 32$ in one step. In minifcn's default variant
+# ("aligned": padding 1, and $P = 16$ in the upsampling), an image of 224x224 pixels has scores of 7x7. (In the
+# reference code of the paper, which pads by 100, they are 8x8, and the crop at 19 cuts most of the faded border off:
+# question 3.)
 #
 # **Predict**: what is left of a score of 1 in the corner of the image? And in which part of the image is something
 # missing: 1 %, 5 %, 25 %?
@@ -166,7 +174,7 @@ assert share.shape == (224, 224)
 assert round(share[0, 0], 3) == 0.266
 assert round(share[0, 112], 3) == 0.516
 assert share[112, 112] == 1
-# ask: percent of the image: 1 | 5 | 25*
+# ask: percent of the image in which something is missing: 1 | 5 | 25*
 assert round(100 * below, 1) == 26.5
 
 # %% tags=["fold"]
@@ -210,6 +218,8 @@ assert corner[0] < corner[1]
 weight = nn.init.bilinear(3, 3, 4)
 assert weight.shape == (3, 3, 4, 4)
 used = np.abs(weight).sum(axis=(2, 3)) > 0
+# ask: kernels that are zero
+assert (~used).sum() == 6
 print(used.astype(int))
 np.testing.assert_array_equal(used, np.eye(3, dtype=bool))
 for c in range(3):
@@ -323,10 +333,10 @@ np.testing.assert_allclose(shifted[4:, 4:], aligned[:-4, :-4])
 #
 # ## 6.8 Why a fixed kernel does as well
 #
-# The kernels could be learned. In the paper the last one is fixed, and the upsampling by 2 before it starts bilinear
-# and is learned; in the published reference networks all of them are fixed, and its authors report no significant
-# difference. Why does learning buy so little? Try it where the answer can be seen: make labels small, and learn the
-# kernel that best makes them large again.
+# The kernels could be learned. In the paper's text the last one is fixed, and those by 2 before it start bilinear and
+# are learned; in its published reference code, `variant="paper"` here, all of them are fixed, and its authors report no
+# significant difference. Why can learning buy so little? Try it where the answer can be seen: make labels small, and
+# learn the kernel that best makes them large again.
 #
 # Below, the label of each picture is turned into one map for each class (1 where the class is, 0 elsewhere), and
 # averaged over 4x4 pixels. A transposed convolution with $S = 4$, $K = 8$ that starts from *random* weights learns to
@@ -366,6 +376,7 @@ bilinear = nn.init.bilinear_kernel(2 * S)
 found = learned.weight.data[0, 0]
 likeness = np.corrcoef(found.ravel(), bilinear.ravel())[0, 1]
 print(f"correlation with the bilinear kernel: {likeness:.3f}")
+# ask: the learned kernel looks like: noise | a hat* | a flat square
 assert likeness > 0.95
 
 # %% tags=["fold"]
@@ -397,9 +408,13 @@ assert accuracy["learned"] < accuracy["bilinear, fixed"] + 0.005
 
 # %% [markdown]
 # The learned kernel has the smaller squared error, for which it was trained, but labels no more pixels rightly. This is
-# a small experiment with ideal scores, and no proof. But it shows where to look: the kernel has only $K^2$ numbers, the
-# same for all pictures, and the hat is already close to the best of them. What the network has to learn about pictures
-# it can learn in the layers before.
+# a small experiment, and no proof: the scores are ideal, one kernel serves all classes, and an object is many times as
+# wide as $S = 4$ pixels. There the kernel has only $K^2$ numbers, the same for all pictures, and the hat is already
+# close to the best of them.
+#
+# It is not always so. In notebook 9 the objects are as small as one cell of the grid, $S = 32$, and FCN-32s learns a
+# kernel of 64x64 numbers for every *pair* of classes: there learning brings a lot, and the result goes beyond what
+# ideal scores reach with bilinear kernels.
 #
 # A fixed layer still passes gradients on; only its own weight is left alone.
 

@@ -287,6 +287,8 @@ scores10 = mf.Tensor(np.log(p10))
 
 plain = F.softmax_cross_entropy(scores10, label10).item()
 weighted = F.softmax_cross_entropy(scores10, label10, weight=np.array([1.0, 9.0])).item()
+# ask: the weighted mean
+assert round(weighted, 2) == 1.05
 print(f"{plain:.2f} {weighted:.2f}")
 np.testing.assert_allclose(plain, (9 * 0.1 + 2) / 10)
 np.testing.assert_allclose(weighted, (9 * 1 * 0.1 + 1 * 9 * 2) / (9 * 1 + 1 * 9))
@@ -316,6 +318,8 @@ for _ in range(3):
     image = mf.Tensor(rng.normal(size=(1, 3, 64, 64)).astype("float32"))
     start.append(F.softmax_cross_entropy(model(image), rng.integers(0, 21, size=(1, 64, 64))).item())
 print(start, np.log(21))
+# ask: the loss
+assert round(np.mean(start), 2) == 3.04
 np.testing.assert_allclose(start, np.log(21), rtol=1e-6)
 
 # %% [markdown]
@@ -334,8 +338,8 @@ assert round(np.log(21), 4) == 3.0445
 # Instead of the mean one can take the sum over all pixels. The direction of the gradient is the same, its length is
 # not.
 #
-# **Predict**: the published FCN-32s was trained with the sum and a learning rate of $10^{-10}$. Which learning rate is
-# that for the mean, on images of 500x375 pixels?
+# **Predict**: the published FCN-32s was trained with the sum, a learning rate of $10^{-10}$ and a momentum of 0.99.
+# Leave the momentum aside for now. Which learning rate is that for the mean, on images of 500x375 pixels?
 
 # %%
 x_mean, x_sum = mf.Tensor(scores, requires_grad=True), mf.Tensor(scores, requires_grad=True)
@@ -350,8 +354,29 @@ np.testing.assert_allclose(rate_for_the_mean, 1.875e-5)
 
 # %% [markdown]
 # The gradient of the sum is as many times longer as there are pixels that count, so the rate is $10^{-10} \cdot
-# 187500$, about $1.9 \cdot 10^{-5}$: not as tiny as it looked. A learning rate means nothing without the loss it
-# belongs to.
+# 187500$, about $1.9 \cdot 10^{-5}$: not as tiny as it looked.
+#
+# And there is the **momentum** of 0.99. Gradient descent with momentum $m$ moves the weights not by the gradient but by
+# a velocity, $v \leftarrow m v + g$ and $w \leftarrow w - \eta v$: each gradient goes on acting, $m$ times as much in
+# every later step. **Predict**: how far does one gradient of size 1 move a weight in the long run, with the rate $\eta$
+# and $m = 0.99$?
+
+# %%
+eta, m = rate_for_the_mean, 0.99
+moved = velocity = 0.0
+for step in range(5000):
+    velocity = m * velocity + (step == 0)  # one gradient, in the first step
+    moved += eta * velocity
+times = moved / eta
+# ask: times the rate
+assert round(times, 1) == 100
+np.testing.assert_allclose(times, 1 / (1 - m))
+np.testing.assert_allclose(moved, 1.875e-3)
+
+# %% [markdown]
+# $1 + m + m^2 + \dots = 1/(1 - m) = 100$ times the rate. So the published FCN-32s learns with $1.9 \cdot 10^{-3}$ in
+# the long run, seven orders of magnitude more than $10^{-10}$. A learning rate means nothing without the loss and the
+# momentum it belongs to.
 #
 # ## Questions
 #

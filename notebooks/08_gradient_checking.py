@@ -13,6 +13,7 @@ import numpy as np
 
 import minifcn as mf
 import minifcn.functional as F
+from minifcn import explain
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 rng = np.random.default_rng(0)
@@ -48,8 +49,8 @@ assert 0.01 < error_one_sided < 0.02
 assert error_central < 0.0001
 
 # %% [markdown]
-# The central difference is 300 times better here, for one more evaluation. To both sides the curve bends the same way,
-# so the first error cancels. What is left is about $h^2/6$ times the third derivative.
+# The central difference is 300 times better here, for the same price: both need two evaluations. To both sides the
+# curve bends the same way, so the first error cancels. What is left is about $h^2/6$ times the third derivative.
 
 # %%
 np.testing.assert_allclose(error_central, 0.01**2 / 6 * np.e, rtol=1e-3)
@@ -219,8 +220,7 @@ assert report.rows[0].checked == 5 < large.size == 4608
 # weights $v$) and the inputs, and returns a tuple with the gradient of each input. With `raise_exception=False` it
 # returns the report instead of raising; the attribute `message` says in a sentence what is wrong.
 #
-# Each of the next five cells has a mistake in `backward`. **Predict** each time, before you run it: which line is
-# wrong, and will the check find it?
+# Each of the next five cells has a mistake in `backward`. Find it before the check does.
 #
 # ### First: a mean of squares
 
@@ -234,14 +234,15 @@ def backward(gy, x):
     return (gy * 2 * x,)
 
 
+# %% [markdown]
+# **Predict**: what is wrong, and will the check find it?
+
+# %%
 report = mf.gradcheck_arrays(forward, backward, [rng.normal(size=6)], raise_exception=False)
 print(report.message)
+# ask: wrong is: 2 * x | the division by the number of entries is missing* | the sign
 assert not report.ok
 assert "6 times the right one" in report.message
-
-# %% [markdown]
-# The division by the number of entries is missing. A wrong factor is the most harmless looking mistake: training works,
-# with another learning rate than you think.
 
 
 # %%
@@ -252,6 +253,9 @@ def backward(gy, x):
 assert mf.gradcheck_arrays(forward, backward, [rng.normal(size=6)]).ok
 
 # %% [markdown]
+# The division by the number of entries is missing. A wrong factor is the most harmless looking mistake: training works,
+# with another learning rate than you think.
+#
 # ### Second: a linear layer
 
 
@@ -264,16 +268,17 @@ def backward(gy, x, w):
     return gy @ w, x.T @ gy
 
 
+# %% [markdown]
+# **Predict**: what is wrong, and will the check find it?
+
+# %%
 square = [rng.normal(size=(4, 3)), rng.normal(size=(3, 3))]
 report = mf.gradcheck_arrays(forward, backward, square, names=["x", "w"], raise_exception=False)
 print(report)
+# ask: wrong is the gradient of: x* | w | both
 assert not report.ok
 assert report.worst_name == "x"
 assert not report.rows[1].wrong  # the gradient of w is right
-
-# %% [markdown]
-# The gradient of `x` needs `w.T`. Because `w` is square here, the shapes fit and NumPy did not object. Check with
-# shapes whose sizes all differ; then many mistakes cannot even run.
 
 
 # %%
@@ -284,6 +289,9 @@ def backward(gy, x, w):
 assert mf.gradcheck_arrays(forward, backward, [rng.normal(size=(4, 3)), rng.normal(size=(3, 2))]).ok
 
 # %% [markdown]
+# The gradient of `x` needs `w.T`. Because `w` is square here, the shapes fit and NumPy did not object. Check with
+# shapes whose sizes all differ; then many mistakes cannot even run.
+#
 # ### Third: a bias
 
 
@@ -296,14 +304,16 @@ def backward(gy, x, w, bias):
     return gy @ w.T, x.T @ gy, gy
 
 
+# %% [markdown]
+# **Predict**: what is wrong, and will the check find it?
+
+# %%
 arrays = [rng.normal(size=(5, 3)), rng.normal(size=(3, 2)), rng.normal(size=2)]
 report = mf.gradcheck_arrays(forward, backward, arrays, names=["x", "w", "bias"], raise_exception=False)
 print(report.message)
+# ask: the gradient of bias must be: multiplied by 5 | summed over the rows* | transposed
 assert not report.ok
 assert "sum it over axis 0" in report.message
-
-# %% [markdown]
-# A number that is used five times collects five gradients: what is repeated in forward is summed in backward.
 
 
 # %%
@@ -314,6 +324,8 @@ def backward(gy, x, w, bias):
 assert mf.gradcheck_arrays(forward, backward, arrays).ok
 
 # %% [markdown]
+# A number that is used five times collects five gradients: what is repeated in forward is summed in backward.
+#
 # ### Fourth: the sum of neighbours
 
 
@@ -329,16 +341,30 @@ def backward(gy, x):
     return (gx,)
 
 
+# %% [markdown]
+# **Predict**: what is wrong, and will the check find it?
+
+# %%
 report = mf.gradcheck_arrays(forward, backward, [rng.normal(size=6)], raise_exception=False)
 print(report)
+# ask: wrong are: all entries | the entries in the middle* | the first and the last
 assert not report.ok
 assert [entry.index for entry in report.rows[0].wrong] == [(1,), (2,), (3,), (4,)]
 
-# %% [markdown]
-# A `+` is missing: `gx[i : i + 3] += gy[i]`. Windows overlap, so the contributions to an entry add up, like the stamps
-# of notebook 5; with `=` the last window wins. Only the first and the last entry lie in a single window, and only these
-# two are right. The report does not name this cause, but the indices of the wrong entries (`report.rows[0].wrong`)
-# tell.
+
+# %% tags=["fold"]
+def draw_wrong(ours, differences, axes, name):
+    """Draw a gradient and its finite differences, and frame what differs."""
+    ours, differences = np.atleast_2d(ours), np.atleast_2d(differences)
+    frames = [(i, j, 1, 1) for i, j in np.argwhere(~np.isclose(ours, differences, atol=1e-6))]
+    explain.draw_numbers(axes[0], ours.round(1), f"{name} by backward", frames=frames)
+    explain.draw_numbers(axes[1], differences.round(1), f"{name} by differences", frames=frames)
+
+
+x, v = rng.normal(size=6), np.array([1.0, 2, 3, 4])
+fig, axes = plt.subplots(2, 1, figsize=(5, 2.6), layout="constrained")
+fig.suptitle("Framed: where the gradient is wrong", fontsize=12)
+draw_wrong(*backward(v, x), numeric_gradient(forward, x, v), axes, "gx")
 
 
 # %%
@@ -352,6 +378,11 @@ def backward(gy, x):
 assert mf.gradcheck_arrays(forward, backward, [rng.normal(size=6)]).ok
 
 # %% [markdown]
+# A `+` is missing: `gx[i : i + 3] += gy[i]`. Windows overlap, so the contributions to an entry add up, like the stamps
+# of notebook 5; with `=` the last window wins. Only the first and the last entry lie in a single window, and only these
+# two are right. The report does not name this cause, but the indices of the wrong entries (`report.rows[0].wrong`)
+# tell.
+#
 # ### Fifth: the weight of a convolution
 
 
@@ -372,15 +403,31 @@ def backward(gy, x, w):
     return gx, gw
 
 
+# %% [markdown]
+# **Predict**: what is wrong, and will the check find it?
+
+# %%
 arrays = [rng.normal(size=(5, 6)), rng.normal(size=(3, 3))]
 report = mf.gradcheck_arrays(forward, backward, arrays, names=["x", "w"], raise_exception=False)
 print(report.message)
+# ask: wrong is: gx | gw* | both
 assert not report.ok
 assert "180 degrees" in report.message
 
-# %% [markdown]
-# The kernel is flipped where it must not be. A map or kernel that is symmetric would have hidden it. Random inputs are
-# never symmetric, which is another reason to use them.
+x, w = arrays
+v = rng.normal(size=(3, 4))
+gx, gw = backward(v, x, w)
+gx_differences = numeric_gradient(lambda x: forward(x, w), x, v)
+gw_differences = numeric_gradient(lambda w: forward(x, w), w, v)
+np.testing.assert_allclose(gx, gx_differences, atol=1e-6)
+wrong = ~np.isclose(gw, gw_differences, atol=1e-6)
+assert wrong.sum() == 8
+assert not wrong[1, 1]  # a turn leaves the middle in its place
+
+# %% tags=["fold"]
+fig, axes = plt.subplots(1, 2, figsize=(6, 3.2), layout="constrained")
+fig.suptitle("Framed: where the gradient is wrong. A turn leaves the middle right", fontsize=12)
+draw_wrong(gw, gw_differences, axes, "gw")
 
 
 # %%
@@ -393,6 +440,10 @@ def backward(gy, x, w):
 
 
 assert mf.gradcheck_arrays(forward, backward, arrays).ok
+
+# %% [markdown]
+# The kernel is flipped where it must not be. A map or kernel that is symmetric would have hidden it. Random inputs are
+# never symmetric, which is another reason to use them.
 
 # %% [markdown]
 # ## 8.7 Kinks
@@ -462,7 +513,11 @@ assert too_much.worst.index == (1,)
 #
 # It compares `backward` with `forward`, at one point. Three things follow.
 #
-# **Predict** for each of the three checks below: does it pass?
+# - A function that should be the sine is the cosine, and its `backward` is the right one of the cosine.
+# - A `backward` of the ReLU returns zeros, and is checked where all inputs are negative.
+# - The ReLU is checked where all inputs are 0.
+#
+# **Predict** for each of the three checks: does it pass?
 
 # %%
 wrong_forward = mf.gradcheck_arrays(  # "the sine", but it is the cosine, with the derivative of the cosine

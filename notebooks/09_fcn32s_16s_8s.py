@@ -14,7 +14,7 @@ import numpy as np
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import data, metrics, models, optim
+from minifcn import data, metrics, models, nn, optim
 
 plt.rcParams.update({"font.size": 10, "figure.constrained_layout.use": True})
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -25,6 +25,11 @@ BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 # The trunk is VGG16: five stages of 3x3 convolutions, each with a pool at the end that halves the size, and then fc6
 # and fc7, which once were fully connected layers and are convolutions here. `width=1/16` gives every layer a sixteenth
 # of its channels, so that the networks run quickly. There are 3 classes.
+#
+# minifcn has two variants of each. `variant="paper"` is the paper's published reference code: padding 100, a 7x7 fc6,
+# crops, and all upsampling fixed and bilinear (the paper's text learns the upsamplings by 2). `variant="aligned"`, the
+# default and the one of this notebook, has padding 1 and a 1x1 fc6, so that no crop moves anything, and its upsampling
+# kernels *can* be learned, each mixing all classes.
 
 # %%
 CLASSES = 3
@@ -82,8 +87,8 @@ for net, last in ((net32, "upscore"), (net16, "upscore16"), (net8, "upscore8")):
     assert np.prod(row.before.shape[1:]) == CLASSES * np.prod(size) // row.layer.window.stride[0] ** 2
 
 # %% [markdown]
-# FCN-32s has 6 scores per class, FCN-16s has 24 and FCN-8s has 96. A boundary between two objects needs more than 6
-# numbers: this is why FCN-32s cannot draw it.
+# FCN-32s has 6 scores per class, FCN-16s has 24 and FCN-8s has 96. Few numbers are left to say where a boundary runs;
+# how much that costs is measured below.
 #
 # The whole table, if you want to see the channels, the cost and the receptive fields as well:
 
@@ -245,27 +250,83 @@ print(f"FCN-8s has {more:,} more than FCN-32s: {more / 134_346_581:.3%}")
 assert more == 513 * 21 + 257 * 21 == 16_170
 
 # %% [markdown]
-# One hundredth of a percent. The skips are nearly free, since the maps they read are there anyway.
-#
-# ## What a skip brings
-#
-# Now we train the three networks for 100 steps each on small generated pictures: 64x64 pixels with one kind of object,
-# discs. That takes a second or two per network. (Notebook 11 explains such a loop line by line; read on for the
-# result.)
-#
-# **Predict**: on a 64x64 image FCN-32s has $2 \times 2$ scores per class. How well can it place a disc?
+# One hundredth of a percent: the maps that the skips read are there anyway. And the work? We count the multiply-adds of
+# the networks at full width, without making their weights (`shapes_only`), for an image of 500x500 pixels.
 
 # %%
-SIZE, STEPS = 64, 100
-train = data.Shapes(400, size=SIZE, num_classes=2, seed=0)
-test = data.Shapes(40, size=SIZE, num_classes=2, seed=1)  # other pictures
-loader = data.DataLoader(train, batch_size=8, shuffle=True)
-unseen = next(data.DataLoader(test, batch_size=40).epoch(0))
+work = {}
+with nn.init.shapes_only():
+    for network in networks:
+        for row in models.summary.rows(network(21, variant="paper"), (500, 500)):
+            part = "skips" if row.name in ("score_pool4", "score_pool3") else row.name[:7]
+            part = part if part in ("skips", "upscore") else "trunk and score_fr"
+            work[network.__name__, part] = work.get((network.__name__, part), 0) + row.multiply_adds
+for (name, part), number in work.items():
+    print(f"{name:7} {part:19} {number / 1e9:8.2f} billion multiply-adds")
+assert work["FCN8s", "skips"] < 0.001 * work["FCN8s", "trunk and score_fr"]
+assert work["FCN8s", "upscore"] > 1.2 * work["FCN32s", "upscore"]
 
-trained, losses, predictions, mean_iou = {}, {}, {}, {}
-for network in networks:
+# %% [markdown]
+# The score layers of the skips are less than a thousandth of the trunk's work. The *upsampling* of FCN-8s, written out
+# as here with a kernel for every pair of classes, is a fifth more than that of FCN-32s, since its maps are cropped
+# later. In the aligned variant, where kernels are learned, FCN-8s even has *fewer* numbers to learn: one kernel of
+# 64x64 for each pair of classes is more than two of 4x4 and one of 16x16.
+
+# %%
+aligned = [models.summary.count_parameters(network(21, width=1 / 16))[0] for network in networks]
+print(dict(zip([network.__name__ for network in networks], aligned, strict=True)))
+assert aligned[0] > aligned[1] > aligned[2]
+assert 64**2 * 21**2 > (4**2 + 4**2 + 16**2) * 21**2
+
+# %% [markdown]
+# ## What a skip brings
+#
+# Now we train the three networks for 200 steps each on small generated pictures: 64x64 pixels with one kind of object,
+# discs. That takes a few seconds per network. (Notebook 11 explains such a loop line by line; read on for the result.)
+# The upsampling stays bilinear, as in the reference code: the optimiser does not get the weights of the `upscore`
+# layers.
+#
+# First a yardstick. Suppose the coarse scores were the *true share* of the class in each block of 32x32, 16x16 or 8x8
+# pixels, and were upsampled bilinearly. Which mean IoU is that?
+
+
+# %%
+def mean_iou_of(labels, predicted):
+    confusion = metrics.ConfusionMatrix(2)
+    confusion.update(labels, predicted)
+    return confusion.mean_iou
+
+
+def of_shares(labels, S):
+    """Upsample the true shares of blocks of S x S pixels, and take the class with the largest."""
+    images, size = labels.shape[0], labels.shape[1] // S
+    onehot = np.eye(2, dtype="float32")[labels].transpose(0, 3, 1, 2)
+    shares = onehot.reshape(images, 2, size, S, size, S).mean(axis=(3, 5))
+    kernel = mf.Tensor(nn.init.bilinear(2, 2, 2 * S))
+    return F.conv_transpose2d(mf.Tensor(shares), kernel, stride=S, padding=S // 2).data.argmax(axis=1)
+
+
+SIZE = 64
+test = data.Shapes(40, size=SIZE, num_classes=2, seed=1)
+unseen = next(data.DataLoader(test, batch_size=40).epoch(0))
+yardstick = {S: mean_iou_of(unseen.labels, of_shares(unseen.labels, S)) for S in (32, 16, 8)}
+print({f"stride {S}": round(value, 3) for S, value in yardstick.items()})
+assert yardstick[32] < 0.6 < 0.8 < yardstick[16] < yardstick[8]
+
+# %% [markdown]
+# **Predict**: on a 64x64 image FCN-32s has $2 \times 2$ scores per class. How well can it place a disc? How much do the
+# skips bring?
+
+# %%
+STEPS = 200
+train = data.Shapes(400, size=SIZE, num_classes=2, seed=0)  # other pictures than those of the test
+loader = data.DataLoader(train, batch_size=8, shuffle=True)
+
+
+def train_network(network, learn_upsampling=False):
     net = network(2, width=1 / 16, dropout=0.0)
-    optimizer = optim.Adam(net.parameters(), lr=0.003)
+    learned = [p for name, p in net.named_parameters() if learn_upsampling or not name.startswith("upscore")]
+    optimizer = optim.Adam(learned, lr=0.003)
     history = []
     for epoch in range(STEPS // len(loader)):
         for batch in loader.epoch(epoch):
@@ -274,46 +335,81 @@ for network in networks:
             loss.backward()
             optimizer.step()
             history.append(loss.item())
-    with mf.no_grad():
-        scores = net.eval()(mf.Tensor(unseen.images)).data
-    confusion = metrics.ConfusionMatrix(2)
-    confusion.update(unseen.labels, scores.argmax(axis=1))
-    name = network.__name__
-    trained[name] = net
-    losses[name], predictions[name], mean_iou[name] = history, scores.argmax(axis=1), confusion.mean_iou
-    print(f"{name:7} loss {history[0]:.3f} -> {np.mean(history[-20:]):.3f}    mean IoU {mean_iou[name]:.3f}")
-
-for history in losses.values():
     np.testing.assert_allclose(history[0], np.log(2), rtol=1e-5)
-assert min(mean_iou["FCN16s"], mean_iou["FCN8s"]) > mean_iou["FCN32s"] + 0.1
+    with mf.no_grad():
+        return net.eval(), net(mf.Tensor(unseen.images)).data.argmax(axis=1)
+
+
+trained, predictions, mean_iou = {}, {}, {}
+for network, S in zip(networks, (32, 16, 8), strict=True):
+    name = network.__name__
+    trained[name], predictions[name] = train_network(network)
+    mean_iou[name] = mean_iou_of(unseen.labels, predictions[name])
+    print(f"{name:7} mean IoU {mean_iou[name]:.3f}    true shares at stride {S}: {yardstick[S]:.3f}")
+
+# ask: mean IoU of FCN-32s
+assert 0.45 < mean_iou["FCN32s"] < 0.6
+# ask: mean IoU of FCN-8s
+assert 0.8 < mean_iou["FCN8s"] < 1
+assert mean_iou["FCN32s"] + 0.2 < mean_iou["FCN16s"] < mean_iou["FCN8s"] - 0.04
 
 # %% [markdown]
 # Each network sees the same pictures in the same order. The mean IoU (overlap of prediction and truth, 1 is perfect) is
-# far higher with skips. The first skip brings most; how much the second adds changes with the first weights (try
-# another `rng`). Where does the difference come from? Look at three pictures that none of them was trained on.
+# far higher with skips: the first brings most, the second less. All three come close to what the true shares give at
+# their stride. Here it is the coarse grid that keeps FCN-32s down: a disc is about as large as one of its cells.
+#
+# Is that a *bound*? No. It is what shares give with bilinear kernels. Nobody forbids a network other numbers than
+# shares, or other kernels. **Predict**: what happens to FCN-32s if its 64x64 kernels are learned, too?
+
+# %%
+learned32, predicted = train_network(models.FCN32s, learn_upsampling=True)
+learned_iou = mean_iou_of(unseen.labels, predicted)
+print(f"FCN32s with learned kernels: mean IoU {learned_iou:.3f}, true shares with bilinear ones: {yardstick[32]:.3f}")
+# ask: compared with true shares and bilinear kernels its mean IoU is: lower | higher*
+assert learned_iou > yardstick[32] + 0.05
+predictions = {"FCN32s, learned kernels": predicted} | predictions
+
+# %% [markdown]
+# It goes beyond. A kernel of 64x64 numbers for each pair of classes can draw shapes by itself, which a hat cannot. Look
+# at four predictions for three pictures that none of the networks was trained on.
 
 # %%
 chosen = 2, 5, 11
 
 # %% tags=["fold"]
-fig, panels = plt.subplots(3, 4, figsize=(7, 5.4))
+fig, panels = plt.subplots(3, 5, figsize=(7, 4.6))
 for row, index in zip(panels, chosen, strict=True):
     row[0].imshow(test[index].image)
     for panel, predicted in zip(row[1:], predictions.values(), strict=True):
         panel.imshow(predicted[index], cmap="Greys", vmin=0, vmax=2.5)
         panel.contour(unseen.labels[index], [0.5], colors=VERMILLION, linewidths=1.5)
 for panel, title in zip(panels[0], ("image", *predictions), strict=True):
-    panel.set_title(title)
+    panel.set_title(title.replace(", ", ",\n"), fontsize=9)
 for panel in panels.flat:
     panel.set(xticks=[], yticks=[])
-_ = fig.suptitle("Grey: predicted as disc. Line: the truth. The skips draw finer boundaries")
+_ = fig.suptitle("Grey: predicted as disc. Line: the truth. With skips the boundaries come nearer")
 
 # %% [markdown]
-# FCN-32s draws blobs, roughly where something is. FCN-8s follows the outline. (All three have had a short training.
-# Question 3 tries a longer one; the grid of 2x2 scores of FCN-32s stays.)
-#
-# To put it in numbers, split the pixels in two groups: those within 4 pixels of a boundary of the label, and the rest.
-# **Predict**: which group profits more from the skips?
+# FCN-32s with bilinear kernels marks parts as large as its cells, here quarters of the image: between two scores the
+# sign of the difference changes along one line. With learned kernels it draws **rectangles** with sharp edges. A hat
+# falls to 0 at its edge, a learned kernel need not. So the score jumps where a stamp ends, and stamps end at rows and
+# columns 16 and 48, all four of them alike. That can be seen in the score, which is otherwise smooth:
+
+# %%
+jumps = {}
+for name, net in (("learned", learned32), ("bilinear", trained["FCN32s"])):
+    with mf.no_grad():
+        score = net(mf.Tensor(unseen.images)).data
+    step = abs(np.diff(score[:, 1] - score[:, 0], axis=2)).mean(axis=(0, 1))  # from column to column
+    jumps[name] = step[[15, 47]].mean() / np.delete(step, [15, 47]).mean()
+print({name: round(float(value), 1) for name, value in jumps.items()})
+assert jumps["learned"] > 2  # the steps at columns 16 and 48 are larger than elsewhere
+assert jumps["bilinear"] < 1.5
+
+# %% [markdown]
+# FCN-8s comes near the outline, but does not follow it everywhere. To put it in numbers, split the pixels in two
+# groups: those within 4 pixels of a boundary of the label, and the rest. **Predict**: which group profits more from the
+# skips?
 
 # %%
 labels = mf.Tensor(unseen.labels[:, None].astype("float32"))
@@ -321,7 +417,7 @@ largest = F.max_pool2d(labels, 9, stride=1, padding=4).data  # of the 9x9 labels
 smallest = -F.max_pool2d(-labels, 9, stride=1, padding=4).data
 near = (largest != smallest)[:, 0]
 
-wrong = {name: predicted != unseen.labels for name, predicted in predictions.items()}
+wrong = {name: predictions[name] != unseen.labels for name in trained}
 near_error = [errors[near].mean() for errors in wrong.values()]
 far_error = [errors[~near].mean() for errors in wrong.values()]
 print(f"{near.mean():.0%} of the pixels are near a boundary")
@@ -386,9 +482,8 @@ _ = fig.suptitle("In this network the finer maps draw the outline")
 #    `size`; asserts that count on multiples of 32 then fail. Why?)
 # 2. Design an FCN-4s. Which map does it score, how many parameters does that cost at full width and 21 classes
 #    (`learned_parameters`), and by how much does it upsample in the end?
-# 3. How well could a *perfect* FCN-32s do? Replace the scores by the means of the true labels in blocks of 32x32, 16x16
-#    and 8x8 pixels, upsample them (`net32.upscore`), and compute the mean IoU. Is it the coarse grid that limits the
-#    FCN-32s that you trained, or the training? (Change `STEPS` to 400 as well.)
+# 3. Change `STEPS` to 400. Which of the three networks then goes beyond what the true shares give at its stride,
+#    although its upsampling is bilinear? Which numbers other than shares can a score layer have chosen?
 # 4. Train with `num_classes=4` (in `train`, `test`, the network and the confusion matrix). Do the streams share the
 #    work in another way? Look at the score of one class minus the mean of the others.
 # 5. The paper adds the scores of a skip. It also tried the maximum of both instead of the sum, and gave it up. What is

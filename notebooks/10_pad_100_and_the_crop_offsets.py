@@ -108,6 +108,8 @@ a, b = layer_map(K, S)
 centres = [float((j - b) / a) for j in range(len(y))]
 print("measured: ", y.round(6))
 print("predicted:", centres)
+# ask: the first three values
+np.testing.assert_allclose(y[:3], [2, 5, 8])
 np.testing.assert_allclose(y, centres)
 
 # %% [markdown]
@@ -270,6 +272,55 @@ assert (offset_pool4, offset_pool3, upscore8) == (5, 9, (1, 31))
 assert models.alignment.crop_offsets(net8) == {"score_pool4": 5, "score_pool3": 9, "score": 31}
 
 # %% [markdown]
+# Now all three streams on the ruler, for the image of 64 rows. Each map that is added lies, after its crop, exactly
+# over the one that it is added to. **Predict**: of the rows of pool3, which part is cut off at its begin, before the
+# image or inside it?
+
+# %%
+streams = {  # rows, coordinate map, crop offset and rows that are kept
+    "image": (64, (Fraction(1), Fraction(0)), 0, 64),
+    "score_pool3": (33, trunk["pool3"], 9, 18),
+    "score_pool4": (17, trunk["pool4"], 5, 8),
+    "score_fr": (3, trunk["score_fr"], 0, 3),
+    "upscore2": (8, upscore2, 0, 8),
+    "upscore_pool4": (18, upscore_pool4, 0, 18),
+    "upscore8": (152, upscore8, 31, 64),
+}
+for name, (rows, (a, b), offset, kept) in streams.items():
+    first, last = (-Fraction(1, 2) + offset - b) / a, (kept - Fraction(1, 2) + offset - b) / a
+    print(f"{name:13} {rows:3} rows, {kept:3} kept: they lie over rows {float(first):6.1f} to {float(last):6.1f}")
+
+
+def kept_map(name):
+    _, (a, b), offset, _ = streams[name]
+    return a, b - offset
+
+
+assert kept_map("score_pool4") == kept_map("upscore2")
+assert kept_map("score_pool3") == kept_map("upscore_pool4")
+assert kept_map("upscore8") == kept_map("image")
+a, b = trunk["pool3"]
+# ask: cut off is what lies: before the image* | inside it
+assert (9 - Fraction(1, 2) - b) / a < 0
+
+# %% tags=["fold"]
+fig, axes = plt.subplots(figsize=(7, 3.8))
+axes.axvspan(-0.5, 63.5, color="0.9")
+fills = [GREY, GREEN, ORANGE, BLUE, ORANGE, GREEN, VERMILLION]
+for level, ((rows, (a, b), offset, kept), fill) in enumerate(zip(streams.values(), fills, strict=True)):
+    centre = (np.arange(rows) - float(b)) / float(a)
+    inside = (np.arange(rows) >= offset) & (np.arange(rows) < offset + kept)
+    edge = {"edgecolor": "white", "linewidth": 0.6 if a < 1 else 0}
+    for part, colour in ((inside, fill), (~inside, "0.8")):
+        axes.barh([level] * part.sum(), [1 / float(a)] * part.sum(), 0.7, centre[part] - 0.5 / a, color=colour, **edge)
+axes.set_yticks(range(len(streams)), [f"{name} ({rows})" for name, (rows, *_) in streams.items()])
+axes.set(xlim=(-108, 180), ylim=(6.8, -0.6), xlabel="row of the image")
+_ = axes.set_title("FCN-8s: what is added lies in the same rows; light grey is cropped")
+
+# %% [markdown]
+# Before it, in the padding. Read the figure in pairs of one colour: score_pool4 is cropped to lie over upscore2,
+# score_pool3 over upscore_pool4, and upscore8 over the image.
+#
 # The whole derivation in one table, made from the layers of the network:
 
 # %%
@@ -294,6 +345,8 @@ def offsets_8s(pad):
     return at[4][1] - coarse16[1], at[3][1] - coarse8[1], then(coarse8, up_map(K=16, S=8))[1]
 
 
+# ask: the three offsets with a padding of 120
+assert offsets_8s(120) == (5, 9, 51)
 for pad in (97, 100, 120):
     print(f"padding {pad:3}: {', '.join(map(str, offsets_8s(pad)))}")
     assert offsets_8s(pad) == (5, 9, pad - 69)
@@ -414,12 +467,16 @@ _ = axes.legend(loc="lower center")
 S = 4
 down = then(layer_map(2, 2), layer_map(2, 2))  # two pools: stride 4
 print(" K  P   shift   4 rows become")
+pairs = 0
 for K in range(4, 11):
     for P in range(4):
         shift, size = then(down, up_map(K, S, P))[1], S * (4 - 1) + K - 2 * P
         assert (shift == 0) == (size == 4 * S) == (K - 2 * P == S)
+        pairs += shift == 0
         if shift == 0:
             print(f"{K:2} {P:2}   {shift!s:>5}   {size}")
+# ask: it is: a single pair | several*
+assert pairs > 1
 
 # %% [markdown]
 # Several, and all have $K - 2P = S$. The assert says more: the shift is 0 exactly when $n$ rows become $Sn$ rows. Size

@@ -220,8 +220,8 @@ _ = axes[1].set_xlabel("time, in made-up units")
 #
 # ## Measuring time
 #
-# **Predict**: somebody measures the time of a matrix product on a GPU as in the first line below, and is delighted.
-# What did they measure?
+# **Predict**: somebody reads the clock, calls `a @ a` on a GPU, reads the clock again, and is delighted. What did they
+# measure?
 
 # %%
 a = mf.to_device(rng.standard_normal((1000, 1000), dtype="float32"), device)

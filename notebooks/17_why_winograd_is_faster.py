@@ -59,6 +59,8 @@ assert multiplications == 6
 # the kernel. In a layer the same kernel meets thousands of tiles, so this is done once for all of them, and we do not
 # count it.
 #
+# $$u_0 = -g_0 \qquad u_1 = (g_0 + g_1 + g_2) / 2 \qquad u_2 = (g_0 - g_1 + g_2) / 2 \qquad u_3 = g_2$$
+#
 # **Predict** before you run the next cell: what are the four prepared numbers for $g = (1, 2, 3)$?
 
 # %%

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import published_files
 import pytest
+import reference_sets
 import table_top
 from PIL import Image
 
 from minifcn.benchmark import race
-from minifcn.benchmark.asked import GROUPS, RANKS
+from minifcn.benchmark.asked import GROUPS, RANKS, RULE
 from minifcn.cli import build_parser, main
 from minifcn.data import Shapes
 from minifcn.marking.handout import hand_out
@@ -37,7 +38,10 @@ SMALL = {
     "minifcn bench": ["--rounds", "1"],  # and of one small layer, beside a contestant that needs no PyTorch
 }
 NOT_RUN = {
+    "make gpu": "needs a GPU",
     "make bench-gpu": "needs a GPU",
+    "make test-gpu": "needs a GPU",
+    "make train-gpu": "needs a GPU",
     "make notebooks": "writes files of the repository; `make docs` checks that they are up to date",
     "pip install": "installs; that the extras exist is checked here",
     "pytest": "the tests of the file it names run anyway; that it exists is checked here",
@@ -100,7 +104,10 @@ def workplaces(tmp_path_factory):
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
             table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
-            if page.stem in ("weights", "results"):
+            if page.stem == "recipes":
+                reference_sets.nyud(folder / "NYUD", np.random.default_rng(2))
+                reference_sets.siftflow(folder / "SIFTFLOW", np.random.default_rng(3))
+            if page.stem in ("weights", "results", "lecture", "recipes"):
                 published_files.save_all(folder)
             if page.stem == "from_classifier_to_fcn":
                 trained = Path("minifcn", "models", "trained")
@@ -129,7 +136,7 @@ def test_minifcn(page, command, workplaces, monkeypatch):
     if arguments[0] == "bench":
         monkeypatch.setattr(race, "PAUSE", 0)
         build_parser().parse_args(arguments)
-        arguments = [word for word in arguments if word not in (*GROUPS, "benchmarks/pytorch.py")]
+        arguments = [word for word in arguments if word not in (*GROUPS, RULE, "benchmarks/pytorch.py")]
         if RANKS not in arguments:
             arguments.insert(1, "conv5_3-forward-224")
     not_done = arguments[0] == "exercises" and not {"--self-test", "--hand-out"}.intersection(arguments)

@@ -28,7 +28,7 @@ MOST_PARAMETERS = 8
 MANY_PARAMETERS = {
     *("data.loader.DataLoader.__init__", "gradcheck.gradcheck", "gradcheck.gradcheck_arrays"),
     *("models.fcn.FCN.__init__", "nn.layers.Conv2d.__init__", "nn.layers.ConvTranspose2d.__init__"),
-    "explain.laboratory.laboratory.Laboratory.__init__",
+    *("explain.laboratory.laboratory.Laboratory.__init__", "explain.stepper.stepper.Stepper.__init__"),
     "training.trainer.Trainer.__init__",
     *("optim.rules.Adam.update", "optim.rules._adam"),  # the letters of a formula
 }

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import minifcn
+from minifcn import explain
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -80,4 +81,10 @@ shutil.copyfile(MATHJAX, STATIC / "mathjax.js")
 for file in ("site.css", "predict.js"):
     shutil.copyfile(HERE / file, STATIC / file)
 html_static_path = [str(STATIC)]
+
+# The laboratory as a page of its own, whose address keeps its state.
+EXTRA = BUILD / "extra"
+EXTRA.mkdir(exist_ok=True)
+explain.Laboratory().save_html(EXTRA / "lab.html")
+html_extra_path = [str(EXTRA)]
 mathjax_path = "mathjax.js"

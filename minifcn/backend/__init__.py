@@ -6,7 +6,9 @@ a CPU reference and a GPU run meet in one process. CuPy is imported only when a 
 
 from minifcn.backend.arrays import array_module, device_of, fused, has_kernels, to_device, to_host
 from minifcn.backend.blas import one_blas_thread, short_lock
+from minifcn.backend.caches import cache_kind
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
+from minifcn.backend.kept import kept
 from minifcn.backend.memory import is_plain, memory_of
 from minifcn.backend.pieces import on_vectors, piecewise
 from minifcn.backend.problem import cuda_problem
@@ -18,6 +20,7 @@ __all__ = [
     "alike",
     "array_module",
     "as_array",
+    "cache_kind",
     "cuda_problem",
     "device_memory",
     "device_name",
@@ -26,6 +29,7 @@ __all__ = [
     "has_kernels",
     "is_array",
     "is_plain",
+    "kept",
     "memory_of",
     "on_vectors",
     "one_blas_thread",

@@ -13,8 +13,8 @@ def memory_of(array: Any) -> int:
     >>> memory_of(x[0]) == memory_of(x.T), memory_of(x.copy()) == memory_of(x)
     (True, False)
     """
-    while hasattr(array, "strides") and array.base is not None:
-        array = array.base
+    while (base := getattr(array, "base", None)) is not None:  # bytes and the like have none
+        array = base
     return id(array)
 
 

@@ -71,5 +71,5 @@ def _vectors(arrays) -> tuple[list, list[int]]:
 
 def for_rows(function: Callable[[slice], None], rows) -> None:
     """Call function(part) for slices that cut the first axis of `rows` into pieces; on a GPU, one for all of it."""
-    count = -(-rows.size // PIECE) if device_of(rows) == "cpu" else 1
-    share(function, cut(len(rows), count), work=ELEMENT_WORK * rows.size)
+    on_host = device_of(rows) == "cpu"
+    share(function, cut(len(rows), -(-rows.size // PIECE) if on_host else 1), ELEMENT_WORK * rows.size * on_host)

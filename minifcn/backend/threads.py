@@ -44,13 +44,14 @@ def thread_count() -> int:
 def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> list:
     """Give [function(part) for part in parts], computed side by side if there are enough multiply-adds to share.
 
+    With no work there is nothing for BLAS either: nothing at all, or what a GPU does.
     The caller takes parts like every other thread. What a part itself wants to share, its thread does alone. If a part
     fails, its error is raised as soon as no thread is at work any more.
 
     >>> share(abs, [-1, -2, -3], work=WORTH_SHARING)
     [1, 2, 3]
     """
-    if getattr(_this_thread, "in_part", False):
+    if not work or getattr(_this_thread, "in_part", False):
         return [function(part) for part in parts]
     results, todo = [None] * len(parts), enumerate(parts)
 
@@ -93,7 +94,9 @@ def product(a, b):
     array([[3.],
            [3.]])
     """
-    work = a.size * b.shape[1] if a.ndim == b.ndim == 2 and device_of(a) == "cpu" else 0
+    if device_of(a) != "cpu":
+        return a @ b
+    work = a.size * b.shape[1] if a.ndim == b.ndim == 2 else 0
     if work < WORTH_SHARING:
         with one_blas_thread():
             return a @ b

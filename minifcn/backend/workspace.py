@@ -18,13 +18,15 @@ from minifcn.backend.blas import short_lock
 from minifcn.errors import UserError
 
 DEFAULT_MB = 512
+DEFAULT_KEEP_MB = 64
 _thread = threading.local()
 _lock = short_lock()
 _all: weakref.WeakSet[_Buffers] = weakref.WeakSet()
+_shared: list[_Buffers] = []
 
 
 class _Buffers(dict):
-    """The buffers of a thread; they go when it ends."""
+    """The buffers of a thread, which go when it ends; or what all threads share."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
@@ -46,6 +48,20 @@ def buffer(xp, name: str, shape: tuple[int, ...], dtype):
             if _bytes() + kept.nbytes <= limit():
                 buffers[key] = kept
     return kept[:size].reshape(shape)
+
+
+def shared_buffers() -> _Buffers:
+    """Give buffers that belong to no thread: they are counted and freed like the others."""
+    _shared.append(_Buffers())
+    _all.add(_shared[-1])
+    return _shared[-1]
+
+
+def room_for(size: int, buffers: _Buffers) -> bool:
+    """Whether some that all threads share may grow by `size` bytes: to MINIFCN_KEEP_MB, and all to the common limit."""
+    with _lock:
+        own = sum(array.nbytes for array in list(buffers.values()))
+        return own + size <= limit("MINIFCN_KEEP_MB", DEFAULT_KEEP_MB) and _bytes() + size <= limit()
 
 
 def workspace_bytes() -> int:
@@ -87,18 +103,18 @@ def _bytes() -> int:
 
 
 @functools.cache
-def limit() -> int:
-    """Bytes to keep: MINIFCN_WORKSPACE_MB, or else DEFAULT_MB."""
-    text = os.environ.get("MINIFCN_WORKSPACE_MB", str(DEFAULT_MB))
+def limit(name: str = "MINIFCN_WORKSPACE_MB", default: int = DEFAULT_MB) -> int:
+    """Bytes to keep, as a variable of the environment says in megabytes, or else by default."""
+    text = os.environ.get(name, str(default))
     if not text.isdecimal():
-        raise UserError(f"MINIFCN_WORKSPACE_MB must be a whole number of megabytes, got {text!r}; 0 keeps nothing")
+        raise UserError(f"{name} must be a whole number of megabytes, got {text!r}; 0 keeps nothing")
     return int(text) << 20
 
 
 def _after_fork() -> None:
     """Start anew in a forked child, which has none of the parent's threads but the one that forked."""
     global _all
-    _all = weakref.WeakSet(filter(None, [_thread.__dict__.get("buffers")]))
+    _all = weakref.WeakSet(filter(None, [_thread.__dict__.get("buffers"), *_shared]))
 
 
 if hasattr(os, "register_at_fork"):

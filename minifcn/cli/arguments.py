@@ -11,7 +11,11 @@ from pathlib import Path
 from minifcn.errors import UserError
 
 MAX_SIDE = 16384  # pixels
-DATA_SETS = "shapes, folder:PATH (images with masks or labelme files), camvid:PATH or voc:VOCDEVKIT"
+DATA_SETS = (
+    "shapes, folder:PATH (images with masks or labelme files), camvid:PATH, voc:VOCDEVKIT, nyud:PATH, siftflow:PATH or "
+    "pascalcontext:PATH"
+)
+INPUTS = "color, hha, color-d, color-hha (default color)"
 BACKBONE = "alexnet, vgg16 or googlenet (default vgg16)"
 
 

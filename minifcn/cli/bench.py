@@ -9,8 +9,8 @@ from pathlib import Path
 
 from minifcn.backend import use_device
 from minifcn.backend.sums import sums_for
-from minifcn.benchmark import contestants, machine, report
-from minifcn.benchmark.asked import RANKS, WARM_UP
+from minifcn.benchmark import contestants, machine, report, rule
+from minifcn.benchmark.asked import RANKS, RULE, WARM_UP
 from minifcn.benchmark.race import Contestant, Result, race, read_contestants
 from minifcn.benchmark.report import Measurements
 from minifcn.benchmark.work import select
@@ -25,7 +25,11 @@ def run(args: argparse.Namespace) -> None:
     _check_target("--out", args.out, ".md")
     _check_target("--chart", args.chart, ".png")
     if RANKS in args.work:
-        return _ranks(args)
+        _measure_ranks(args)
+        return
+    if RULE in args.work:
+        _measure_rule(args)
+        return
     measured = report.read_raw(args.again) if args.again else _measure(args)
     print(report.text(measured))
     if args.out:
@@ -34,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
         report.save_chart(args.chart, measured)
 
 
-def _ranks(args: argparse.Namespace) -> None:
+def _measure_ranks(args: argparse.Namespace) -> None:
     """Time the steps of the processes of this job."""
     from minifcn.benchmark import ranks as contest  # with the training, which the others do not need
 
@@ -57,6 +61,19 @@ def _ranks(args: argparse.Namespace) -> None:
                 file.write(f"```\n{contest.text(work, rows, way)}\n```\n".encode())
             with atomic_write(args.out.with_suffix(".json")) as file:
                 file.write(contest.raw(work, rows, way))
+
+
+def _measure_rule(args: argparse.Namespace) -> None:
+    if args.work != [RULE] or args.chart or args.against or args.again or args.device != "cpu":
+        raise UserError(f"the work {RULE!r} stands alone: only --rounds and --out go with it, on the cpu")
+    layers, rows = list(rule.layers()), []
+    with Progress("bench", len(layers), stream=sys.stderr) as progress:
+        for layer in layers:
+            rows.append(rule.row(layer, rule.measure(layer, args.rounds)))
+            progress.advance(f"{layer.channels} to {layer.outputs} channels, {layer.size}x{layer.size}")
+    print(rule.text(rows))
+    if args.out:
+        rule.save(args.out, rows)
 
 
 def _measure(args: argparse.Namespace) -> Measurements:

@@ -10,6 +10,7 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.cli import arguments
+from minifcn.cli.apart import refuse_among_data
 from minifcn.cli.output import say
 from minifcn.data import Dataset, open_dataset
 from minifcn.data.catalogue import usual_splits
@@ -25,7 +26,10 @@ def run(args: argparse.Namespace) -> int:
     """Check as the arguments say."""
     _check_out(args)
     faults: list[str] = []
-    splits = _open(args.data, args.split, faults)
+    options = {} if args.inputs == "color" else {"inputs": args.inputs}
+    splits = _open(args.data, args.split, faults, **options)
+    if args.out:
+        refuse_among_data("--out", args.out.parent, splits.values())
     found = Inspection((), np.zeros((0, 3), np.uint8), 255, {})
     if splits:
         found = inspect(splits, examples=_EXAMPLES if args.out else 0, stream=sys.stderr)
@@ -39,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
     return 2 if found.faults else 0
 
 
-def _open(data: str, names: list[str] | None, faults: list[str]) -> dict[str, Dataset]:
+def _open(data: str, names: list[str] | None, faults: list[str], **options: str) -> dict[str, Dataset]:
     """Open the splits; of a split that cannot be opened, the reason is a fault, and an error if that is all."""
     splits, reasons = {}, {}
     for name in names or usual_splits(data):
         try:
-            splits[name] = open_dataset(data, name, report=faults.append)
+            splits[name] = open_dataset(data, name, report=faults.append, **options)
         except UnknownSplit as error:
             if names or name != "test":
                 reasons[name] = str(error)

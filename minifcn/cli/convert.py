@@ -8,9 +8,10 @@ from minifcn import export, weights
 from minifcn.cli import arguments
 from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
 from minifcn.errors import UserError
-from minifcn.models import FCN
+from minifcn.models import FCN, Classifier
 from minifcn.text import counted, did_you_mean
 from minifcn.training import build
+from minifcn.training.classifiers import open_classifier
 from minifcn.training.published import holds_a_run, of_network, open_converted, published, recognition, text_about
 from minifcn.weights.outcomes import table
 
@@ -44,9 +45,12 @@ def run(args: argparse.Namespace) -> None:
     print(f"{args.to}: {counted(len(found.arrays), 'array')}, {counted(numbers, 'number')}")
 
 
-def _network(found: weights.Weights) -> FCN:
+def _network(found: weights.Weights) -> FCN | Classifier:
     """Build the network, whose graph goes into the file too."""
-    state = of_network(published(found))
+    state = published(found)
+    if not state.config.class_names:
+        return open_classifier(found)
+    state = of_network(state)
     return build.load_model(state.config, state.model, name=str(found.source.path))
 
 

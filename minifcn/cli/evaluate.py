@@ -14,13 +14,17 @@ from pathlib import Path
 from minifcn import pictures
 from minifcn.backend import use_device
 from minifcn.cli import arguments, tables
+from minifcn.cli.apart import refuse_among_data
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
 from minifcn.data import Dataset
+from minifcn.data.siftflow import GeometricLabels
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.metrics import ConfusionMatrix
-from minifcn.models import FCN
+from minifcn.models import TwoHeads
+from minifcn.models.compound import GeometricHead
+from minifcn.nn import Module
 from minifcn.progress import show_progress
 from minifcn.training import Config, build, checkpoint
 from minifcn.training.datasets import open_data
@@ -44,32 +48,54 @@ def run(args: argparse.Namespace) -> None:
     split = args.split or config.val_split
     with nullcontext() if args.data else asking_for_moved(config.data):
         dataset = open_data(config, split, args.images)
+    for file in args.confusion:
+        refuse_among_data("--confusion", file.parent, [dataset] if file.suffix.lower() == ".png" else [])
     if dataset.description:
         say(dataset.description)
     if isinstance(state, Published):
         config = state.named(config, dataset)
     if tuple(dataset.class_names) != config.class_names:
+        fix = "list the classes of the run, in that order" if ":" in config.data else "choose data that have these"
         raise UserError(
             f"{config.data} has the classes {', '.join(dataset.class_names)}, but {path} was trained on "
-            f"{', '.join(config.class_names)}; list the classes of the run, in that order, or train a run of its own"
+            f"{', '.join(config.class_names)}; {fix}, or train a run of its own"
         )
+    if tuple(dataset.geometric_names) != config.geometric_names:
+        names = [", ".join(some) or "none" for some in (dataset.geometric_names, config.geometric_names)]
+        say(f"{config.data} has the geometric classes {names[0]}, {path} {names[1]}; the semantic ones are measured")
     model = build.load_model(config, state.model, device, name=str(path))
     matrix, loss = _measured(model, dataset, config, args)
+    second = None
+    if isinstance(model, TwoHeads) and tuple(dataset.geometric_names) == config.geometric_names:
+        second = _measured(GeometricHead(model), GeometricLabels(dataset), config, args)
     size = _network_size(config) if args.network_size else "labels"
     if args.json:
         about = {"images": len(dataset), "size": size, "loss": tables.or_none(loss)}
-        print(json.dumps(about | tables.as_json(matrix, config.class_names), indent=2))
+        about |= tables.as_json(matrix, config.class_names)
+        if second:
+            of_second = tables.as_json(second[0], config.geometric_names)
+            about["geometric"] = {"loss": tables.or_none(second[1])} | of_second
+        print(json.dumps(about, indent=2))
     else:
         at = "at the size of the labels" if size == "labels" else f"at {size}"
         print(f"{path} on {len(dataset)} images of {config.data}, split {split}, {at}")
-        print(f"{'loss':<24}{tables.number(loss):>8}")
-        print(matrix, end="\n\n")
-        print(tables.class_table(matrix, config.class_names))
+        _print(matrix, loss, config.class_names)
+        if second:
+            print("\ngeometric classes")
+            _print(*second, config.geometric_names)
     for file in args.confusion:  # after the numbers: a disk that is full takes none of what was measured
         _save_confusion(file, matrix, config.class_names)
 
 
-def _measured(model: FCN, dataset: Dataset, config: Config, args: argparse.Namespace) -> tuple[ConfusionMatrix, float]:
+def _print(matrix: ConfusionMatrix, loss: float, class_names: Sequence[str]) -> None:
+    print(f"{'loss':<24}{tables.number(loss):>8}")
+    print(matrix, end="\n\n")
+    print(tables.class_table(matrix, class_names))
+
+
+def _measured(
+    model: Module, dataset: Dataset, config: Config, args: argparse.Namespace
+) -> tuple[ConfusionMatrix, float]:
     if not args.network_size and _network_size(config) != "labels":
         normalize, seen = build.normalizing(config), partial(build.network_size, config)
         return evaluate_dataset(

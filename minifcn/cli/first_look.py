@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from minifcn.cli.output import say
 from minifcn.data import Dataset
+from minifcn.data.catalogue import usual_splits
 from minifcn.data.folders import Report, refuse
 from minifcn.data.inspection import look
 from minifcn.data.transforms import with_longer_side
@@ -63,5 +64,6 @@ def refusing(config: Config) -> Report:
 
 def _command(config: Config) -> str:
     names = [config.train_split, config.val_split]
-    split = [] if names == ["train", "val"] else ["--split", *names]
-    return shlex.join(["minifcn", "check-data", config.data, *split])
+    split = [] if names == [*usual_splits(config.data)][:2] else ["--split", *names]
+    inputs = [] if config.inputs == "color" else ["--inputs", config.inputs]
+    return shlex.join(["minifcn", "check-data", config.data, *split, *inputs])

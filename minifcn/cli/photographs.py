@@ -52,7 +52,8 @@ def _stands_for(name: Path) -> list[Path]:
         images = [path for path in sorted(name.iterdir()) if _is_image(path)]
         if not images:
             deeper = name / "**" / "*.jpg"
-            raise UserError(f"{name}: there is no image in this folder; those in folders below it are '{deeper}'")
+            below = f"; those in folders below it are '{deeper}'" if any(map(Path.is_dir, name.iterdir())) else ""
+            raise UserError(f"{name}: there is no image in this folder{below or '; name another one, or an image'}")
         return images
     if glob.has_magic(str(name)) and not name.exists():
         paths = map(Path, sorted(glob.glob(os.path.expanduser(name), recursive=True)))
@@ -77,7 +78,7 @@ def all_of(name: Path) -> Path | None:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in _ENDINGS and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in _ENDINGS and not path.name.startswith(".") and not path.is_dir()
 
 
 def distinct(photos: Sequence[Path]) -> list[str]:

@@ -93,6 +93,11 @@ def _network(args: argparse.Namespace, device: str) -> tuple[FCN, Config]:
         return generated.network(device)
     path = checkpoint.file_of(args.checkpoint)
     state = open_network(path)
+    if state.config.channels > 3:
+        raise UserError(
+            f"{path} is a network of {state.config.inputs}, {state.config.channels} channels, and a photograph has "
+            "three; minifcn evaluate takes it, with --data nyud:PATH"
+        )
     return build.load_model(state.config, state.model, device, name=str(path)), state.config
 
 

@@ -10,45 +10,43 @@ from minifcn.training.config import Config, option, written
 from minifcn.training.rates import translated
 from minifcn.training.recipes import RECIPES, find_recipe
 
-_IMAGE = (375, 500)  # many of PASCAL VOC have this size
-
 
 def run(args: argparse.Namespace) -> None:
     """Print one recipe, or the table of all."""
-    print(described(args.name, args.size or _IMAGE) if args.name else table())
+    print(described(args.name, args.size) if args.name else table())
 
 
 def table() -> str:
     """Show a line for each recipe."""
-    rows = [("recipe", "network", "classes", "lr", "momentum", "images a step", "loss", "length", "minifcn")]
+    rows = [("recipe", "network", "classes", "lr", "momentum", "images a step", "loss", "length")]
     for name, recipe in RECIPES.items():
         config = Config(**recipe.settings)
         network = config.model + (f" on {config.backbone}" if config.backbone != Config.backbone else "")
+        network += f" of {config.inputs}" if config.inputs != Config.inputs else ""
         momentum = "adam" if config.optimizer == "adam" else f"{config.momentum:g}"
         images = str(config.batch_size * config.accumulate)
         length = f"{config.iterations:,} steps" if config.iterations else f"{config.epochs} epochs"
-        trains = "cannot yet" if recipe.lacks else "trains it"
-        row = (network, str(recipe.num_classes), f"{config.lr:g}", momentum, images, config.reduction, length, trains)
+        row = (network, recipe.classes, f"{config.lr:g}", momentum, images, config.reduction, length)
         rows.append((name, *row))
     return in_columns(rows)
 
 
-def described(name: str, size: tuple[int, int]) -> str:
-    """Show a recipe: where it is from, how to train it, its settings, and what they mean for images of a size."""
+def described(name: str, size: tuple[int, int] | None = None) -> str:
+    """Show a recipe: where it is from, how to train it, its settings, and its rate for images of a size, its
+    own unless given."""
     recipe = find_recipe(name)
     config, usual = Config(**recipe.settings), Config()
     facts = {
         "source": recipe.source,
-        "data": f"{recipe.data}; {recipe.num_classes} classes",
+        "data": f"{recipe.data}; {recipe.classes} classes",
         "begins with": recipe.after or recipe.begins_with or "random weights",
     }
     command = f"minifcn train --recipe {name} --data {recipe.opens} --out DIR"
-    if recipe.lacks:
-        facts["not trained"] = f"minifcn lacks {recipe.lacks}"
-    elif recipe.after:
+    if recipe.after:
         facts |= {"train": f"{command} --init RUN", "all stages": f"{command} --init FILE --staged"}
     else:
-        facts["train"] = command + (" --init FILE" if recipe.begins_with else "")
+        init = "COLOR,HHA" if config.inputs == "color-hha" else "FILE"
+        facts["train"] = command + (f" --init {init}" if recipe.begins_with else "")
     rows: list[tuple[str, ...]] = [("setting", "recipe", "otherwise")]
     names = [name for name in vars(usual) if name in recipe.settings and name not in ("mean", "std", "channel_order")]
     rows += [(option(key), *(shown(getattr(settings, key)) for settings in (config, usual))) for key in names]
@@ -59,7 +57,7 @@ def described(name: str, size: tuple[int, int]) -> str:
         "",
         in_columns(rows),
     ]
-    return "\n".join(lines if config.optimizer == "adam" else [*lines, "", translated(config, size)])
+    return "\n".join(lines if config.optimizer == "adam" else [*lines, "", translated(config, size or recipe.size)])
 
 
 def shown(value: Any) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from minifcn.cli.output import say
 from minifcn.data import Dataset
+from minifcn.data.normalize import HHA_MEAN, IMAGENET_MEAN, IMAGENET_STD
+from minifcn.data.nyud import INPUTS
 from minifcn.errors import UserError
 from minifcn.text import counted
 from minifcn.training import Checkpoint
@@ -18,7 +20,7 @@ from minifcn.training.build import network_size
 from minifcn.training.config import Config, option, preprocessing_settings, written
 from minifcn.training.rates import translated
 from minifcn.training.recipes import RECIPES, Recipe, find_recipe
-from minifcn.training.start import open_start, taken_over
+from minifcn.training.start import PREPROCESSING, files_of, open_start, taken_over
 
 _SGD = {"lr": 0.01, "weight_decay": 0.0005}  # its own defaults
 
@@ -37,9 +39,9 @@ def open_init(given: dict[str, Any], emptied: Iterable[Path]) -> Checkpoint | No
     """Read the checkpoint of --init, if it is given; it must not be in one of the folders that --overwrite empties."""
     if "init" not in given:
         return None
-    init = Path(given["init"]).resolve()
-    if {init, init.parent} & {folder.resolve() for folder in emptied}:
-        raise UserError(f"--init {given['init']} is in --out, which --overwrite empties; choose another --out")
+    for init in (Path(name).resolve() for name in files_of(given["init"])):
+        if {init, init.parent} & {folder.resolve() for folder in emptied}:
+            raise UserError(f"--init {given['init']} is in --out, which --overwrite empties; choose another --out")
     return open_start(given["init"])
 
 
@@ -55,32 +57,62 @@ def new_config(given: dict[str, Any], start: Checkpoint | None = None) -> Config
     if "iterations" in given and "epochs" in given:
         raise UserError(f"--iterations is {given['iterations']} and --epochs {given['epochs']}; give one of the two")
     recipe = _trainable(given) if "recipe" in given else None
+    of_recipe = _for_the_data(recipe, str(given["data"])) if recipe else {}
     of_weights = taken_over(start) if start else {}
     usual = _SGD if str(given.get("optimizer")).endswith("sgd") else {}
-    settings = usual | of_weights | (recipe.settings if recipe else {})
-    settings |= {name: value for name, value in of_weights.items() if name in ("mean", "std", "channel_order")} | given
+    settings = usual | of_weights | of_recipe
+    settings |= {name: value for name, value in of_weights.items() if name in PREPROCESSING} | given
+    settings |= _behind_colours(settings, given, start)
     if "epochs" in given:
         settings["iterations"] = None
     if "longer_side" in given and "size" not in given:  # of a recipe
         settings["size"] = None
-    config = Config(**settings)
-    if given.get("at_once") and config.model == "fcn32s":
-        raise UserError("--at-once scales pool4 and pool3, which fcn32s does not look at; choose --model fcn8s")
-    return config
+    _expect_together(settings, given)
+    return Config(**settings)
 
 
 def _trainable(given: dict[str, Any]) -> Recipe:
-    """Give the recipe, if it can be trained on the given data; its own data are nowhere unless the user says where."""
+    """Give the recipe, if there are data: its own are nowhere unless the user says where."""
     name = given["recipe"]
     recipe = find_recipe(name)
-    if recipe.lacks:
-        raise UserError(f"--recipe {name}: minifcn cannot train it yet; it lacks {recipe.lacks}")
     if "data" not in given:
-        fix = f"--data {recipe.opens}"
-        if recipe.opens.startswith("folder"):
-            fix = f"minifcn does not read its files as they come, but {fix} with images and masks"
-        raise UserError(f"--recipe {name} is of {recipe.data}; {fix}, or name other images with --data")
+        raise UserError(f"--recipe {name} is of {recipe.data}; --data {recipe.opens}, or name other images with --data")
     return recipe
+
+
+def _for_the_data(recipe: Recipe, data: str) -> dict[str, Any]:
+    """Give the settings of a recipe, without its splits where the data are others, which have splits of their own."""
+    own = data.partition(":")[0] == recipe.opens.partition(":")[0]
+    return {name: value for name, value in recipe.settings.items() if own or not name.endswith("_split")}
+
+
+def _behind_colours(settings: dict[str, Any], given: dict[str, Any], start: Checkpoint | None) -> dict[str, Any]:
+    """Give mean and deviation of what stands behind the colours, or in their place, where weights know only colours.
+
+    >>> _behind_colours({"inputs": "color-d"}, {}, None)["mean"]
+    (122.67892, 116.66877, 104.00699, 7.844)
+    """
+    inputs = settings.get("inputs", "color")
+    if inputs not in INPUTS or (start and start.config.inputs == inputs and "mean" not in given):
+        return {}
+    mean, std = settings.get("mean", IMAGENET_MEAN)[:3], settings.get("std", IMAGENET_STD)[:3]
+    if inputs == "hha":
+        return {} if "mean" in given else {"mean": HHA_MEAN, "std": std, "channel_order": "rgb"}
+    behind = INPUTS[inputs].behind
+    return {"mean": mean + behind, "std": std + (1.0,) * len(behind)}
+
+
+def _expect_together(settings: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse what the user asks for beside a recipe, or beside another option, that it cannot be trained with."""
+    whence = f"--recipe {given['recipe']}" if "recipe" in given and "at_once" not in given else "--at-once"
+    if settings.get("at_once") and settings.get("model", Config.model) == "fcn32s" and {"at_once", "model"} & {*given}:
+        fix = "leave --model out" if whence != "--at-once" else "choose --model fcn8s"
+        raise UserError(f"{whence} scales pool4 and pool3, which fcn32s does not look at; {fix}")
+    if "recipe" in given and given.get("variant") == "lecture" and settings.get("upsampling") == "fixed":
+        raise UserError(
+            f"--recipe {given['recipe']} trains the paper's networks, and --variant lecture is another; leave one of "
+            "the two out (camvid-course and voc-course train the lecture's)"
+        )
 
 
 def resumed_config(config: Config, given: dict[str, Any], folder: Path) -> Config:
@@ -107,9 +139,10 @@ def with_classes(config: Config, dataset: Dataset) -> Config:
         class_names=tuple(dataset.class_names),
         palette=tuple(map(tuple, dataset.palette.tolist())),
         ignore_index=int(dataset.ignore_index),
+        geometric_names=tuple(dataset.geometric_names),
         val_names=tuple(dataset.drawn),
     )
-    for name in ("class_names", "palette", "ignore_index"):
+    for name in ("class_names", "palette", "ignore_index", "geometric_names"):
         if config.class_names and getattr(found, name) != getattr(config, name):
             raise UserError(
                 f"{config.data}: its {name} is {getattr(found, name)}, but the run has {getattr(config, name)}; "
@@ -144,6 +177,11 @@ def say_recipe(config: Config, dataset: Dataset) -> None:
         step = counted(config.batch_size * config.accumulate, "image")
         images = counted(len(dataset), "image")
         say(f"{config.iterations:,} steps of {step} are {counted(config.epochs, 'epoch')} of {images}")
+    if config.geometric_names:
+        say(
+            f"a second head learns {', '.join(config.geometric_names)}: its loss is added to that of the "
+            f"{config.num_classes} semantic classes, which are what is shown; minifcn evaluate measures both"
+        )
     if config.recipe not in RECIPES:
         return
     recipe = RECIPES[config.recipe]

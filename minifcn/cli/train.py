@@ -15,6 +15,7 @@ from typing import Any
 from minifcn.backend import use_device
 from minifcn.backend.ranks import Ranks
 from minifcn.cli import arguments, jobs, signals, stages
+from minifcn.cli.apart import refuse_among_data
 from minifcn.cli.first_look import look_first, refusing, say_if_large
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
@@ -120,6 +121,7 @@ def train(
     if state is not None:
         build.check_fits(config, state.model, state.optimizer, name=str(args.out / "checkpoint.npz"))
     splits = _open(config, resumed=state is not None)
+    refuse_among_data("--out", args.out, splits.values())
     if splits["train"].description:
         say(splits["train"].description)
     config = with_classes(config, splits["train"])

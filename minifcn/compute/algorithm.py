@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from minifcn.backend import array_module, device_of, has_kernels
+from minifcn.backend import array_module, cache_kind, device_of, has_kernels
 from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, kernels, winograd
@@ -20,8 +20,11 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # The others multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one pixel that is nan
 # would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
 # for one takes a hundredth of the time.
-AS_DEFINED = (convolution, PLAIN)
+AS_DEFINED = (PLAIN, convolution)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
+# Channels and pixels from which Winograd pays, and outputs up to which neighbours do, by the caches of a core: measured
+# by `minifcn bench rule` on AMD Zen 4, and by earlier tables on Zen 5 and on Intel Sapphire Rapids.
+PAYS = {"small": (16, 150, 32), "middle": (32, 400, 64), "large": (64, 400, 64)}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -58,27 +61,24 @@ def textbook(array) -> bool:
 
     And where there is nothing to cut into strips, or to round: for an empty batch, and for whole numbers.
     """
-    if not array.size or array.dtype not in ("float32", "float64"):
+    if not array.size or array.dtype.char not in "fd":  # float32, float64
         return True
     name = _forced.get()
-    return name == "im2col" or (name is None and array.dtype != "float32" and device_of(array) == "cpu")
+    return name == "im2col" or (name is None and array.dtype.char != "f" and device_of(array) == "cpu")
 
 
 def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> Any:
     """Choose an algorithm for windows on `size` pixels of an array's batch, from `channels` on the x side to `outputs`.
 
     The definition where `textbook` says so; one that is forced, where it applies. Else, on a CPU, Winograd for 3x3
-    windows with channels enough to pay for transforming the maps, and pixels enough to pay for transforming the
-    weights; measured, it wins from 32 and 400 on. Blocks for strides. For the rest, and on a GPU, strips.
-
-    Strips of t neighbouring outputs, where products are too narrow for the vectors: 4 up to 8 channels, 2 up to 16, as
-    long as there are no more than 64 outputs. Measured on layers of a VGG16 with an eighth of its channels, where t = 8
-    was no better, nor were 2x2 outputs.
+    windows with channels enough to pay for transforming the maps, and pixels enough for the weights. Blocks for
+    strides. Else strips: of 4 or 2 neighbouring outputs where a product would be too narrow for the vectors.
     """
     if textbook(array):
         return convolution
     on_host, forced, (kh, kw), (sh, sw) = device_of(array) == "cpu", _forced.get(), window.kernel, window.stride
-    free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > 400 and min(channels, outputs) >= 32
+    least, pixels, widest = PAYS[cache_kind()]
+    free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > pixels and min(channels, outputs) >= least
     if window.dilation == (1, 1):
         if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays)):
             return winograd
@@ -86,7 +86,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
             return blocks
     if on_host and sw == window.dilation[1] == 1 < kw:  # windows side by side share pixels
         for t in (4, 2):
-            if t * channels <= 32 and t * outputs <= 64 and size[1] % t == 0:
+            if t * channels <= 32 and t * outputs <= widest and size[1] % t == 0:
                 return Strips(t)
     return PLAIN
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import SupportsIndex
@@ -11,6 +12,9 @@ from minifcn.check import as_whole
 Pair = tuple[int, int]
 
 LARGEST = 2**31 - 1  # times the bytes of a row, it still is an address
+# How many answers are kept of what a network asks again and again: whether shapes fit, and which size comes out. Of an
+# FCN-8s a size of images has about 30 kinds of each.
+SIGNATURES = 2048
 
 
 def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int = 0) -> Pair:
@@ -19,6 +23,10 @@ def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int =
     >>> pair(2, "stride")
     (2, 2)
     """
+    if type(value) is tuple and len(value) == 2:  # nearly always
+        rows, columns = value
+        if type(rows) is type(columns) is int and least <= rows <= LARGEST and least <= columns <= LARGEST:
+            return rows, columns
     several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
     values = value if several else (value, value)
     found = [v if type(v) is int else as_whole(v) for v in values]  # type: ignore[union-attr]
@@ -56,7 +64,7 @@ class Window:
         Window(kernel=(3, 3), stride=(2, 2), padding=(1, 0), dilation=(1, 1))
         """
         prefix = f"{caller}: " if caller else ""
-        return cls(
+        return _made(
             pair(kernel_size, f"{prefix}kernel_size", 1),
             pair(stride, f"{prefix}stride", 1),
             pair(padding, f"{prefix}padding"),
@@ -72,13 +80,14 @@ class Window:
         (2, 2)
         """
         window = cls.of(kernel_size, kernel_size if stride is None else stride, padding, dilation, caller=caller)
-        if any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
+        if window.padding != (0, 0) and any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
             raise ValueError(
                 f"{window._prefix}padding {window.padding} must be at most half the kernel size {window.kernel}, or a "
                 "window could lie in the padding alone"
             )
         return window
 
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def output_size(self, size: Pair, ceil_mode: bool = False) -> Pair:
         """Size of the map of windows: (n + 2P - D(K-1) - 1) // S + 1 per axis.
 
@@ -105,6 +114,7 @@ class Window:
             result.append(windows)
         return result[0], result[1]
 
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def transposed_size(self, size: Pair, output_padding: Pair = (0, 0)) -> Pair:
         """Size of a map with `size` windows: (n - 1)S - 2P + D(K-1) + 1 + output_padding per axis.
 
@@ -130,6 +140,8 @@ class Window:
         (1, 1)
         """
         extra = pair(value, f"{self._prefix}output_padding")
+        if extra == (0, 0):
+            return extra
         if any(e >= max(s, d) for e, s, d in zip(extra, self.stride, self.dilation, strict=True)):
             raise ValueError(
                 f"{self._prefix}output_padding {extra} must be less than stride {self.stride} or dilation "
@@ -137,6 +149,7 @@ class Window:
             )
         return extra
 
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def turned(self) -> Window | None:
         """Give the window of the transposed convolution as a convolution with the kernel turned by 180 degrees.
 
@@ -158,3 +171,6 @@ class Window:
     def along(self, axis: int) -> tuple[int, int, int, int]:
         """Give kernel size, stride, padding and dilation of the rows (0) or the columns (1)."""
         return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+
+
+_made = functools.lru_cache(SIGNATURES)(Window)

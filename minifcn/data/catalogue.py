@@ -19,6 +19,7 @@ from minifcn.data.shapes import Shapes
 from minifcn.data.siftflow import SIFTFlow
 from minifcn.data.voc import VOCSegmentation
 from minifcn.errors import UserError
+from minifcn.text import did_you_mean
 
 _SHAPES_LENGTHS = {"train": 1800, "val": 100, "test": 100}
 
@@ -60,7 +61,8 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
     name, _, path = spec.partition(":")
     if name not in _OPENERS:
         forms = ", ".join(form for form, _ in _OPENERS.values())
-        meant = f"; did you mean folder:{spec}?" if spec and os.path.isdir(os.path.expanduser(spec)) else ""
+        is_folder = spec and os.path.isdir(os.path.expanduser(spec))
+        meant = f"; did you mean folder:{spec}?" if is_folder else did_you_mean(name, _OPENERS)
         raise UserError(f"there is no data set {name!r}; write one of: {forms}{meant}")
     form, opener = _OPENERS[name]
     if bool(path) != (":" in form):

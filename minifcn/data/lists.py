@@ -88,6 +88,32 @@ def read_voc_list(path: Path, report: Callable[[str], None]) -> Iterator[tuple[i
         yield number, name, re.sub(r"\.(jpe?g|png)$", "", name, flags=re.IGNORECASE), folder
 
 
+def read_names(path: Path, report: Callable[[str], None]) -> Iterator[tuple[str, str]]:
+    """Read a list of names of images, one a line.
+
+    Parameters
+    ----------
+    path : path of the list
+    report : callable
+        What is told a line that leads out of the folders of the data set; it is left out then.
+
+    Yields
+    ------
+    str, str
+        The name, and where it stands.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read as text.
+    """
+    for number, name in read_lines(path):
+        if _stays_inside(name):
+            yield name, f"{path}: line {number}"
+        else:
+            report(f"{path}: line {number}: {name!r} is not the name of an image; write one name a line")
+
+
 def read_class_rows(path: Path, report: Callable[[str], None]) -> Iterator[tuple[int, str, tuple[int, ...]]]:
     """Read a table of classes and their colours.
 
@@ -179,8 +205,9 @@ def _read_text(path: Path) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         before = content[: error.start]
-        line = len(re.findall(rb"\r\n|\r|\n", before)) + 1 if encoding.startswith("utf-8") else "?"
-        raise UserError(f"{path}: line {line}: the text is not {encoding.upper()}; save the file as UTF-8") from None
+        number = len(re.findall(rb"\r\n|\r|\n", before)) + 1
+        where = f"line {number}: " if encoding.startswith("utf-8") else ""
+        raise UserError(f"{path}: {where}the text is not {encoding.upper()}; save the file as UTF-8") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1

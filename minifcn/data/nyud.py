@@ -10,7 +10,7 @@ import numpy as np
 
 from minifcn.data.folders import FolderDataset, Report, check_folder, check_pairs, refuse, unknown_split
 from minifcn.data.images import decode, named_errors, read_stored_image
-from minifcn.data.lists import read_lines
+from minifcn.data.lists import read_names
 from minifcn.data.matlab_labels import from_zero, read_matlab_label
 from minifcn.data.normalize import HHA_MEAN, LOG_DEPTH_MEAN
 from minifcn.data.voc import voc_palette
@@ -101,9 +101,9 @@ class NYUDv2(FolderDataset):
             raise unknown_split(split, sorted(lists), root)
         names, places = [], []
         for path in lists[split]:
-            for number, line in read_lines(path):
-                names.append(line if line.startswith("img_") else f"img_{line}")
-                places.append(f"{path}: line {number}")
+            for name, place in read_names(path, report):
+                names.append(name if name.startswith("img_") else f"img_{name}")
+                places.append(place)
         first, *more = INPUTS[inputs].folders
         pairs = [(root / "data" / first / f"{n}.png", root / "segmentation" / f"{n}.mat") for n in names]
         self.behind = [root / "data" / folder for folder in more]

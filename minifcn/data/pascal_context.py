@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.folders import FolderDataset, Report, check_folder, check_pairs, listing, refuse, unknown_split
-from minifcn.data.lists import read_lines
+from minifcn.data.lists import read_lines, read_names
 from minifcn.data.matlab_labels import read_matlab_label
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
@@ -62,13 +62,9 @@ class PASCALContext(FolderDataset):
         if split not in splits:
             raise unknown_split(split, splits, lists)
         self.class_names, self.index_of = _classes(context)
-        names = [*read_lines(splits[split])]
-        pairs = [
-            (voc / "JPEGImages" / f"{name}.jpg", context / "trainval" / f"{name}.mat")
-            for name in (line.split()[0] for _, line in names)
-        ]
-        places = [f"{splits[split]}: line {number}" for number, _ in names]
-        super().__init__(check_pairs(pairs, split, root, places, report))
+        names = [*read_names(splits[split], report)]
+        pairs = [(voc / "JPEGImages" / f"{name}.jpg", context / "trainval" / f"{name}.mat") for name, _ in names]
+        super().__init__(check_pairs(pairs, split, root, [place for _, place in names], report))
 
     def _read_label(self, path: Path) -> np.ndarray:
         label = read_matlab_label(path, "LabelMap")

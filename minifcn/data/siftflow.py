@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from minifcn.data.dataset import Dataset, Sample
 from minifcn.data.folders import FolderDataset, Report, check_folder, check_pairs, listing, refuse, unknown_split
-from minifcn.data.lists import read_lines
+from minifcn.data.lists import read_names
 from minifcn.data.matlab_labels import from_zero, read_matlab_label
 from minifcn.data.voc import voc_palette
+from minifcn.errors import UserError
 
 CLASS_NAMES = (
     *("awning", "balcony", "bird", "boat", "bridge", "building", "bus", "car", "cow", "crosswalk", "desert", "door"),
@@ -63,13 +66,13 @@ class SIFTFlow(FolderDataset):
         lists.pop("classes", None)
         if split not in lists:
             raise unknown_split(split, lists, root)
-        names = [*read_lines(lists[split])]
+        names = [*read_names(lists[split], report)]
         pairs = [
             (root / "Images" / _SCENES / f"{name}.jpg", root / "SemanticLabels" / _SCENES / f"{name}.mat")
-            for _, name in names
+            for name, _ in names
         ]
         self.geometric = root / "GeoLabels" / _SCENES
-        pairs = check_pairs(pairs, split, root, [f"{lists[split]}: line {number}" for number, _ in names], report)
+        pairs = check_pairs(pairs, split, root, [place for _, place in names], report)
         missing = [self.geometric / label.name for _, label in pairs if not os.path.isfile(self.geometric / label.name)]
         for path in missing:
             report(f"{path}: no such file; each image has a semantic and a geometric label")
@@ -81,3 +84,41 @@ class SIFTFlow(FolderDataset):
     def _read_geometric(self, path: Path) -> np.ndarray:
         path = self.geometric / path.name
         return from_zero(read_matlab_label(path, "S"), len(GEOMETRIC_NAMES), (0, -1), str(path))
+
+
+class GeometricLabels(Dataset):
+    """The same images with their second label alone.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With `geometric_names`, such as `SIFTFlow`.
+
+    Examples
+    --------
+    >>> class Ground(Dataset):
+    ...     class_names, palette, geometric_names = ("grass",), np.zeros((1, 3), np.uint8), ("sky", "horizontal")
+    ...
+    ...     def __len__(self):
+    ...         return 1
+    ...
+    ...     def __getitem__(self, index):
+    ...         label = np.zeros((2, 2), np.uint8)
+    ...         return Sample(np.zeros((2, 2, 3), np.uint8), label, "ground", geometric=label + 1)
+    >>> GeometricLabels(Ground())[0].label.tolist()
+    [[1, 1], [1, 1]]
+    """
+
+    def __init__(self, dataset: Dataset):
+        self.described_as(dataset)
+        self.dataset, self.class_names, self.geometric_names = dataset, dataset.geometric_names, ()
+        self.palette = voc_palette(len(self.class_names) + 1)[1:]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.dataset[index]
+        if sample.geometric is None:
+            raise UserError(f"{sample.name}: it has no geometric label, as the others of its data set have")
+        return replace(sample, label=sample.geometric, geometric=None)

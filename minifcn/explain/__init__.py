@@ -12,7 +12,15 @@ from minifcn.explain.predictions import Predictions
 from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
 from minifcn.explain.sizes import TransposedSize, shared_output, solve_sizes
 from minifcn.explain.stamps import Coverage, coverage
-from minifcn.explain.stepper import Step, Stepper, conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
+from minifcn.explain.stepper import (
+    Step,
+    Stepper,
+    conv_steps,
+    cross_entropy_steps,
+    im2col_steps,
+    max_pool_steps,
+    transposed_conv_steps,
+)
 from minifcn.explain.transposed import (
     AdjointTest,
     Comparison,
@@ -49,6 +57,7 @@ __all__ = [
     "conv_matrix",
     "conv_steps",
     "coverage",
+    "cross_entropy_steps",
     "diagnose",
     "diagnose_classes",
     "diagnose_network",

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import re
+import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -237,7 +238,7 @@ def _sentence(label: str, said: str, right: str, same: bool) -> tuple[bool, str]
 
 def _tokens(text: str) -> list[float | str]:
     """Read the numbers and words of a text, so that (5, 5), "5x5" and "5 × 5" are the same."""
-    text = re.sub(r"(?<=\d)\s*[x×]\s*(?=\d)", " ", text).replace("%", " ")
+    text = re.sub(r"(?<=\d)\s*(?:x|×|by)\s*(?=\d)", " ", text).replace("%", " ")
     text = _FRACTION.sub(lambda match: repr(float(match[1]) / (float(match[2]) or 1)), text)
     return [_value(token) for token in _TOKEN.findall(text)]
 
@@ -278,18 +279,15 @@ def _progress(path: Path) -> dict[str, Any]:
         kept = json.loads(path.read_text("utf-8"))
     except ValueError:
         kept = None
-    if not isinstance(kept, dict):
-        raise UserError(f"{path}: this is no file of progress; name another one, or delete it")
-    return kept
+    if isinstance(kept, dict):
+        return kept
+    raise UserError(f"{path}: this is no file of progress; name another one, or delete it")
 
 
 def _shell() -> Any:
     """Give the IPython that runs this notebook; outside of one there is none, and answers are only shown."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()
+    ipython = sys.modules.get("IPython")
+    return ipython and ipython.get_ipython()
 
 
 def _show(markdown: str, plain: str | None = None) -> None:

@@ -9,6 +9,7 @@ from minifcn.backend import array_module
 from minifcn.compute.dropout import Mask, PartOfBatch
 from minifcn.compute.fast import elementwise
 from minifcn.functional.operands import expect, floating, given, number
+from minifcn.guards import is_geometry
 
 
 @operation
@@ -86,7 +87,7 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.G
 def _dropout(name, x, p, training, rng, shape):
     p = number(p, f"{name}: p")
     expect(0 <= p < 1, f"{name}: p is the probability to drop, in [0, 1), got {p}")
-    if not training or p == 0 or hasattr(type(x), "operate"):  # a geometry: nothing is drawn
+    if not training or p == 0 or is_geometry(x):
         return x
     expect(
         isinstance(rng, np.random.Generator),

@@ -5,8 +5,8 @@ Where the definition computes, they run one after the other: the convolution, th
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,12 @@ import numpy as np
 from minifcn.autograd import Tensor, as_tensors
 from minifcn.check import whole_argument
 from minifcn.compute.algorithm import textbook
-from minifcn.compute.window import Pair, Window
+from minifcn.compute.window import SIGNATURES, Pair, Window
 from minifcn.functional.activation import relu as positive_part
 from minifcn.functional.convolution import add_bias, convolution, transposed_convolution
 from minifcn.functional.fused import finished_convolution, finished_transposed_convolution
 from minifcn.functional.shape import cut, surround
-
-_kind = attrgetter("dtype.kind")
+from minifcn.guards import is_geometry
 
 
 def conv2d(
@@ -76,7 +75,7 @@ def conv2d(
     """
     x, weight, bias, groups = _checked("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
-    by_steps = hasattr(type(x), "operate") or textbook(x.data)  # so too on a geometry (models/geometry.py)
+    by_steps = not isinstance(x, Tensor) or textbook(x.data)
     if bias is not None and not by_steps:
         return finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
     y = convolution(x, weight, window=window, groups=groups)
@@ -143,7 +142,7 @@ def conv_transpose2d(
     window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv_transpose2d")
     extra = window.output_padding(output_padding)
     size = window.transposed_size(x.shape[2:], extra)
-    by_steps = hasattr(type(x), "operate") or textbook(x.data)
+    by_steps = not isinstance(x, Tensor) or textbook(x.data)
     beyond = extra[0] >= window.stride[0] or extra[1] >= window.stride[1]
     if bias is not None and not beyond and not by_steps:
         return finished_transposed_convolution(x, weight, bias, window=window, size=size, groups=groups)
@@ -168,45 +167,49 @@ def _checked(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: 
     Whole numbers come in the dtype that NumPy sums them in, where a uint8 does not wrap.
     """
     tensors: tuple[Any, ...] = (x, weight) if bias is None else (x, weight, bias)
-    if not hasattr(type(x), "operate"):
+    if not is_geometry(x):
         tensors = as_tensors(tensors, name)
-        if set(map(_kind, tensors)) != {"f"}:
+        if tensors[0].dtype.kind != "f":  # then none is
             dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
             tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
         x, weight, bias = tensors if bias is not None else (*tensors, None)
-    if x.ndim != 4:
-        raise ValueError(f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
-    if weight.ndim != 4:
-        raise ValueError(f"{name}: weight must have four axes, got shape {weight.shape}")
-    if min(x.shape[1:]) < 1:
-        raise ValueError(f"{name}: x needs at least one channel and one pixel, got shape {x.shape}")
-    if min(weight.shape) < 1:
-        raise ValueError(f"{name}: weight must not be empty, got shape {weight.shape}")
     if type(groups) is not int:
         groups = whole_argument(groups, f"{name}: groups")
-    if groups < 1 or x.shape[1] % groups or weight.shape[0] % groups:
-        raise ValueError(
-            f"{name}: groups={groups} must divide the {x.shape[1]} channels of x and weight.shape[0] = "
-            f"{weight.shape[0]}"
-        )
-    axis, share = (0, 1) if transposed else (1, groups)  # where the weight names its input channels
-    if x.shape[1] != weight.shape[axis] * share:
-        raise ValueError(f"{name}: {_wrong_channels(x, weight, axis, share)}")
-    outputs = weight.shape[1] * groups if transposed else weight.shape[0]
-    if bias is not None and bias.shape != (outputs,):
-        raise ValueError(
-            f"{name}: bias must have one number for each of the {outputs} output channels, got shape {bias.shape}"
-        )
+    _check_shapes(name, x.shape, weight.shape, None if bias is None else bias.shape, groups, transposed)
     return x, weight, bias, groups
 
 
-def _wrong_channels(x: Tensor, weight: Tensor, axis: int, share: int) -> str:
-    expected, found = weight.shape[axis] * share, x.shape[1]
-    fitting = tuple(found // share if a == axis else n for a, n in enumerate(weight.shape))
+@functools.lru_cache(SIGNATURES)
+def _check_shapes(name: str, x: tuple, weight: tuple, bias: tuple | None, groups: int, transposed: bool) -> None:
+    if len(x) != 4:
+        raise ValueError(f"{name}: x must be a map (N, C, H, W), got shape {x}; for one image pass x[None]")
+    if len(weight) != 4:
+        raise ValueError(f"{name}: weight must have four axes, got shape {weight}")
+    if min(x[1:]) < 1:
+        raise ValueError(f"{name}: x needs at least one channel and one pixel, got shape {x}")
+    if min(weight) < 1:
+        raise ValueError(f"{name}: weight must not be empty, got shape {weight}")
+    if groups < 1 or x[1] % groups or weight[0] % groups:
+        raise ValueError(
+            f"{name}: groups={groups} must divide the {x[1]} channels of x and weight.shape[0] = {weight[0]}"
+        )
+    axis, share = (0, 1) if transposed else (1, groups)  # where the weight names its input channels
+    if x[1] != weight[axis] * share:
+        raise ValueError(f"{name}: {_wrong_channels(x, weight, axis, share)}")
+    outputs = weight[1] * groups if transposed else weight[0]
+    if bias is not None and bias != (outputs,):
+        raise ValueError(
+            f"{name}: bias must have one number for each of the {outputs} output channels, got shape {bias}"
+        )
+
+
+def _wrong_channels(x: tuple, weight: tuple, axis: int, share: int) -> str:
+    expected, found = weight[axis] * share, x[1]
+    fitting = tuple(found // share if a == axis else n for a, n in enumerate(weight))
     fix = f"pass {f'x[:, :{expected}] or ' * (expected < found)}a weight of shape {fitting}"
-    if x.shape[3] == expected:
+    if x[3] == expected:
         fix = "if its channels are last, pass x.transpose(0, 3, 1, 2)"
     return (
         f"weight expects {expected} input channels (weight.shape[{axis}]{f' x {share} groups' * (share > 1)}), but x "
-        f"has {found} (x.shape = {x.shape}); {fix}"
+        f"has {found} (x.shape = {x}); {fix}"
     )

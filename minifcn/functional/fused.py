@@ -8,19 +8,20 @@ minifcn.algorithm("im2col")`, and in float64), those are what runs.
 from __future__ import annotations
 
 from minifcn.autograd import operation
-from minifcn.backend import array_module, one_blas_thread
+from minifcn.backend import array_module, product
 from minifcn.compute import algorithm
 from minifcn.compute.fast.elementwise import Finish, finish_map
 from minifcn.compute.im2col import pixels
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
 from minifcn.functional.convolution import gradients_of_convolution, gradients_of_transposed
+from minifcn.recording import recording
 
 
 @operation
 def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
     """y = W A x + b, or max(y, 0)."""
-    y = algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu))
+    y = algorithm.convolve(x.data, weight.data, window, groups, Finish(bias.data, relu, keep=not recording.get()))
 
     def backward(gy):
         if relu:
@@ -53,5 +54,4 @@ def sum_pixels(x):
         return (broadcast_to(gy.reshape(1, -1, 1, 1), shape=shape),)
 
     rows = pixels(x.data)
-    with one_blas_thread():
-        return array_module(rows).ones(rows.shape[0], rows.dtype) @ rows, backward
+    return product(array_module(rows).ones(rows.shape[0], rows.dtype), rows), backward

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute import algorithm, pooling
-from minifcn.compute.window import Pair, Window, pair
+from minifcn.compute.window import SIGNATURES, Pair, Window, pair
 from minifcn.functional.operands import array, expect, floating, given
 
 
@@ -83,7 +84,7 @@ def max_pool2d(
     """
     x = given(x, "max_pool2d: x")
     window = _window("max_pool2d", x, kernel_size, stride, padding, dilation)
-    size = _output_size("max_pool2d", x, window, ceil_mode)
+    size = _output_size(x.shape[2:], window, bool(ceil_mode))
     y = window_maximum(x, window=window, size=size)
     if not return_indices:
         return y
@@ -231,25 +232,27 @@ def avg_pool2d(
         wide = avg_pool2d(x.astype("float32"), kernel_size, stride, padding, ceil_mode, count_include_pad)
         return wide.astype(x.dtype)
     window = _window("avg_pool2d", x, kernel_size, stride, padding)
-    size = _output_size("avg_pool2d", x, window, ceil_mode)
+    size = _output_size(x.shape[2:], window, bool(ceil_mode))
     counts = pooling.pixel_counts(array_module(x.data), window, x.shape[2:], size, padding=count_include_pad)
     return window_sum(x, window=window, size=size) / Tensor(counts.astype(x.dtype))
 
 
 def _window(name, x, kernel_size, stride, padding, dilation=1) -> Window:
-    expect(x.ndim == 4, f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
+    if x.ndim != 4:
+        raise ValueError(f"{name}: x must be a map (N, C, H, W), got shape {x.shape}; for one image pass x[None]")
     return Window.of_pool(kernel_size, stride, padding, dilation, caller=name)
 
 
-def _output_size(name: str, x: Tensor, window: Window, ceil_mode: bool) -> Pair:
-    size = window.output_size(x.shape[2:], ceil_mode)
-    for n, o, s, p, d in zip(x.shape[2:], size, window.stride, window.padding, window.dilation, strict=True):
+@functools.lru_cache(SIGNATURES)
+def _output_size(map_size: Pair, window: Window, ceil_mode: bool) -> Pair:
+    size = window.output_size(map_size, ceil_mode)
+    (height, width), (kh, kw) = map_size, window.kernel
+    for n, o, s, p, d in zip(map_size, size, window.stride, window.padding, window.dilation, strict=True):
         # A window that starts in the padding comes out of it in steps of d: on the map, or behind it already.
         expect(
             all((i * s - p) % d < n for i in range(min(o, -(-p // s)))),
-            f"{name}: a kernel of {window.kernel[0]}x{window.kernel[1]} with padding {window.padding} and dilation "
-            f"{window.dilation} has a window that sees no pixel of a map of {x.shape[2]}x{x.shape[3]}; use less "
-            "padding or dilation",
+            f"{window.caller}: a kernel of {kh}x{kw} with padding {window.padding} and dilation {window.dilation} has "
+            f"a window that sees no pixel of a map of {height}x{width}; use less padding or dilation",
         )
     return size
 

@@ -14,6 +14,7 @@ from minifcn.autograd import Tensor, operation
 from minifcn.backend import device_of
 from minifcn.functional.operands import expect
 from minifcn.gradients import grad
+from minifcn.guards import is_geometry
 from minifcn.recording import is_grad_enabled
 
 
@@ -54,7 +55,7 @@ def recompute(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     >>> x.grad
     Tensor([ 3., 12.])
     """
-    if any(hasattr(type(x), "operate") for x in tensors):  # a geometry: there is nothing to keep
+    if any(map(is_geometry, tensors)):
         return function(*tensors)
     since = Tensor(0.0).order  # what is made from here on is the function's own
     y = function(*tensors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -10,8 +11,9 @@ from minifcn.autograd import Tensor, as_tensors, operation
 from minifcn.backend import array_module
 from minifcn.check import whole_argument
 from minifcn.compute.im2col import padded
-from minifcn.compute.window import Pair
+from minifcn.compute.window import SIGNATURES, Pair
 from minifcn.functional.operands import expect, given
+from minifcn.guards import is_geometry
 
 
 def crop(x: Tensor, offset: Pair, size: Pair) -> Tensor:
@@ -44,15 +46,9 @@ def crop(x: Tensor, offset: Pair, size: Pair) -> Tensor:
               [5., 6.]]]])
     """
     x = given(x, "crop: x")
-    expect(x.ndim == 4, f"crop: x must be a map (N, C, H, W), got shape {x.shape}")
-    top, left = _wholes(offset, 2, "crop: offset must be (top, left), two whole numbers")
-    height, width = _wholes(size, 2, "crop: size must be (height, width), two whole numbers")
-    expect(
-        0 <= top <= top + height <= x.shape[2] and 0 <= left <= left + width <= x.shape[3],
-        f"crop: rows {top}:{top + height} and columns {left}:{left + width} do not lie on a map of "
-        f"{x.shape[2]}x{x.shape[3]}; choose offset and size inside it",
-    )
-    return cut(x, margin=(left, x.shape[3] - left - width, top, x.shape[2] - top - height))
+    begin = _wholes(offset, 2, "crop: offset must be (top, left), two whole numbers")
+    extent = _wholes(size, 2, "crop: size must be (height, width), two whole numbers")
+    return cut(x, margin=_margin(x.shape, begin, extent))
 
 
 def pad(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
@@ -82,8 +78,23 @@ def pad(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
     return surround(x, margin=margin)
 
 
+@functools.lru_cache(SIGNATURES)
+def _margin(shape: tuple, offset: tuple, size: tuple) -> tuple[int, int, int, int]:
+    """Say what is cut away, as (left, right, top, bottom); ValueError if the rectangle does not lie on the map."""
+    expect(len(shape) == 4, f"crop: x must be a map (N, C, H, W), got shape {shape}")
+    (top, left), (height, width) = offset, size
+    expect(
+        0 <= top <= top + height <= shape[2] and 0 <= left <= left + width <= shape[3],
+        f"crop: rows {top}:{top + height} and columns {left}:{left + width} do not lie on a map of "
+        f"{shape[2]}x{shape[3]}; choose offset and size inside it",
+    )
+    return left, shape[3] - left - width, top, shape[2] - top - height
+
+
 def _wholes(values, count: int, rule: str) -> tuple[int, ...]:
     """Make ints of `count` whole numbers of any type, in a tuple, list or array."""
+    if type(values) is tuple and len(values) == count and set(map(type, values)) == {int}:
+        return values  # nearly always
     found = tuple(values) if hasattr(values, "__len__") and not isinstance(values, str) else ()
     expect(len(found) == count, f"{rule}, got {values!r}")
     return tuple(whole_argument(value, f"{rule}, got {values!r}: each") for value in found)
@@ -120,7 +131,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
     expect(not isinstance(tensors, Tensor), "concatenate: pass a list of tensors, as in concatenate([x, y])")
     tensors, axis = list(tensors), whole_argument(axis, "concatenate: axis")
     expect(len(tensors) > 0, "concatenate: there is nothing to join; pass at least one tensor")
-    if not any(hasattr(type(x), "operate") for x in tensors):
+    if not any(map(is_geometry, tensors)):
         tensors = list(as_tensors(tensors, "concatenate"))
     shapes = [x.shape for x in tensors]
     ndim = len(shapes[0])
@@ -165,7 +176,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0, 4.0], [5.0, 6.0]]), Tensor([0.0, 1.0]))
     Tensor([[11., 18.]])
     """
-    if not hasattr(type(x), "operate"):
+    if not is_geometry(x):
         x, weight, *rest = as_tensors((x, weight) if bias is None else (x, weight, bias), "linear")
         bias = rest[0] if rest else None
     expect(

@@ -9,6 +9,7 @@ from minifcn.errors import UserError
 from minifcn.models import alignment, lecture, summary, trained
 from minifcn.models.backbones import BACKBONES
 from minifcn.models.classifiers import Classifier, classifier
+from minifcn.models.compound import LateFusion, TwoHeads
 from minifcn.models.fcn import FCN, FCN8s, FCN16s, FCN32s
 from minifcn.models.fully_convolutional import convolutionalize
 from minifcn.models.sliding import CropGrid, slide
@@ -18,14 +19,32 @@ from minifcn.text import did_you_mean
 NETWORKS = {"fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s}
 
 
-def create(name: str, **options: Any) -> FCN:
+def create(name: str, *, geometric_classes: int = 0, streams: int = 1, **options: Any) -> FCN:
     """Make a network by its name, "fcn32s", "fcn16s" or "fcn8s".
 
+    Parameters
+    ----------
+    name : str
+    geometric_classes : int
+        Of a second head; 0 for networks with one.
+    streams : 1 | 2
+        With 2, one for colours and one for HHA, as in `LateFusion`.
+    **options
+        As of `FCN`.
+
+    Examples
+    --------
     >>> type(create("fcn8s", num_classes=11, width=1 / 16)).__name__
     'FCN8s'
     """
     if not isinstance(name, str) or name not in NETWORKS:
         raise UserError(f"unknown model {name!r}: choose one of {', '.join(NETWORKS)}{did_you_mean(name, NETWORKS)}")
+    if streams == 2 and geometric_classes:
+        raise UserError("a network of two streams has no second head; train on data with one label, or on color")
+    if streams == 2:
+        return LateFusion(NETWORKS[name], **{"num_classes": 21, **options})
+    if geometric_classes:
+        return TwoHeads(NETWORKS[name], geometric_classes=geometric_classes, **{"num_classes": 21, **options})
     return NETWORKS[name](**options)
 
 
@@ -78,7 +97,9 @@ __all__ = [
     "FCN8s",
     "FCN16s",
     "FCN32s",
+    "LateFusion",
     "Trunk",
+    "TwoHeads",
     "alignment",
     "classifier",
     "convolutionalize",

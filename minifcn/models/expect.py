@@ -67,14 +67,15 @@ def expect_fc6(kind: str, asked: Any, variant: str, kernels: dict[str, tuple[int
     raise ValueError(f"{kind}: fc6_kernel must be {rule}, got {asked!r}")
 
 
-def expect_images(kind: str, x, dtype) -> None:
-    """Refuse what is no batch of normalised colour images, in words of images."""
+def expect_images(kind: str, x, dtype, channels: int = 3) -> None:
+    """Refuse what is no batch of normalised images of so many channels, in words of images."""
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         fix = "; pass Tensor(batch.images)" if hasattr(x, "images") else ""
         raise TypeError(f"{kind}: x must be a Tensor of images (N, 3, H, W), got a {type(x).__name__}{fix}")
-    if len(x.shape) != 4 or x.shape[1] != 3 or 0 in x.shape[2:]:
+    if len(x.shape) != 4 or x.shape[1] != channels or 0 in x.shape[2:]:
+        what, fix = ("colour images", _fix(x.shape)) if channels == 3 else ("images", "")
         raise ValueError(
-            f"{kind}: x must be colour images (N, 3, H, W) of at least one pixel, got shape {x.shape}{_fix(x.shape)}"
+            f"{kind}: x must be {what} (N, {channels}, H, W) of at least one pixel, got shape {x.shape}{fix}"
         )
     if x.dtype.kind != "f":
         raise TypeError(

@@ -46,6 +46,8 @@ class FCN(nn.Module):
         all streams can be trained together.
     fc6_kernel : 1 | 7, optional
         Of the aligned variant; 7 (AlexNet: 6) comes with padding 3.
+    in_channels : int
+        Of the images: 3 colours, and perhaps what stands behind them, such as depth.
     rng : numpy.random.Generator, optional
         Draws the first weights; ``numpy.random.default_rng(0)`` unless given.
     recompute : bool
@@ -87,6 +89,7 @@ class FCN(nn.Module):
         dropout: float = 0.5,
         at_once: bool = False,
         fc6_kernel: int | None = None,
+        in_channels: int = 3,
         rng: np.random.Generator | None = None,
         recompute: bool = False,
     ):
@@ -97,6 +100,7 @@ class FCN(nn.Module):
                 'one, "lecture"'
             )
         self.paper, self.num_classes = variant == "paper", check.whole(num_classes, f"{kind}: num_classes")
+        self.in_channels = check.whole(in_channels, f"{kind}: in_channels")
         self.recompute = check.flag(recompute, f"{kind}: recompute")
         self.pool4_scale, self.pool3_scale = (0.01, 0.0001) if check.flag(at_once, f"{kind}: at_once") else (1.0, 1.0)
         trunk = backbone_of(backbone, kind)
@@ -110,6 +114,7 @@ class FCN(nn.Module):
         dropout = check.probability(dropout, f"{kind}: dropout")
         rng = check.generator(rng, f"{kind}: rng") or np.random.default_rng(0)
         self.trunk = trunk(variant, width, dropout, fc6_kernel, rng)
+        self.trunk.inputs = self.in_channels
         self.crop_offsets: dict[str, Any] = {}
         self.coarse_inside = False  # whether upsampled scores begin inside the map that they are fused with
         layers: dict[str, nn.Module] = {}
@@ -146,7 +151,7 @@ class FCN(nn.Module):
     def maps(self, x) -> dict[str, Any]:
         """Turn images (N, 3, H, W) into the maps of the trunk that can be scored, by name, the coarsest last."""
         if not isinstance(x, Geometry):
-            expect_images(type(self).__name__, x, getattr(self, self.head).weight.dtype)
+            expect_images(type(self).__name__, x, getattr(self, self.head).weight.dtype, self.in_channels)
         maps: dict[str, Any] = {}
         for names in self.trunk.layers:
             stage = [getattr(self, name) for name in names]
@@ -163,7 +168,7 @@ class FCN(nn.Module):
     def measured(self) -> tuple[dict[str, int], dict[str, Moved]]:
         """Find out channels and places of the maps that can be scored; their strides must be those declared."""
         names = {id(module): name for name, module in self.named_modules()}
-        maps = self.maps(Geometry((1, 3, 224, 224), Trace(names, running=[self])))
+        maps = self.maps(Geometry((1, self.in_channels, 224, 224), Trace(names, running=[self])))
         expect_strides(type(self).__name__, self.trunk, maps)
         return {name: x.shape[1] for name, x in maps.items()}, {name: x.moved for name, x in maps.items()}
 
@@ -220,10 +225,10 @@ class FCN32s(FCN):
         self.score_fr = self.scoring(self.trunk.coarsest)
         self.upscore = self.upsampling(self.trunk.coarsest)
 
-    def forward(self, x):
-        """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        maps = self.maps(x)
-        score = self.upscore(self.score_fr(maps[self.trunk.coarsest]))
+    def forward(self, x, maps=None):
+        """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` are theirs by stride, if they are there already."""
+        maps = maps or self.by_stride(x)
+        score = self.upscore(self.score_fr(maps[max(maps)]))
         return self.crop("score", score, like=x)
 
 
@@ -245,9 +250,9 @@ class FCN16s(FCN):
         self.score_pool4 = self.scoring(pool4)
         self.upscore16 = self.upsampling(pool4)
 
-    def forward(self, x):
-        """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        maps = self.by_stride(x)
+    def forward(self, x, maps=None):
+        """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` as in FCN32s."""
+        maps = maps or self.by_stride(x)
         score = self.upscore2(self.score_fr(maps[32]))
         score = self.fuse("score_pool4", self.score_pool4(maps[16] * self.pool4_scale), score)
         score = self.upscore16(score)
@@ -276,9 +281,9 @@ class FCN8s(FCN):
         self.score_pool3 = self.scoring(pool3)
         self.upscore8 = self.upsampling(pool3)
 
-    def forward(self, x):
-        """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        maps = self.by_stride(x)
+    def forward(self, x, maps=None):
+        """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` as in FCN32s."""
+        maps = maps or self.by_stride(x)
         score = self.upscore2(self.score_fr(maps[32]))
         score = self.fuse("score_pool4", self.score_pool4(maps[16] * self.pool4_scale), score)
         score = self.upscore_pool4(score)

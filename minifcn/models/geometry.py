@@ -281,11 +281,11 @@ def trace(model: Module, size: Pair, channels: int | None = None, bounded: bool 
     """
     if not isinstance(model, Module):
         raise TypeError(
-            f"a geometry passes a Module, got {type(model).__name__} {model!r}; "
-            "models.create makes the networks by name"
+            f"a geometry passes a Module, got {type(model).__name__} {model!r}; models.create makes networks by name"
         )
     height, width = pair(size, "size", 1)
     names = {id(module): name for name, module in model.named_modules()}
+    channels = channels or (vars(model).get("in_channels") if hasattr(model, "trunk") else None)
     if channels is None:
         channels = 3
         try:

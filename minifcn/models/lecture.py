@@ -76,13 +76,14 @@ class Lecture(FCN):
                 _draw(layer, rng)
 
     def maps(self, x) -> dict[str, Any]:
-        """Turn images (N, 3, H, W) into the maps that are scored; ValueError unless H and W are multiples of 32."""
+        """Turn images (N, 3, H, W) into the maps that are scored; UserError unless H and W are multiples of 32."""
         if len(x.shape) == 4 and any(side % 32 or not side for side in x.shape[2:]):
             height, width = (max(32, round(side / 32) * 32) for side in x.shape[2:])
-            raise ValueError(
+            raise UserError(
                 f"{type(self).__name__}: the sides of an image must be multiples of 32, because the lecture's pools "
                 f"round down and nothing is cropped, but it has {x.shape[2]}x{x.shape[3]}; resize it, to "
-                f'{height}x{width} for example, or take variant="aligned", for images of any size'
+                f'{height}x{width} for example (--size {height}x{width}), or take variant="aligned", for images of any '
+                "size"
             )
         return super().maps(x)
 
@@ -105,9 +106,9 @@ class LectureFCN32s(Lecture, FCN32s):
         self.score = self.scoring("fc7")
         self.up_score = self.learned_upsampling(32)
 
-    def forward(self, x):
-        """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        return self.up_score(self.score(self.maps(x)["fc7"]))
+    def forward(self, x, maps=None):
+        """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` are theirs by name, if they are there already."""
+        return self.up_score(self.score((maps or self.maps(x))["fc7"]))
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Take the parameters of a state; the listing has all of them a second time in ``self.fcn``."""
@@ -134,9 +135,9 @@ class LectureFCN16s(Lecture, FCN16s):
         self.conv1x1_conv4 = self.scoring("conv4")
         self.up_score = self.learned_upsampling(16)
 
-    def forward(self, x):
-        """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        maps = self.maps(x)
+    def forward(self, x, maps=None):
+        """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` are theirs by name, if they are there already."""
+        maps = maps or self.maps(x)
         score = self.up_score_conv5(self.score(maps["fc7"]))
         score = score + self.conv1x1_conv4(maps["conv4"])
         return self.up_score(score)
@@ -155,9 +156,9 @@ class LectureFCN8s(Lecture, FCN8s):
         self.conv1x1_conv3 = self.scoring("conv3")
         self.up_score = self.learned_upsampling(8)
 
-    def forward(self, x):
-        """Turn images (N, 3, H, W) into scores (N, C, H, W)."""
-        maps = self.maps(x)
+    def forward(self, x, maps=None):
+        """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` are theirs by name, if they are there already."""
+        maps = maps or self.maps(x)
         score = self.up_score_conv5(self.score(maps["fc7"]))
         score = score + self.conv1x1_conv4(maps["conv4"])
         score = self.up_score_conv4_5(score)

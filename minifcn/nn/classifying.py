@@ -12,6 +12,7 @@ import minifcn.functional as F
 from minifcn import check
 from minifcn.autograd import Tensor
 from minifcn.compute.window import Pair, Window
+from minifcn.guards import is_geometry
 from minifcn.nn import described, init
 from minifcn.nn.module import Module
 from minifcn.nn.parameter import Parameter
@@ -60,7 +61,7 @@ class Flatten(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if hasattr(type(x), "operate"):
+        if is_geometry(x):
             return x
         return x.reshape(len(x), -1)
 
@@ -114,7 +115,7 @@ class Linear(Module):
         return ", ".join(filter(None, [f"{self.in_features}, {self.out_features}", chosen]))
 
     def forward(self, x: Tensor) -> Tensor:
-        if hasattr(type(x), "operate"):
+        if is_geometry(x):
             return F.conv2d(x, self.weight.reshape(self.kernel_shape(x.shape)), self.bias, relu=self.relu)
         y = F.linear(x, self.weight, self.bias)
         return F.relu(y) if self.relu else y

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from minifcn import check, named_otherwise
+from minifcn.autograd import Tensor
 from minifcn.backend import array_module, to_device, to_host
 from minifcn.nn import states
 from minifcn.nn.common import Common
@@ -83,7 +84,7 @@ class Module:
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Give forward(...); a geometry (models/geometry.py) as an input notes which module's forward it passes."""
         for x in inputs:
-            if hasattr(type(x), "through"):
+            if not isinstance(x, Tensor) and hasattr(type(x), "through"):
                 return x.through(self, *inputs, **settings)
         return self.forward(*inputs, **settings)
 

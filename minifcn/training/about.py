@@ -7,6 +7,7 @@ from typing import Any
 from minifcn.training.config import Config
 
 _NETWORK = ("backbone", "variant", "width", "at_once")
+_INSIDE = ("inputs", "geometric_names")  # of networks that have more than colours, or more than one head
 _CLASSES = ("class_names", "palette", "mean", "std", "channel_order")
 
 
@@ -32,4 +33,5 @@ def about(config: Config) -> dict[str, Any]:
     """
     settings = config.to_dict()
     network = {"name": config.model, "num_classes": config.num_classes} | {name: settings[name] for name in _NETWORK}
-    return {"network": network} | {name: settings[name] for name in _CLASSES}
+    inside = {name: settings[name] for name in _INSIDE if settings[name] != getattr(Config, name)}
+    return {"network": network | inside} | {name: settings[name] for name in _CLASSES}

@@ -9,6 +9,7 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.data import DataLoader
+from minifcn.data.images import colours
 from minifcn.models import FCN
 from minifcn.pictures.colours import visible
 from minifcn.text import shortened
@@ -94,7 +95,8 @@ class Album:
         dataset, transform, rows, names = self.loader.dataset, build.resizing(self.config), [], []
         for index in indices:
             sample = transform(dataset[index], np.random.default_rng(0))
-            rows.append((sample.image, sample.label, predict(self.model, sample.image, self.loader.normalize)))
+            found = predict(self.model, sample.image, self.loader.normalize)
+            rows.append((colours(sample.image), sample.label, found))
             names.append(sample.name)
         return rows, names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ def _new_model(config: Config) -> FCN:
     model = models.create(
         config.model,
         num_classes=config.num_classes,
+        geometric_classes=len(config.geometric_names),
         backbone=config.backbone,
         variant=config.variant,
         width=config.width,
@@ -48,12 +50,22 @@ def _new_model(config: Config) -> FCN:
         at_once=config.at_once,
         rng=np.random.default_rng(config.seed),
         recompute=config.recompute,
+        **inputs_of(config),
     )
     if config.upsampling is not None:
         for _, layer in model.named_modules():
             if isinstance(layer, ConvTranspose2d):
                 layer.weight.requires_grad = config.upsampling == "learned"
     return model
+
+
+def inputs_of(config: Config) -> dict[str, Any]:
+    """Give what `models.create` has to know of the inputs of a network.
+
+    >>> inputs_of(Config())
+    {'in_channels': 3}
+    """
+    return {"streams": 2} if config.inputs == "color-hha" else {"in_channels": config.channels}
 
 
 def load_model(

@@ -236,6 +236,10 @@ def read_weights(path: str | Path, class_names: Sequence[str]) -> tuple[float, .
         )
     weights: dict[str, float] = {}
     for line, text in read_lines(Path(path)):
+        if not re.search("[,;\t]", text):
+            raise UserError(
+                f"{path}: line {line}: a line reads class,weight, such as {class_names[0]},0.5, but it is {text[:40]!r}"
+            )
         name, weight = _parted(text)
         if not weights and weight.lower() == "weight":
             continue

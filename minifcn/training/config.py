@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minifcn.data.normalize import IMAGENET_MEAN, IMAGENET_STD, PREPROCESSINGS
+from minifcn.data.nyud import INPUTS
 from minifcn.errors import UserError
 from minifcn.text import did_you_mean
 from minifcn.training import rules
@@ -27,6 +28,9 @@ class Config:
     upsampling : "fixed", "learned" or None
         Whether the transposed convolutions stay bilinear; None: as the variant has it, fixed in "paper" and learned in
         the others.
+    inputs : "color", "hha", "color-d" or "color-hha"
+        What the network is given of a scene; all but the first two are of nyud:PATH. With "color-hha" it has two
+        streams.
     size : (height, width) or None
         Every image is resized to it; None keeps the images as they are.
     longer_side : int or None
@@ -74,9 +78,9 @@ class Config:
     dtype : "float32" or "float64"
     recompute : bool
         As in `models.create`. It changes memory and time, and no number: a run may continue without it, or with it.
-    class_names, palette, ignore_index
-        Of the data set.
-    mean, std : three floats, R, G, B, of 0..255
+    class_names, palette, ignore_index, geometric_names
+        Of the data set. With geometric classes the network has a second head.
+    mean, std : three floats, R, G, B, of 0..255; more, where `inputs` has more channels
     channel_order : "rgb" or "bgr"
         With `mean` and `std` the preprocessing of the images: `data.Normalize(mean, std, order=channel_order)`.
 
@@ -104,6 +108,7 @@ class Config:
     dropout: float = 0.5
     at_once: bool = False
     upsampling: str | None = None
+    inputs: str = "color"
     size: tuple[int, int] | None = None
     longer_side: int | None = None
     mirror: bool = False
@@ -136,6 +141,7 @@ class Config:
     class_names: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
     ignore_index: int = 255
+    geometric_names: tuple[str, ...] = ()
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     channel_order: str = "rgb"
@@ -150,6 +156,10 @@ class Config:
         if self.variant == "lecture" and (self.at_once or self.upsampling == "fixed"):
             wrong = "--at-once" if self.at_once else "--upsampling fixed"
             raise UserError(f"{wrong} is of the paper's networks, and --variant is lecture; leave one of the two out")
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise UserError(
+                f"--inputs {self.inputs} has {self.channels} channels, but the preprocessing is of {len(self.mean)}"
+            )
         if len(self.palette) != len(self.class_names):
             raise UserError(f"the palette has {len(self.palette)} colours for {len(self.class_names)} class names")
         if self.loss_weights and len(self.loss_weights) != len(self.class_names):
@@ -160,6 +170,11 @@ class Config:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the images."""
+        return INPUTS[self.inputs].channels
 
     @property
     def preprocessing(self) -> str:
@@ -211,6 +226,8 @@ _EARLIER = {
     "accumulate": 1,
     "bias_rates": "doubled",
     "reduction": "mean",
+    "inputs": "color",
+    "geometric_names": (),
 }
 
 

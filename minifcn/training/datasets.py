@@ -43,14 +43,18 @@ def open_data(config: Config, split: str, images: int | None = None, *, report: 
     Traceback (most recent call last):
     minifcn.errors.UserError: --val-share draws images of folder:PATH, but --data is shapes; leave it out
     """
-    folder = config.data.partition(":")[0] == "folder"
+    kind = config.data.partition(":")[0]
+    folder = kind == "folder"
+    if config.channels > 3 and kind != "nyud":
+        raise UserError(f"--inputs {config.inputs} is of nyud:PATH, but --data is {config.data}; leave it out")
     if config.val_share is not None and (not folder or config.val_split != "val"):
         what = f"draws the split val, but --val-split is {config.val_split}"
         if not folder:
             what = f"draws images of folder:PATH, but --data is {config.data}"
         raise UserError(f"--val-share {what}; leave it out")
     if not folder:
-        return open_split(config.data, split, images, report=report)
+        options = {"inputs": config.inputs} if kind == "nyud" else {}
+        return open_split(config.data, split, images, report=report, **options)
     drawing = Drawing(config.val_share if config.val_split == "val" else 0.0, config.seed, config.val_names)
     classes = None
     if config.class_names:

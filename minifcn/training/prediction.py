@@ -123,6 +123,7 @@ def score_blocks(
 
 
 def _expect_image(image: np.ndarray) -> None:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    kinds = {("uint8", 3), ("float32", 4), ("float32", 6)}  # the latter of data with depth
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or (str(image.dtype), image.shape[2]) not in kinds:
         found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
         raise ValueError(f"predict: image must be a uint8 array (H, W, 3), got {found}; data.read_image gives one")

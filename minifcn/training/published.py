@@ -44,7 +44,7 @@ _SCORES = (
     *(("conv1x1_conv3.weight", "fcn8s"), ("conv1x1_conv4.weight", "fcn16s")),
     *((head, "fcn32s") for head in _HEADS),
 )
-_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "class_names", "palette")
+_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette")
 
 
 @dataclass(repr=False)
@@ -263,7 +263,8 @@ def _said(found: Weights) -> dict[str, Any]:
     if isinstance(name, str) and name in BACKBONES:  # a classifier has the name of its trunk, and classes of images
         said = {"backbone": name, "width": network.get("width")}
     settings = {name: said[name] for name in _SETTINGS if said.get(name) is not None}
+    seen = {"mean": found.recognised.preprocessing.mean, "std": found.recognised.preprocessing.std}
     try:
-        return {name: Config.from_dict(Config().to_dict() | settings).to_dict()[name] for name in settings}
+        return {name: Config.from_dict(Config().to_dict() | settings | seen).to_dict()[name] for name in settings}
     except (UserError, TypeError) as error:
         raise UserError(f"{found.source.path}: {error}") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from minifcn.data.normalize import IMAGENET_MEAN
+from minifcn.data.normalize import HHA_MEAN, IMAGENET_MEAN, LOG_DEPTH_MEAN
 from minifcn.errors import UserError
 from minifcn.text import did_you_mean
 
@@ -25,6 +25,7 @@ class Recipe:
     data : str
         What it was trained on.
     num_classes : int
+        Of the semantic ones, where it has geometric ones too.
     settings : dict
         Of a `Config`, by name; what is not there is as ever.
     begins_with : str
@@ -33,8 +34,10 @@ class Recipe:
         The recipe of the stage before, whose network it begins with.
     opens : str
         How to name the data to `--data`.
-    lacks : str
-        What minifcn would need to train it, and does not have.
+    size : (height, width)
+        Of its images, or of many of them: what a learning rate is translated for.
+    geometric_classes : int
+        Of a second head.
     source : str
 
     Examples
@@ -51,8 +54,18 @@ class Recipe:
     begins_with: str = ""
     after: str = ""
     opens: str = "folder:PATH"
-    lacks: str = ""
+    size: tuple[int, int] = (375, 500)
+    geometric_classes: int = 0
     source: str = "shelhamer/fcn.berkeleyvision.org at 1305c73, in its folder: net.py, solver.prototxt, solve.py"
+
+    @property
+    def classes(self) -> str:
+        """How many classes, as it is shown.
+
+        >>> RECIPES["siftflow-fcn8s"].classes, RECIPES["voc-fcn8s"].classes
+        ('33 + 3', '21')
+        """
+        return f"{self.num_classes}" + (f" + {self.geometric_classes}" if self.geometric_classes else "")
 
 
 # What all nets of the reference implementation share: its networks, Caffe's SGD, single images as large as they are.
@@ -85,17 +98,40 @@ _VOC: dict[str, Any] = {
     "num_classes": 21,
     "opens": "voc:VOCDEVKIT",
 }
-_NYUD: dict[str, Any] = {"data": "NYUDv2, 795 images", "num_classes": 40}
-_SIFT: dict[str, Any] = {"data": "SIFT Flow, 2,486 images of 256x256", "num_classes": 33}
-_CONTEXT: dict[str, Any] = {"data": "PASCAL-Context, 59 classes and background", "num_classes": 60}
+# Rows 46 to 470 and columns 41 to 600, inside the border of a Kinect's images (nyu-hooks/cropIt.m).
+_NYUD: dict[str, Any] = {
+    "data": "NYUDv2, 795 images of 425x560",
+    "num_classes": 40,
+    "opens": "nyud:PATH",
+    "size": (425, 560),
+}
+_SIFT: dict[str, Any] = {
+    "data": "SIFT Flow, 2,486 images of 256x256",
+    "num_classes": 33,
+    "opens": "siftflow:PATH",
+    "size": (256, 256),
+    "geometric_classes": 3,
+}
+_CONTEXT: dict[str, Any] = {
+    "data": "PASCAL-Context, 59 classes and background",
+    "num_classes": 60,
+    "opens": "pascalcontext:PATH",
+}
 
-_NYUD_COLOUR: dict[str, Any] = {"mean": (92.318, 97.203, 116.190)}
-# Its three channels are no colours, and stay in their order.
-_NYUD_HHA: dict[str, Any] = {"mean": (132.431, 94.076, 118.477), "channel_order": "rgb"}
-_SIFT_COLOUR: dict[str, Any] = {"mean": (108.353, 115.294, 114.578)}
+_BOTH: dict[str, Any] = {"train_split": "trainval", "val_split": "test"}
+_NYUD_MEAN = (92.318, 97.203, 116.190)
+_NYUD_COLOUR: dict[str, Any] = _BOTH | {"inputs": "color", "mean": _NYUD_MEAN}
+# The three channels of HHA are no colours, and stay in their order.
+_NYUD_HHA: dict[str, Any] = _BOTH | {"inputs": "hha", "mean": HHA_MEAN, "channel_order": "rgb"}
+_NYUD_DEPTH: dict[str, Any] = _BOTH | {
+    "inputs": "color-d",
+    "mean": _NYUD_MEAN + LOG_DEPTH_MEAN,
+    "std": (1.0,) * 4,
+}
+_NYUD_STREAMS: dict[str, Any] = _BOTH | {"inputs": "color-hha", "mean": _NYUD_MEAN + HHA_MEAN, "std": (1.0,) * 6}
+_SIFT_COLOUR: dict[str, Any] = _BOTH | {"mean": (108.353, 115.294, 114.578)}
 _CONTEXT_COLOUR: dict[str, Any] = {"mean": (122.679, 116.669, 104.007)}
 
-_TWO_HEADS = "a second score layer for the 3 geometric classes, trained together with that for the 33 semantic ones"
 # The listing of the lecture (docs/lecture.md), and its experiments.
 _LECTURE = "a lecture's listing and experiments; what they do not say is ours: size, batch, preprocessing"
 _COURSE: dict[str, Any] = {
@@ -143,35 +179,30 @@ RECIPES = {
         "FCN-32s, heavy, on colour and depth",
         **_NYUD,
         begins_with=f"{_VGG16}; the filters of depth are the mean of those of colour",
-        lacks="a first convolution of four channels, and a reader of images with depth",
-        settings=_HEAVY | _NYUD_COLOUR | {"model": "fcn32s", "lr": 1e-10},
+        settings=_HEAVY | _NYUD_DEPTH | {"model": "fcn32s", "lr": 1e-10},
     ),
     "nyud-fcn32s-color-hha": Recipe(
         "two FCN-32s, heavy, of colour and of HHA, whose scores are averaged",
         **_NYUD,
         begins_with="nyud-fcn32s-color and nyud-fcn32s-hha",
-        lacks="a network of two streams, and a reader of pairs of images",
-        settings=_HEAVY | _NYUD_COLOUR | {"model": "fcn32s", "lr": 1e-12},
+        settings=_HEAVY | _NYUD_STREAMS | {"model": "fcn32s", "lr": 1e-12},
     ),
     "siftflow-fcn32s": Recipe(
-        "FCN-32s, heavy, with two heads",
+        "FCN-32s, heavy, with two heads: 33 semantic and 3 geometric classes",
         **_SIFT,
         begins_with=_VGG16,
-        lacks=_TWO_HEADS,
         settings=_HEAVY | _SIFT_COLOUR | {"model": "fcn32s", "lr": 1e-10},
     ),
     "siftflow-fcn16s": Recipe(
-        "FCN-16s, heavy, with two heads",
+        "FCN-16s, heavy, with two heads: 33 semantic and 3 geometric classes",
         **_SIFT,
         after="siftflow-fcn32s",
-        lacks=_TWO_HEADS,
         settings=_HEAVY | _SIFT_COLOUR | {"model": "fcn16s", "lr": 1e-12},
     ),
     "siftflow-fcn8s": Recipe(
-        "FCN-8s, heavy, with two heads",
+        "FCN-8s, heavy, with two heads: 33 semantic and 3 geometric classes",
         **_SIFT,
         after="siftflow-fcn16s",
-        lacks=_TWO_HEADS,
         settings=_HEAVY | _SIFT_COLOUR | {"model": "fcn8s", "lr": 1e-12},
     ),
     "pascalcontext-fcn32s": Recipe(
@@ -198,6 +229,7 @@ RECIPES = {
         32,
         _COURSE | {"size": (352, 480)},
         opens="camvid:PATH",
+        size=(352, 480),
         source=_LECTURE,
     ),
     "voc-course": Recipe(
@@ -206,6 +238,7 @@ RECIPES = {
         21,
         _COURSE | {"size": (384, 512)},
         opens="voc:VOCDEVKIT",
+        size=(384, 512),
         source=_LECTURE,
     ),
 }

@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+from minifcn.data.nyud import INPUTS
+
 
 def holds(rule: Any, value: Any) -> bool:
     """Say if a value, of whatever type, keeps the rule."""
@@ -32,7 +34,7 @@ def _scale(value: Any) -> bool:
 
 
 def _channels(value: Any) -> bool:
-    return len(value) == 3 and all(map(_number, value))
+    return len(value) in (3, 4, 6) and all(map(_number, value))
 
 
 def _names(value: Any) -> bool:
@@ -74,6 +76,7 @@ RULES = {
     "dropout": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 up to, but not, 1"),
     "at_once": (lambda v: isinstance(v, bool), "true or false"),
     "upsampling": (lambda v: v in ("fixed", "learned", None), "fixed or learned"),
+    "inputs": (lambda v: isinstance(v, str) and v in INPUTS, ", ".join(INPUTS)),
     "size": (_size, "HEIGHTxWIDTH, two whole numbers from 1 to 16384, such as 360x480"),
     "longer_side": (lambda v: v is None or (_count(v) and v <= 16384), "a whole number from 1 to 16384, such as 256"),
     "mirror": (lambda v: isinstance(v, bool), "true or false"),
@@ -105,10 +108,11 @@ RULES = {
     "dtype": (lambda v: v in ("float32", "float64"), "float32 or float64"),
     "recompute": (lambda v: isinstance(v, bool), "true or false"),
     "class_names": (_names, "at most 255 names"),
+    "geometric_names": (_names, "at most 255 names"),
     "palette": (_colours, "R, G, B colours of 0..255"),
     "ignore_index": (lambda v: _count(v, 0) and v <= 255, "a whole number of 0..255"),
     # float32 holds them, and what the normalisation makes of a pixel.
-    "mean": (lambda v: _channels(v) and all(abs(m) <= 1e6 for m in v), "three numbers of -1e6..1e6"),
-    "std": (lambda v: _channels(v) and all(1e-6 <= s <= 1e6 for s in v), "three numbers of 1e-6..1e6"),
+    "mean": (lambda v: _channels(v) and all(abs(m) <= 1e6 for m in v), "three, four or six numbers of -1e6..1e6"),
+    "std": (lambda v: _channels(v) and all(1e-6 <= s <= 1e6 for s in v), "three, four or six numbers of 1e-6..1e6"),
     "channel_order": (lambda v: v in ("rgb", "bgr"), "rgb or bgr"),
 }

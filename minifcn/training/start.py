@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Set
 from pathlib import Path
 from typing import Any, TextIO
 
 from minifcn.data import Dataset
 from minifcn.errors import UserError
-from minifcn.models import FCN
+from minifcn.models import FCN, LateFusion
+from minifcn.models.compound import of_streams
 from minifcn.models.summary import count_parameters
 from minifcn.nn import ConvTranspose2d
 from minifcn.text import counted
@@ -23,12 +25,29 @@ from minifcn.weights.outcomes import TAKEN
 
 _SHAPES = ("model", "backbone", "variant", "width")  # what they depend on
 _NETWORK = (*_SHAPES, "at_once")
-_PREPROCESSING = ("mean", "std", "channel_order")
+PREPROCESSING = ("mean", "std", "channel_order")
+
+
+def files_of(init: str) -> list[str]:
+    """Give the files of --init: one, or two with a comma between them, for the streams of colours and of HHA.
+
+    >>> files_of("runs/color,runs/hha"), files_of("runs/color")
+    (['runs/color', 'runs/hha'], ['runs/color'])
+    """
+    return [init] if Path(init).exists() or init.count(",") != 1 else init.split(",")
 
 
 def open_start(path: str) -> Checkpoint:
-    """Read a checkpoint or published weights to start from; UserError, naming the file, if it is neither, or not of the
-    network that it claims."""
+    """Read a checkpoint or published weights to start from, or those of two streams, as `files_of` tells.
+
+    UserError, naming the file, if it is neither, or not of the network that it claims.
+    """
+    first, *second = files_of(path)
+    if second:
+        color, hha = open_start(first), open_start(second[0])
+        mean, std = (getattr(color.config, name)[:3] + getattr(hha.config, name)[:3] for name in ("mean", "std"))
+        config = dataclasses.replace(color.config, model="fcn32s", inputs="color-hha", mean=mean, std=std)
+        return Checkpoint(config, of_streams(color.model, hha.model))
     start = open_weights(path)
     if not isinstance(start, Published):
         build.check_fits(start.config, start.model, name=path)
@@ -43,7 +62,7 @@ def taken_over(start: Checkpoint) -> dict[str, Any]:
     >>> taken_over(start)["model"], "epochs" in taken_over(start)
     ('fcn32s', False)
     """
-    return {name: getattr(start.config, name) for name in (*_NETWORK, *_PREPROCESSING)}
+    return {name: getattr(start.config, name) for name in (*_NETWORK, *PREPROCESSING)}
 
 
 def begin(
@@ -108,8 +127,11 @@ def begin(
 
 def _transplanted(config: Config, model: FCN, start: Checkpoint) -> Transplant:
     there, path = start.config, Path(config.init or "the checkpoint")
+    state = start.model
+    if isinstance(model, LateFusion) and there.inputs != "color-hha":
+        state = of_streams(state, state)
     try:
-        table = transplant(model, start.model, classes=config.class_names, state_classes=there.class_names)
+        table = transplant(model, state, classes=config.class_names, state_classes=there.class_names)
         return table.after(start.weights.moves) if isinstance(start, Published) else table
     except UserError as error:
         differ = [name for name in _SHAPES[1:] if getattr(config, name) != getattr(there, name)]
@@ -127,11 +149,18 @@ def _described(config: Config, start: Checkpoint, table: Transplant) -> str:
         what = f": {recognition(start.weights)}"
     text = f"starting from {checkpoint.file_of(path)}{what}\n{_indented(str(table))}"
     here, before = config.preprocessing, there.preprocessing
-    if here != before:
+    if here != before and _of_colours(config) == _of_colours(there):
+        behind = f"; the mean of what stands behind them is {written(config.mean[3:])}" if config.channels > 3 else ""
+        text += f"\n  colours are preprocessed as there{behind}"
+    elif here != before:
         text += f"\n  images are preprocessed otherwise than there: {before} there, {here} here"
     elif before != "imagenet":
         text += f"\n  images are preprocessed as there: {before}"
     return text
+
+
+def _of_colours(config: Config) -> tuple[Any, ...]:
+    return config.mean[:3], config.std[:3], config.channel_order
 
 
 def _unlearned(model: FCN, names: Set[str], start: Checkpoint | None) -> str:

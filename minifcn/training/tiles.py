@@ -85,7 +85,8 @@ class Tiling:
         if step < 1:
             raise UserError(
                 f"tiles of {tile} pixels that overlap by {overlap} are {tile - overlap} apart, but the network's "
-                f"stride is {common}: choose a tile of at least {overlap + common}, or a smaller overlap"
+                f"stride is {common}: choose a tile of at least {overlap + common}"
+                + (f", or an overlap of at most {tile - common}" if tile >= common else "")
             )
         return cls(tile, tile - step, stride, margin)
 

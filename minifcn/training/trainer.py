@@ -26,10 +26,9 @@ from minifcn.training.accumulation import Accumulation
 from minifcn.training.build import check_fits, check_model, check_whole
 from minifcn.training.checkpoint import Checkpoint, Position
 from minifcn.training.config import Config
-from minifcn.training.evaluate import network_input
 from minifcn.training.iou_log import IouLog
 from minifcn.training.log import Epoch, Log
-from minifcn.training.objective import objective
+from minifcn.training.objective import batch_objective
 from minifcn.training.schedule import Schedule
 from minifcn.training.validation import Validation, check_counted, validate
 
@@ -175,9 +174,7 @@ class Trainer:
 
         It is a float64 scalar of the device, and has not been waited for.
         """
-        images = network_input(batch.images, self.device, self.config.dtype)
-        labels = to_device(batch.labels, self.device)
-        loss, mean = objective(self.model(images), labels, self.weight, self.config)
+        loss, mean = batch_objective(self.model, batch, self.weight, self.config)
         if self.accumulation.backward(loss):
             self.schedule.set(self.position.iteration)
             self.optimizer.step()

@@ -12,6 +12,7 @@ import numpy as np
 from minifcn.autograd import Tensor
 from minifcn.backend import to_host
 from minifcn.errors import UserError
+from minifcn.models.compound import Compound
 from minifcn.nn import ConvTranspose2d, Module
 from minifcn.text import in_short
 from minifcn.weights import outcomes
@@ -19,6 +20,7 @@ from minifcn.weights.outcomes import Move, Shape
 
 _NEW, _NOT_HERE = "new in this network", "not in this network"
 _SHOWN = 4  # names of classes
+_MEAN_OF_COLOURS = "the filters of what stands behind the colours are the mean of theirs"
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ def transplant(
 
     An array goes to the parameter of its name. It is reshaped where one of the two is the matrix of a fully connected
     layer and the other that of a convolution: fc6 (4096, 25088) of a classifier is fc6 (4096, 512, 7, 7) of an FCN.
-    Where the class names differ, score layers and upsampling take over the classes that both have under one name, in
-    whatever order. Numbers are converted to the dtype of the network.
+    A first layer of more than three channels has the filters of the three colours, and their mean for what stands
+    behind them. Where the class names differ, score layers and upsampling take over the classes that both have under
+    one name, in whatever order. Numbers are converted to the dtype of the network.
 
     Parameters
     ----------
@@ -111,12 +114,16 @@ def transplant(
     outside = _class_axes(model)
     arrays: dict[str, np.ndarray] = {}
     moves, parameters = [], dict(model.named_parameters())
+    first = next(iter(parameters), "")
     for name, parameter in parameters.items():
         if name not in state:
             moves.append(Move(name, None, parameter.shape, outcomes.FIRST_VALUE, _NEW))
             continue
         given = _array(name, state[name])
-        if renamed and name in outside:
+        taken: np.ndarray | None
+        if name == first and _is_of_colours(given.shape, parameter.shape):
+            taken, outcome, why = _extended(given, parameter.shape[1]), outcomes.EXTENDED, _MEAN_OF_COLOURS
+        elif renamed and name in outside:
             taken, outcome, why = _by_class(given, parameter, outside[name], state_classes, classes)
         else:
             taken, outcome, why = _as_it_is(given, parameter.shape)
@@ -155,6 +162,17 @@ def _as_it_is(given: np.ndarray, shape: Shape) -> tuple[np.ndarray | None, str, 
     return None, outcomes.FIRST_VALUE, outcomes.OTHER_SHAPE
 
 
+def _is_of_colours(there: Shape, here: Shape) -> bool:
+    """Say if one is the kernel (O, 3, KH, KW) of a layer on colours, and the other that of one on more channels."""
+    return len(there) == len(here) == 4 and there[1] == 3 < here[1] and (there[0], there[2:]) == (here[0], here[2:])
+
+
+def _extended(given: np.ndarray, channels: int) -> np.ndarray:
+    """Add filters for what stands behind the colours, as nyud-fcn32s-color-d/solve.py does: the mean of theirs."""
+    mean = given.mean(axis=1, keepdims=True)
+    return np.concatenate([given, *[mean] * (channels - 3)], axis=1)
+
+
 def _is_same_matrix(there: Shape, here: Shape) -> bool:
     """Say if one is a kernel (O, I, KH, KW) and the other its matrix (O, I·KH·KW), or the same behind axes of length 1.
 
@@ -168,11 +186,12 @@ def _is_same_matrix(there: Shape, here: Shape) -> bool:
     return behind_ones or matrix_there == here
 
 
-def _class_axes(model: Module) -> dict[str, tuple[int, ...]]:
+def _class_axes(model: Any) -> dict[str, tuple[int, ...]]:
     """Give the axes that count classes: one of the scores, both of the upsampling, none within the trunk."""
     if not hasattr(model, "trunk"):
         return {}
-    trunk = {name for stage in model.trunk.layers for name in stage}
+    compound = isinstance(model, Compound)
+    trunk = model.trunk_names if compound else {name for stage in model.trunk.layers for name in stage}
     axes: dict[str, tuple[int, ...]] = {}
     for name, module in model.named_modules():
         if name and name.partition(".")[0] not in trunk:

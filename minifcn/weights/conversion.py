@@ -18,7 +18,7 @@ from minifcn.weights.published import Recognised, recognise
 if TYPE_CHECKING:
     from minifcn.weights.source import Source
 
-_MATRICES = ("fc8.weight", "classifier.weight")  # of a classifier; an FCN has no use for them
+_MATRICES = ("fc8.weight", "loss3_classifier.weight")  # of a classifier; an FCN has no use for them
 _ROWS = {  # how the matrix of fc6 lists its inputs
     "OIHW": "inputs C, H, W",
     "HWIO": "inputs H, W, C",

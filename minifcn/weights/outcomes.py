@@ -11,9 +11,9 @@ from itertools import groupby
 from minifcn.text import printable, shortened
 
 Shape = tuple[int, ...]
-COPIED, RESHAPED, TRANSPOSED, BY_CLASS = "copied", "reshaped", "transposed", "by class"
+COPIED, RESHAPED, TRANSPOSED, BY_CLASS, EXTENDED = "copied", "reshaped", "transposed", "by class", "extended"
 ADDED, FIRST_VALUE, LEFT, UNUSED = "added", "first value", "left", "unused"
-TAKEN = (COPIED, RESHAPED, TRANSPOSED, BY_CLASS)
+TAKEN = (COPIED, RESHAPED, TRANSPOSED, BY_CLASS, EXTENDED)
 OTHER_SHAPE = "other shape"
 _LONGEST_NAME = 80  # of a foreign array, in characters
 
@@ -27,10 +27,11 @@ class Move:
     name : str
     there, here : tuple of int or None
         Its shape where it came from, and where it is now; None where there is none.
-    outcome : "copied" | "reshaped" | "transposed" | "by class" | "added" | "first value" | "left" | "unused"
+    outcome : "copied" | "reshaped" | "transposed" | "by class" | "extended" | "added" | "first value" | ...
         Transposed: its axes are in another order now. By class: the classes that both have under one name were copied.
-        Added: to another array. First value: the parameter keeps it. Left: it could be taken, but is of no use. Unused:
-        there is nothing that it could be.
+        Extended: it has filters for more channels.
+        Added: to another array. First value: the parameter keeps it. "left": it could be taken, but is of no use.
+        "unused": there is nothing that it could be.
     why : str
         Empty if the outcome says it all.
     """

@@ -53,8 +53,6 @@ def reason(head: bytes, tail: bytes, members: Sequence[str]) -> str:
     """
     if not head:
         return "the file is empty; download it again"
-    if "model.weights.h5" in members:
-        return "a Keras archive; unzip it, and give the file model.weights.h5 in it"
     if head.startswith(b"PK"):
         return "a zip archive without arrays; unzip it, and give the file of weights in it"
     if tail.endswith(_TENSORFLOW_TABLE):

@@ -12,10 +12,10 @@ import numpy as np
 
 from minifcn.errors import UserError
 from minifcn.text import shortened
-from minifcn.weights import caffemodel, keras_file, matlab, npz_file, safetensors_file, torch_file
+from minifcn.weights import caffemodel, keras_archive, keras_file, matlab, npz_file, safetensors_file, torch_file
 from minifcn.weights.refused import reason
 
-_READERS = (torch_file, npz_file, safetensors_file, matlab, keras_file, caffemodel)
+_READERS = (torch_file, npz_file, safetensors_file, matlab, keras_archive, keras_file, caffemodel)
 _HEAD = 4096  # bytes
 
 
@@ -28,7 +28,7 @@ class Source:
     path : Path
     container : str
         What the file was recognised as: "torch.save (zip)", "torch.save (legacy)", "safetensors", "npz", "caffemodel",
-        "MAT-file 5" or "HDF5".
+        "MAT-file 5", "HDF5" or "Keras archive".
     arrays : dict of str to array
         By the file's own names, in its layout and order; half precision (float16, bfloat16) is widened to float32. They
         may be views of the file, and are not to be written to.

@@ -67,7 +67,10 @@ def ending_of(path: str | os.PathLike) -> str:
     """
     ending = Path(path).suffix.lower()
     if ending not in _WRITERS:
-        raise UserError(f"{path}: weights are written to {', '.join(_WRITERS)}, by the ending of the name")
+        raise UserError(
+            f"{path}: weights are written to {', '.join(_WRITERS)}, and a network with its graph to .onnx, by the "
+            "ending of the name"
+        )
     return ending
 
 

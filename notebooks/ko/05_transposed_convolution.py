@@ -257,6 +257,13 @@ multiplications_sliding = y.size * w.size
 assert (multiplications_stamps, multiplications_sliding) == (36, 225)
 
 # %% [markdown]
+# 도장, 0과 뒤집기, 그리고 $C^T$의 열을 나란히 놓았습니다. 한 단계마다 모든 그림에서 같은 수가 강조됩니다.
+# 결과의 픽셀을 고르면 그 픽셀에서 무엇이 만나는지 보입니다. 스트라이드나 패딩도 끌어서 바꾸어 보십시오.
+
+# %%
+explain.Laboratory(x, w, stride=2, padding=1)
+
+# %% [markdown]
 # ## 5.5 수반 검사
 #
 # 다른 사람이 만든 전치 합성곱을, 안을 들여다보지 않고 어떻게 시험할 수 있을까요? 전치를 정의하는 성질을 쓰면 됩니다.

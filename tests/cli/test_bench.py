@@ -42,7 +42,7 @@ def test_other_contestants_and_other_algorithms(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["conv7_1"], "unknown work 'conv7_1'"),
-        (["--algorithms", "fft"], "invalid choice: 'fft'"),
+        (["--algorithms", "fft"], "there is no 'fft'; choose im2col"),
         (["--against", "nowhere.py"], "nowhere.py"),
         (["--out", "nowhere/speed.md"], "--out: there is no folder nowhere"),
         (["--out", "speed.txt"], "--out must end in .md"),

@@ -200,7 +200,9 @@ def test_a_network_becomes_onnx_with_its_graph(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
-def test_of_a_classifier_there_is_no_graph(folder, tmp_path, capsys):
-    assert main(["convert", str(folder / "vgg16.caffemodel"), "--to", str(tmp_path / "vgg16.onnx")]) == 2
-    assert "gives scores of images, not of pixels" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+def test_a_classifier_without_scores_has_no_graph(folder, tmp_path, capsys):
+    path = tmp_path / "features.caffemodel"
+    files.save_caffemodel(path, {name: a for name, a in files.vgg16().items() if not name.startswith("fc8")})
+    assert main(["convert", str(path), "--to", str(tmp_path / "vgg16.onnx")]) == 2
+    assert "has no last layer that scores images" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]

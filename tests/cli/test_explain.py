@@ -1,5 +1,7 @@
 """`minifcn explain` prints what each step does, and writes a page, an animation or a picture."""
 
+import re
+
 import pytest
 import small_runs
 from PIL import Image
@@ -48,6 +50,69 @@ def test_the_seed_chooses_the_digits(capsys):
     assert printed[0] == printed[1] != printed[2]
 
 
+def test_numbers_are_typed(capsys):
+    assert (
+        main(["explain", "conv", "--input", "1 2; 3 1/2", "--weight", "1 -1", "--stride", "1", "--padding", "0"]) == 0
+    )
+    assert [line.rsplit("added up: ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
+        "y[0,0] = -1 = row 0 of C times x",
+        "y[1,0] = 2.5 = row 1 of C times x",
+    ]
+
+
+def test_channels_are_typed_with_a_bar(capsys):
+    one_by_one = ["--weight", "10 | 100", "--stride", "1", "--padding", "0"]
+    assert main(["explain", "conv", "--input", "1 2 | 3 4", *one_by_one]) == 0
+    assert [line.split(" = ")[1] for line in capsys.readouterr().out.splitlines()] == ["310", "420"]
+
+
+def test_the_kernel_counts_up_unless_it_is_named(capsys):
+    for weight, first in [([], "1"), (["--weight", "bilinear"], "0.25"), (["--weight", "ones"], "1")]:
+        arguments = ["explain", "conv-transpose", "--input", "1", "--padding", "0", *weight, "--backward"]
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.startswith(f"1 of 11: dx[0,0] = (-2)·{first} + ")
+
+
+def test_dilation_and_a_size_that_is_rounded_up(capsys):
+    main(["explain", "max-pool", "--size", "4", "--kernel", "2", "--stride", "3", "--padding", "0", "--ceil-mode"])
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    main(["explain", "conv", "--size", "5", "--stride", "1", "--padding", "0", "--dilation", "2"])
+    assert capsys.readouterr().out.startswith("window 1 of 1: rows 0..4 by 2 and columns 0..4 by 2 of x")
+
+
+def test_the_way_back_is_held_against_difference_quotients(tmp_path, capsys):
+    out = tmp_path / "back.html"
+    assert main([*TRANSPOSED, "--backward", "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 + 9 + 1
+    assert all(line.endswith(" too") for line in lines)
+    assert all(line in out.read_text("utf-8") for line in lines)
+    assert main([*TRANSPOSED, "--backward", "--mistake", "no-flip"]) == 0
+    assert [line.endswith(": wrong") for line in capsys.readouterr().out.splitlines()] == [True] * 4 + [False] * 10
+
+
+def test_a_loss_has_labels(capsys):
+    arguments = ["explain", "cross-entropy", "--input", "0 2 | 0 1", "--labels", "1 255"]
+    assert main(arguments) == 0
+    assert "label 1: y[0,0] = -log 0.5 = 0.693" in capsys.readouterr().out
+
+
+def test_a_loss_of_random_scores_has_three_classes(capsys):
+    assert main(["explain", "cross-entropy", "--size", "1"]) == 0
+    assert re.match(r"pixel 1 of 1: of the scores \d, \d, \d the softmax is", capsys.readouterr().out)
+
+
+def test_the_laboratory_is_a_page(tmp_path, capsys):
+    out = tmp_path / "lab.html"
+    assert main(["explain", "lab", "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}: open it in a browser; the address after # is its state\n"
+    assert "stamp 5 of 9: x[1,1] = 5 times w" in out.read_text("utf-8")
+    assert (
+        main(["explain", "lab", "--input", "0 4; 4 0", "--weight", "bilinear", "--kernel", "4", "--out", str(out)]) == 0
+    )
+    assert "n=2&K=4&t=1&x=0,4,4,0&weight=0.0625,0.1875" in out.read_text("utf-8")
+
+
 MISTAKES = {
     "no operation": (["explain"], "OPERATION"),
     "unknown operation": (["explain", "pool"], "'pool'"),
@@ -67,6 +132,35 @@ MISTAKES = {
         ["explain", "conv", "--output-padding", "1", "--out", "o.html"],
         "output_padding belongs to conv-transpose",
     ),
+    "no number": (
+        ["explain", "conv", "--input", "1 two"],
+        "--input: two is no number; write numbers as 2, -0.5 or 1/3",
+    ),
+    "a number divided by 0": (["explain", "conv", "--input", "1/0"], "--input: 1/0 is no number"),
+    "rows that differ": (["explain", "conv", "--input", "1 2; 3"], "--input must be rows of equally many numbers"),
+    "no input": (["explain", "conv", "--input", ""], "--input must be rows of equally many numbers"),
+    "kernels for other channels": (
+        ["explain", "conv", "--channels", "2", "--weight", "1 | 2 | 3"],
+        "--weight must have kernels for 2 channels",
+    ),
+    "a weight where there is none": (["explain", "im2col", "--weight", "1"], "--weight: im2col has none"),
+    "a label that is no class": (
+        ["explain", "cross-entropy", "--input", "0 | 1", "--labels", "2"],
+        "label 2 is neither a class 0..1 nor 255",
+    ),
+    "half a label": (["explain", "cross-entropy", "--labels", "1/2"], "--labels must be whole numbers"),
+    "a mistake forward": (["explain", "conv", "--mistake", "no-flip"], "--mistake is one of the way back"),
+    "a mistake that there is not": (
+        ["explain", "conv", "--backward", "--mistake", "no-luck"],
+        "mistake must be one of no-flip, no-crop, wrong-stride, mean-bias, got 'no-luck'",
+    ),
+    "no way back": (["explain", "im2col", "--backward"], "there is no way back to step through for im2col"),
+    "a laboratory without a file": (
+        ["explain", "lab"],
+        "lab is a page: give --out a file that ends in .html, got none",
+    ),
+    "a picture of the laboratory": (["explain", "lab", "--out", "o.png"], "lab is a page: give --out a file"),
+    "a laboratory that is too large": (["explain", "lab", "--size", "40", "--out", "o.html"], "x may have 16 rows"),
     "all cropped": (["explain", "conv-transpose", "--size", "1", "--padding", "2"], "crops the whole result"),
     "padding wider than half the window": (["explain", "max-pool", "--padding", "2"], "at most half the kernel size"),
     "too large to be read": (["explain", "conv", "--size", "99", "--out", "o.html"], "too much to read"),

@@ -78,6 +78,20 @@ def test_other_images_are_evaluated_as_the_split_all(run, tmp_path, capsys):
     assert "on 3 images of" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("place", ["images", "masks", "masks/../images"])
+def test_results_stay_apart_from_the_images(run, tmp_path, capsys, place):
+    """The pictures of a run would be images without a mask the next time."""
+    data = tmp_path / "mine"
+    before = sorted(data.rglob("*"))
+    assert train(data, data / place) == 2
+    assert evaluate(run, data, "--confusion", str(data / place / "c.png")) == 2
+    assert main(["check-data", f"folder:{data}", "--out", str(data / place / "c.png")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("would be taken for some; choose another folder" in line for line in lines) == 3
+    assert sorted(data.rglob("*")) == before
+    assert evaluate(run, data, "--confusion", str(data / place / "c.csv")) == 0
+
+
 @pytest.mark.parametrize("share", ["0", "1", "-0.5", "nan"])
 def test_a_share_is_between_0_and_1(data, tmp_path, capsys, share):
     arguments = ["train", "--data", f"folder:{data}", "--out", str(tmp_path / "run"), f"--val-share={share}"]
@@ -177,6 +191,12 @@ def test_masks_of_another_kind_than_those_of_the_run(tmp_path, capsys, case):
     assert capsys.readouterr().err == f"minifcn: {root}: {says}\n"
     assert small_runs.resume(run, "--epochs", "2", "--data", f"folder:{root}") == 2
     assert capsys.readouterr().err == f"minifcn: {root}: {says}\n"
+
+
+def test_one_mask_of_another_kind_than_the_others_is_named(run, tmp_path, capsys):
+    root = masks_of(tmp_path / "now", folder_sets.MASK, folder_sets.MASK, COLOURED)
+    assert evaluate(run, root, "--split", "all") == 2
+    assert f"{root / 'masks' / 'w.png'}: it is in colours, such as" in capsys.readouterr().err
 
 
 def test_colours_that_a_list_gives_to_the_classes_of_the_run_are_read(run, tmp_path, capsys):

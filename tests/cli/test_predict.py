@@ -113,6 +113,15 @@ class TestWhatCannotBeRead:
         assert summary.startswith("minifcn: 2 of 4 images in ")
         assert summary.endswith(" images/s); 2 failed, see above")
 
+    def test_in_a_folder_is_counted_if_it_is_a_link_to_nothing(self, run, capsys):
+        Path("links").mkdir()
+        Path("links/a.jpg").symlink_to(Path("photos/one.jpg").resolve())
+        Path("links/b.jpg").symlink_to("nothing.jpg")
+        assert run("links", "--out", "o") == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert "minifcn: links/b.jpg: no such file: it is a link to nothing.jpg; mend the link, or remove it" in lines
+        assert lines[-1].startswith("minifcn: 1 of 2 images in ")
+
     def test_and_is_all_there_is_ends_with_2(self, run, capsys):
         assert run("none.jpg", "nor.jpg", "--out", "out") == 2
         assert not Path("out").exists()

@@ -171,7 +171,6 @@ IMPOSSIBLE = {
     "one stage of a recipe": (["--recipe", "voc-fcn8s-atonce"], "this training has one stage, so leave it out"),
     "at once": (["--at-once"], "choose one of the two"),
     "a recipe and a network": (["--recipe", "voc-fcn8s", "--model", "fcn16s"], "leave --model out"),
-    "a recipe that cannot be trained": (["--recipe", "siftflow-fcn8s"], "it lacks a second score layer"),
     "an unknown network": (["--model", "fcn4s"], "--staged leads to fcn16s or fcn8s, and not to fcn4s"),
 }
 

@@ -24,9 +24,16 @@ VGG = Window((3, 3), padding=(1, 1))
         (8, 8, 9, 1),
     ],
 )
-def test_how_many_neighbours(channels, outputs, width, t):
+def test_how_many_neighbours(channels, outputs, width, t, monkeypatch):
+    monkeypatch.setattr(algorithm, "cache_kind", lambda: "middle")
     x = np.zeros((1, channels, 5, width), "float32")
     assert algorithm.choose(x, VGG, (5, width), channels, outputs) == Strips(t)
+
+
+def test_fewer_where_products_take_longer_beside_copies(monkeypatch):
+    monkeypatch.setattr(algorithm, "cache_kind", lambda: "small")
+    x = np.zeros((1, 3, 5, 12), "float32")
+    assert [algorithm.choose(x, VGG, (5, 12), 3, outputs).t for outputs in (8, 16, 32)] == [4, 2, 1]
 
 
 @pytest.mark.parametrize("window", [Window((3, 3), (1, 2)), Window((3, 3), dilation=(1, 2)), Window((3, 1))], ids=str)

@@ -7,6 +7,7 @@ from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only
 
 import minifcn as mf
 from minifcn.backend import to_device, to_host
+from minifcn.backend.threads import evenly
 from minifcn.compute import algorithm
 from minifcn.compute.algorithm import ALGORITHMS
 from minifcn.compute.fast import strips, winograd
@@ -128,3 +129,14 @@ def test_an_unknown_algorithm_is_refused():
     known = ", ".join(map(repr, ALGORITHMS))
     with pytest.raises(ValueError, match=f"unknown name 'fft'; there are {known}"), mf.algorithm("fft"):
         pass
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_rows_of_a_single_strip_are_shared_where_the_weight_is_small(images):
+    """And the outputs where it is large."""
+    work, small, large = strips.STRIP_BYTES * 100, strips.STRIP_BYTES, strips.STRIP_BYTES + 1
+    shared = strips.cut_map(images, 8, 1, work, small)
+    assert len(shared) == evenly(1, work)
+    assert sum((strip[0].stop - strip[0].start) * (strip[1].stop - strip[1].start) for strip in shared) == 8 * images
+    assert strips.cut_map(images, 8, 1, work, large) == [(slice(0, images), slice(0, 8))]
+    assert strips.cut_map(images, 8, 1, 1, small) == [(slice(0, images), slice(0, 8))]

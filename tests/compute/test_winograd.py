@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minifcn as mf
+from minifcn.backend import caches as backend_caches
 from minifcn.compute import algorithm, convolution
 from minifcn.compute.algorithm import ALGORITHMS, choose
 from minifcn.compute.fast import winograd
@@ -94,6 +95,13 @@ def test_inputs_of_any_layout_are_left_as_they_are(rng):
     assert np.array_equal(weight, before[1])
 
 
+@pytest.fixture
+def zen5(monkeypatch):
+    """The thresholds of one kind of processor, whichever runs the tests."""
+    monkeypatch.setattr(algorithm, "cache_kind", lambda: "middle")
+
+
+@pytest.mark.usefixtures("zen5")
 class TestTheChoice:
     VGG = Window((3, 3), padding=(1, 1))
 
@@ -136,3 +144,41 @@ class TestTheChoice:
 
     def test_upsampling_goes_block_by_block(self):
         assert self.chosen(window=Window((16, 16), (8, 8), (4, 4)), channels=21, outputs=21) == "blocks"
+
+
+@pytest.mark.parametrize(
+    ("caches", "kind"),
+    [
+        (("32K", "1024K"), "small"),  # AMD Zen 4
+        (("48K", "1024K"), "middle"),  # AMD Zen 5
+        (("48K", "2048K"), "large"),  # Intel Sapphire Rapids
+        (("48K", "2M"), "large"),
+        ((), "middle"),  # where the system does not say
+    ],
+    ids=str,
+)
+def test_the_caches_tell_the_kind_of_processor(caches, kind, tmp_path, monkeypatch):
+    for level, size in enumerate(caches, start=1):
+        for name, held in (("instructions", "Instruction"), ("data", "Data" if level == 1 else "Unified")):
+            folder = tmp_path / f"index_{level}_{name}"
+            folder.mkdir()
+            for file, text in {"level": level, "type": held, "size": "64K" if name == "instructions" else size}.items():
+                (folder / file).write_text(f"{text}\n")
+    monkeypatch.setattr(backend_caches, "CACHES", tmp_path)
+    for cached in (backend_caches.cache_bytes, backend_caches.cache_kind):
+        cached.cache_clear()
+    try:
+        assert backend_caches.cache_kind() == kind
+    finally:
+        for cached in (backend_caches.cache_bytes, backend_caches.cache_kind):
+            cached.cache_clear()
+
+
+@pytest.mark.parametrize(("channels", "kinds"), [(16, ["small"]), (32, ["small", "middle"]), (64, [*algorithm.PAYS])])
+def test_from_how_many_channels_it_is_chosen_depends_on_the_kind(channels, kinds, monkeypatch):
+    found = []
+    for kind in algorithm.PAYS:
+        monkeypatch.setattr(algorithm, "cache_kind", lambda kind=kind: kind)
+        chosen = choose(np.empty((1, channels, 1, 1), "f4"), Window((3, 3)), (56, 56), channels, channels)
+        found += [kind] if chosen is winograd else []
+    assert found == kinds

@@ -264,6 +264,21 @@ def test_masks_of_which_some_are_in_colours_and_some_hold_indices_are_refused(tm
         opened(tmp_path, [COLOURS[MASK], MASK])
 
 
+@pytest.mark.parametrize("others", [MASK, WHITE], ids=["class indices", "black and white"])
+@pytest.mark.parametrize("listed", [{}, {"classes_txt": "background\nroad\n"}], ids=["no list", "names"])
+def test_one_mask_in_colours_among_others_is_the_wrong_one(tmp_path, others, listed):
+    masks = [others % 2 if others is MASK and listed else others] * 3
+    held = "0 and 255 alone" if others is WHITE else "class indices"
+    with pytest.raises(
+        UserError, match=rf"d\.png: it is in colours, such as \(128, 64, 128\), but most masks hold {held}"
+    ):
+        opened(tmp_path, [*masks, COLOURS[MASK]], **listed)
+
+
+def test_a_mask_in_the_colours_of_a_table_is_no_wrong_one(tmp_path):
+    assert len(opened(tmp_path, [COLOURS[MASK], MASK * 0, COLOURS[MASK * 0]], classes_csv=TABLE)) == 3
+
+
 def test_a_mask_in_colours_may_hold_greys_alone(tmp_path):
     grey = np.where(MASK == 1, 192, 0)
     assert opened(tmp_path, [COLOURS[MASK], grey]).num_classes == 4

@@ -157,6 +157,13 @@ def test_the_folder_one_above_is_pointed_down(tmp_path):
         Folder(tmp_path, "train")
 
 
+@pytest.mark.parametrize("name", ["images", "masks"])
+def test_a_folder_of_images_or_of_masks_alone_is_pointed_up(tmp_path, name):
+    photos(tmp_path / "mine", "a")
+    with pytest.raises(UserError, match=r"has images or masks alone; did you mean folder:.*mine, which has both\?"):
+        Folder(tmp_path / "mine" / name, "train")
+
+
 def test_an_empty_folder_is_told_what_is_expected(tmp_path):
     with pytest.raises(UserError, match="no images with masks here; it takes images/ with masks/"):
         Folder(tmp_path, "train")

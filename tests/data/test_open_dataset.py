@@ -37,6 +37,7 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
             "no data set 'cityscapes'; write one of: shapes, folder:PATH, camvid:PATH, voc:PATH, nyud:PATH, "
             "siftflow:PATH, pascalcontext:PATH",
         ),
+        ("shape", "val", {}, "did you mean 'shapes'?"),
         ("", "val", {}, "no data set ''"),
         ("camvid", "val", {}, "the data set camvid is written camvid:PATH, got 'camvid'"),
         ("voc:", "val", {}, "the data set voc is written voc:PATH"),

@@ -224,6 +224,19 @@ class TestMatlabLabels:
         assert refused > 250
 
 
+LISTS = {"nyud": "train.txt", "siftflow": "test.txt", "pascal_context": "VOC2010/ImageSets/Main/val.txt"}
+
+
+@pytest.mark.parametrize(("name", "path"), LISTS.items())
+def test_a_name_that_leads_out_of_the_data_set_is_refused(tmp_path, rng, name, path):
+    getattr(reference_sets, name)(tmp_path, rng)
+    with open(tmp_path / path, "a") as file:
+        file.write("../../secret\n")
+    spec, split = name.replace("_", ""), path.rpartition("/")[2].removesuffix(".txt")
+    with pytest.raises(UserError, match=r"line [23]: '\.\./\.\./secret' is not the name of an image"):
+        open_dataset(f"{spec}:{tmp_path}", split)
+
+
 @pytest.mark.parametrize("make", [reference_sets.nyud, reference_sets.siftflow, reference_sets.pascal_context])
 def test_every_pair_passes_the_check_of_data(tmp_path, rng, make):
     make(tmp_path, rng)

@@ -181,3 +181,18 @@ def test_keys_work_at_once_on_a_page_of_its_own(tmp_path):
     command = browser.command(tmp_path / "profile", "--dump-dom", (tmp_path / "pressed.html").as_uri())
     dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60).stdout
     assert re.search(r'class="sentence"[^>]*>stamp 4 of 4', dom)
+
+
+def test_arrows_go_from_channel_to_channel_of_the_output(watch):
+    stepper = Stepper(np.arange(8).reshape(2, 2, 2), np.ones((3, 2, 2, 2)), kind="conv")
+    deeds = ["pixel(0).focus()", 'key("ArrowRight", pixel(0))', 'key("ArrowRight", pixel(1))']
+    origins = [state["origin"] for state in watch(deeds, stepper)]
+    assert [origin.split(" = ")[0] for origin in origins] == [f"in the end y[{o},0,0]" for o in range(3)]
+
+
+def test_a_pixel_lights_what_it_is_made_of_in_every_channel(watch):
+    stepper = Stepper(np.arange(8).reshape(2, 2, 2), np.ones((3, 2, 2, 2)), kind="conv")
+    (state,) = watch(["pixel(2).focus()"], stepper)
+    reached = {grid["title"]: grid["reached"] for grid in state["grids"]}
+    assert reached["input x[0]"] == reached["input x[1]"] == [0, 1, 2, 3]
+    assert [reached[f"output y[{o}]"] for o in range(3)] == [[], [], [0]]

@@ -12,7 +12,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, explain
 from minifcn.compute.window import Window
-from minifcn.explain.laboratory.laboratory import MATHEMATICS, script
+from minifcn.explain.laboratory.laboratory import MATHEMATICS, SHOWING, script
 from minifcn.explain.shown import number
 
 pytestmark = pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
@@ -42,11 +42,11 @@ const COMPUTE = {
 def run(tmp_path, text):
     """Run a script of the page with minifcn's own in front of it, and give what its last expression is."""
     page = tmp_path / "page.html"
-    files = script(*MATHEMATICS, "shown")
+    files = script(*MATHEMATICS, *SHOWING)
     page.write_text(
-        f'<!DOCTYPE html><meta charset="utf-8"><body><script>{files}\n{COMPUTE}\nconst result = {text};\n'
+        f'<!DOCTYPE html><meta charset="utf-8"><body><script>{files}\n{COMPUTE}\n{{ const computed = {text};\n'
         'document.body.append(Object.assign(document.createElement("pre"), '
-        '{id: "result", textContent: JSON.stringify(result)}));</script>',
+        '{id: "result", textContent: JSON.stringify(computed)})); }</script>',
         "utf-8",
     )
     command = browser.command(tmp_path / "profile", "--dump-dom", page.as_uri())
@@ -152,3 +152,20 @@ def test_the_matrix_is_that_of_explain(tmp_path):
     kernel, window = np.arange(1.0, 10).reshape(3, 3), {"K": 3, "S": 2, "P": 1, "D": 1}
     found = run(tmp_path, f"convMatrix({kernel.tolist()}, {json.dumps(window)}, [3, 3], [5, 5])")
     np.testing.assert_array_equal(found, explain.conv_matrix(kernel[None, None], (1, 5, 5), 2, 1))
+
+
+def test_the_right_way_back_is_never_called_wrong(tmp_path, rng):
+    """On random settings and digits, with many ties in overlapping windows, where max-pooling has no derivative."""
+    addresses = []
+    for n in range(120):
+        op, (size, k, s, p) = KINDS[n % 4], rng.integers([2, 1, 1, 0], [6, 4, 3, 2])
+        x = ",".join(map(str, rng.integers(0, 3, 2 * size**2)))
+        addresses.append(f"op={op}&way=backward&n={size}&K={k}&S={s}&P={min(p, k // 2)}&C=2&ceil={n % 8 // 4}&x={x}")
+    found = run(
+        tmp_path,
+        f"{json.dumps(addresses)}.map(fromAddress).filter((state) => !problem(state))"
+        ".map((state) => [state.op, wayBack(state).map(({verdict}) => verdict)])",
+    )
+    assert {op for op, _ in found} == set(KINDS)
+    assert [op for op, verdicts in found if "wrong" in verdicts] == []
+    assert any("kink" in verdicts for _, verdicts in found)

@@ -82,6 +82,51 @@ class TestGrids:
         np.testing.assert_array_equal(x.numbers.ravel()[x.cells], X.ravel())
 
 
+class TestChannels:
+    """Each channel has a table; what is lit of one is lit of the others, where they belong to the step."""
+
+    CONV = Stepper(np.arange(18).reshape(2, 3, 3), np.ones((3, 2, 2, 2)), kind="conv")
+
+    def test_a_window_is_lit_on_every_channel_and_its_result_on_one(self):
+        grids = {grid.title: grid for grid in self.CONV._scene.grids(6)}  # y[1,0,1]
+        for c in range(2):
+            assert np.argwhere(grids[f"input x[{c}]"].touched).tolist() == [[r, s] for r in (0, 1) for s in (1, 2)]
+        assert [grids[f"output y[{o}]"].active.any() for o in range(3)] == [False, True, False]
+        used = [grids[f"kernel w[{o},{c}]"].touched.all() for o in range(3) for c in range(2)]
+        assert used == [False, False, True, True, False, False]
+
+    def test_a_stamp_is_lit_on_every_channel_of_the_result(self):
+        stepper = Stepper(np.ones((2, 1, 2)), np.ones((2, 3, 2, 2)))
+        grids = {grid.title: grid for grid in stepper._scene.grids(4)}  # x[1,0,1]
+        assert [grids[f"input x[{c}]"].active.tolist() for c in range(2)] == [[[False, False]], [[False, True]]]
+        for o in range(3):
+            assert np.argwhere(grids[f"output y[{o}]"].touched).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+
+    def test_a_window_of_a_pool_is_lit_on_its_channel(self):
+        stepper = Stepper([[[1, 2]], [[4, 3]]], (1, 2), kind="max-pool")
+        first, second, *_ = stepper._scene.grids(2)
+        assert first.touched is None or not first.touched.any()
+        assert second.touched.all()
+        assert second.active.tolist() == [[True, False]]
+
+    def test_a_number_is_made_of_all_channels(self):
+        pixels, sentence = Stepper([[[1]], [[5]]], [[[[2]], [[3]]]], kind="conv")._scene.origin(0)
+        assert pixels == [0, 1]
+        assert sentence == "y[0,0,0] = 1·2 + 5·3 = 17 = row 0 of C times x"
+
+    def test_repr_has_the_channels(self):
+        assert repr(self.CONV).startswith("Stepper(conv, x 2x3x3 -> y 3x2x2, kernel 2x2")
+
+
+class TestCeilMode:
+    def test_a_window_over_the_edge_has_cells_beyond_the_map(self):
+        stepper = Stepper([[1, 2, 3]], 2, kind="max-pool", ceil_mode=True, padding=(1, 0))
+        x, window, *_ = stepper._scene.grids(2)
+        assert x.numbers.shape == (3, 4)
+        assert np.argwhere(x.touched).tolist() == [[0, 2], [0, 3], [1, 2], [1, 3]]
+        assert window.texts() == ["-∞", "-∞", "3", "-∞"]
+
+
 class TestNumbers:
     """What is shown is what there is, or so many digits of it that it is not taken for something else."""
 
@@ -188,6 +233,11 @@ def test_where_only_the_window_counts_its_size_is_enough(kind, kernel):
     assert repr(Stepper(X, kernel, padding=1, stride=2, kind=kind)) == repr(Stepper(X, W, 2, 1, kind=kind))
 
 
+def test_the_kernel_has_the_digits_from_1_to_9_unless_it_is_given():
+    assert Stepper([[1]]).steps[0].stamp.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    assert repr(Stepper(X, kind="max-pool")) == repr(Stepper(X, 2, kind="max-pool"))
+
+
 def test_repr_names_the_sizes():
     shown = repr(Stepper(X, W, 2, 1, 1))
     assert shown == "Stepper(conv-transpose, x 3x3 -> y 6x6, kernel 3x3, stride 2x2, padding 1x1, 9 steps)"
@@ -196,10 +246,17 @@ def test_repr_names_the_sizes():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: Stepper(X, W, kind=["conv"]), "kind must be conv-transpose, conv, im2col, max-pool, got"),
+        (
+            lambda: Stepper(X, W, kind=["conv"]),
+            "kind must be conv-transpose, conv, im2col, max-pool, cross-entropy, got",
+        ),
+        (lambda: Stepper(X, W, ceil_mode=True), "ceil_mode belongs to max-pool, but kind is conv-transpose"),
         (lambda: Stepper(X, W, output_padding=[0, 1], kind="conv"), "output_padding belongs to conv-transpose"),
         (lambda: Stepper(X, np.ones(3), kind="im2col"), "weight must be one channel"),
-        (lambda: Stepper(X, W, kind="pool"), "kind must be conv-transpose, conv, im2col, max-pool, got 'pool'"),
+        (
+            lambda: Stepper(X, W, kind="pool"),
+            "kind must be conv-transpose, conv, im2col, max-pool, cross-entropy, got 'pool'",
+        ),
         (lambda: Stepper(X, W, output_padding=1, kind="conv"), "output_padding belongs to conv-transpose"),
         (lambda: Stepper(np.ones((20, 20)), W), "too much to read: C has 400 x 484 numbers"),
         (lambda: Stepper([[1]], np.ones((201, 201)), padding=100), "too much to read: y has 201 x 201 numbers"),

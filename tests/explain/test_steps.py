@@ -7,7 +7,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, explain
-from minifcn.explain.stepper.steps import conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
+from minifcn.explain import conv_steps, im2col_steps, max_pool_steps, transposed_conv_steps
 
 SETTINGS = [{"stride": s, "padding": p} for s, p in itertools.product([1, 2, (3, 2)], [0, 1, (0, 1)])]
 
@@ -63,6 +63,54 @@ class TestForAnyWindow:
         tensor = Tensor(x[None, None], requires_grad=True)
         y = F.max_pool2d(tensor, (3, 2), **settings)
         np.testing.assert_array_equal(steps[-1].output, y.data[0, 0])
+        gy = rng.normal(size=y.shape)
+        y.backward(Tensor(gy))
+        back = np.transpose([step.column for step in steps]) @ gy.ravel()
+        np.testing.assert_allclose(back, tensor.grad.data.ravel(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, (1, 3)], ids=str)
+class TestSeveralChannels:
+    """Two channels become three; each step has all channels of what it reads or writes."""
+
+    SETTINGS = {"stride": (2, 1), "padding": 1}
+
+    def test_the_stamps_add_up_to_the_transposed_convolution(self, rng, dilation):
+        x, weight = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 3, 2))
+        settings = self.SETTINGS | {"dilation": dilation}
+        steps = transposed_conv_steps(x, weight, **settings)
+        expected = F.conv_transpose2d(Tensor(x[None]), Tensor(weight), **settings).data[0]
+        np.testing.assert_allclose(steps[-1].output, expected, rtol=1e-12, atol=1e-14)
+        assert len(steps) == x.size
+        np.testing.assert_array_equal(steps[13].stamp, x[1, 0, 1] * weight[1])
+        assert steps[13].position == (1, 0, 1)
+        matrix = explain.conv_matrix(weight, expected.shape, **settings)
+        np.testing.assert_array_equal([step.column for step in steps], matrix)
+
+    def test_windows_times_the_kernels_are_the_convolution(self, rng, dilation):
+        x, weight = rng.normal(size=(2, 6, 7)), rng.normal(size=(3, 2, 3, 2))
+        settings = self.SETTINGS | {"dilation": dilation}
+        steps = conv_steps(x, weight, **settings)
+        expected = F.conv2d(Tensor(x[None]), Tensor(weight), **settings).data[0]
+        np.testing.assert_allclose(steps[-1].output, expected, rtol=1e-12, atol=1e-14)
+        matrix = explain.conv_matrix(weight, x.shape, **settings)
+        np.testing.assert_array_equal([step.column for step in steps], matrix)
+
+    def test_windows_written_down_are_im2col(self, rng, dilation):
+        x = rng.normal(size=(2, 6, 7))
+        settings = self.SETTINGS | {"dilation": dilation}
+        steps = im2col_steps(x, (3, 2), **settings)
+        gathered = explain.im2col_matrix(x.shape, (3, 2), **settings) @ x.ravel()
+        np.testing.assert_array_equal(steps[-1].output, gathered.reshape(12, -1))
+
+    @pytest.mark.parametrize("ceil_mode", [False, True])
+    def test_maxima_are_the_pooling_and_their_columns_its_gradient(self, rng, dilation, ceil_mode):
+        x = rng.integers(0, 5, (2, 6, 8)).astype(float)  # with ties
+        settings = {"stride": (3, 2), "padding": (1, 0), "dilation": dilation, "ceil_mode": ceil_mode}
+        steps = max_pool_steps(x, (3, 2), **settings)
+        tensor = Tensor(x[None], requires_grad=True)
+        y = F.max_pool2d(tensor, (3, 2), **settings)
+        np.testing.assert_array_equal(steps[-1].output, y.data[0])
         gy = rng.normal(size=y.shape)
         y.backward(Tensor(gy))
         back = np.transpose([step.column for step in steps]) @ gy.ravel()
@@ -126,6 +174,24 @@ SENTENCES = {
         im2col_steps([[1, 2], [3, 4]], 1)[3],
         "window 4 of 4: row 1 and column 1 of x, read row by row, are column 3 of the matrix of windows",
     ),
+    "dilated stamp": (
+        transposed_conv_steps([[1, 2]], np.ones((2, 2)), dilation=2)[1],
+        "stamp 2 of 2: x[0,1] = 2 times w, added at rows 0..2 by 2 and columns 1..3 by 2 = column 1 of Cᵀ",
+    ),
+    "stamp on channels": (
+        transposed_conv_steps([[[1]], [[5]]], np.ones((2, 3, 1, 1)))[1],
+        "stamp 2 of 2: x[1,0,0] = 5 times w[1], added at row 0 and column 0 of every channel = column 1 of Cᵀ",
+    ),
+    "convolution of channels": (
+        conv_steps([[[1]], [[5]]], np.ones((3, 2, 1, 1)))[2],
+        "window 3 of 3: row 0 and column 0 of every channel of x times w[2], added up: y[2,0,0] = 6 = row 2 of C times "
+        "x",
+    ),
+    "a window over the edge": (
+        max_pool_steps([[1, 2, 3]], 2, ceil_mode=True, padding=(1, 0))[1],
+        "window 2 of 2: of rows -1..0 and columns 2..3 the largest is x[0,2] = 3 = y[0,1], whose gradient goes to "
+        "x[0,2]",
+    ),
     "maximum": (
         max_pool_steps([[1, 2, 0, 0], [3, 4, 0, 9]], 2)[1],
         "window 2 of 2: of rows 0..1 and columns 2..3 the largest is x[1,3] = 9 = y[0,1], whose gradient goes to "
@@ -142,9 +208,17 @@ def test_the_sentence_says_what_the_step_does(step, sentence):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: transposed_conv_steps(np.ones((2, 3, 3)), [[1]]), r"x must be one channel .* got \(2, 3, 3\)"),
+        (
+            lambda: transposed_conv_steps(np.ones((2, 3, 3)), [[1]]),
+            r"x has 2 channels, but weight .* takes 1, its axis 0",
+        ),
+        (
+            lambda: conv_steps(np.ones((3, 3, 3)), np.ones((3, 2, 1, 1))),
+            r"x has 3 channels, but .* takes 2, its axis 1",
+        ),
+        (lambda: conv_steps(np.ones((2, 1, 3, 3)), [[1]]), r"x must be one channel .* got \(2, 1, 3, 3\)"),
         (lambda: transposed_conv_steps([1, 2], [[1]]), r"x must be one channel .* got \(2,\)"),
-        (lambda: conv_steps([[1, 2]], np.ones((4, 4, 3, 3))), "weight must be one channel"),
+        (lambda: conv_steps([[1, 2]], np.ones((4, 3, 3))), "weight must be one channel"),
         (lambda: conv_steps([[1, np.nan]], [[1]]), "x must hold finite real numbers"),
         (lambda: conv_steps([[1j]], [[1]]), "x must hold finite real numbers, got complex128"),
         (lambda: conv_steps([[1], [2, 3]], [[1]]), "x must be one channel .* its rows differ in length"),

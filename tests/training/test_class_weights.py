@@ -152,7 +152,7 @@ WRONG = {
     "more than float32 holds": ("road,1\nwall,1e39\n", "line 2: a weight is 0, or from 1e-30 to 1e30, but found 1e39"),
     "0 in float32": ("road,1e-60\n", "line 1: a weight is 0, or from 1e-30 to 1e30, but found 1e-60"),
     "a word": ("road,much\n", "but found 'much'"),
-    "nothing but a name": ("road\n", "line 1: there is no class ''"),
+    "nothing but a name": ("road\n", "line 1: a line reads class,weight, such as .*,0.5, but it is 'road'"),
     "only zeros": ("road,0\nwall,0\ntraffic light, red,0\n", "all weights are 0"),
     "an empty file": ("", "has no weight for road, wall, traffic"),
 }

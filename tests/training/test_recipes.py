@@ -32,6 +32,9 @@ COURSES = {"camvid-course": 32, "voc-course": 21}
 # Blue, green, red, as net.py has them; HHA's three channels as they come.
 MEANS = {
     "voc": ((104.00699, 116.66877, 122.67892), "bgr"),
+    # The means of depth and HHA stand behind those of blue, green and red.
+    "nyud-fcn32s-color-d": ((116.190, 97.203, 92.318, 7.844), "bgr"),
+    "nyud-fcn32s-color-hha": ((116.190, 97.203, 92.318, 132.431, 94.076, 118.477), "bgr"),
     "nyud-fcn32s-color": ((116.190, 97.203, 92.318), "bgr"),
     "nyud-fcn32s-hha": ((132.431, 94.076, 118.477), "rgb"),
     "siftflow": ((114.578, 115.294, 108.353), "bgr"),
@@ -74,8 +77,9 @@ def test_all_solvers_share_the_rest(name):
 def test_the_mean_is_that_of_the_data(name):
     mean, order = next(found for start, found in MEANS.items() if name.startswith(start))
     config = config_of(name)
-    assert (config.mean[::-1] if order == "bgr" else config.mean) == mean
-    assert (config.std, config.channel_order) == ((1, 1, 1), order)
+    colours = config.mean[2::-1] if order == "bgr" else config.mean[:3]
+    assert colours + config.mean[3:] == mean
+    assert (config.std, config.channel_order) == ((1,) * len(mean), order)
 
 
 @pytest.mark.parametrize(("name", "classes"), COURSES.items())
@@ -87,12 +91,22 @@ def test_a_course_trains_fcn_8s_with_adam(name, classes):
     assert [side % 32 for side in config.size] == [0, 0]
 
 
-def test_what_cannot_be_trained_yet_says_what_it_would_need():
-    lacks = {name: recipe.lacks for name, recipe in RECIPES.items() if recipe.lacks}
-    assert lacks.keys() == {"nyud-fcn32s-color-d", "nyud-fcn32s-color-hha", *(n for n in REFERENCE if "sift" in n)}
-    assert "four channels" in lacks["nyud-fcn32s-color-d"]
-    assert "two streams" in lacks["nyud-fcn32s-color-hha"]
-    assert all("geometric" in lacks[name] for name in lacks if "sift" in name)
+INPUTS = {"nyud-fcn32s-color-d": "color-d", "nyud-fcn32s-color-hha": "color-hha", "nyud-fcn32s-hha": "hha"}
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_what_a_network_is_given_and_gives(name):
+    """nyud_layers.py: `tops`; siftflow: semantic and geometric."""
+    assert config_of(name).inputs == INPUTS.get(name, "color")
+    assert RECIPES[name].geometric_classes == (3 if name.startswith("siftflow") else 0)
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_it_is_trained_on_the_split_of_its_net(name):
+    """As net.py names them: 'trainval' and 'test', or 'train' and 'val'."""
+    both = name.startswith(("nyud", "siftflow"))
+    expected = ("trainval", "test") if both else ("train", "val")
+    assert (config_of(name).train_split, config_of(name).val_split) == expected
 
 
 def test_stages_lead_from_the_coarsest():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from weight_files import blob, caffemodel, caffemodel_v1, legacy_blob, torch_files
+from weight_files import blob, caffemodel, caffemodel_v1, keras_archive, legacy_blob, torch_files
 
 from minifcn import models
 
@@ -199,6 +199,37 @@ def save_keras(path, state):
             file[name] = array
 
 
+def save_keras_model(path, state):
+    """A whole model, with what Adam keeps of each weight: .keras if the path ends so, and else .h5."""
+    import h5py
+
+    arrays = {
+        name.split("/")[0] + "/" + {"W": "kernel", "b": "bias"}[name[-5]]: a for name, a in as_keras(state).items()
+    }
+    if path.suffix == ".keras":
+        path.write_bytes(keras_archive(*as_keras_archive(arrays)))
+        return
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[f"model_weights/{name.split('/')[0]}/{name}"] = array
+            for kept in ("momentum", "velocity"):
+                file[f"optimizer_weights/adam/{name.replace('/', '_')}_{kept}"] = array
+                file[f"optimizer_weights/training/Adam/{name}/{kept[0]}:0"] = array  # as Keras 2 names it
+            file[f"optimizer_weights/{name}"] = array  # as nobody does
+
+
+def as_keras_archive(arrays):
+    """Give arrays their places in an archive, and the layers of the model."""
+    placed, layers = {}, [("InputLayer", "input_layer")]
+    for number, name in enumerate(dict.fromkeys(name.split("/")[0] for name in arrays)):
+        kind, first = ("Conv2D", 0) if name.startswith("block") else ("Dense", len(CONVS))
+        place = f"layers/{kind.lower()}" + (f"_{number - first}" if number > first else "")
+        layers += [(kind, name), ("Dropout", f"drop_{name}")]
+        for index, part in enumerate(("kernel", "bias")):
+            placed[f"{place}/vars/{index}"] = placed[f"optimizer/vars/{len(placed)}"] = arrays[f"{name}/{part}"]
+    return placed, layers
+
+
 def save_all(folder, width=1 / 32):
     """The files that the page on weights names, of small width, and a VOCdevkit."""
     classifier, fcn = vgg16(width), state_of("fcn8s", width=width)
@@ -206,6 +237,7 @@ def save_all(folder, width=1 / 32):
     save_caffemodel(folder / "fcn8s-heavy-pascal.caffemodel", fcn)
     save_chainer(folder / "vgg16_from_caffe.npz", classifier)
     save_pth(folder / "my_vgg16.pth", as_torchvision(classifier))
+    save_pth(folder / "lecture_fcn8s.pth", state_of("fcn8s", variant="lecture", width=width))
     save_keras(folder / "vgg16_weights_tf_dim_ordering_tf_kernels.h5", classifier)
     save_matconvnet(folder / "pascal-fcn8s-dag.mat", for_rgb(fcn))
     red = np.full((24, 40, 3), (255, 0, 0), np.uint8)

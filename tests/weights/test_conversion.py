@@ -151,7 +151,7 @@ def test_googlenet_has_no_name_that_python_forbids():
     weights = convert(Source(files.as_caffemodel(arrays)))
     assert [*weights.arrays] == [
         *("conv1_7x7_s2.weight", "conv2_3x3.weight", "inception_3a.conv1x1.weight"),
-        *("inception_3a.pool_proj.weight", "classifier.weight"),
+        *("inception_3a.pool_proj.weight", "loss3_classifier.weight"),
     ]
     assert [move.name for move in weights.moves if move.outcome == "unused"] == ["loss1/fc/0"]
     assert weights.recognised.what == "GoogLeNet of Caffe"
@@ -208,11 +208,11 @@ def test_what_no_layer_can_have_is_refused_with_its_name(array, message):
 
 
 def test_the_table_says_what_became_of_every_array():
-    weights = convert(Source(files.as_keras(NUMBERS) | {"optimizer/step": np.zeros(3)}))
+    weights = convert(Source(files.as_keras(NUMBERS) | {"optimizer/step": np.zeros(3), "any": np.zeros(3)}))
     lines = table(weights.moves).splitlines()
-    assert {line.split()[0] for line in lines} == {"transposed", "copied", "unused"}
+    assert {line.split()[0] for line in lines} == {"transposed", "copied", "left", "unused"}
     assert "fc6.weight" in table(weights.moves)
-    assert "optimizer/step" in lines[-1]
+    assert [line.split()[:2] for line in lines[-2:]] == [["left", "optimizer/step"], ["unused", "any"]]
 
 
 def test_arrays_are_not_copied_if_they_need_not_be():

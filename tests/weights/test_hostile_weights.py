@@ -56,6 +56,13 @@ def hdf5(arrays):
     return file.getvalue()
 
 
+def keras_archive(arrays):
+    """An archive of arrays, of which two are those of a layer."""
+    weight, bias, *others = arrays.values()
+    placed = {"layers/conv2d/vars/0": weight, "layers/conv2d/vars/1": bias, "optimizer/vars/0": others[0]}
+    return files.keras_archive(placed, [("InputLayer", "input_layer"), ("Conv2D", "block1_conv1")])
+
+
 def caffe(arrays, write=files.caffemodel, kind="Convolution", blob=files.blob):
     return write({name: (kind, [blob(array)]) for name, array in arrays.items()})
 
@@ -73,6 +80,7 @@ FORMATS = {
     "MAT-file 5": mat,
     "MAT-file 5, compressed": lambda arrays: mat(arrays, compressed=True),
     "HDF5": hdf5,
+    "Keras archive": keras_archive,
 }
 
 

@@ -1,14 +1,19 @@
-"""Keras's .h5 files, as h5py writes them."""
+"""Keras's .h5 and .keras files, as h5py writes them."""
 
+import io
 import sys
+import zipfile
 
 import h5py
 import limits
 import numpy as np
+import published_files
 import pytest
+import weight_files as files
 
 from minifcn.errors import UserError
-from minifcn.weights import read
+from minifcn.weights import convert, read
+from minifcn.weights.outcomes import table
 
 
 @pytest.fixture
@@ -112,3 +117,59 @@ def test_a_library_that_is_missing_is_asked_for(path, monkeypatch):
         UserError, match=r'vgg16\.h5: a file of HDF5, which takes h5py .*; pip install "minifcn\[weights\]"'
     ):
         read(path)
+
+
+# A whole model
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+def test_of_a_whole_model_the_weights_are_read_and_the_optimiser_is_left(tmp_path, name):
+    state = published_files.vgg16()
+    published_files.save_keras_model(tmp_path / name, state)
+    found = convert(read(tmp_path / name))
+    assert found.recognised.what == "VGG16 of Keras"
+    assert found.arrays.keys() == state.keys()
+    for key, array in state.items():
+        np.testing.assert_array_equal(found.arrays[key], array, err_msg=key)
+    assert "of the optimiser, which begins anew" in table(found.moves)
+    assert {move.outcome for move in found.moves if move.name.startswith("optimizer")} == {"left"}
+
+
+def test_an_archive_names_layers_by_its_model(source_of):
+    arrays = {f"layers/{kind}/vars/0": np.full(2, n, "f") for n, kind in enumerate(("conv2d", "conv2d_1", "dense"))}
+    layers = [("Conv2D", "first"), ("ReLU", "relu"), ("Conv2D", "second"), ("Flatten", "flat"), ("Dense", "last")]
+    source = source_of(files.keras_archive(arrays, layers))
+    assert source.container == "Keras archive"
+    assert {name: array[0] for name, array in source.arrays.items()} == {
+        "first/kernel": 0,
+        "second/kernel": 1,
+        "last/kernel": 2,
+    }
+
+
+def test_two_layers_of_one_name_are_refused(source_of):
+    arrays = {"layers/conv2d/vars/0": np.ones(2), "layers/conv2d_1/vars/0": np.ones(2)}
+    with pytest.raises(UserError, match="it has two layers of one name, for a/kernel; save it again with Keras"):
+        source_of(files.keras_archive(arrays, [("Conv2D", "a"), ("Conv2D", "a")]))
+
+
+def test_an_archive_that_is_packed_or_whose_model_is_too_long_is_refused(source_of):
+    arrays, layers = {"layers/dense/vars/0": np.ones(2)}, [("Dense", "a")]
+    with pytest.raises(UserError, match=r"config.json claims 2,\d+,\d+ bytes, more than 1,048,576"):
+        source_of(files.keras_archive(arrays, [*layers, ("Dense", "b" * 2**20)]))
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(files.keras_archive(arrays, layers))) as archive,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out,
+    ):
+        for name in archive.namelist():
+            out.writestr(name, archive.read(name))
+    with pytest.raises(UserError, match=r"model.weights.h5 is compressed, which Keras does not do"):
+        source_of(packed.getvalue())
+
+
+def test_weights_of_keras_3_alone_do_not_name_their_layers(path):
+    with h5py.File(path, "w") as file:
+        file["layers/conv2d/vars/0"] = np.ones((3, 3, 3, 4), "f")
+    with pytest.raises(UserError, match=r"weights of Keras 3 without their model, .*; save the model with them"):
+        convert(read(path))

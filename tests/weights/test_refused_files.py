@@ -54,7 +54,6 @@ FILES = {
     "page.caffemodel": (b"\n<!DOCTYPE html><html>", "a web page", "download it"),
     "train.prototxt": (b'# VGG\nname: "VGG"\nlayer {', "the description of a network", ".caffemodel"),
     "comments.prototxt": (b"# " * 1500 + b"\n" + b" #" * 500, "not recognised", "take the same weights"),
-    "vgg16.keras": (zipped("config.json", "model.weights.h5"), "a Keras archive", "unzip it"),
     "weights.zip": (zipped("readme.txt"), "a zip archive without arrays", "unzip it"),
     "empty.npz": (zipped(), "a zip archive without arrays", "unzip it"),
     "nothing.pth": (b"", "the file is empty", "download it again"),

@@ -1,6 +1,7 @@
 """Files of weights, byte by byte, as other programs write them: what no library that is at hand writes."""
 
 import io
+import json
 import struct
 import zipfile
 
@@ -141,6 +142,26 @@ def caffemodel_v1(layers, net="CaffeNet"):
         for name, (kind, blobs) in layers.items()
     ]
     return field(1, net) + b"".join(every)
+
+
+def keras_archive(arrays, layers):
+    """A .keras file of arrays under their places, and of the kinds and names of layers."""
+    import h5py
+
+    model = {"class_name": "Functional", "config": {"layers": [layer_of_keras(*layer) for layer in layers]}}
+    weights, archived = io.BytesIO(), io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        for place, array in arrays.items():
+            file[place] = array
+    with zipfile.ZipFile(archived, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", json.dumps(model))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return archived.getvalue()
+
+
+def layer_of_keras(kind, name):
+    return {"module": "keras.layers", "class_name": kind, "config": {"name": name}, "name": name}
 
 
 def some_arrays(rng):

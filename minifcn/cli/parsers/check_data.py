@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", nargs="+", metavar="NAME", help="only these (default: train, val and test, as far as they are there)"
     )
+    parser.add_argument("--inputs", default="color", metavar="NAME", help=arguments.INPUTS)
     parser.add_argument(
         "--out",
         type=arguments.path,

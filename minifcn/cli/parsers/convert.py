@@ -11,8 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command and its arguments."""
     parser.description = (
         "Turn a file of weights into another format, with minifcn's names and layout: of Caffe (.caffemodel), "
-        "torchvision and timm (.pth, .safetensors), Chainer (.npz), MatConvNet (.mat) and Keras (.h5), or of a run of "
-        "minifcn. Says what the file was recognised as, and what became of every array. No code in it is executed."
+        "torchvision, timm and the lecture (.pth, .safetensors), Chainer (.npz), MatConvNet (.mat) and Keras (.h5, "
+        ".keras), or of a run of minifcn. Says what the file was recognised as, and what became of every array. No "
+        "code in it is executed."
     )
     parser.epilog = "Example: minifcn convert VGG_ILSVRC_16_layers.caffemodel --to vgg16.npz"
     parser.add_argument("file", type=arguments.path, metavar="FILE", help="the weights; or the folder of a run")

@@ -19,4 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", default="aligned", metavar="aligned|paper|lecture", help="(default aligned)")
     parser.add_argument("--width", type=arguments.number, default=1.0, help="factor for all channels (default 1)")
     parser.add_argument("--classes", type=arguments.classes, default=21, metavar="N", help="(default 21)")
+    parser.add_argument("--inputs", default="color", metavar="NAME", help=arguments.INPUTS)
+    parser.add_argument(
+        "--geometric", type=arguments.from_0, default=0, metavar="N", help="classes of a second head, such as 3"
+    )
     parser.add_argument("--size", type=arguments.size, default=(224, 224), metavar="HxW", help="(default 224x224)")

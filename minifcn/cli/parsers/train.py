@@ -42,13 +42,14 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
 def _add_data(group: argparse._ArgumentGroup) -> None:
     size = arguments.size
     group.add_argument("--data", metavar="NAME[:PATH]", help=f"{arguments.DATA_SETS} (default shapes)")
+    group.add_argument("--inputs", metavar="NAME", help=arguments.INPUTS)
     group.add_argument("--train-split", metavar="NAME", help="split to train on (default train)")
     group.add_argument("--val-split", metavar="NAME", help="split to validate on (default val)")
     group.add_argument(
         "--val-share",
         type=arguments.number,
         metavar="SHARE",
-        help="part for val if folder:PATH has none; 0.2 if left out",
+        help="of folder:PATH without val; 0.2 if left out",
     )
     group.add_argument("--size", type=size, metavar="HxW", help="resize every image (default: as it is)")
     group.add_argument(
@@ -91,8 +92,8 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         "--init",
         type=arguments.path,
         metavar="FILE",
-        help="start with the weights of a run, a checkpoint or a published file, as far as they fit; its --model, "
-        "--backbone, --variant and --width hold unless given",
+        help="start with the weights of a run, a checkpoint or a published file, as far as they fit (COLOR,HHA for two "
+        "streams); its --model, --backbone, --variant and --width hold unless given",
     )
     group.add_argument(
         "--freeze",
@@ -111,7 +112,7 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         "--patience",
         type=whole,
         metavar="N",
-        help="stop early, when N epochs have had no better mean IoU than the best (default: train all --epochs)",
+        help="stop early, after N epochs without a better mean IoU",
     )
     group.add_argument("--batch-size", type=whole, metavar="N", help="(default 8)")
     group.add_argument(
@@ -138,14 +139,14 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--class-weights",
         metavar="none|balanced|median|FILE",
-        help="weights of the classes in the loss, for rare ones (default none): balanced: 1 / pixels; median: median "
-        "frequency / frequency in the images where it occurs; FILE: lines CLASS,WEIGHT",
+        help="of the classes in the loss (default none): balanced: 1 / pixels; median: median frequency / frequency in "
+        "the images where it occurs; FILE: lines CLASS,WEIGHT",
     )
     group.add_argument("--seed", type=whole, help="of all random numbers (default 0)")
     group.add_argument(
         "--recompute",
         action=argparse.BooleanOptionalAction,
-        help="keep less for the backward pass and compute it again: the same results in less memory, but slower",
+        help="compute activations again in the backward pass: less memory, slower",
     )
     arguments.add_device(group)
     group.add_argument("--mpi", action="store_true", help="share the work with processes of an unknown launcher")
@@ -158,8 +159,7 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         action="store_true",
-        help="continue the run in DIR; of its settings only --epochs, --patience, --recompute and the PATH of --data "
-        "may differ",
+        help="continue the run in DIR; only --epochs, --patience, --recompute and the PATH of --data may differ",
     )
     group.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
     group.add_argument(

@@ -60,7 +60,6 @@ def _rows(scores):
 
 def _exponentials(rows):
     """s = scores - max(scores), and exp(s), with the classes first: so no exponential overflows."""
-    xp = array_module(rows)
     shifted = rows.T.copy()
     shifted -= shifted.max(axis=0)
-    return shifted, xp.exp(shifted)
+    return shifted, array_module(rows).exp(shifted)

@@ -13,7 +13,7 @@ from minifcn.compute.fast import kernels
 
 
 class Finish(NamedTuple):
-    """What a convolution does to its outputs while they are in the cache.
+    """What a convolution does to its outputs while they are in the cache, and may do with its weight.
 
     Parameters
     ----------
@@ -21,10 +21,13 @@ class Finish(NamedTuple):
         Is added.
     relu : bool
         Whether negative numbers then become 0.
+    keep : bool
+        Whether what is made of the weight is kept for the next call, as nothing trains.
     """
 
     bias: Any
     relu: bool = False
+    keep: bool = False
 
 
 @fused
@@ -90,7 +93,10 @@ def clear(product, mask) -> None:
 
 def has_nan(x) -> bool:
     """Whether any element is nan: the minimum is, then, and nan is the number that differs from itself."""
-    return x.size > 0 and bool((least := x.min()) != least)
+    least: list = []
+    if x.size:
+        piecewise(lambda x: least.append(x.min()), x)
+    return any(number != number for number in least)
 
 
 def finite(x) -> bool:

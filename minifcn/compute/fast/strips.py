@@ -74,7 +74,7 @@ class Strips:
 
         least, work = (STRIP_BYTES, y.size * len(w)) if device_of(x) == "cpu" else (gpu_strip_bytes(device_of(x)), 0)
         strip_bytes = max(least, min(w.nbytes, LARGEST_STRIP_BYTES))
-        tasks = cut_map(n, height, -(-math.prod(y.shape[:3]) * w[:, 0].nbytes // strip_bytes), work)
+        tasks = cut_map(n, height, -(-math.prod(y.shape[:3]) * w[:, 0].nbytes // strip_bytes), work, w.nbytes)
         parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)
         share(fill, list(itertools.product(tasks, parts)), work)
         return y.reshape(n, height, width, -1).transpose(0, 3, 1, 2)
@@ -99,11 +99,10 @@ class Strips:
             for strip in tasks[1:]:
                 products[outputs] += product(strip, outputs)
 
-        places = math.prod(y.shape[:3])
-        least, work = (
-            (STRIP_BYTES, products.size * places) if device_of(x) == "cpu" else (gpu_strip_bytes(device_of(x)), 0)
-        )
-        tasks = cut_map(n, height, -(-places * products[0].nbytes // max(least, products.nbytes)), work)
+        places, on_cpu = math.prod(y.shape[:3]), device_of(x) == "cpu"
+        least, work = (STRIP_BYTES, products.size * places) if on_cpu else (gpu_strip_bytes(device_of(x)), 0)
+        count = -(-places * products[0].nbytes // max(least, products.nbytes))
+        tasks = cut_map(n, height, count, work, products.nbytes)
         if len(tasks) == 1 or products.nbytes > STRIP_BYTES:
             share(fill, cut(len(products), evenly(1, work)), work)
         else:
@@ -130,9 +129,12 @@ def gpu_strip_bytes(device: str) -> int:
     return min(device_memory(device)["free"] // 16, 4 << 30)
 
 
-def cut_map(images: int, rows: int, count: int, work: int) -> list[Strip]:
-    """Cut a batch into whole images, or rows of single images: `count` or more, so that all threads get as many."""
-    count = evenly(count, work) if count > 1 else 1
+def cut_map(images: int, rows: int, count: int, work: int, weight_bytes: float = math.inf) -> list[Strip]:
+    """Cut a batch into whole images, or rows of single images: `count` or more, so that all threads get as many.
+
+    A single strip stays one where the weight is large: no two threads should read it.
+    """
+    count = evenly(count, work) if count > 1 or weight_bytes <= STRIP_BYTES else 1
     if count <= images:
         return [(some, slice(0, rows)) for some in cut(images, count)]
     return list(itertools.product(cut(images, images), cut(rows, -(-count // images))))

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 
-from minifcn.backend import array_module
+from minifcn.backend import array_module, kept
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast.elementwise import Finish, finish_outputs
@@ -51,6 +51,7 @@ AT = [
 ]
 
 TILES = 256  # in a strip, about: enough for products at full speed
+FEW = 25  # tiles, for which U is rather made in the cache than kept: to read it takes as long
 OUTPUTS = 64  # in a part, where all tiles make one strip: its transformed weights stay in the cache
 
 
@@ -68,23 +69,25 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     def inputs(strip):
         return transform("BT", windows_of_strip(x, tiles, strip, columns))
 
-    def fill(strip, v, u, part):
+    def fill(strip, v, part):
         target = blocks[:, :, *strip, :, part]
-        m = xp.matmul(v, u, out=buffer(xp, "M", (36, v.shape[1], u.shape[2]), x.dtype))
+        u_part = transformed(weight[part]) if u is None else u[..., part]
+        m = xp.matmul(v, u_part, out=buffer(xp, "M", (36, v.shape[1], u_part.shape[2]), x.dtype))
         done = transform("AT", m.reshape(6, 6, *target.shape[2:])).reshape(target.shape)
         if finish:
             finish_outputs(done, finish.bias[part], relu=finish.relu)
         target[...] = done
 
     work = 36 * n * rows * columns * outputs * channels
-    strips = cut_map(n, rows, n * rows * columns // TILES, work)
+    u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns > FEW))
+    strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
     if len(strips) > 1:
-        u = transformed(weight)
-        share(lambda strip: fill(strip, inputs(strip), u, slice(0, outputs)), strips, work)
+        u = transformed(weight) if u is None else u
+        share(lambda strip: fill(strip, inputs(strip), slice(0, outputs)), strips, work)
     else:
         v = inputs(strips[0])
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
-        share(lambda part: fill(strips[0], v, transformed(weight[part]), part), parts, work)
+        share(lambda part: fill(strips[0], v, part), parts, work)
     return y.reshape(n, 4 * rows, 4 * columns, outputs)[:, : size[0], : size[1]].transpose(0, 3, 1, 2)
 
 
@@ -151,6 +154,14 @@ def transformed(weight):
     places = (weight.swapaxes(0, 1) if turned else weight).transpose(2, 3, 0, 1)
     u = transform("G", places).reshape(36, *places.shape[2:])
     return u if turned else u.transpose(0, 2, 1)
+
+
+def whole_u(weight):
+    """U in memory of its own, to be kept; made part by part, as it is four times as large as the weight."""
+    u = array_module(weight).empty((36, weight.shape[1], weight.shape[0]), weight.dtype)
+    for part in cut(len(weight), len(weight) // OUTPUTS):
+        u[..., part] = transformed(weight[part])
+    return u
 
 
 @functools.cache

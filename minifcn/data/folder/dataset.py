@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.classes import RUN, Classes, find_classes
-from minifcn.data.folder.black_and_white import unclear
+from minifcn.data.folder.kinds import unclear
 from minifcn.data.folder.layout import Part, find_parts
 from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs

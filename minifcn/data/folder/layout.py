@@ -197,6 +197,10 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
         return unread(min(photographs))
     named = {path.relative_to(root).parts[0] for path in images.values()}
     inside = [path for path in readable if path.name not in named and any(_classified(path, lambda _: None))]
+    whole = root.parent if root.name not in ("", "..") else root.resolve().parent
+    both = _classified(whole, lambda _: None)
+    if all(both) and any(os.path.samefile(root, path) for folders in both for path in folders.values()):
+        return f"{root}: this folder has images or masks alone; did you mean folder:{whole}, which has both?"
     if photographs and not inside:
         where = " in " + ", ".join(f"{path.relative_to(root)}/" for path in images.values()) if images else ""
         return (

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minifcn.data.classes import RUN, Classes
-from minifcn.data.folder.black_and_white import MOST_CLASSES, are_black_and_white, could_be_indices
+from minifcn.data.folder.kinds import MOST_CLASSES, are_black_and_white, could_be_indices, few_are_in_colours
 from minifcn.data.folder.of_run import check_kind, told_by_indices
 from minifcn.data.folder.smoothing import smoothed_colour, smoothed_grey
 from minifcn.data.folder.values import Colour, MaskValues
@@ -112,6 +112,12 @@ def fault(path: Path, values: MaskValues, meaning: Meaning) -> str:
             f"{path}: {_counted(len(wrong), 'colour')} not in {source}, such as {wrong[0]}; correct the mask, or "
             + ("train a run of its own on these" if source == RUN else "list the class")
         )
+    if values.indices is None:
+        others = "hold 0 and 255 alone" if meaning.kind == "black and white" else "hold class indices"
+        return (
+            f"{path}: it is in colours, such as {max(values.colours)}, but most masks {others}; save it likewise, or "
+            "list the colours in classes.csv with the header name,r,g,b"
+        )
     allowed = {0, 255} if meaning.kind == "black and white" else {*range(len(names)), 255}
     outside = sorted((values.indices or {}).keys() - allowed)
     if not outside:
@@ -133,6 +139,8 @@ def fault(path: Path, values: MaskValues, meaning: Meaning) -> str:
 
 def _in_colours(masks: Masks, classes: Classes | None, report: Report, listed: bool) -> bool:
     if any(values.indices is None for values in masks.values()):
+        if few_are_in_colours(masks, classes):
+            return False
         if classes is None:
             _check_all_in_colours(masks, report)
         return True

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.classes import Classes
-from minifcn.data.folder.black_and_white import are_black_and_white
+from minifcn.data.folder.kinds import are_black_and_white, few_are_in_colours
 from minifcn.data.folder.values import Colour, MaskValues
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
@@ -36,7 +36,7 @@ def check_kind(masks: Mapping[Path, MaskValues], classes: Classes, root: Path) -
     UserError
         It says what the masks are, what those of the run were, and how to go on.
     """
-    learned, here = _kind_of_run(classes), _kind(masks)
+    learned, here = _kind_of_run(classes), _kind(masks, classes)
     if learned in ("", here) or not _says_nothing(masks, classes, learned, here):
         return
     last = len(classes.names) - 1
@@ -67,9 +67,9 @@ def _kind_of_run(classes: Classes) -> str:
     return "colours" if classes.names == numbered else ""
 
 
-def _kind(masks: Mapping[Path, MaskValues]) -> str:
+def _kind(masks: Mapping[Path, MaskValues], classes: Classes) -> str:
     """What masks are if nothing else is known."""
-    if any(values.indices is None for values in masks.values()):
+    if any(values.indices is None for values in masks.values()) and not few_are_in_colours(masks, classes):
         return "colours"
     return "black and white" if are_black_and_white(masks, None, lambda _: None) else "index"
 

@@ -1,11 +1,11 @@
 // The way back, number by number: what each number of a gradient adds up, and the difference quotient beside it.
 
-function forwardLoss(state) {  // <g, y>, whose gradients are the way back of g
-  const {numbers, A, ceil} = state, {x, weight, bias, g, labels, weights} = numbers, window = windowOf(state);
-  if (state.op === "conv") return product(g, conv2d(x, weight, bias, window));
-  if (state.op === "conv-transpose") return product(g, convTranspose2d(x, weight, bias, window, A));
-  if (state.op === "max-pool") return product(g, maxPool2d(x, window, ceil === 1));
-  return g[0] * crossEntropy(x, labels, weights);
+function forwardNumbers(state) {  // y, whose <g, y> has the gradients that the way back of g gives
+  const {x, weight, bias, labels, weights} = state.numbers, window = windowOf(state);
+  if (state.op === "conv") return conv2d(x, weight, bias, window).flat(2);
+  if (state.op === "conv-transpose") return convTranspose2d(x, weight, bias, window, state.A).flat(2);
+  if (state.op === "max-pool") return maxPool2d(x, window, state.ceil === 1).flat(2);
+  return [crossEntropy(x, labels, weights)];
 }
 
 // A number of a gradient: `terms` are written out; `lights` says which numbers they read, as "name:place".
@@ -80,13 +80,30 @@ const GRADIENTS = {conv: convolutionEntries, "conv-transpose": convolutionEntrie
 
 // All numbers of the gradients, in the order of the steps, each judged by its difference quotient.
 function wayBack(state) {
-  const copy = structuredClone(state), all = [];
+  const copy = structuredClone(state), all = [], y = () => forwardNumbers(copy), g = copy.numbers.g.flat(2);
   for (const [name, found] of Object.entries(GRADIENTS[state.op](state))) {
-    const slopes = differences(copy.numbers[name], () => forwardLoss(copy));
-    [...found.values()].forEach((one, k) => all.push({...one, name, slope: slopes[k],
-      verdict: judged(one.value, slopes[k])}));
+    const places = everyNumber(copy.numbers[name]);
+    [...found.values()].forEach((one, k) => {
+      const quotient = slope([places[k]], g, y);
+      all.push({...one, name, slope: quotient, verdict: judged(one.value, quotient)});
+    });
   }
-  return all;
+  return state.op === "max-pool" ? judgedTogether(state, copy, all) : all;
+}
+
+// At a tie one pixel may have the gradient, or each a share, but together they must have it once: when all of the equal
+// numbers of a window move together, there is a derivative again.
+function judgedTogether(state, copy, all) {
+  const wrong = new Set(), {x} = copy.numbers;
+  x.forEach((plane, c) => largest(plane, windowOf(state), state.ceil === 1).flat().forEach(({pixels}) => {
+    if (pixels.length < 2) return;
+    const names = new Set(pixels.map(([i, j]) => `${c},${i},${j}`));
+    const analytic = all.filter(({place}) => names.has(place.join(","))).reduce((total, {value}) => total + value, 0);
+    const places = pixels.map(([i, j]) => [plane[i], j]), g = copy.numbers.g.flat(2);
+    if (judged(analytic, slope(places, g, () => forwardNumbers(copy))) === "wrong") names.forEach((name) => wrong.add(name));
+  }));
+  return all.map((one) => (wrong.has(one.place.join(",")) && one.verdict === "kink"
+    ? {...one, verdict: "wrong", together: true} : one));
 }
 
 const gradientName = ({name, place}, state) => {
@@ -102,10 +119,11 @@ function backwardSentence(state, all) {
   if (!t) return `0 of ${all.length}: ${summary}`;
   const one = all[t - 1], {slope, verdict, value, terms} = one;
   const checked = {
-    right: `the difference quotient is ${number(slope.central, 4)} too`,
-    wrong: `but the difference quotient is ${number(slope.central, 4)}: wrong`,
-    kink: `a kink: the slope is ${number(slope.before, 4)} on one side and ${number(slope.after, 4)} on the other, and ` +
-      "any number between them will do",
+    right: `the difference quotient is ${number(rounded(slope.central))} too`,
+    wrong: one.together ? "but when all of the equal numbers move together, the slope is another one: wrong"
+      : `but the difference quotient is ${number(rounded(slope.central), 4)}: wrong`,
+    kink: `a kink, as equal numbers are the largest: any number from ${number(rounded(slope.low))} to ${
+      number(rounded(slope.high))} will do`,
   }[verdict];
   const written = terms.length === 1 && terms[0] === number(value) ? number(value) : `${sum(terms)} = ${number(value)}`;
   return `${t} of ${all.length}: ${gradientName(one, state)} = ${written}; ${checked}`;

@@ -66,7 +66,7 @@ function backwardViews(state, all) {
     const title = `d${state.op === "cross-entropy" && name === "x" ? "scores" : name}`;
     const tables = planes(`d${name}`, found, every[name], (place) => {
       const one = found.get(place.join(","));
-      const beside = one.verdict === "kink" ? `${number(one.slope.before)}|${number(one.slope.after)}`
+      const beside = one.verdict === "kink" ? `${number(rounded(one.slope.low))}|${number(rounded(one.slope.high))}`
         : number(rounded(one.slope.central));
       return {text: number(one.value), sub: beside, step: all.indexOf(one) + 1,
         lit: lit({active: one === now, bad: one.verdict === "wrong", kink: one.verdict === "kink"})};

@@ -25,7 +25,7 @@ function choiceButtons(choices, label, onChoose) {
 }
 
 function slider(name, page) {
-  const input = element("input", {type: "range", step: 1}), value = element("output");
+  const input = element("input", {type: "range", step: 1}), value = element("b");
   const less = button("−", {class: "small", "aria-label": `less ${SLIDERS[name]}`});
   const more = button("+", {class: "small", "aria-label": `more ${SLIDERS[name]}`});
   const to = (n) => page.set({[name]: n});

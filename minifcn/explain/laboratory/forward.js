@@ -104,6 +104,7 @@ function matrix(model) {
     return holds ? kernels[c][k][l] : null;
   };
   const active = places(now.filter(({kept}) => kept), (one) => `${one.a * size[1] + one.b},${one.i * n + one.j}`);
+  if (kernels.length * size[0] * size[1] * n * n > LARGEST_DRAWN) return foldedLine(model, entry);
   const lines = new Set(now.map((one) => (model.order === "x" ? one.i * n + one.j : one.a * size[1] + one.b)));
   const names = {
     rows: range(size[0] * size[1]).map((p) => pixel("y", Math.floor(p / size[1]), p % size[1])),
@@ -122,6 +123,25 @@ function matrix(model) {
   const which = isOne ? ` ${model.order === "x" ? pixel("x", one.i, one.j) : pixel("y", one.a, one.b)}` : "";
   return {title: `${line[0].toUpperCase()}${line.slice(1)}${which} of ${name}`, view: isTransposed ? "transpose" : "matrix",
     tables};
+}
+
+// Of a matrix that is too large the line that the step lights, folded to the map that it belongs to.
+const LARGEST_DRAWN = 20000;
+
+function foldedLine(model, entry) {
+  const {state, size, kernels, now, order, pixel: [a, b]} = model, n = state.n, [one] = now;
+  const name = state.op === "conv" ? "C" : "Cᵀ", shape = order === "x" ? size : [n, n];
+  const fixed = one ? (order === "x" ? one.i * n + one.j : one.a * size[1] + one.b) : 0;
+  const which = order === "x" ? `Column ${pixel("x", Math.floor(fixed / n), fixed % n)}`
+    : `Row ${pixel("y", Math.floor(fixed / size[1]), fixed % size[1])}`;
+  const tables = kernels.map((_, c) => table(`line${c}`,
+    `${channelName(name, state.C, c)} is ${size[0] * size[1]}×${n * n}: folded to ${order === "x" ? "y" : "x"}`, shape,
+    (r, s) => {
+      const at = r * shape[1] + s, weight = order === "x" ? entry(c, at, fixed) : entry(c, fixed, at);
+      return {text: weight === null || !one ? "·" : number(weight), pick: order === "x" ? at : -1,
+        lit: lit({touched: one && weight !== null, reached: order === "x" && r === a && s === b})};
+    }));
+  return {title: `${which} of ${name}`, view: state.op === "conv" ? "matrix" : "transpose", tables};
 }
 
 // C beside Cᵀ: the same cells, rows for columns.

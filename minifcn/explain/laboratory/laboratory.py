@@ -26,6 +26,8 @@ SHOWING = (
 KINDS = ("conv-transpose", "conv", "max-pool")
 LARGEST = {"x": 16, "weight": 64}  # rows
 MOST_CHANNELS = 4
+DIGITS = np.arange(1.0, 10.0).reshape(3, 3)
+TIES = np.array([[4.0, 7, 1, 7], [2, 9, 3, 3], [5, 4, 7, 1], [7, 2, 9, 3]])  # for max-pooling
 
 
 class Laboratory:
@@ -78,11 +80,11 @@ class Laboratory:
         if kind not in KINDS:
             raise ValueError(f"Laboratory: kind must be {', '.join(KINDS)}, got {kind!r}")
         transposed, pool = kind == "conv-transpose", kind == "max-pool"
-        planes = _square(np.arange(1, 10).reshape(3, 3) if x is None else x, "x", 3)
+        planes = _square(TIES if pool and x is None else DIGITS if x is None else x, "x", 3)
         if pool:
             size, kernels = pair(2 if weight is None else weight, "Laboratory: weight", 1)[0], None
         else:
-            kernels = _square(np.arange(1, 10).reshape(3, 3) if weight is None else weight, "weight", 4)
+            kernels = _square(DIGITS if weight is None else weight, "weight", 4)
             size = kernels.shape[-1]
         one = {
             "S": _one(stride, "stride", size if pool else 2 if transposed else 1),
@@ -97,7 +99,8 @@ class Laboratory:
             one["P"],
             one["A"],
             kind,
-            **({"dilation": one["D"]} if one["D"] > 1 else {}),
+            dilation=one["D"],
+            ceil_mode=ceil_mode,
         )
         self._start = 0 if backward or pool else 5 if x is None and transposed else 1
         state = {
@@ -202,8 +205,7 @@ def _address(state: dict[str, Any], numbers: dict[str, np.ndarray]) -> str:
     first = {"op": "conv-transpose", "way": "forward", "n": 3, "K": 3, "S": 2, "P": 1, "D": 1, "A": 0, "C": 1, "O": 1}
     first |= {"ceil": 0, "t": 5}
     parts = [f"{name}={value}" for name, value in state.items() if value != first[name]]
-    digits = np.arange(1.0, 10.0)
     for name, array in numbers.items():
-        if not (state["op"] == "conv-transpose" and np.array_equal(array.ravel(), digits)):
+        if not (state["op"] == "conv-transpose" and np.array_equal(array.ravel(), DIGITS.ravel())):
             parts.append(f"{name}={','.join(repr(float(v)).removesuffix('.0') for v in array.ravel())}")
     return "&".join(parts)

@@ -9,7 +9,6 @@ const MISTAKES = {
   ],
   "max-pool": [
     {name: "every-tie", title: "each of equal numbers gets g", hidden: "no window has two equal maxima"},
-    {name: "last-tie", title: "the last of equal numbers gets g", hidden: "no window has two equal maxima"},
     {name: "overwrite", title: "dx = g instead of dx += g", hidden: "no pixel wins in two windows"},
     {name: "average", title: "g is spread evenly over the window", hidden: "each window has one pixel"},
   ],
@@ -19,8 +18,7 @@ const MISTAKES = {
     {name: "ignored-too", title: "ignored pixels have a gradient", hidden: "no pixel is ignored"},
   ],
 };
-MISTAKES["conv-transpose"] = MISTAKES.conv.map((mistake) => (mistake.name === "no-flip"
-  ? {...mistake, title: "dx with the kernel turned"} : mistake));
+MISTAKES["conv-transpose"] = MISTAKES.conv;
 
 // Of a convolution: window, and weight for dx, with which the backward pass then goes wrong.
 function mistaken(mistake, window, weight) {
@@ -33,7 +31,6 @@ function mistaken(mistake, window, weight) {
 // Of a pool: pixels (i, j) of one window and the share of g that each is given.
 function shares(mistake, winners, members) {
   if (mistake === "every-tie") return winners.map((pixel) => [pixel, 1]);
-  if (mistake === "last-tie") return [[winners.at(-1), 1]];
   if (mistake === "average") return members.map((pixel) => [pixel, 1 / members.length]);
   return [[winners[0], 1]];
 }

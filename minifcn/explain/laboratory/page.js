@@ -2,6 +2,7 @@
 
 function laboratory(root, address, alone) {
   let state = fromAddress((alone && location.hash.slice(1)) || address), timer = null, back = {key: "", all: []};
+  let followed = {};
   const views = new Map();  // of tables, by id
 
   const page = {
@@ -14,7 +15,7 @@ function laboratory(root, address, alone) {
     move: (by) => page.show(moved(state, by)),
     reorder: (by) => page.show({...state, by, t: 1, u: 0, pixel: -1}),
     refine: (fine) => page.show({...state, fine, u: fine ? state.u : 0}),
-    ask: (question) => page.show(questionState(question, follow(state))),
+    ask: (question) => page.show(questionState(question, followOnce(state))),
     type: ([name, ...place], text) => {
       const value = typed(name, text, state);
       if (value === null) { render(); return false; }
@@ -38,9 +39,9 @@ function laboratory(root, address, alone) {
 
   function stop() { clearInterval(timer); timer = null; }
   const isAtEnd = () => state.t >= lastStep() && (!state.u || state.u >= groupLength(state.t));
-  const lastStep = () => (problem(state) ? 0 : state.way === "backward" ? wayBackOnce().length : follow(state).groups.length);
+  const lastStep = () => (problem(state) ? 0 : state.way === "backward" ? wayBackOnce().length : followOnce(state).groups.length);
   const groupLength = (t) => {
-    const group = state.way === "forward" && t ? follow(state).groups[t - 1] : null;
+    const group = state.way === "forward" && t ? followOnce(state).groups[t - 1] : null;
     return group ? group[1] - group[0] : 0;
   };
 
@@ -51,6 +52,11 @@ function laboratory(root, address, alone) {
     if (u > length) return t === last ? {...next, t, u: length} : {...next, t: t + 1, u: 1};
     if (u < 1) return t <= 1 ? {...next, t: 0, u: 0} : {...next, t: t - 1, u: groupLength(t - 1)};
     return {...next, t, u};
+  }
+
+  function followOnce(of) {
+    if (followed.state !== of) followed = {state: of, model: follow(of)};
+    return followed.model;
   }
 
   function wayBackOnce() {  // differences take their time, and a step does not change them
@@ -82,7 +88,7 @@ function laboratory(root, address, alone) {
   }
 
   function renderForward() {
-    const model = follow(state);
+    const model = followOnce(state);
     bar.show(state, {t: model.t, last: model.groups.length, text: stepSentence(model), about: focusSentence(model),
       isPlaying: timer !== null});
     asks.forEach(([question, one]) => {
@@ -164,7 +170,17 @@ function laboratory(root, address, alone) {
     event.stopPropagation();
   }
 
-  (alone ? document : root).addEventListener("keydown", onKey);
+  // Before anything has the focus, the keys belong to the laboratory of which most is in view.
+  const shownRows = (node) => {
+    const {top, bottom} = node.getBoundingClientRect();
+    return Math.min(bottom, innerHeight) - Math.max(top, 0);
+  };
+  const isNext = () => shownRows(root) > 0 &&
+    [...document.querySelectorAll(".minifcn-laboratory")].every((other) => shownRows(other) <= shownRows(root));
+  if (!alone) root.addEventListener("keydown", onKey);
+  document.addEventListener("keydown", (event) => {
+    if (alone || (event.target === document.body && !event.defaultPrevented && root.isConnected && isNext())) onKey(event);
+  });
   if (alone) addEventListener("hashchange", () => page.show(fromAddress(location.hash.slice(1) || address)));
   render();
   return page;
@@ -173,7 +189,7 @@ function laboratory(root, address, alone) {
 const LEGEND = {
   active: "this step", touched: "what it reads or writes", reached: "what the pixel in focus is made of",
   quarters: "which part of the kernel a number comes from", bad: "differs from the difference quotient below it",
-  kink: "no derivative there: slopes on both sides",
+  kink: "no derivative there: from | to",
 };
 
 // Where a table is wider than its place, scroll to what the step lights.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minifcn.explain.stepper.scenes import Grid
+from minifcn.explain.stepper.scene import Grid
 
 SIDE, GAP, HEAD, WIDTH = 32, 26, 22, 900  # pixels; beyond WIDTH the next table starts a new line
 FILLS = {"active": ("#e69f00", "#d98c00"), "touched": ("#56b4e9", "#2b8fcc"), "": ("#808080", "#808080")}

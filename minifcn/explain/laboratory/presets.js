@@ -40,6 +40,8 @@ const PRESETS = {
     transposed("upscore, by 32 (FCN-32s)", {n: 2, K: 64, S: 32, fill: "bilinear"}),
     transposed("aligned variant, by 2", {n: 4, K: 4, S: 2, P: 1, fill: "bilinear"}),
     transposed("aligned variant, by 8", {n: 4, K: 16, S: 8, P: 4, fill: "bilinear"}),
+    transposed("aligned variant, by 16", {n: 3, K: 32, S: 16, P: 8, fill: "bilinear"}),
+    transposed("aligned variant, by 32", {n: 2, K: 64, S: 32, P: 16, fill: "bilinear"}),
   ],
   "Checkerboard": [
     transposed("kernel 3, stride 2: uneven", {n: 4, K: 3, S: 2, fill: "ones"}),

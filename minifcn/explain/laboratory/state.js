@@ -76,8 +76,8 @@ function fitted(state) {
   const numbers = {};
   for (const [name, shape] of Object.entries(shapes(state)))
     numbers[name] = filled(shape, (place) => kept(state.numbers?.[name], place) ?? firstNumber(name, place, state));
-  const channels = state.op === "conv-transpose" || state.op === "conv" ? state.O : state.C;
-  return {...state, numbers, shown: Math.min(state.shown, channels - 1)};
+  const [rows, columns] = resultSize(state), pixel = state.pixel < rows * columns ? state.pixel : -1;
+  return {...state, numbers, pixel, shown: isConvolution(state) ? Math.max(0, Math.min(state.shown, state.O - 1)) : 0};
 }
 
 function limits(state, name) {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.explain.figure import new_figure
-from minifcn.explain.stepper.scenes import Grid
+from minifcn.explain.stepper.scene import Grid
 
 CELL = 0.36  # inches
 MATRIX_CELL = 0.22
@@ -17,7 +17,7 @@ WIDTH = 11.0  # beyond it the next table starts a new line
 GAP = 0.45
 LINE, INK, FAINT = "#999999", "#202020", "#777777"
 # Okabe and Ito's colours, told apart with any colour vision; the thick border tells them apart in grey.
-ACTIVE, TOUCHED = ("#f5d590", "#b06f00"), ("#cfe8f7", "#0072B2")
+ACTIVE, TOUCHED, WRONG = ("#f5d590", "#b06f00"), ("#cfe8f7", "#0072B2"), ("#f3b899", "#D55E00")
 
 
 def draw(grids: Sequence[Grid], sentence: str) -> Any:
@@ -106,7 +106,9 @@ def _draw_cells(axes: Any, grid: Grid, corner: tuple[float, float], active: np.n
     cells = []
     for r, c in sorted(np.ndindex(active.shape), key=lambda place: strength[place]):
         fill, edge, width = ("#f0f0f0" if outside[r, c] else "white"), LINE, 0.6
-        if active[r, c]:
+        if grid.wrong is not None and grid.wrong[r, c]:
+            fill, edge, width = WRONG[0], ACTIVE[1] if active[r, c] else WRONG[1], 1.8
+        elif active[r, c]:
             fill, edge, width = ACTIVE[0], ACTIVE[1], 1.8
         elif touched[r, c]:
             fill, edge, width = TOUCHED[0], TOUCHED[1], 1.2

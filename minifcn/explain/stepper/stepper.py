@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import json
 import os
@@ -16,9 +17,11 @@ from minifcn.check import as_whole
 from minifcn.compute.window import Pair, pair
 from minifcn.explain.shown import number
 from minifcn.explain.stepper.drawing import draw
-from minifcn.explain.stepper.plane import plane
-from minifcn.explain.stepper.scenes import SCENES, Grid, Scene
+from minifcn.explain.stepper.planes import kernels
+from minifcn.explain.stepper.scene import Grid, Scene
+from minifcn.explain.stepper.scenes import SCENES
 from minifcn.explain.stepper.steps import Step
+from minifcn.explain.stepper.way_back import GradientStep, WayBack
 from minifcn.files import atomic_write
 
 
@@ -29,14 +32,19 @@ class Stepper:
 
     Parameters
     ----------
-    x : Tensor or array (H, W)
-        One channel of one image.
+    x : Tensor or array (H, W) or (C, H, W)
+        One image.
     weight : Tensor or array (KH, KW), or for "im2col" and "max-pool" the kernel size: int or (rows, columns)
-        Of an array these two use only the shape.
+        Unless given the digits from 1 to 9, and a kernel size of 2. With several channels (C, O, KH, KW), for "conv"
+        (O, C, KH, KW). Of an array "im2col" and "max-pool" use only the shape.
     stride, padding, output_padding : int or (rows, columns)
         As in `conv_transpose2d`, the only kind with an output_padding. Unless given, the stride is 1, for "max-pool"
         the kernel size.
-    kind : "conv-transpose", "conv", "im2col" or "max-pool"
+    kind : "conv-transpose", "conv", "im2col", "max-pool" or "cross-entropy"
+        Of the last x are scores, and weight the labels (H, W).
+    dilation : int or (rows, columns)
+    ceil_mode : bool
+        Of "max-pool": whether its size is rounded up.
 
     Attributes
     ----------
@@ -59,38 +67,79 @@ class Stepper:
     def __init__(
         self,
         x: Any,
-        weight: Any,
+        weight: Any = None,
         stride: int | Pair | None = None,
         padding: int | Pair = 0,
         output_padding: int | Pair = 0,
         kind: str = "conv-transpose",
+        dilation: int | Pair = 1,
+        ceil_mode: bool = False,
     ) -> None:
         if not isinstance(kind, str) or kind not in SCENES:
             raise ValueError(f"kind must be {', '.join(SCENES)}, got {kind!r}")
         self.kind = kind
-        settings: dict[str, Any] = {"padding": padding}
+        settings: dict[str, Any] = {"padding": padding, "dilation": dilation}
+        if kind == "cross-entropy":
+            if (stride, padding, dilation) != (None, 0, 1):
+                raise ValueError("stride, padding and dilation belong to a window, and cross-entropy has none")
+            settings = {}
         if stride is not None:
             settings["stride"] = stride
         if kind == "conv-transpose":
             settings["output_padding"] = output_padding
         elif pair(output_padding, "output_padding") != (0, 0):
             raise ValueError(f"output_padding belongs to conv-transpose, but kind is {kind}; leave it out")
+        if kind == "max-pool":
+            settings["ceil_mode"] = bool(ceil_mode)
+        elif ceil_mode:
+            raise ValueError(f"ceil_mode belongs to max-pool, but kind is {kind}; leave it out")
+        if weight is None:
+            weight = 2 if kind in ("im2col", "max-pool") else np.arange(1, 10).reshape(3, 3)
         sizes = np.ndim(weight) == 0 or (np.ndim(weight) == 1 and isinstance(weight, tuple | list))
         if kind in ("im2col", "max-pool") and not sizes:
-            weight = plane(weight, "weight").shape
+            weight = kernels(weight).shape[2:]
         self._scene: Scene = SCENES[kind](x, weight, **settings)
-        self.steps: tuple[Step, ...] = tuple(self._scene.steps)
+        self.steps: tuple[Step | GradientStep, ...] = tuple(self._scene.steps)
 
     def __repr__(self) -> str:
-        window = self._scene.window
+        window, (given, result) = self._scene.window, self._scene.letters
         return (
-            f"Stepper({self.kind}, x {_by(self._scene.x.shape)} -> y {_by(self.steps[-1].output.shape)}, "
-            f"kernel {_by(window.kernel)}, stride {_by(window.stride)}, padding {_by(window.padding)}, "
-            f"{len(self.steps)} steps)"
+            f"Stepper({self.kind}, {given} {_by(_plain(self._scene.x))} -> {result} {_by(self._scene.output.shape)}, "
+            + f"kernel {_by(window.kernel)}, stride {_by(window.stride)}, padding {_by(window.padding)}, "
+            * self._scene.has_window
+            + f"dilation {_by(window.dilation)}, " * (window.dilation != (1, 1))
+            + f"{len(self.steps)} steps)"
         )
 
     def _repr_html_(self) -> str:
         return self._fragment(f"minifcn-{uuid.uuid4().hex[:12]}")  # two views of one stepper do not meet
+
+    def backward(self, grad: Any = None, mistake: str = "") -> Stepper:
+        """Step through the way back: each number of dx, dweight and dbias, with a difference quotient beside it.
+
+        Parameters
+        ----------
+        grad : Tensor or array of the shape of the result, optional
+            Gradient g of the result; small numbers of both signs unless given.
+        mistake : str
+            Go back wrongly on purpose: "no-flip", "no-crop", "wrong-stride" or "mean-bias" of a convolution,
+            "every-tie", "overwrite" or "average" of a max-pool, "no-onehot", "count-all" or "ignored-too" of a loss.
+
+        Returns
+        -------
+        Stepper
+            Its steps are those of the way back, each with a `gradient` and a `sentence`.
+
+        Examples
+        --------
+        >>> stepper = Stepper([[1, 2], [3, 4]], np.ones((3, 3)), stride=2, padding=1)
+        >>> stepper.backward([[1, 0, 0], [0, 5, 0], [0, 0, 0]]).steps[0].sentence
+        '1 of 14: dx[0,0] = 1·1 + 0·1 + 0·1 + 5·1 = 6; the difference quotient is 6 too'
+        """
+        shown = copy.copy(self)
+        shown._scene = WayBack(self._scene, self.kind, grad, mistake)
+        shown.kind, shown.steps = f"{self.kind} backward", tuple(shown._scene.steps)
+        return shown
 
     def figure(self, step: int | None = None) -> Any:
         """Draw the state after some steps.
@@ -185,15 +234,14 @@ class Stepper:
     def _data(self) -> dict[str, Any]:
         """Give all that the page shows; it computes nothing itself."""
         frames = [self._scene.grids(n) for n in range(len(self.steps) + 1)]
-        first, output = frames[0], self._scene.output_index
-        origins = [self._scene.origin(o) for o in range(self.steps[-1].output.size)]
+        first, scene = frames[0], self._scene
+        origins = [scene.origin(o) for o in range(scene.count)]
         return {
             "about": repr(self),
             "hint": f"Point at a {self._scene.thing}, or tab to it, to see what it is made of.",
             "thing": self._scene.thing,
-            "inputCells": first[0].cells.tolist(),
-            "output": output,
-            "outputCells": first[output].cells.tolist(),
+            "inputCells": [[g, k] for g in scene.inputs for k in first[g].cells.tolist()],
+            "outputCells": [[g, k] for g in scene.outputs for k in first[g].cells.tolist()],
             "grids": [_static(grid) for grid in first],
             "frames": [_frame(grids, first, self._sentence(n)) for n, grids in enumerate(frames)],
             "origins": [{"pixels": pixels, "sentence": sentence} for pixels, sentence in origins],
@@ -201,9 +249,10 @@ class Stepper:
 
     def _fallback(self) -> str:
         """Give the result as a plain table and the steps as a list, for where no script runs."""
+        output = self._scene.output
         rows = (
             "<tr>" + "".join(f"<td>{number(value, self._scene.digits)}</td>" for value in row) + "</tr>"
-            for row in self.steps[-1].output
+            for row in output.reshape(-1, output.shape[-1])
         )
         items = "".join(f"<li>{html.escape(step.sentence)}</li>\n" for step in self.steps)
         return f"<table>\n<caption>{self._scene.caption}</caption>\n{''.join(rows)}\n</table>\n<ol>\n{items}</ol>"
@@ -217,6 +266,7 @@ def _static(grid: Grid) -> dict[str, Any]:
         "first": grid.first,
         "dashed": outside,
         "axis": grid.output_axis,
+        "wrong": _lit(grid.wrong),
     }
 
 
@@ -235,6 +285,11 @@ def _frame(grids: list[Grid], first: list[Grid], sentence: str) -> dict[str, Any
 
 def _lit(mask: np.ndarray | None) -> list[int]:
     return [] if mask is None else np.flatnonzero(mask).tolist()
+
+
+def _plain(x: np.ndarray) -> tuple[int, ...]:
+    """Give the shape of an image without its channels if there is one of them."""
+    return x.shape[1:] if len(x) == 1 else x.shape
 
 
 def _by(size: tuple[int, ...]) -> str:

@@ -29,6 +29,7 @@ _SKIPS = {"upscore2": "score_pool4.bias", "upscore_pool4": "score_pool3.bias"}  
 _BY_KERNEL = {64: "upscore", 32: "upscore16", 16: "upscore8"}
 # Normalisation of what a convolution of the trunk gives: conv1_1_bn, bn_conv1, batchnorm3_2.
 _NORMALISED = re.compile(r"conv[1-5](_\d)?.?(bn|batch_?norm).*|(bn|batch_?norm).?(conv)?[1-5](_\d)?", re.IGNORECASE)
+_WITH_A_SLASH = ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3", "loss3/classifier")  # and no inceptions
 # How each container writes the weight and the bias of a layer.
 _PARTS = (
     ("caffemodel", re.compile(r"(.+)/([01])"), {"0": "weight", "1": "bias"}),
@@ -175,11 +176,9 @@ def _of_googlenet(name: str) -> str:
     """
     if match := re.fullmatch(r"(inception_[345][a-e])/(1x1|3x3|5x5|3x3_reduce|5x5_reduce|pool_proj)", name):
         return f"{match[1]}.{match[2] if match[2] == 'pool_proj' else f'conv{match[2]}'}"
-    if name == "loss3/classifier":
-        return "classifier"
-    if re.fullmatch(r"conv1_7x7_s2|conv2_3x3(_reduce)?|inception_[345][a-e]\.\w+|classifier", name):
+    if re.fullmatch(r"conv1_7x7_s2|conv2_3x3(_reduce)?|inception_[345][a-e]\.\w+|loss3_classifier", name):
         return name  # as minifcn writes it
-    return name.replace("/", "_") if name in ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3") else ""
+    return name.replace("/", "_") if name in _WITH_A_SLASH else ""
 
 
 def _parts(arrays: Iterable[str]) -> tuple[str, dict[str, tuple[str, str]]]:

@@ -15,6 +15,7 @@ from minifcn.weights.published.recognised import Recognised
 if TYPE_CHECKING:
     from minifcn.weights.source import Source
 
+_CHANNELS = ((3,), (4,), (6,))  # colours, and perhaps what stands behind them
 _TEXTS = ("about", "minifcn")  # where an .npz has it, and the metadata of .safetensors
 
 
@@ -47,9 +48,17 @@ def _preprocessing(about: dict[str, Any]) -> Preprocessing:
     order = about.get("channel_order", "rgb")
     try:
         mean, std = (np.array(about.get(name), float) for name in ("mean", "std"))
-        if mean.shape == std.shape == (3,) and np.isfinite([mean, std]).all() and (std > 0).all() and order in ORDERS:
+        if (
+            mean.shape == std.shape
+            and mean.shape in _CHANNELS
+            and np.isfinite([mean, std]).all()
+            and (std > 0).all()
+            and order in ORDERS
+        ):
             return Preprocessing(tuple(mean.tolist()), tuple(std.tolist()), order, "as the file says")
     except (TypeError, ValueError, OverflowError):
         pass
     said = shortened(str({name: about.get(name) for name in ("mean", "std", "channel_order")}), 200)
-    raise UserError(f"says of preprocessing {said}, not three numbers of R, G, B each, and an order")
+    raise UserError(
+        f"says of preprocessing {said}, not three numbers of R, G, B each (four or six with depth), and an order"
+    )

@@ -78,3 +78,29 @@ def pascal_context(root, rng, size=(24, 32), splits=None):
             _mat(context / "trainval" / f"{name}.mat", LabelMap=labels[name])
             _image(root / f"VOC2010/JPEGImages/{name}.jpg", rng.integers(0, 256, (*size, 3), np.uint8))
     return labels
+
+
+def voc(root, rng, size=(24, 32), names=("a", "b", "c")):
+    """VOCdevkit with VOC2012, the last image of which is for validation."""
+    year = root / "VOC2012"
+    for split, some in (("train", names[:-1]), ("val", names[-1:])):
+        _write(year / f"ImageSets/Segmentation/{split}.txt", "".join(f"{name}\n" for name in some))
+    for name in names:
+        _image(year / f"JPEGImages/{name}.jpg", rng.integers(0, 256, (*size, 3), np.uint8))
+        _image(
+            year / f"SegmentationClass/{name}.png",
+            rng.integers(0, 21, (1, size[1])).repeat(size[0], 0).astype(np.uint8),
+        )
+
+
+def camvid(root, rng, size=(24, 32), names=("a", "b", "c")):
+    """CamVid in the layout of Kaggle, with 32 classes, the last of which is Void."""
+    palette = np.array([(8 * number, 255 - number, 3 * number) for number in range(32)], np.uint8)
+    rows = [f"class{n}, {r}, {g}, {b}" for n, (r, g, b) in enumerate(palette[:-1].tolist())]
+    _write(root / "class_dict.csv", "\n".join(["name, r, g, b", *rows, "Void, 248, 224, 93", ""]))
+    for number, name in enumerate(names):
+        split = "val" if number + 1 == len(names) else "train"
+        _image(root / split / f"{name}.png", rng.integers(0, 256, (*size, 3), np.uint8))
+        _image(
+            root / f"{split}_labels" / f"{name}_L.png", palette[rng.integers(0, 32, (1, size[1])).repeat(size[0], 0)]
+        )

@@ -1,4 +1,4 @@
-"""Whether masks are black and white: 255 is a class in them, and in class indices what does not count."""
+"""Of which kind masks are, where some say otherwise than most: in colours, black and white, or class indices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_CLASSES = 64  # that masks alone may tell; more are listed in a file
 
 
 def are_black_and_white(masks: Mapping[Path, MaskValues], classes: Classes | None, report: Report) -> bool:
-    """Say if masks hold 0 and 255 alone, or most of them do, and 255 stands for a class.
+    """Say if masks hold 0 and 255 alone, or most of them do: 255 is a class then, and else what does not count.
 
     Parameters
     ----------
@@ -43,6 +43,28 @@ def are_black_and_white(masks: Mapping[Path, MaskValues], classes: Classes | Non
             "both in the same way, as class indices (0, 1, ...) or in black and white"
         )
     return False
+
+
+def few_are_in_colours(masks: Mapping[Path, MaskValues], classes: Classes | None) -> bool:
+    """Say if the masks in colours are the wrong ones: more masks hold a grey that is in none of them.
+
+    Parameters
+    ----------
+    masks : mapping of path to MaskValues
+    classes : Classes or None
+        A mask all of whose colours are those of classes is no wrong one.
+
+    Returns
+    -------
+    bool
+    """
+    coloured = [values.colours.keys() for values in masks.values() if values.indices is None]
+    if classes is not None and classes.colours is not None:
+        known = {(r, g, b) for r, g, b in classes.colours.tolist()}
+        if any(colours <= known for colours in coloured):
+            return False
+    theirs = set().union(*coloured)
+    return sum(bool(values.colours.keys() - theirs) for values in masks.values()) > len(coloured)
 
 
 def unclear(masks: Mapping[Path, MaskValues]) -> str:

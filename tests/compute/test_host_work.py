@@ -1,0 +1,66 @@
+"""What Python does for an operation before it computes, which a GPU waits for: counted in functions, not in time.
+
+`python benchmarks/host_time.py` says what they cost. A change that enters more breaks the limits, one that enters fewer
+lowers them.
+"""
+
+import host_time
+import numpy as np
+import pytest
+
+from minifcn import Tensor, models, no_grad, to_device
+
+FUNCTIONS = {
+    "conv2d, 3x3, bias, ReLU": 28,  # where the cache of the machine makes it Winograd; 27 by strips
+    "conv2d, 1x1, bias": 27,
+    "max_pool2d": 24,
+    "dropout, evaluating": 9,
+    "conv_transpose2d": 31,
+    "crop": 12,
+    "add": 9,
+    "multiply by a number": 30,
+    "an operation of three Tensors that does nothing": 5,
+}
+OF_SHAPES = {
+    "_check_shapes",
+    "_output_size",
+    "_margin",
+    "Window.output_size",
+    "Window.transposed_size",
+    "Window.turned",
+}
+
+
+def entered(name):
+    with no_grad(), host_time.nothing_is_computed():
+        return host_time.functions_entered(host_time.operations()[name])
+
+
+def test_every_operation_has_a_limit():
+    assert FUNCTIONS.keys() == host_time.operations().keys()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_few_functions_are_entered(name):
+    found = entered(name)
+    assert len(found) <= FUNCTIONS[name], found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_shapes_say_is_asked_once(name):
+    """The second call of a kind has the answers of the first."""
+    assert OF_SHAPES.intersection(entered(name)) == set()
+
+
+def test_what_is_entered_is_seen():
+    x = host_time.channels_last(1, 3, 4, 4)
+    assert "Tensor.__init__" in host_time.functions_entered(lambda: x + x)
+
+
+def test_a_pass_on_a_gpu_leaves_the_threads_of_blas_alone(stand_in):
+    """To hold them to one takes as long as all checks of a convolution."""
+    net = models.FCN8s(3, width=1 / 64).to(stand_in)
+    image = to_device(np.zeros((1, 3, 32, 32), "float32"), stand_in)
+    found = host_time.functions_entered(lambda: net(Tensor(image)).sum().backward())
+    assert "finished_convolution" in found
+    assert "one_blas_thread" not in found

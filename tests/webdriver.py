@@ -1,0 +1,117 @@
+"""A browser that a test drives as a person would: real keys and touches, any width, either theme. By chromedriver."""
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import browser
+
+DRIVER = shutil.which("chromedriver")
+MISSING = browser.MISSING if browser.BROWSER is None else "no chromedriver on the PATH"
+KEYS = {
+    "ArrowLeft": "\ue012",
+    "ArrowUp": "\ue013",
+    "ArrowRight": "\ue014",
+    "ArrowDown": "\ue015",
+    "Home": "\ue011",
+    "End": "\ue010",
+    "Tab": "\ue004",
+    "Enter": "\ue007",
+}
+
+
+class Driver:
+    """One browser without a window; `close` ends it."""
+
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self._process = subprocess.Popen(
+            [DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self._address = f"http://127.0.0.1:{port}"
+        self._wait()
+        options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu"], "binary": browser.BROWSER}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
+        session = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        self._session = f"/session/{session}"
+
+    def _wait(self):
+        for _ in range(200):
+            try:
+                self._ask("GET", "/status")
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError("chromedriver did not start")
+
+    def _ask(self, method, path, body=None):
+        data = None if method == "GET" else json.dumps(body or {}).encode()
+        request = urllib.request.Request(
+            self._address + path, data, {"Content-Type": "application/json"}, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(json.load(error)["value"]["message"]) from None
+
+    def close(self):
+        try:
+            self._ask("DELETE", self._session)
+        finally:
+            self._process.terminate()
+            self._process.wait(10)
+
+    def open(self, url):
+        self._ask("POST", f"{self._session}/url", {"url": "about:blank"})  # or a new # would not be a new page
+        self._ask("POST", f"{self._session}/url", {"url": url})
+
+    def run(self, script, *arguments):
+        """Run the body of a function in the page, and give what it returns."""
+        return self._ask("POST", f"{self._session}/execute/sync", {"script": script, "args": list(arguments)})
+
+    def command(self, name, **parameters):
+        """Give the browser a command of its own protocol."""
+        return self._ask("POST", f"{self._session}/goog/cdp/execute", {"cmd": name, "params": parameters})
+
+    def width(self, width, height=900):
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+
+    def theme(self, name):
+        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    def press(self, *keys):
+        """Press keys one after the other, by name or as the text that is typed, wherever the focus is."""
+        strokes = [KEYS.get(key, key) for key in keys]
+        singles = [stroke for key in strokes for stroke in (key if len(key) > 1 else [key])]
+        actions = [{"type": kind, "value": key} for key in singles for kind in ("keyDown", "keyUp")]
+        self._ask("POST", f"{self._session}/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+
+    def touch(self, selector):
+        """Touch the first element of a selector with a finger."""
+        where = "const node = document.querySelector(arguments[0]); node.scrollIntoView({block: 'center'}); "
+        box = self.run(
+            where + "const b = node.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]", selector
+        )
+        move = {"type": "pointerMove", "duration": 0, "x": round(box[0]), "y": round(box[1])}
+        actions = [move, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        finger = {"type": "pointer", "id": "finger", "parameters": {"pointerType": "touch"}, "actions": actions}
+        self._ask("POST", f"{self._session}/actions", {"actions": [finger]})
+
+    def log(self, kind):
+        return self._ask("POST", f"{self._session}/se/log", {"type": kind})
+
+    def picture(self, path):
+        """Save the whole page as it looks."""
+        data = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
+        path.write_bytes(base64.b64decode(data))
