@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WORK",
         help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
         f"as 'conv3_*-500' (default quick); or {RULE!r} alone: every algorithm on the layers of three networks, and by "
-        f"how much the chosen one wins; or {RANKS!r}, perhaps with the step of a network, such as narrow-step: as mpiexec "
-        f"-n 4 minifcn bench {RANKS}, it times the steps of 1, 2 and 4 processes in turn",
+        f"how much the chosen one wins; or {RANKS!r}, perhaps with the step of a network, such as narrow-step: as "
+        f"mpiexec -n 4 minifcn bench {RANKS}, it times the steps of 1, 2 and 4 processes in turn",
     )
     parser.add_argument(
         "--against",
