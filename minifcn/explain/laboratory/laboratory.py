@@ -20,8 +20,8 @@ from minifcn.files import atomic_write
 # In the order of reading: the mathematics, then what follows it step by step, then what shows it.
 MATHEMATICS = ("window", "convolution", "pooling", "cross_entropy", "ways", "differences", "mistakes")
 SHOWING = (
-    *("shown", "state", "presets", "trace", "code", "forward", "backward", "backward_views", "questions"),
-    *("grid", "controls", "page"),
+    *("shown", "state", "fills", "presets", "address", "trace", "code", "forward", "backward", "backward_views"),
+    *("questions", "grid", "controls", "page"),
 )
 KINDS = ("conv-transpose", "conv", "max-pool")
 LARGEST = {"x": 16, "weight": 64}  # rows
