@@ -4,7 +4,6 @@ const SLIDERS = {
   n: "size n", K: "kernel K", S: "stride S", P: "padding P", D: "dilation D", A: "output padding", C: "channels in",
   O: "channels out",
 };
-const button = (text, attributes = {}) => element("button", {type: "button", ...attributes}, [text]);
 
 function labelled(text, control) {
   return element("label", {}, [element("span", {}, [text]), control]);

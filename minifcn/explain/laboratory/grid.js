@@ -1,13 +1,6 @@
 // A table on the page. It is built once for its shape; after that a step changes only texts and classes, so that the
 // focus stays where it is. Tables that are too large for that are drawn.
 
-function element(name, attributes = {}, children = []) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
 const LARGEST_MAP = 14 * 14, LARGEST_MATRIX = 2700;
 
 const isDrawn = ({rows, columns, matrix}) => rows * columns > (matrix ? LARGEST_MATRIX : LARGEST_MAP) || columns > 40;

@@ -14,6 +14,7 @@ import numpy as np
 from minifcn.compute.window import pair
 from minifcn.explain.check import real
 from minifcn.explain.laboratory.picture import picture
+from minifcn.explain.page import whole_page
 from minifcn.explain.stepper import Stepper
 from minifcn.explain.stepper.loss import checked_labels
 from minifcn.explain.stepper.scene import TooMuchToRead
@@ -22,8 +23,8 @@ from minifcn.files import atomic_write
 # In the order of reading: the mathematics, then what follows it step by step, then what shows it.
 MATHEMATICS = ("window", "convolution", "pooling", "cross_entropy", "ways", "differences", "mistakes")
 SHOWING = (
-    *("shown", "state", "fills", "presets", "address", "trace", "code", "forward", "backward", "backward_views"),
-    *("questions", "grid", "controls", "page"),
+    *("element", "shown", "state", "fills", "presets", "address", "trace", "code", "forward", "backward"),
+    *("backward_views", "questions", "grid", "controls", "page"),
 )
 LARGEST = {"x": 16, "weight": 64}  # rows
 MOST_CHANNELS = 4
@@ -138,17 +139,8 @@ class Laboratory:
         path : path of the HTML file
         """
         title = "The laboratory: convolutions forward and backward"
-        page = (
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            '<meta name="color-scheme" content="light dark">\n'
-            f"<title>{title}</title>\n</head>\n"
-            '<body style="margin: 16px">\n'
-            f'<h1 style="font: 600 20px system-ui, sans-serif; margin: 0 0 10px">{title}</h1>\n'
-            f"{self._fragment('laboratory', alone=True)}</body>\n</html>\n"
-        )
         with atomic_write(path) as file:
-            file.write(page.encode())
+            file.write(whole_page(title, self._fragment("laboratory", alone=True)))
 
     def _fragment(self, name: str, alone: bool) -> str:
         values = {
