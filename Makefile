@@ -38,7 +38,7 @@ test: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev $(VENV)/installed-docs
 	$(BIN)/python notebooks/build.py --check
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --jobs auto --quiet -c docs/site docs build/site
-	MINIFCN_SITE=build/site $(BIN)/python -m pytest tests/docs
+	MINIFCN_SITE=build/site $(BIN)/python -m pytest tests/docs tests/test_notebook_questions.py
 	@echo "The site: build/site/index.html"
 
 notebooks: $(VENV)/installed-docs
