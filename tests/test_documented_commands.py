@@ -23,7 +23,7 @@ import table_top
 from PIL import Image
 
 from minifcn.benchmark import race
-from minifcn.benchmark.asked import GROUPS, RULE
+from minifcn.benchmark.asked import GROUPS, RANKS, RULE
 from minifcn.cli import build_parser, main
 from minifcn.data import Shapes
 from minifcn.marking.handout import hand_out
@@ -48,6 +48,7 @@ NOT_RUN = {
     "python docs/examples": "takes photographs of full size; what it calls makes small ones here",
     "labelme": "opens a window",
     "python3 -m venv": "makes an environment",
+    "mpiexec": "starts several processes, as tests/parallel does; that the command exists is checked here",
     "python benchmarks": "needs PyTorch, or trained runs; that it exists is checked here",
     "jupyter lab": "opens a browser",
     ". .venv/bin/activate": "changes the shell it is typed into",
@@ -136,7 +137,8 @@ def test_minifcn(page, command, workplaces, monkeypatch):
         monkeypatch.setattr(race, "PAUSE", 0)
         build_parser().parse_args(arguments)
         arguments = [word for word in arguments if word not in (*GROUPS, RULE, "benchmarks/pytorch.py")]
-        arguments.insert(1, "conv5_3-forward-224")
+        if RANKS not in arguments:
+            arguments.insert(1, "conv5_3-forward-224")
     not_done = arguments[0] == "exercises" and not {"--self-test", "--hand-out"}.intersection(arguments)
     assert main(arguments) == (1 if not_done else 0)
 
@@ -171,6 +173,16 @@ def test_pip_installs_extras_that_exist(page, command):
 @every("pytest")
 def test_pytest_is_given_a_file_that_exists(page, command):
     assert all((ROOT / word).exists() for word in command.split()[1:] if not word.startswith("-"))
+
+
+@every("mpiexec")
+def test_mpiexec_starts_what_exists(page, command):
+    launcher, ranks, number, *started = command.split()
+    assert (launcher, ranks, number.isdecimal()) == ("mpiexec", "-n", True)
+    if started[0] == "minifcn":
+        build_parser().parse_args(started[1:])
+    else:
+        assert (ROOT / started[1]).is_file()
 
 
 @every("python ")

@@ -125,7 +125,7 @@ function backwardSentence(state, all) {
     kink: `a kink, as equal numbers are the largest: any number from ${number(rounded(slope.low))} to ${
       number(rounded(slope.high))} will do`,
   }[verdict];
-  const written = terms.length === 1 && terms[0] === number(value) ? number(value) : `${sum(terms)} = ${number(value)}`;
+  const written = !terms.length || (terms.length === 1 && terms[0] === number(value)) ? number(value) : `${sum(terms)} = ${number(value)}`;
   return `${t} of ${all.length}: ${gradientName(one, state)} = ${written}; ${checked}`;
 }
 

@@ -68,7 +68,7 @@ function backwardViews(state, all) {
       const one = found.get(place.join(","));
       const beside = one.verdict === "kink" ? `${number(rounded(one.slope.low))}|${number(rounded(one.slope.high))}`
         : number(rounded(one.slope.central));
-      return {text: number(one.value), sub: beside, step: all.indexOf(one) + 1,
+      return {text: number(one.value), sub: beside, step: all.indexOf(one) + 1, label: gradientName(one, state),
         lit: lit({active: one === now, bad: one.verdict === "wrong", kink: one.verdict === "kink"})};
     }, title).map((grid) => ({...grid, subs: true}));
     const isNow = now?.name === name, lines = [BACKWARD_CODE[state.op][name], BACKWARD_WHERE[state.op]];

@@ -24,7 +24,7 @@ function result(model, id = "y") {
   return table(id, channelName("output y", state.O, o), size, (a, b) => ({
     text: number(complete ? y[o][a][b] : canvas[a + border][b + border] + bias),
     lit: lit({[model.order === "x" ? "touched" : "active"]: written.has(`${a},${b}`), reached: a === fa && b === fb}),
-    pick: a * size[1] + b,
+    pick: a * size[1] + b, label: pixel("y", ...(state.O > 1 ? [o] : []), a, b),
   }));
 }
 

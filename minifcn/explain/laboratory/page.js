@@ -18,7 +18,11 @@ function laboratory(root, address, alone) {
     ask: (question) => page.show(questionState(question, followOnce(state))),
     type: ([name, ...place], text) => {
       const value = typed(name, text, state);
-      if (value === null) { render(); return false; }
+      if (value === null) {
+        render();
+        trouble.textContent = `${pixel(name, ...place)} stays as it is: “${text}” is no ${KINDS_OF_NUMBERS[name] ?? "number"}.`;
+        return false;
+      }
       const numbers = structuredClone(state.numbers), list = place.slice(0, -1).reduce((inner, k) => inner[k], numbers[name]);
       list[place.at(-1)] = value;
       page.show({...state, numbers});
@@ -185,6 +189,8 @@ function laboratory(root, address, alone) {
   render();
   return page;
 }
+
+const KINDS_OF_NUMBERS = {labels: `class, nor ${IGNORED}, which is ignored`, weights: "number from 0 up"};
 
 const LEGEND = {
   active: "this step", touched: "what it reads or writes", reached: "what the pixel in focus is made of",
