@@ -100,7 +100,7 @@ function laboratory(root, address, alone) {
       isPlaying: timer !== null});
     asks.forEach(([question, one]) => {
       one.textContent = questionText(question, model);
-      one.setAttribute("aria-pressed", state.ask === question);
+      one.setAttribute("aria-pressed", state.ask === question && question !== "stride");
     });
     reply.textContent = answer(model);
     const names = ["x", "weight", ...(state.K > 20 ? [] : ["bias"])];
