@@ -8,8 +8,8 @@ import steps
 from minifcn.backend.ranks import Ranks
 from minifcn.training import build
 
-# Cases with a number of ranks that they are hard for; a row is one start of mpiexec. The table in docs/parallel.md is of
-# all of them with all numbers, by hand.
+# Cases with a number of ranks that they are hard for; a row is one start of mpiexec. The table in docs/parallel.md has
+# all of them with all numbers, run by hand.
 CASES = {
     2: ["adam", "sizes", "summed loss, class weights", "frozen"],
     3: ["batches of five", "only ignored pixels"],
