@@ -16,7 +16,8 @@ help:
 	@echo "make demo       train a small FCN on generated images, on the CPU; results go to runs/demo"
 	@echo "make test       run all tests and the examples in the documentation of the functions"
 	@echo "make docs       build the site into build/site, with every notebook executed, and check its pages"
-	@echo "make notebooks  write the .ipynb of every notebook anew, after a change of its .py"
+	@echo "make notebooks  write every notebook anew, after a change of its .py: the student's edition, and to"
+	@echo "                build/notebooks one with answers and one that was executed"
 	@echo "make oracle     compare with PyTorch and onnxruntime, live (installs them, about 240 MB)"
 	@echo "make fuzz       compare with PyTorch on random cases; FUZZ_CASES=200000 FUZZ_SEED=2 for more and others"
 	@echo "make lint       check style, types and who imports whom"
@@ -37,11 +38,11 @@ test: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev $(VENV)/installed-docs
 	$(BIN)/python notebooks/build.py --check
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --jobs auto --quiet -c docs/site docs build/site
-	MINIFCN_SITE=build/site $(BIN)/python -m pytest tests/docs
+	MINIFCN_SITE=build/site $(BIN)/python -m pytest tests/docs tests/test_notebook_questions.py
 	@echo "The site: build/site/index.html"
 
 notebooks: $(VENV)/installed-docs
-	$(BIN)/python notebooks/build.py
+	$(BIN)/python notebooks/build.py --all build/notebooks
 
 oracle: $(VENV)/installed-dev $(VENV)/installed-oracle
 	$(BIN)/python -c "import onnxruntime, torch"

@@ -529,7 +529,7 @@ np.testing.assert_array_equal(small.grad.data, F.conv2d(g, weight, stride=2, pad
 # **Predict**: $x$ holds 1, 10, 100 and 1000, and $g$ is 1 everywhere. What is the gradient of each of the nine weights?
 
 
-# %
+# %%
 def weight_gradient(x, g, k, stride):
     result = np.zeros((k, k))
     for i, j in np.ndindex(x.shape):

@@ -339,9 +339,9 @@ axes[0].legend()
 _ = fig.suptitle("By steps sampling is hardly behind or ahead, by work it is behind")
 
 # %% [markdown]
-# No. Per step the curves nearly lie on each other, with a small lead now and then for more varied cells; per work, sampling is
-# clearly behind. That is what the paper found: the number of steps did not change noticeably, and each took longer. FCN
-# trains on whole images.
+# No. Per step the curves nearly lie on each other, with a small lead now and then for more varied cells; per work,
+# sampling is clearly behind. That is what the paper found: the number of steps did not change noticeably, and each took
+# longer. FCN trains on whole images.
 #
 # ## The grid leaves patches out
 #

@@ -3,7 +3,8 @@
 #
 # A 3x3 convolution needs nine multiplications for each output pixel and each pair of an input and an output channel.
 # minifcn gets by with two and a quarter. After this notebook you can do the trick by hand for two outputs, build it up
-# to whole layers, count what it saves and what it costs, and say when it does not pay.
+# to whole layers, count what it saves and what it costs, and say when it does not pay. It is an appendix: what a
+# network computes does not depend on it.
 #
 # You need: convolution as a matrix product (notebook 2). Polynomials help, but are not necessary.
 #

@@ -1,6 +1,7 @@
 """A small Sphinx extension: figures of notebooks get a text alternative, which is the title that the code gives them.
 
 The titles state what a figure shows. Without this a screen reader would read out the name of the picture's file.
+Figures that show no image also get the class "plot": a dark page may turn black and white in them (site.css).
 """
 
 import ast
@@ -18,6 +19,8 @@ def describe_figures(app, doctree, page):
         inputs = [part for part in cell.findall(nodes.container) if "cell_input" in part["classes"]]
         code = "\n".join(block.astext() for part in inputs for block in part.findall(nodes.literal_block))
         for image in cell.findall(nodes.image):
+            if "imshow" not in code:
+                image["classes"].append("plot")
             image["alt"] = image.get("alt") or f"Figure: {'; '.join(titles(code)) or 'drawn by the code above'}"
 
 

@@ -33,10 +33,10 @@ class FCN(nn.Module):
     backbone : str or subclass of Trunk
         Name of the trunk, one of `models.BACKBONES`, or a trunk of one's own.
     variant : "aligned" | "paper" | "lecture"
-        "paper" is the reference implementation: padding 100, a fc6 of 7x7 pixels (AlexNet: 6x6), fixed bilinear
-        upsampling without padding, crops. "aligned" has padding of half a kernel, a 1x1 fc6, and learned upsampling
-        whose padding keeps every map exactly over the image (offset 0). "lecture" is the listing of courses; see
-        lecture.py.
+        "paper" is the paper's published reference code: padding 100, a fc6 of 7x7 pixels (AlexNet: 6x6), crops, and all
+        upsampling fixed and bilinear (the paper's text learns the upsamplings by 2). "aligned" has padding of half a
+        kernel, a 1x1 fc6, and learned upsampling whose padding keeps every map exactly over the image (offset 0).
+        "lecture" is the listing of courses; see lecture.py.
     width : float
         Factor for the numbers of channels of the trunk.
     dropout : float
@@ -182,7 +182,7 @@ class FCN(nn.Module):
     def upsampling(self, coarse: str, fine: str = "") -> nn.ConvTranspose2d:
         """Make the upsampling of scores of one map to a finer one, or else to the image.
 
-        It is bilinear at first, and for ever in the paper's variant. In the aligned one its padding takes off what lies
+        It is bilinear at first, and for ever in the variant "paper". In the aligned one its padding takes off what lies
         before the finer map, and every pixel of the coarse map becomes as many as the stride is.
         """
         stride, target = self.trunk.scored[coarse], (IDENTITY, IDENTITY)

@@ -536,7 +536,7 @@ np.testing.assert_array_equal(small.grad.data, F.conv2d(g, weight, stride=2, pad
 # **예상해 보십시오**: $x$는 1, 10, 100, 1000이고 $g$는 어디나 1입니다. 가중치 아홉 개의 기울기는 각각 얼마일까요?
 
 
-# %
+# %%
 def weight_gradient(x, g, k, stride):
     result = np.zeros((k, k))
     for i, j in np.ndindex(x.shape):

@@ -1,0 +1,114 @@
+"""The asserts of a notebook notice what is wrong: a sign, a crop, a class, an order is swapped, and one of them fails.
+
+Each mutation is one text of the notebook for another. All run in one process, which has imported everything before and
+makes a copy of itself for each; a copy ends at the first assert that fails.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+MUTATIONS = [
+    ("00", "iou.append(intersection / union)", "iou.append(intersection / is_c.sum())"),
+    ("00", "n[i, j] += 1", "n[j, i] += 1"),
+    ("01", "grad_w = grad_u * x", "grad_w = -grad_u * x"),
+    ("01", "number = max(waiting", "number = min(waiting"),
+    ("01", "J = np.diag(2 * xs.data)", "J = np.diag(xs.data)"),
+    ("02", "y[i, j] += w[k, l] * x[i + k, j + l]", "y[i, j] += w[-1 - k, -1 - l] * x[i + k, j + l]"),
+    ("02", "by_loops[i + k, j + l] += w[k, l]", "by_loops[i + k, j + l] = w[k, l]"),
+    ("02", "place_in_columns = (2 * k + l) * 9", "place_in_columns = (2 * l + k) * 9"),
+    ("03", "2 * j : 2 * j + 2].max()", "2 * j : 2 * j + 2].min()"),
+    ("03", "by_hand[indices.data.ravel()] = g.ravel()", "by_hand[indices.data.ravel()] = -g.ravel()"),
+    ("03", "outside_unpooled, outside_repeated = unpooled", "outside_repeated, outside_unpooled = unpooled"),
+    ("04", "W = np.array([[1.0, 0, -1]", "W = np.array([[1.0, 0, 1]"),
+    ("05", "left : left + k] += x[i, j] * w", "left : left + k] = x[i, j] * w"),
+    ("05", "turned = mf.Tensor(w[None, None, ::-1, ::-1])", "turned = W"),
+    ("05", "np.testing.assert_array_equal(padded, y[1:-1, 1:-1])", "np.testing.assert_array_equal(padded, y[2:, 2:])"),
+    ("05", "result += x[i, j] * g[", "result -= x[i, j] * g["),
+    ("05", "quarters[(i + 1) % 2, (j + 1) % 2]", "quarters[i % 2, j % 2]"),
+    ("06", "np.maximum(0, 1 - np.abs(t))", "np.maximum(0, 1 + np.abs(t))"),
+    ("06", "stride=S, padding=S // 2).data[0, 0]", "stride=S, padding=S // 2 - 1).data[0, 0]"),
+    ("07", "losses[n, i, j] = -log_softmax(", "losses[n, i, j] = log_softmax("),
+    ("07", "np.eye(C)[labels[n, i, j]]", "np.eye(C)[0]"),
+    ("07", "velocity = m * velocity", "velocity = velocity / m"),
+    ("08", "return (f(x + h) - f(x - h)) / (2 * h)", "return (f(x + h) - f(x - h)) / h"),
+    ("08", "return (gy * 2 * x / x.size,)", "return (gy * x / x.size,)"),
+    ("08", "gw[k, l] = (gy * x[k", "gw[l, k] = (gy * x[k"),
+    ("09", "fused = F.crop(coarse, (0, 0)", "fused = F.crop(coarse, (1, 0)"),
+    ("09", "fine.shape[2:]) + fine", "fine.shape[2:]) - fine"),
+    ("10", "(P - Fraction(K - 1, 2)) / S", "(P + Fraction(K - 1, 2)) / S"),
+    ("10", 'trunk["pool4"][1] - upscore2[1]', 'upscore2[1] - trunk["pool4"][1]'),
+    ("10", '"upscore8": (152, upscore8, 31, 64)', '"upscore8": (152, upscore8, 44, 64)'),
+    ("11", "once = bias.grad.data.copy()", "once = -bias.grad.data"),
+    ("12", "even = pool(x)", "even = -pool(-x)"),
+    ("12", "dilations=(1, 1, 2, 2, 4)):", "dilations=(1, 1, 2, 2, 2)):"),
+    ("12", "run = FACTOR * (row % FACTOR) + column % FACTOR", "run = FACTOR * (column % FACTOR) + row % FACTOR"),
+    ("13", "on_grid.transpose(1, 2, 0, 3, 4)", "on_grid.transpose(2, 1, 0, 3, 4)"),
+    ("13", "some[kept] = truth[0]", "some[kept] = 3 - truth[0]"),
+    ("14", "field + (kernel - 1) * stride", "field + kernel * stride"),
+    ("14", "num_classes).mean(axis=(1, 3))", "num_classes).max(axis=(1, 3))"),
+    ("15", "x].sum() + (K * different)", "x].sum() - (K * different)"),
+    ("15", "softmax(-U - K @ (1 - Q))", "softmax(-U + K @ (1 - Q))"),
+    ("15", "agree = (Q * (K @ Q)).sum()", "agree = -(Q * (K @ Q)).sum()"),
+    ("16", "e = xp.exp(x - x.max(axis=0))", "e = xp.exp(x.min(axis=0) - x)"),
+    ("16", "start = max(now, free)", "start = min(now, free)"),
+    ("17", "m0 = times(d[2] - d[0], u0)", "m0 = times(d[0] - d[2], u0)"),
+    ("17", "G2 = np.array([[-1, 0, 0]", "G2 = np.array([[1, 0, 0]"),
+]
+RUNNER = """
+import json, os, sys
+import matplotlib.pyplot
+import minifcn.functional, minifcn.data, minifcn.explain, minifcn.models, minifcn.training
+for number, (name, text) in enumerate(json.load(sys.stdin)):
+    if os.fork() == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        try:
+            exec(compile(text, name, "exec"), {"__name__": "__main__"})
+        except AssertionError:
+            os._exit(7)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    print(number, os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+def mutated(number, old, new):
+    (source,) = FOLDER.glob(f"{number}_*.py")
+    text = source.read_text("utf-8")
+    assert old in text, f"{source.name} no longer has {old!r}: change the mutation with it"
+    return source.name, text.replace(old, new)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    if not hasattr(os, "fork"):
+        pytest.skip("this system cannot fork")
+    settings = {"MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER.parent), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER],
+        input=json.dumps([mutated(*mutation) for mutation in MUTATIONS]),
+        cwd=tmp_path_factory.mktemp("empty"),
+        env=os.environ | settings | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+    return dict(map(int, line.split()) for line in done.stdout.splitlines()), done.stderr
+
+
+def test_every_notebook_has_mutations():
+    assert {number for number, *_ in MUTATIONS} == {path.name[:2] for path in FOLDER.glob("[0-9][0-9]_*.py")}
+
+
+@pytest.mark.parametrize("number", range(len(MUTATIONS)), ids=[f"{n}: {new}" for n, _, new in MUTATIONS])
+def test_an_assert_notices(number, outcomes):
+    """The status 7 stands for an AssertionError; another error would not be the assert's merit."""
+    codes, errors = outcomes
+    assert codes.get(number) == 7, errors[-500:]
