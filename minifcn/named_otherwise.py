@@ -85,7 +85,7 @@ NN = {
     "ParameterDict": "give each parameter a name with setattr(self, name, parameter)",
     "Conv1d": _DIMENSIONS,
     "Conv3d": _DIMENSIONS,
-    "DataParallel": "a network runs on all cores, or on one GPU",
+    "DataParallel": "a network runs on all cores, or on one GPU; several processes share a training, docs/parallel.md",
 }
 
 OPTIM = {

@@ -3,7 +3,8 @@
 #
 # minifcn runs on a CPU with NumPy and on a GPU with CuPy, and the code is the same. After this notebook you can write a
 # function that works on both, say what travels between the two machines and what makes one wait for the other, and
-# compare the devices that you have. It is an appendix: nothing about segmentation depends on it.
+# compare the devices that you have. At the end several processes share a batch. It is an appendix: nothing about
+# segmentation depends on it.
 #
 # You need: NumPy, and `Tensor` and `backward` from notebook 1. **A GPU is not needed.** Without one, every cell runs on
 # the CPU and says so; the asserts hold on both.
@@ -16,7 +17,8 @@ import numpy as np
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import backend, nn
+from minifcn import Tensor, backend, models, nn
+from minifcn.benchmark import scaling
 from minifcn.benchmark.devices import compare_devices
 
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
@@ -297,6 +299,68 @@ assert forward["TF32"][0] > forward["float32"][0]  # faster products, and no fas
 # On a machine without a GPU, a mistake such as an array of NumPy among arrays of CuPy would go unnoticed. minifcn's
 # tests therefore run on a stand-in as well (`tests/standin`): a module that computes with NumPy, refuses what CuPy
 # refuses, and counts what would wait and what would travel.
+#
+# ## More than one computer
+#
+# Several processes can share a batch: each takes the gradient of its images, and all gradients are added up. Here they
+# do so one after the other, in this notebook; `mpiexec -n 2 minifcn train` does it side by side (docs/parallel.md).
+#
+# **Predict**: two ranks take 2 and 1 of three images, and the second image is mostly void. Each has the gradient of the
+# *mean* loss of its own pixels. Is the mean of the two gradients that of the whole batch?
+
+# %%
+net = models.FCN32s(3, width=1 / 32, dropout=0, rng=np.random.default_rng(0)).astype("float64")
+net.score_fr.weight.data[...] = rng.standard_normal(net.score_fr.weight.shape)  # else nothing below it would learn
+images, labels = rng.standard_normal((3, 3, 32, 32)), rng.integers(0, 3, (3, 32, 32))
+labels[1, 4:] = 255
+parts = [slice(0, 2), slice(2, 3)]
+
+
+def gradient(part, reduction, factor=1.0):
+    """Give the gradient of a part's loss by the first weight."""
+    net.conv1_1.weight.grad = None
+    (F.softmax_cross_entropy(net(Tensor(images[part])), labels[part], reduction=reduction) * factor).backward()
+    return net.conv1_1.weight.grad.data
+
+
+whole = gradient(slice(0, 3), "mean")
+mean_of_means = sum(gradient(part, "mean") for part in parts) / len(parts)
+counted = (labels != 255).sum()
+summed = sum(gradient(part, "sum", 1 / counted) for part in parts)
+for name, found in [("mean of the means", mean_of_means), ("sums, divided by what counts in all", summed)]:
+    print(f"{name}: differs by {abs(found - whole).max() / abs(whole).max():.1e} of the largest")
+
+np.testing.assert_allclose(summed, whole, rtol=0, atol=1e-12 * abs(whole).max())
+same = abs(mean_of_means - whole).max() < 0.01 * abs(whole).max()
+assert not same  # ask: the mean of the two is the gradient of the batch: true | false*
+
+# %% [markdown]
+# No: a pixel of the first rank would weigh otherwise than one of the second. With the number that counts in *all* of
+# the batch the sum is exact, to the last digits. So however many processes share a batch, they learn what one learns.
+#
+# Adding up costs time as well. Around a ring of n workers it takes 2 (n - 1) turns, and each sends less than twice the
+# gradient. Let each worker have 8 images, and be 100 times as fast as a thread of a CPU.
+#
+# **Predict**: FCN-8s has a gradient of 135 MB. Over 10 Gbit/s, are two workers quicker than one?
+
+# %%
+compute, size, workers = 8 * 0.875 / 100, 135.3e6, 2 ** np.arange(11)
+fig, axes = plt.subplots(figsize=(6.5, 3.2))
+for link, colour in zip(scaling.LINKS, ("#D55E00", "#0072B2", "#009E73"), strict=True):
+    parts = [scaling.efficiency(int(n), compute, size, link) for n in workers]
+    axes.plot(workers, parts, "o-", color=colour, label=link.name)
+axes.set(xscale="log", xlabel="workers", ylabel="efficiency", ylim=(0, 1.05))
+axes.set_title("Weak scaling of FCN-8s by the model")
+_ = axes.legend()
+
+two = scaling.efficiency(2, compute, size, scaling.LINKS[0])
+print(f"two workers over {scaling.LINKS[0].name} do {2 * two:.2f} times the work of one")
+quicker = 2 * two > 1
+assert not quicker  # ask: two workers are: quicker than one | slower than one*
+assert 2 * scaling.efficiency(2, compute, size, scaling.LINKS[1]) > 1
+
+# %% [markdown]
+# They are not. Ten times the bandwidth, and it pays; or ten times as many images for each worker.
 #
 # ## Questions
 #

@@ -22,6 +22,7 @@ KEYS = {
     "End": "\ue010",
     "Tab": "\ue004",
     "Enter": "\ue007",
+    "Backspace": "\ue003",
 }
 
 

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -37,6 +38,10 @@ class Ranks:
     ----------
     rank, size : int
         The number of this one, from 0, and how many there are.
+    local : int
+        The number of this one among those of its machine, once somebody has set it from `place`.
+    settled : bool
+        Whether all of them have agreed to go on; before that, a rank that cannot tells the others by `agree`.
 
     Examples
     --------
@@ -49,6 +54,7 @@ class Ranks:
         self.mpi, self.comm = mpi, comm
         self.rank: int = 0 if comm is None else comm.Get_rank()
         self.size: int = 1 if comm is None else comm.Get_size()
+        self.settled, self.local = False, 0
 
     @property
     def first(self) -> bool:
@@ -112,6 +118,20 @@ class Ranks:
                     f"{_short(told[0][0][name])}); all ranks must have the same"
                 )
 
+    def some(self, count: int) -> Ranks | None:
+        """Give the first ranks as a job of their own; None to those that are not of it. All ranks ask."""
+        if self.comm is None:
+            return self
+        part = self.comm.Split(0 if self.rank < count else self.mpi.UNDEFINED, self.rank)
+        return None if part == self.mpi.COMM_NULL else Ranks(*((self.mpi, part) if count > 1 else ()))
+
+    def rest(self) -> None:
+        """Wait for all ranks without keeping a core busy, as waiting for MPI does."""
+        if self.comm is not None:
+            request = self.comm.Ibarrier()
+            while not request.Test():
+                time.sleep(0.001)
+
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once, wherever they wait; this one has said why, so MPI need not."""
         sys.stderr.flush()
@@ -119,11 +139,12 @@ class Ranks:
         self.comm.Abort(status)
         os._exit(status)
 
-    def cores(self) -> int:
-        """Count the cores that this rank may call its own: those of its machine are shared out."""
+    def place(self) -> tuple[int, int]:
+        """Give the number of this rank among those of its machine, and the cores that it may call its own."""
         own = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset(range(_all_cores()))
         there = self.objects((socket.gethostname(), own))
-        return cores_each(there[self.rank], there)
+        before = [machine for machine, _ in there[: self.rank]]
+        return before.count(there[self.rank][0]), cores_each(there[self.rank], there)
 
 
 class Disagreement(UserError):

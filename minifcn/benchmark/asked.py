@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+RANKS = "ranks"  # the work of several processes
 WARM_UP = 2  # turns that do not count
 RULE = "rule"  # not raced: what the choice between the algorithms rests on
 GROUPS = {

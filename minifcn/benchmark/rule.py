@@ -16,10 +16,7 @@ from minifcn import models
 from minifcn.backend import cache_kind
 from minifcn.benchmark import machine
 from minifcn.benchmark.work import WINDOW
-from minifcn.compute.algorithm import choose
-from minifcn.compute.fast import winograd
-from minifcn.compute.fast.elementwise import Finish
-from minifcn.compute.fast.strips import Strips
+from minifcn.compute.algorithm import Finish, Strips, choose, winograd
 from minifcn.files import atomic_write
 from minifcn.nn import Conv2d, init
 from minifcn.text import in_columns

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
-import signal
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -13,7 +11,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 import minifcn
-from minifcn.cli import output, signals
+from minifcn.cli import failures, output, signals
 from minifcn.errors import UserError
 from minifcn.text import did_you_mean
 
@@ -96,6 +94,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     except SystemExit:  # after -h or --version
         output.finish()
         raise
+    except UserError:
+        from minifcn.backend.ranks import launched
+
+        if launched()[0]:  # all processes of a job have the same arguments, and the first one says what is wrong
+            sys.exit(2)
+        raise
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,17 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = _module("", args.command).run(args)
             output.finish()
             return status or 0
-        except UserError as error:
-            return output.fail(str(error), 2)
-        except MemoryError as error:
-            advice = "choose a smaller image, batch or network (--size, --longer-side, --tile, --batch-size, --width)"
-            return output.fail(f"not enough memory{f' ({error})' if str(error) else ''}; {advice}", 2)
-        except KeyboardInterrupt as interrupt:
-            signum = getattr(interrupt, "signum", signal.SIGINT)
-            return output.fail(str(interrupt) or "interrupted", 128 + signum)
         except BrokenPipeError:
             output.abandon()
             return 141
-        except OSError as error:
-            place = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "")
-            return output.fail(f"{place}: {error.strerror}" if place else str(error), 2)
+        except failures.EXPECTED as error:
+            return output.fail(*failures.told(error))

@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 from minifcn.backend import use_device
+from minifcn.backend.sums import sums_for
 from minifcn.benchmark import contestants, machine, report, rule
-from minifcn.benchmark.asked import RULE, WARM_UP
+from minifcn.benchmark.asked import RANKS, RULE, WARM_UP
 from minifcn.benchmark.race import Contestant, Result, race, read_contestants
 from minifcn.benchmark.report import Measurements
 from minifcn.benchmark.work import select
-from minifcn.cli import arguments
+from minifcn.cli import arguments, jobs
 from minifcn.errors import UserError
+from minifcn.files import atomic_write
 from minifcn.progress import Progress
 
 
@@ -22,6 +24,9 @@ def run(args: argparse.Namespace) -> None:
     """Measure, print the tables, and write what is asked for."""
     _check_target("--out", args.out, ".md")
     _check_target("--chart", args.chart, ".png")
+    if RANKS in args.work:
+        _measure_ranks(args)
+        return
     if RULE in args.work:
         _measure_rule(args)
         return
@@ -31,6 +36,31 @@ def run(args: argparse.Namespace) -> None:
         report.save_markdown(args.out, measured)
     if args.chart:
         report.save_chart(args.chart, measured)
+
+
+def _measure_ranks(args: argparse.Namespace) -> None:
+    """Time the steps of the processes of this job."""
+    from minifcn.benchmark import ranks as contest  # with the training, which the others do not need
+
+    named = [word for word in args.work if word != RANKS] or ["narrow-step"]
+    works = select(named)
+    if len(works) != 1 or works[0].kind != "step":
+        raise UserError(f"bench {RANKS} times the steps of one network, such as {RANKS} narrow-step, not {named}")
+    with jobs.joined(args.mpi) as ranks:
+        device = use_device(jobs.own_device(args.device, ranks), args.precision)
+        work = dataclasses.replace(works[0], device=device, precision=args.precision)
+        ranks.agree()
+        ranks.settled = True
+        turns = (2 * len(contest.sizes(ranks.size)) - 1) * (args.rounds + 1)
+        with Progress(f"bench {RANKS}", turns, stream=sys.stderr if ranks.first else None) as progress:
+            rows = contest.measure(work, ranks, args.rounds, progress.advance)
+        way = sums_for(device, ranks).way if ranks.size > 1 else "nobody: start it with mpiexec -n 4, or more"
+        print(contest.text(work, rows, way))
+        if args.out and ranks.first:
+            with atomic_write(args.out) as file:
+                file.write(f"```\n{contest.text(work, rows, way)}\n```\n".encode())
+            with atomic_write(args.out.with_suffix(".json")) as file:
+                file.write(contest.raw(work, rows, way))
 
 
 def _measure_rule(args: argparse.Namespace) -> None:

@@ -12,11 +12,14 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 class Stopped(KeyboardInterrupt):
-    """One of the signals came; the command line ends with the message and exit status 128 + `signum`."""
+    """One of the signals came; the command line ends with the message and exit status 128 + `signum`.
 
-    def __init__(self, signum: int, message: str = ""):
+    Where several processes run the command, they may all have come to it `together`.
+    """
+
+    def __init__(self, signum: int, message: str = "", together: bool = False):
         super().__init__(message)
-        self.signum = signum
+        self.signum, self.together = signum, together
 
 
 @contextmanager

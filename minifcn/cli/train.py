@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from minifcn.backend import use_device
-from minifcn.cli import arguments, signals, stages
+from minifcn.backend.ranks import Ranks
+from minifcn.cli import arguments, jobs, signals, stages
 from minifcn.cli.apart import refuse_among_data
 from minifcn.cli.first_look import look_first, refusing, say_if_large
 from minifcn.cli.moved import asking_for_moved
@@ -37,14 +38,21 @@ from minifcn.training import Checkpoint, Trainer, build, checkpoint, images_list
 from minifcn.training.album import PICTURES, Album
 from minifcn.training.config import Config
 from minifcn.training.datasets import open_data
+from minifcn.training.facts import facts
+from minifcn.training.parallel_trainer import ParallelTrainer
 from minifcn.training.start import begin, open_start
 
 RESULTS = (stages.FILE, "config.json", "images.csv", "log.csv", "iou.csv", *PICTURES, "checkpoint.npz", "best.npz")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train as the arguments say."""
-    device = use_device(args.device, args.precision)
+    """Train as the arguments say, together with the other processes of a job."""
+    with jobs.joined(args.mpi) as args.ranks:
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    device = use_device(jobs.own_device(args.device, args.ranks), args.precision)
     if args.resume and args.overwrite:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
     arguments.check_folder("--out", args.out)
@@ -93,7 +101,7 @@ def train_stages(args: argparse.Namespace, given: dict[str, Any], device: str) -
 
 def resume(args: argparse.Namespace, given: dict[str, Any], device: str) -> int:
     """Go on with the run in --out."""
-    with lock_folder(args.out) if args.out.is_dir() else nullcontext():
+    with lock_folder(args.out) if args.ranks.first and args.out.is_dir() else nullcontext():
         state = checkpoint.load(args.out / "checkpoint.npz")
         return train(args, resumed_config(state.config, given, args.out), device, state)
 
@@ -126,17 +134,11 @@ def train(
         config, notes = begin(config, model, read["train"], start, workers=workers, stream=sys.stderr)
     optimizer = build.build_optimizer(config, model)
     valid_loader = build.valid_loader(config, read["val"], workers)
-    album = Album(args.out, config, model, valid_loader, say)
-    trainer = Trainer(
-        config,
-        model,
-        optimizer,
-        build.train_loader(config, read["train"], workers),
-        valid_loader,
-        args.out,
-        checkpoint_every=args.checkpoint_every,
-        stream=sys.stderr,
-    )
+    album = Album(args.out, config, model, valid_loader, say) if args.ranks.first else None
+    parts = (config, model, optimizer, build.train_loader(config, read["train"], workers), valid_loader, args.out)
+    how: dict[str, Any] = {"checkpoint_every": args.checkpoint_every, "stream": sys.stderr}
+    alone = args.ranks.size == 1
+    trainer = Trainer(*parts, **how) if alone else ParallelTrainer(*parts, ranks=args.ranks, **how)
     watcher = Watcher(trainer, album)
     trainer.after_epoch = watcher.after_epoch
     if state is not None:
@@ -151,20 +153,33 @@ def train(
         notes += rates_of(config, splits["train"])
     for note in notes:
         print(note, file=unbreakable(sys.stderr))
-    args.out.mkdir(parents=True, exist_ok=True)
-    with lock_folder(args.out):
-        if state is None:
-            refuse_other_run(args.out, args.overwrite)  # another process may have begun one meanwhile
-        if at_first is not None:
-            at_first()
-        _prepare(args.out, config, splits, keep=state is not None)
-        _fit(trainer, watcher)
-        watcher.report(args.out / "best.npz", valid_loader)
-    return 1 if album.failed else 0
+    args.ranks.agree(None if alone else facts(config, splits, trainer))
+    with _held(args.out) if args.ranks.first else nullcontext():
+        if args.ranks.first:
+            if state is None:
+                refuse_other_run(args.out, args.overwrite)  # another process may have begun one meanwhile
+            if at_first is not None:
+                at_first()
+            _prepare(args.out, config, splits, keep=state is not None)
+        args.ranks.agree()
+        args.ranks.settled = True
+        if isinstance(trainer, ParallelTrainer):
+            say(trainer.connect())
+        _fit(trainer, watcher, args.ranks)
+        watcher.report(args.out / "best.npz")
+    args.ranks.settled = False  # for a next stage
+    return 1 if album and album.failed else 0
 
 
-def _fit(trainer: Trainer, watcher: Watcher) -> None:
-    with _finish_step_first(trainer), warnings.catch_warnings():
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):
+        yield
+
+
+def _fit(trainer: Trainer, watcher: Watcher, ranks: Ranks) -> None:
+    with _finish_step_first(trainer, ranks), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # the trainer looks for inf and nan
         if trainer.log.rows and trainer.position.batch == 0:
             watcher.draw_logs()  # a kill may have come between the epoch's checkpoint and its pictures
@@ -210,7 +225,7 @@ def _prepare(folder: Path, config: Config, splits: Mapping[str, Dataset], keep: 
 
 
 @contextmanager
-def _finish_step_first(trainer: Trainer) -> Iterator[None]:
+def _finish_step_first(trainer: Trainer, ranks: Ranks) -> Iterator[None]:
     """Let the first Ctrl-C, SIGTERM or SIGHUP wait for the end of the step and a checkpoint; a second stops at once."""
     received = []
 
@@ -222,5 +237,8 @@ def _finish_step_first(trainer: Trainer) -> Iterator[None]:
     with signals.handled(stop) as restore:
         try:
             yield
-        except KeyboardInterrupt as interrupt:
-            raise signals.Stopped(received[0] if received else signal.SIGINT, str(interrupt)) from None
+        except signals.Stopped:
+            raise
+        except KeyboardInterrupt as interrupt:  # which all ranks have come to
+            signum = max(ranks.objects(received[0] if received else 0)) or signal.SIGINT
+            raise signals.Stopped(signum, str(interrupt), together=True) from None

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from minifcn.cli.output import say
-from minifcn.data import DataLoader
 from minifcn.explain.diagnosis import diagnose
 from minifcn.explain.missed_classes import diagnose_classes
-from minifcn.progress import show_progress
 from minifcn.text import counted
 from minifcn.training import Trainer, build, checkpoint, log
 from minifcn.training.album import Album
 from minifcn.training.log import Epoch
-from minifcn.training.validation import Validation, validate
+from minifcn.training.validation import Validation
 
 _FEW = 10  # validation images, of which each one moves the mean
 _LOWEST = 3  # classes that are named in the report
@@ -29,11 +26,11 @@ class Watcher:
     Parameters
     ----------
     trainer : Trainer
-    album : Album
-        Of the same run.
+    album : Album or None
+        Of the same run; None where another process draws.
     """
 
-    def __init__(self, trainer: Trainer, album: Album):
+    def __init__(self, trainer: Trainer, album: Album | None):
         self.trainer, self.album = trainer, album
         self.drawn = 0  # the epoch whose network the pictures show
 
@@ -44,7 +41,7 @@ class Watcher:
         if found is None:
             return
         if log.best_of(rows) is rows[-1]:
-            self.album.draw_best(found)
+            self._draw_best(found)
             self.drawn = int(rows[-1]["epoch"])
         if is_time(trainer.iou_log.rows, found, trainer.config.epochs):
             config = trainer.config
@@ -53,7 +50,12 @@ class Watcher:
 
     def draw_logs(self) -> None:
         """Draw the pictures of the logs."""
-        self.album.draw_logs(self.trainer.log.rows, self.trainer.iou_log.rows)
+        if self.album:
+            self.album.draw_logs(self.trainer.log.rows, self.trainer.iou_log.rows)
+
+    def _draw_best(self, found: Validation) -> None:
+        if self.album:
+            self.album.draw_best(found)
 
     def how_to_go_on(self) -> str:
         """Say how to go on with a run that is complete."""
@@ -62,18 +64,17 @@ class Watcher:
             return f"it {stopped}; a larger --patience would go on with it"
         return f"--epochs with more than {config.epochs} would go on with it"
 
-    def report(self, path: Path, loader: DataLoader) -> None:
+    def report(self, path: Path) -> None:
         """Print the measures of the best network, which the pictures show then."""
         config, model = self.trainer.config, self.trainer.model
         best = checkpoint.load(path)
         build.check_fits(config, best.model, name=str(path))
         model.load_state_dict(best.model)
-        batches = show_progress("best.npz", loader.epoch(0), len(loader.dataset), sys.stderr)
-        found = validate(model, batches, ignore_index=config.ignore_index)
+        found = self.trainer.evaluate("best.npz")
         epoch = best.position.epoch + 1
         if epoch != self.drawn:  # in an earlier process, or not at all
-            self.album.draw_best(found)
-        images = len(loader.dataset)
+            self._draw_best(found)
+        images = len(found.image_iou)
         few = ", so few that the numbers are rough" if images < _FEW else ""
         print(f"{path}, after epoch {epoch}, on {counted(images, 'validation image')}{few}")
         print(found.matrix)

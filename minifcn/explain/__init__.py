@@ -10,6 +10,7 @@ from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, sh
 from minifcn.explain.missed_classes import diagnose_classes
 from minifcn.explain.predictions import Predictions
 from minifcn.explain.receptive_fields import ReceptiveField, draw_receptive_fields, receptive_fields
+from minifcn.explain.simulator import FlightSimulator
 from minifcn.explain.sizes import TransposedSize, shared_output, solve_sizes
 from minifcn.explain.stamps import Coverage, coverage
 from minifcn.explain.stepper import (
@@ -39,6 +40,7 @@ __all__ = [
     "BilinearSteps",
     "Comparison",
     "Coverage",
+    "FlightSimulator",
     "Graph",
     "Laboratory",
     "Predictions",

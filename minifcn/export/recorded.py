@@ -161,6 +161,8 @@ def record(model: Module, size: Pair | None = None) -> list[tuple[Recorded, Reco
     """
     layers = trace(model, size or (_least(model),) * 2).layers
     channels = layers[0][1].shape[1] if layers else 3
+    if hasattr(model, "trunk"):  # whose first layer may see some of them only
+        channels = vars(model).get("in_channels", channels)
     with evaluating(model):
         if size:
             return [_run(model, channels, size)]

@@ -17,7 +17,7 @@ import minifcn.functional as F
 from minifcn.autograd import Tensor, backward_pass
 from minifcn.backend import array_module, to_host
 from minifcn.backend.ranks import Ranks
-from minifcn.backend.sums import sums_for
+from minifcn.backend.sums import Sums, sums_for
 from minifcn.nn import Module
 from minifcn.optim import Optimizer
 from minifcn.training.accumulation import Accumulation
@@ -114,18 +114,23 @@ class SummedGradients(Accumulation):
     ----------
     loss : float64 number, or array of no axes
         The mean that was shown last, of all ranks.
-    sums : Sums
-        How arrays are added up.
+    sums : Sums or None
+        How arrays are added up, when that was chosen.
     """
 
     def __init__(self, model: Module, optimizer: Optimizer, batches: int, ranks: Ranks, early: bool = False):
         super().__init__(model, optimizer, batches)
         self.ranks, self.early = ranks, early
-        self.sums = sums_for(next(iter(self.learned.values())).device, ranks)
+        self.sums: Sums | None = None
         self.loss: Any = 0.0
         self.places: dict[Tensor, Any] = {}  # of each parameter its part of `whole`, in the order of the pieces
         self.pieces: list[Any] = []
         self.united: dict[str, np.ndarray] = {}
+
+    def connect(self) -> Sums:
+        """Choose, once, how arrays are added up; all ranks do."""
+        self.sums = self.sums or sums_for(next(iter(self.learned.values())).device, self.ranks)
+        return self.sums
 
     def backward_part(self, loss: Tensor | None, mean: Any) -> bool:
         """Do as `backward`, with what a part of a batch adds to loss and mean; a rank without images has no loss."""
@@ -154,23 +159,22 @@ class SummedGradients(Accumulation):
 
     def _sum(self, gradients: Iterable[tuple[Tensor, Any]], mean: Any) -> None:
         """Put gradients into the pieces as they come, add up each piece that is full, and hand out the sums."""
-        left, behind = dict(self.places), list(self.pieces)
-        ends = self.ends.copy()
+        left, behind, ends, sums = dict(self.places), list(self.pieces), list(self.ends), self.connect()
         for parameter, gradient in gradients:
             place = left.pop(parameter)
             if self.batches == 1:
                 place[...] = gradient
             else:
                 array_module(place).multiply(gradient, 1 / self.batches, out=place)
-            while self.early and self.sums.early and len(behind) > 1 and not ends[0] & left.keys():
-                self.sums.start(behind.pop(0))
+            while self.early and sums.early and len(behind) > 1 and not ends[0] & left.keys():
+                sums.start(behind.pop(0))
                 ends.pop(0)
         for parameter, place in left.items():  # of a rank without images in this batch
             place[...] = 0 if parameter.grad is None else parameter.grad.data * (1 / self.batches)
         self.whole[-1:] = mean
         for piece in behind:
-            self.sums.start(piece)
-        self.sums.finish(self.whole, self.pieces)
+            sums.start(piece)
+        sums.finish(self.whole, self.pieces)
         self.loss = self.whole[-1].astype(np.float64)
         for parameter, place in self.places.items():
             parameter.grad = Tensor(place)

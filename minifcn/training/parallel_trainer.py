@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minifcn.backend import one_blas_thread, to_device
+from minifcn.backend import one_blas_thread, thread_count, to_device
 from minifcn.backend.ranks import Ranks, named
 from minifcn.compute.dropout import PartOfBatch
 from minifcn.data import Batch, DataLoader
@@ -19,6 +19,7 @@ from minifcn.data.batch import padded, rows_of
 from minifcn.metrics import ConfusionMatrix
 from minifcn.nn import Dropout
 from minifcn.progress import Progress
+from minifcn.text import counted
 from minifcn.training.build import check_whole
 from minifcn.training.evaluate import network_input
 from minifcn.training.parallel import SummedGradients, counted_in, partial_objective
@@ -82,6 +83,11 @@ class ParallelTrainer(Trainer):
             if isinstance(layer, Dropout):
                 layer.rng = self.masks
         self.loader, self.train_loader = self.train_loader, _Part(self, self.train_loader)  # type: ignore[assignment]
+
+    def connect(self) -> str:
+        """Choose how gradients are added up; says how, in a line. All ranks do."""
+        way, threads = self.accumulation.connect().way, counted(thread_count(), "thread")
+        return f"{self.ranks.size} ranks, {threads} each; gradients are summed by {way}"
 
     def fit(self) -> None:
         """Train as `Trainer.fit` does; the first rank alone holds the folder."""

@@ -258,3 +258,9 @@ def test_they_are_converted_and_evaluated_as_before(runs, name, tmp_path, capsys
         assert main(["evaluate", "--checkpoint", str(path), *data, "--device", "cpu", "--json"]) == 0
         found.append(json.loads(capsys.readouterr().out))
     assert found[0] == found[1]
+
+
+def test_two_streams_become_an_onnx_file(runs, tmp_path, capsys):
+    """Its image has all six channels, although no layer sees more than three."""
+    assert main(["convert", str(runs / STREAMS), "--to", str(tmp_path / "net.onnx")]) == 0
+    assert "65 arrays" in capsys.readouterr().out

@@ -150,6 +150,11 @@ class TestForward:
         assert names[1:10] == [f"x[{i},{j}]" for i in range(3) for j in range(3)]
         assert names[10:] == [f"y[{a},{b}]" for a in range(5) for b in range(5)]
 
+    def test_of_a_matrix_that_is_too_large_the_line_of_the_step_is_shown(self, page, driver):
+        page = page("n=3&K=32&S=16&P=8&t=5&pixel=0")
+        titles = [one for one in driver.run(TITLES) if one.startswith("Cᵀ")]
+        assert titles == ["Cᵀ is 2304×9: folded to y, 48×48"]
+
     def test_channels_are_added_up(self, page, rng):
         page = page("C=2&O=3&n=2&t=4&shown=2")
         x = [[[1, 2], [3, 4]], [[4, 5], [6, 7]]]
@@ -164,6 +169,7 @@ class TestForward:
         assert [float(text) for text in table(page, "y")["texts"]] == y.ravel().tolist()
 
 
+TITLES = "return [...document.querySelectorAll('.title')].map((title) => title.textContent)"
 QUESTIONS = {
     "Why is": r"4 products land on y\[1,1\]: x\[0,0\] through w\[2,2\], x\[0,1\] through w\[2,0\]",
     "Where did": r"Padding 1 cuts it off: 24 of the 49 numbers that the stamps make are dashed",
@@ -211,6 +217,21 @@ def test_every_preset_fits_every_width_and_comes_back_from_its_address(page):
             "[...document.querySelectorAll('.numbers input')].map((cell) => cell.value)]"
         )
         assert after == before, name
+
+
+def test_a_fill_keeps_to_a_size_that_changes_and_has_a_name_in_the_address(page):
+    page = page("weight=bilinear&K=4&P=1")
+    assert table(page, "weight-0-0")["texts"][:4] == ["0.0625", "0.188", "0.188", "0.0625"]
+    page.run("document.querySelector('[aria-label=\"more kernel K\"]').click()")
+    assert state(page) == {"weight": "bilinear", "K": "5"}
+    texts = table(page, "weight-0-0")["texts"]
+    np.testing.assert_allclose([float(text) for text in texts[:5]], explain.bilinear_steps(5).kernel[0], atol=5e-4)
+
+
+def test_what_is_typed_stays_when_a_size_changes(page):
+    page = page("x=9,8,7,6,5,4,3,2,0")
+    page.run("document.querySelector('[aria-label=\"less size n\"]').click()")
+    assert table(page, "x-0")["texts"] == ["9", "8", "6", "5"]
 
 
 class TestBackward:
@@ -335,14 +356,14 @@ class TestKeys:
     @pytest.mark.parametrize("text", ["two", "1e9", ""])
     def test_what_is_no_number_is_refused_and_the_old_one_stays(self, page, text):
         page = page("t=9")
-        page.run(
-            "const cell = document.querySelector('[data-id=x-0] input'); cell.focus(); cell.value = arguments[0]; "
-            "cell.dispatchEvent(new Event('change'))",
-            text,
-        )
-        assert page.run("return document.querySelector('[data-id=x-0] input').ariaInvalid") == "true"
-        page.run("document.activeElement.blur()")
+        page.run("document.querySelector('[data-id=x-0] input').focus()")
+        page.press(*(text or ["Backspace"]), "Tab")
+        assert page.run(TEXT, ".trouble") == f"x[0,0,0] stays as it is: “{text}” is no number."
+        assert table(page, "x-0")["texts"][0] == "1"
         assert table(page, "y")["texts"][0] == "5"
+        page.run("document.activeElement.blur()")
+        page.press("ArrowLeft")
+        assert page.run(TEXT, ".trouble") == ""
 
     def test_a_fraction_may_be_typed(self, page):
         page = page("t=9")
@@ -389,6 +410,7 @@ def test_a_screen_reader_is_told_the_sentence_and_every_control_has_a_name(page)
     assert len(named) > 100
     nameless = [node for node in named if not node.get("name", {}).get("value")]
     assert [node["role"]["value"] for node in nameless] == []
+    assert "y[1,1] = 40" in {node["name"]["value"] for node in named}
 
 
 def test_it_asks_for_nothing_but_itself(page, driver, address):
@@ -468,6 +490,28 @@ class TestAddress:
         assert [float(text) for text in table(page, "y")["texts"]] == y.ravel().tolist()
 
 
+KIND_OF_STATE = "return [...document.querySelectorAll('.choice [aria-pressed=true]')].map((one) => one.dataset.value)"
+
+
+@pytest.mark.parametrize("kind", ["conv-transpose", "conv", "max-pool", "cross-entropy"])
+def test_what_python_begins_with_is_what_the_page_begins_with(page, kind):
+    page = page(explain.Laboratory(kind=kind, backward=True).address.replace("t=0", "t=2"))
+    assert page.run(KIND_OF_STATE)[:2] == [kind, "backward"]
+    second = explain.Stepper(*FIRST_NUMBERS[kind], kind=kind, **FIRST_SETTINGS.get(kind, {})).backward().steps[1]
+    written = second.sentence.split(": ", 1)[1].replace("dx", "dscores" if kind == "cross-entropy" else "dx")
+    assert sentence(page).split(": ", 1)[1].split(";")[0].split(" = ")[0] == written.split(" = ")[0]
+    assert float(sentence(page).split(";")[0].split(" = ")[-1]) == pytest.approx(second.gradient.value, abs=5e-4)
+
+
+FIRST_NUMBERS = {
+    "conv-transpose": (np.arange(1, 10).reshape(3, 3),),
+    "conv": (np.arange(1, 10).reshape(3, 3),),
+    "max-pool": ([[4, 7, 1, 7], [2, 9, 3, 3], [5, 4, 7, 1], [7, 2, 9, 3]],),
+    "cross-entropy": ([[[-1, 2], [0, 3]], [[3, 1], [-1, 2]], [[2, 0], [3, 1]]], [[0, 255], [1, 0]]),
+}
+FIRST_SETTINGS = {"conv-transpose": {"stride": 2, "padding": 1}}
+
+
 class TestInsideANotebook:
     @pytest.fixture
     def two(self, driver, tmp_path):
@@ -503,6 +547,11 @@ class TestInsideANotebook:
         assert two.run(self.SENTENCES) == ["stamp 4", "pixel 2"]
         assert two.run("return location.hash") == ""
 
+    def test_a_link_to_a_page_of_its_own_takes_the_state_along(self, two):
+        two.run("document.body.insertAdjacentHTML('afterbegin', '<a href=lab.html data-laboratory>its own page</a>')")
+        two.run("document.querySelector('[aria-label=\"more stride S\"]').click()")
+        assert two.run("return document.querySelector('a').href.split('/').pop()") == "lab.html#S=3"
+
     def test_keys_that_it_uses_do_not_reach_the_page_around_it(self, two):
         two.run("window.heard = []; document.onkeydown = (event) => heard.push(event.key)")
         two.run("document.querySelector('.minifcn-laboratory').focus()")
@@ -519,6 +568,15 @@ class TestPython:
         texts = re.findall(r"<text[^>]*middle[^>]*>(.*?)</text>", page)
         assert texts[-49:] == [f"{value:g}" for value in y.uncropped.ravel()]
 
+    def test_the_picture_of_a_way_back_has_its_gradients(self):
+        for kind in ("conv", "max-pool", "cross-entropy"):
+            assert ">by differences: dx" in explain.Laboratory(kind=kind, backward=True)._repr_html_()
+
+    def test_a_picture_that_nobody_could_read_is_a_sentence(self):
+        page = explain.Laboratory(np.ones((2, 2)), explain.bilinear_steps(64).kernel, 32, 16)._repr_html_()
+        assert "<svg" not in page
+        assert "its numbers are shown where scripts run" in page
+
     def test_the_page_holds_no_address_of_anything(self):
         assert not re.search(
             r"https?:|//[a-z]+\.|@import|url\(|<link|\bsrc=|\bfetch\b|XMLHttp", explain.Laboratory()._repr_html_()
@@ -533,13 +591,17 @@ class TestPython:
     @pytest.mark.parametrize(
         ("call", "words"),
         [
-            (lambda: explain.Laboratory(kind="loss"), "kind must be conv-transpose, conv, max-pool, got 'loss'"),
+            (
+                lambda: explain.Laboratory(kind="loss"),
+                "kind must be conv-transpose, conv, max-pool, cross-entropy, got 'loss'",
+            ),
             (lambda: explain.Laboratory([[1, 2, 3]]), r"x must be square, .* got \(1, 1, 3\); cut a square out of it"),
             (lambda: explain.Laboratory(np.ones((17, 17))), "x may have 16 rows and 4 channels"),
             (lambda: explain.Laboratory(np.ones((5, 2, 2))), "x may have 16 rows and 4 channels"),
             (lambda: explain.Laboratory([[np.nan]]), "x must hold finite numbers below 1e6"),
             (lambda: explain.Laboratory(stride=(1, 2)), "stride must be one number for rows and columns"),
             (lambda: explain.Laboratory(padding=9), "crops the whole result"),
+            (lambda: explain.Laboratory(weight=[[3]], kind="cross-entropy"), "labels must be integers of shape"),
         ],
     )
     def test_mistakes_are_named(self, call, words):

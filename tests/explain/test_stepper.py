@@ -233,6 +233,11 @@ def test_where_only_the_window_counts_its_size_is_enough(kind, kernel):
     assert repr(Stepper(X, kernel, padding=1, stride=2, kind=kind)) == repr(Stepper(X, W, 2, 1, kind=kind))
 
 
+def test_the_kernel_has_the_digits_from_1_to_9_unless_it_is_given():
+    assert Stepper([[1]]).steps[0].stamp.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    assert repr(Stepper(X, kind="max-pool")) == repr(Stepper(X, 2, kind="max-pool"))
+
+
 def test_repr_names_the_sizes():
     shown = repr(Stepper(X, W, 2, 1, 1))
     assert shown == "Stepper(conv-transpose, x 3x3 -> y 6x6, kernel 3x3, stride 2x2, padding 1x1, 9 steps)"
@@ -241,11 +246,17 @@ def test_repr_names_the_sizes():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: Stepper(X, W, kind=["conv"]), "kind must be conv-transpose, conv, im2col, max-pool, got"),
+        (
+            lambda: Stepper(X, W, kind=["conv"]),
+            "kind must be conv-transpose, conv, im2col, max-pool, cross-entropy, got",
+        ),
         (lambda: Stepper(X, W, ceil_mode=True), "ceil_mode belongs to max-pool, but kind is conv-transpose"),
         (lambda: Stepper(X, W, output_padding=[0, 1], kind="conv"), "output_padding belongs to conv-transpose"),
         (lambda: Stepper(X, np.ones(3), kind="im2col"), "weight must be one channel"),
-        (lambda: Stepper(X, W, kind="pool"), "kind must be conv-transpose, conv, im2col, max-pool, got 'pool'"),
+        (
+            lambda: Stepper(X, W, kind="pool"),
+            "kind must be conv-transpose, conv, im2col, max-pool, cross-entropy, got 'pool'",
+        ),
         (lambda: Stepper(X, W, output_padding=1, kind="conv"), "output_padding belongs to conv-transpose"),
         (lambda: Stepper(np.ones((20, 20)), W), "too much to read: C has 400 x 484 numbers"),
         (lambda: Stepper([[1]], np.ones((201, 201)), padding=100), "too much to read: y has 201 x 201 numbers"),

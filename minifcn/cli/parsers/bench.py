@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from minifcn.benchmark.asked import GROUPS, RULE, WARM_UP
+from minifcn.benchmark.asked import GROUPS, RANKS, RULE, WARM_UP
 from minifcn.cli import arguments
 from minifcn.compute.algorithm import ALGORITHMS
 
@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WORK",
         help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
         f"as 'conv3_*-500' (default quick); or {RULE!r} alone: every algorithm on the layers of three networks, and by "
-        "how much the chosen one wins",
+        f"how much the chosen one wins; or {RANKS!r}, perhaps with the step of a network, such as narrow-step: as "
+        f"mpiexec -n 4 minifcn bench {RANKS}, it times the steps of 1, 2 and 4 processes in turn",
     )
     parser.add_argument(
         "--against",
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chart", type=path, metavar="FILE.png", help="draw the times of the networks")
     arguments.add_device(parser, default="cpu")
+    parser.add_argument("--mpi", action="store_true", help=f"{RANKS}: share the work with those of an unknown launcher")
     parser.add_argument(
         "--again",
         type=path,

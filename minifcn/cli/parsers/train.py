@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "minifcn train --out DIR [--data NAME[:PATH]] [option ...]"  # all of them would be half a screen
     parser.epilog = "Example: minifcn train --data shapes --epochs 5 --out runs/shapes"
     parser.argument_default = argparse.SUPPRESS  # --resume asks what was given
-    parser.set_defaults(resume=False, overwrite=False, staged=False, checkpoint_every=300.0)
+    parser.set_defaults(resume=False, overwrite=False, staged=False, checkpoint_every=300.0, mpi=False)
     _add_recipe(parser.add_argument_group("recipe"))
     _add_data(parser.add_argument_group("data"))
     _add_network(parser.add_argument_group("network"))
@@ -112,7 +112,7 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         "--patience",
         type=whole,
         metavar="N",
-        help="stop early, when N epochs have had no better mean IoU than the best (default: train all --epochs)",
+        help="stop early, after N epochs without a better mean IoU",
     )
     group.add_argument("--batch-size", type=whole, metavar="N", help="(default 8)")
     group.add_argument(
@@ -149,6 +149,7 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         help="compute activations again in the backward pass: less memory, slower",
     )
     arguments.add_device(group)
+    group.add_argument("--mpi", action="store_true", help="share the work with processes of an unknown launcher")
 
 
 def _add_results(group: argparse._ArgumentGroup) -> None:

@@ -93,10 +93,7 @@ def clear(product, mask) -> None:
 
 def has_nan(x) -> bool:
     """Whether any element is nan: the minimum is, then, and nan is the number that differs from itself."""
-    least: list = []
-    if x.size:
-        piecewise(lambda x: least.append(x.min()), x)
-    return any(number != number for number in least)
+    return x.size > 0 and bool((least := x.min()) != least)
 
 
 def finite(x) -> bool:

@@ -24,7 +24,7 @@ function result(model, id = "y") {
   return table(id, channelName("output y", state.O, o), size, (a, b) => ({
     text: number(complete ? y[o][a][b] : canvas[a + border][b + border] + bias),
     lit: lit({[model.order === "x" ? "touched" : "active"]: written.has(`${a},${b}`), reached: a === fa && b === fb}),
-    pick: a * size[1] + b,
+    pick: a * size[1] + b, label: pixel("y", ...(state.O > 1 ? [o] : []), a, b),
   }));
 }
 
@@ -37,7 +37,8 @@ function stamps(model) {
     if (!parts.has(key)) parts.set(key, new Set());
     parts.get(key).add(part(one.k, one.l, window));
   }
-  const grid = table("canvas", border ? "stamps added up (dashed: cut off)" : "stamps added up", canvasSize(state), (r, c) => {
+  const grid = table("canvas", border ? "stamps added up (dashed: cut off)" : "stamps added up", canvasSize(state),
+    (r, c) => {
     const a = r - border, b = c - border, inside = 0 <= a && a < size[0] && 0 <= b && b < size[1];
     return {
       text: number(canvas[r][c]), parts: isTransposed ? [...(parts.get(`${a},${b}`) ?? [])] : undefined,
@@ -87,7 +88,8 @@ function insertion(model) {
     })));
   const used = places(made, KL), K = state.K;
   const kernels = model.kernels.map((kernel, c) => table(`turned${c}`, channelName("w, turned", state.C, c), [K, K],
-    (k, l) => ({text: number(kernel[K - 1 - k][K - 1 - l]), lit: lit({reached: used.has(`${K - 1 - k},${K - 1 - l}`)})})));
+    (k, l) => ({text: number(kernel[K - 1 - k][K - 1 - l]),
+      lit: lit({reached: used.has(`${K - 1 - k},${K - 1 - l}`)})})));
   const lost = before < 0 ? ` (P is above ${reach}: ${-before} cut off on each side)` : "";
   return {title: `Zero insertion, and the kernel turned${lost}`, view: "insertion",
     tables: kernels.flatMap((grid, c) => [grid, spread[c]])};
@@ -104,6 +106,7 @@ function matrix(model) {
     return holds ? kernels[c][k][l] : null;
   };
   const active = places(now.filter(({kept}) => kept), (one) => `${one.a * size[1] + one.b},${one.i * n + one.j}`);
+  if (kernels.length * size[0] * size[1] * n * n > LARGEST_DRAWN) return foldedLine(model, entry);
   const lines = new Set(now.map((one) => (model.order === "x" ? one.i * n + one.j : one.a * size[1] + one.b)));
   const names = {
     rows: range(size[0] * size[1]).map((p) => pixel("y", Math.floor(p / size[1]), p % size[1])),
@@ -120,14 +123,35 @@ function matrix(model) {
   if (isTransposed && state.ask === "transposed") tables.push(...tables.map(asConvolution));
   const [one] = now, line = model.order === "x" ? "column" : "row", isOne = one && (model.order === "x" || one.kept);
   const which = isOne ? ` ${model.order === "x" ? pixel("x", one.i, one.j) : pixel("y", one.a, one.b)}` : "";
-  return {title: `${line[0].toUpperCase()}${line.slice(1)}${which} of ${name}`, view: isTransposed ? "transpose" : "matrix",
+  return {title: `${line[0].toUpperCase()}${line.slice(1)}${which} of ${name}`, view: isTransposed ? "transpose"
+    : "matrix",
     tables};
+}
+
+// Of a matrix that is too large the line that the step lights, folded to the map that it belongs to.
+const LARGEST_DRAWN = 20000;
+
+function foldedLine(model, entry) {
+  const {state, size, kernels, now, order, pixel: [a, b]} = model, n = state.n, [one] = now;
+  const name = state.op === "conv" ? "C" : "Cᵀ", shape = order === "x" ? size : [n, n];
+  const fixed = one ? (order === "x" ? one.i * n + one.j : one.a * size[1] + one.b) : 0;
+  const which = order === "x" ? `Column ${pixel("x", Math.floor(fixed / n), fixed % n)}`
+    : `Row ${pixel("y", Math.floor(fixed / size[1]), fixed % size[1])}`;
+  const tables = kernels.map((_, c) => table(`line${c}`,
+    `${channelName(name, state.C, c)} is ${size[0] * size[1]}×${n * n}: folded to ${order === "x" ? "y" : "x"}`, shape,
+    (r, s) => {
+      const at = r * shape[1] + s, weight = order === "x" ? entry(c, at, fixed) : entry(c, fixed, at);
+      return {text: weight === null || !one ? "·" : number(weight), pick: order === "x" ? at : -1,
+        lit: lit({touched: one && weight !== null, reached: order === "x" && r === a && s === b})};
+    }));
+  return {title: `${which} of ${name}`, view: state.op === "conv" ? "matrix" : "transpose", tables};
 }
 
 // C beside Cᵀ: the same cells, rows for columns.
 function asConvolution(grid) {
   const {rows, columns, cells, names, id, title} = grid, turn = (r, c) => ({...cells[c * columns + r], pick: -1});
-  return table(`${id}-of-convolution`, `${title.split(",")[0].replace("ᵀ", "")}, ${columns}×${rows}`, [columns, rows], turn,
+  return table(`${id}-of-convolution`, `${title.split(",")[0].replace("ᵀ", "")}, ${columns}×${rows}`, [columns,
+    rows], turn,
     {matrix: true, names: {rows: names.columns, columns: names.rows}});
 }
 

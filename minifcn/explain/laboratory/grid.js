@@ -1,13 +1,6 @@
 // A table on the page. It is built once for its shape; after that a step changes only texts and classes, so that the
 // focus stays where it is. Tables that are too large for that are drawn.
 
-function element(name, attributes = {}, children = []) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
 const LARGEST_MAP = 14 * 14, LARGEST_MATRIX = 2700;
 
 const isDrawn = ({rows, columns, matrix}) => rows * columns > (matrix ? LARGEST_MATRIX : LARGEST_MAP) || columns > 40;
@@ -21,28 +14,32 @@ function buildGrid(spec, page) {
 function buildTable(spec, page) {
   const {rows, columns, first: [top, left], names, matrix} = spec, cells = [], lines = [];
   const index = (text) => element("span", {class: "index", "aria-hidden": "true"}, [String(text)]);
+  const isUsed = spec.cells.some(({edit, pick = -1, step = 0}) => edit || pick >= 0 || step);
+  const [role, cellRole] = isUsed ? ["grid", "gridcell"] : ["table", "cell"];
   const heads = range(columns).map((c) => index(names ? names.columns[c] : c + left));
   lines.push(element("div", {class: "row heads"}, [index(""), ...heads]));
   for (let r = 0; r < rows; r++) {
     const line = element("div", {class: "row", role: "row"}, [index(names ? names.rows[r] : r + top)]);
     for (let c = 0; c < columns; c++) {
-      const cell = buildCell(spec, spec.cells[r * columns + c], r * columns + c, page);
+      const cell = buildCell(spec, spec.cells[r * columns + c], cellRole, page);
       cells.push(cell);
       line.append(cell);
     }
     lines.push(line);
   }
-  const body = element("div", {class: `grid${matrix ? " matrix" : ""}${spec.subs ? " subs" : ""}`, role: "grid",
+  const body = element("div", {class: `grid${matrix ? " matrix" : ""}${spec.subs ? " subs" : ""}`, role,
     style: `grid-template-columns: max-content repeat(${columns}, max-content)`}, lines);
   const title = element("p", {class: "title"});
-  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"}, [body])]);
+  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"},
+    [body])]);
   body.onkeydown = (event) => moveInside(event, cells, columns);
   const view = {panel, key: shapeKey(spec), spec};
   view.update = (next) => {
     view.spec = next;
     title.textContent = next.title;
     body.setAttribute("aria-label", next.title);
-    next.cells.forEach((cell, k) => updateCell(cells[k], cell, next));
+    const widest = Math.max(...next.cells.map(({text}) => text.length));
+    next.cells.forEach((cell, k) => updateCell(cells[k], cell, {...next, widest}));
   };
   const stop = cells.find((cell) => cell.tabIndex === -1);
   if (stop) stop.tabIndex = 0;  // one of its cells is reached with Tab, the others with arrows
@@ -52,15 +49,16 @@ function buildTable(spec, page) {
   return view;
 }
 
-function buildCell(spec, {edit, pick = -1, step = 0}, k, page) {
+function buildCell(spec, {edit, pick = -1, step = 0}, role, page) {
   if (edit) {
-    const input = element("input", {class: "cell", role: "gridcell", type: "text", inputmode: "decimal", tabindex: "-1",
+    const input = element("input", {class: "cell", role, type: "text", inputmode: "decimal", tabindex: "-1",
       autocomplete: "off", "aria-label": pixel(...edit.slice(0, 1), ...edit.slice(1))});
     input.onfocus = () => { input.select(); };
+    input.onblur = () => { input.value = input.current().text; input.removeAttribute("aria-invalid"); };
     input.onchange = () => { input.setAttribute("aria-invalid", !page.type(input.current().edit, input.value)); };
     return input;
   }
-  const cell = element("div", {class: "cell", role: "gridcell"});
+  const cell = element("div", {class: "cell", role});
   if (pick >= 0 || step) {
     if (!spec.matrix) cell.tabIndex = -1;
     cell.classList.add("pick");
@@ -75,22 +73,24 @@ function choose({pick = -1, step = 0}, page) {
   else if (pick >= 0) page.pick(pick);
 }
 
-function updateCell(node, {text, sub, lit, parts, edit}, {whole}) {
+function updateCell(node, {text, sub, lit, parts, edit, label}, {whole, widest}) {
   const isZero = text === "0" || text === "·";
-  const classes = ["cell", node.onclick ? "pick" : "", ...lit, isZero ? "zero" : "", parts?.length ? (whole ? "whole" : "parts") : "",
+  const classes = ["cell", node.onclick ? "pick" : "", ...lit, isZero ? "zero" : "", parts?.length ? (whole
+    ? "whole" : "parts") : "",
     ...(parts ?? []).map((q) => `q${q}`)].filter(Boolean).join(" ");
   if (node.className !== classes) node.className = classes;
   if (edit) {
     if (document.activeElement !== node || node.dataset.text !== text) {
       if (node.value !== text) node.value = text;
       node.dataset.text = text;
-      node.style.width = `${Math.max(2.2, text.length * 0.62 + 0.8)}em`;
     }
+    node.style.width = `${Math.max(2.2, widest * 0.62 + 0.8)}em`;
     return;
   }
   const shown = sub ? `${text}\n${sub}` : text;
   if (node.dataset.text === shown) return;
   node.dataset.text = shown;
+  if (label) node.setAttribute("aria-label", `${label} = ${text}${sub ? `, by differences ${sub}` : ""}`);
   node.replaceChildren(text, ...(sub ? [element("small", {}, [sub])] : []));
 }
 
@@ -122,16 +122,19 @@ function buildDrawing(spec, page) {
   const height = spec.matrix ? Math.min(14, 420 / rows) : width;
   const canvas = element("canvas", {width: columns * width, height: Math.ceil(rows * height), role: "img"});
   const title = element("p", {class: "title"});
-  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"}, [canvas])]);
+  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"},
+    [canvas])]);
   const view = {panel, key: shapeKey(spec), spec};
   view.update = (next) => {
     view.spec = next;
     title.textContent = next.matrix ? next.title : `${next.title}, ${rows}×${columns}`;
-    canvas.setAttribute("aria-label", `${next.title}: ${rows} by ${columns} numbers, drawn; the sentence of the step says one`);
+    canvas.setAttribute("aria-label", `${next.title}: ${rows} by ${columns} numbers, drawn; ` +
+      "the sentence of the step says one");
     drawCells(canvas, next, [width, height], getComputedStyle(page.root));
   };
   canvas.onclick = (event) => {
-    const r = Math.floor(event.offsetY / height), c = Math.floor(event.offsetX / width), cell = view.spec.cells[r * columns + c];
+    const r = Math.floor(event.offsetY / height), c = Math.floor(event.offsetX / width),
+      cell = view.spec.cells[r * columns + c];
     if (cell) choose(cell, page);
   };
   view.update(spec);

@@ -14,20 +14,25 @@ import numpy as np
 from minifcn.compute.window import pair
 from minifcn.explain.check import real
 from minifcn.explain.laboratory.picture import picture
+from minifcn.explain.page import whole_page
 from minifcn.explain.stepper import Stepper
+from minifcn.explain.stepper.loss import checked_labels
+from minifcn.explain.stepper.scene import TooMuchToRead
 from minifcn.files import atomic_write
 
 # In the order of reading: the mathematics, then what follows it step by step, then what shows it.
 MATHEMATICS = ("window", "convolution", "pooling", "cross_entropy", "ways", "differences", "mistakes")
 SHOWING = (
-    *("shown", "state", "presets", "trace", "code", "forward", "backward", "backward_views", "questions"),
-    *("grid", "controls", "page"),
+    *("element", "shown", "state", "fills", "presets", "address", "trace", "code", "forward", "backward"),
+    *("backward_views", "questions", "grid", "controls", "page"),
 )
-KINDS = ("conv-transpose", "conv", "max-pool")
 LARGEST = {"x": 16, "weight": 64}  # rows
 MOST_CHANNELS = 4
 DIGITS = np.arange(1.0, 10.0).reshape(3, 3)
-TIES = np.array([[4.0, 7, 1, 7], [2, 9, 3, 3], [5, 4, 7, 1], [7, 2, 9, 3]])  # for max-pooling
+TIES = np.array([[4.0, 7, 1, 7], [2, 9, 3, 3], [5, 4, 7, 1], [7, 2, 9, 3]])
+SCORES = np.array([[[-1.0, 2], [0, 3]], [[3, 1], [-1, 2]], [[2, 0], [3, 1]]])
+FIRST = {"conv-transpose": DIGITS, "conv": DIGITS, "max-pool": TIES, "cross-entropy": SCORES}  # x, unless it is given
+LABELS = np.array([[0, 255], [1, 0]])
 
 
 class Laboratory:
@@ -40,17 +45,17 @@ class Laboratory:
     Parameters
     ----------
     x : Tensor or array (N, N) or (C, N, N), optional
-        A square map of up to 4 channels; digits that count up unless given.
+        A square map of up to 4 channels; digits unless given. Of "cross-entropy" scores.
     weight : Tensor or array (K, K) or, with channels, as of the operation; for "max-pool" the kernel size, optional
-        The digits from 1 to 9 unless given.
+        The digits from 1 to 9 unless given. Of "cross-entropy" the labels (N, N).
     stride, padding, output_padding, dilation : int
         As in `conv_transpose2d`; the stride is 2 and the padding 1 unless given, of other kinds 1 and 0, and of
         "max-pool" the stride is the kernel size.
-    kind : "conv-transpose", "conv" or "max-pool"
+    kind : "conv-transpose", "conv", "max-pool" or "cross-entropy"
     ceil_mode : bool
         Of "max-pool": whether the size is rounded up.
     backward : bool
-        Whether to begin with the way back, as "max-pool" always does.
+        Whether to begin with the way back, as "max-pool" and "cross-entropy" always do.
 
     Raises
     ------
@@ -60,7 +65,7 @@ class Laboratory:
     Examples
     --------
     >>> Laboratory()
-    Laboratory(conv-transpose, x 3x3 -> y 5x5, kernel 3x3, stride 2x2, padding 1x1)
+    Laboratory(conv-transpose, n=3, K=3, S=2, P=1)
     >>> Laboratory(np.eye(4), [[1, 2], [3, 4]], kind="conv").address
     'op=conv&n=4&K=2&S=1&P=0&t=1&x=1,0,0,0,0,1,0,0,0,0,1,0,0,0,0,1&weight=1,2,3,4'
     """
@@ -77,46 +82,51 @@ class Laboratory:
         ceil_mode: bool = False,
         backward: bool = False,
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"Laboratory: kind must be {', '.join(KINDS)}, got {kind!r}")
-        transposed, pool = kind == "conv-transpose", kind == "max-pool"
-        planes = _square(TIES if pool and x is None else DIGITS if x is None else x, "x", 3)
-        if pool:
-            size, kernels = pair(2 if weight is None else weight, "Laboratory: weight", 1)[0], None
+        if kind not in FIRST:
+            raise ValueError(f"Laboratory: kind must be {', '.join(FIRST)}, got {kind!r}")
+        self._numbers = _numbers(kind, x, weight)
+        if kind == "max-pool":
+            size = pair(2 if weight is None else weight, "Laboratory: weight", 1)[0]
         else:
-            kernels = _square(DIGITS if weight is None else weight, "weight", 4)
-            size = kernels.shape[-1]
-        one = {
-            "S": _one(stride, "stride", size if pool else 2 if transposed else 1),
+            size = self._numbers["weight"].shape[-1] if "weight" in self._numbers else 1
+        transposed, kernels = kind == "conv-transpose", self._numbers.get("weight")
+        backward = backward or kind not in ("conv-transpose", "conv")
+        self._state = {
+            "op": kind,
+            "way": "backward" if backward else "forward",
+            "n": self._numbers["x"].shape[-1],
+            "K": size,
+            "S": _one(stride, "stride", size if kind == "max-pool" else 2 if transposed else 1),
             "P": _one(padding, "padding", 1 if transposed else 0),
             "D": _one(dilation, "dilation", 1),
             "A": _one(output_padding, "output_padding", 0),
+            "C": len(self._numbers["x"]),
+            "O": 1 if kernels is None else kernels.shape[1 if transposed else 0],
+            "ceil": int(ceil_mode),
+            "t": 0 if backward else 5 if x is None and transposed else 1,
         }
-        self._stepper = Stepper(
-            planes if len(planes) > 1 else planes[0],
-            size if kernels is None else kernels if kernels[..., 0, 0].size > 1 else kernels[0, 0],
-            one["S"],
-            one["P"],
-            one["A"],
-            kind,
-            dilation=one["D"],
-            ceil_mode=ceil_mode,
-        )
-        self._start = 0 if backward or pool else 5 if x is None and transposed else 1
-        state = {
-            "op": kind,
-            "way": "backward" if backward or pool else "forward",
-            "n": planes.shape[-1],
-            "K": size,
-            **one,
-        }
-        channels = {"C": len(planes), "O": 1 if kernels is None else kernels.shape[1 if transposed else 0]}
-        state |= channels | {"ceil": int(ceil_mode), "t": self._start}
-        numbers = {"x": planes} if kernels is None else {"x": planes, "weight": kernels}
-        self.address = _address(state, numbers)
+        self._picture = self._drawn()
+        self.address = _address(self._state, self._numbers)
 
     def __repr__(self) -> str:
-        return f"Laboratory{repr(self._stepper).removeprefix('Stepper').rsplit(', ', 1)[0]})"
+        shown = ("n", "C") if self._state["op"] == "cross-entropy" else ("n", "K", "S", "P")
+        return f"Laboratory({self._state['op']}, {', '.join(f'{name}={self._state[name]}' for name in shown)})"
+
+    def _drawn(self) -> str:
+        """Draw the first state; of what is too much for a picture it is a sentence."""
+        kind, start = self._state["op"], self._state["t"]
+        weight = self._numbers.get("weight", self._numbers.get("labels", self._state["K"]))
+        settings = {} if kind == "cross-entropy" else {"stride": self._state["S"], "padding": self._state["P"]}
+        if kind in ("conv-transpose", "conv", "max-pool"):
+            settings |= {"output_padding": self._state["A"], "dilation": self._state["D"]}
+        try:
+            stepper = Stepper(self._numbers["x"], weight, kind=kind, ceil_mode=bool(self._state["ceil"]), **settings)
+            if self._state["way"] == "backward":
+                stepper = stepper.backward()
+        except TooMuchToRead:
+            return "<p>The laboratory is a page that computes: its numbers are shown where scripts run.</p>"
+        maps = [grid for grid in stepper._scene.grids(start) if grid.output_axis is None]
+        return picture(maps, stepper._sentence(start))
 
     def _repr_html_(self) -> str:
         return self._fragment(f"minifcn-{uuid.uuid4().hex[:12]}", alone=False)
@@ -129,27 +139,16 @@ class Laboratory:
         path : path of the HTML file
         """
         title = "The laboratory: convolutions forward and backward"
-        page = (
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            '<meta name="color-scheme" content="light dark">\n'
-            f"<title>{title}</title>\n</head>\n"
-            '<body style="margin: 16px">\n'
-            f'<h1 style="font: 600 20px system-ui, sans-serif; margin: 0 0 10px">{title}</h1>\n'
-            f"{self._fragment('laboratory', alone=True)}</body>\n</html>\n"
-        )
         with atomic_write(path) as file:
-            file.write(page.encode())
+            file.write(whole_page(title, self._fragment("laboratory", alone=True)))
 
     def _fragment(self, name: str, alone: bool) -> str:
-        maps = [grid for grid in self._stepper._scene.grids(self._start) if grid.output_axis is None]
-        shown = picture(maps, self._stepper._sentence(self._start))
         values = {
             "ID": name,
             "ALONE": " alone" if alone else "",
             "ABOUT": html.escape(repr(self), quote=True),
             "TABINDEX": "" if alone else ' tabindex="0"',
-            "PICTURE": shown,
+            "PICTURE": self._picture,
             "STYLE": _text("laboratory.css"),
             "SCRIPT": script(*MATHEMATICS, *SHOWING),
             "ADDRESS": json.dumps(self.address),
@@ -171,6 +170,16 @@ def script(*names: str) -> str:
 
 def _text(name: str) -> str:
     return (files("minifcn.explain.laboratory") / name).read_text("utf-8")
+
+
+def _numbers(kind: str, x: Any, weight: Any) -> dict[str, np.ndarray]:
+    """Take the numbers that a kind has, with those to begin with for what is not given."""
+    numbers = {"x": _square(FIRST[kind] if x is None else x, "x", 3)}
+    if kind == "cross-entropy":
+        numbers["labels"] = checked_labels(LABELS if weight is None else weight, numbers["x"].shape)
+    elif kind != "max-pool":
+        numbers["weight"] = _square(DIGITS if weight is None else weight, "weight", 4)
+    return numbers
 
 
 def _square(values: Any, name: str, axes: int) -> np.ndarray:

@@ -1,5 +1,5 @@
-// States to begin with. Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", has the first two
-// groups; n is the size of what goes in.
+// States to begin with. Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", has the first
+// two groups; n is the size of what goes in.
 
 const PLAIN = {n: 3, K: 3, S: 1, P: 0, D: 1, A: 0, C: 1, O: 1, ceil: 0, way: "forward"};
 const conv = (name, settings) => ({name, settings: {...PLAIN, op: "conv", ...settings}});
@@ -40,6 +40,8 @@ const PRESETS = {
     transposed("upscore, by 32 (FCN-32s)", {n: 2, K: 64, S: 32, fill: "bilinear"}),
     transposed("aligned variant, by 2", {n: 4, K: 4, S: 2, P: 1, fill: "bilinear"}),
     transposed("aligned variant, by 8", {n: 4, K: 16, S: 8, P: 4, fill: "bilinear"}),
+    transposed("aligned variant, by 16", {n: 3, K: 32, S: 16, P: 8, fill: "bilinear"}),
+    transposed("aligned variant, by 32", {n: 2, K: 64, S: 32, P: 16, fill: "bilinear"}),
   ],
   "Checkerboard": [
     transposed("kernel 3, stride 2: uneven", {n: 4, K: 3, S: 2, fill: "ones"}),
@@ -59,31 +61,6 @@ const PRESETS = {
     {name: "pixel-wise cross-entropy", settings: {...PLAIN, op: "cross-entropy", way: "backward", n: 2, C: 3}},
   ],
 };
-
-// Fill a map, or a kernel, with numbers of one kind.
-const FILLS = {
-  count: "counting", ones: "ones", impulse: "one pixel", random: "random digits", bilinear: "bilinear",
-  average: "average",
-};
-
-function fillNumber(kind, name, place, shape) {
-  const [rows, columns] = shape.slice(-2), [i, j] = place.slice(-2);
-  if (kind === "ones") return 1;
-  if (kind === "random") return Math.floor(Math.random() * 9) + 1;
-  if (kind === "impulse") return i === Math.floor(rows / 2) && j === Math.floor(columns / 2) ? 1 : 0;
-  if (kind === "average") return 1 / (rows * columns);
-  if (kind === "bilinear") {  // as nn.init.bilinear: one kernel for each channel, nothing across
-    const half = Math.floor((rows + 1) / 2), hat = (k) => 1 - Math.abs(k - (rows - 1) / 2) / half;
-    return place[0] === place[1] ? hat(i) * hat(j) : 0;
-  }
-  return null;
-}
-
-function withFill(state, kind, name) {
-  const shape = shapes(state)[name];
-  const numbers = filled(shape, (place) => fillNumber(kind, name, place, shape) ?? firstNumber(name, place, state));
-  return {...state, numbers: {...state.numbers, [name]: numbers}};
-}
 
 function preset(state, {settings: {fill, ...settings}}) {
   const plain = {...FIRST, numbers: {}, t: 1, by: "", mistake: ""};

@@ -91,7 +91,8 @@ function limits(state, name) {
 
 // The state with changed settings, each held to what there is.
 function changed(state, settings) {
-  const next = {...state, ...settings};
+  const next = {...state, ...settings}, fills = {};
+  for (const name of Object.keys(state.numbers)) fills[name] = fillOf(state, name);
   if (!isConvolution(next)) next.way = "backward";
   if (next.op === "max-pool" || next.op === "cross-entropy") next.O = 1;
   if (next.op === "cross-entropy") next.C = Math.max(2, next.C);
@@ -107,45 +108,11 @@ function changed(state, settings) {
     next.numbers = {...state.numbers, weight: weight[0].map((_, o) => weight.map((kernels) => kernels[o]))};
   } else if (next.op !== state.op) next.numbers = {};
   if (next.op !== state.op || next.way !== state.way) next.t = next.u = 0;
-  return fitted(next);
+  return refilled(fitted(next), fills);
 }
 
-// ---- the address ----
-
-function toAddress(state) {
-  const parts = Object.entries(FIRST).filter(([name, first]) => state[name] !== first)
-    .map(([name]) => `${name}=${encodeURIComponent(state[name])}`);
-  for (const [name, shape] of Object.entries(shapes(state))) {
-    const first = filled(shape, (place) => firstNumber(name, place, state)).flat(3);
-    const numbers = state.numbers[name].flat(3);
-    if (numbers.some((value, k) => value !== first[k])) parts.push(`${name}=${numbers.join(",")}`);
-  }
-  return parts.join("&");
-}
-
-// Whoever wrote it, a state comes out: what cannot be is left out.
-function fromAddress(address) {
-  const asked = new URLSearchParams(address), state = {...FIRST};
-  if (Object.hasOwn(OPERATIONS, asked.get("op"))) state.op = asked.get("op");
-  for (const [name, allowed] of Object.entries(CHOICES)) {
-    const found = allowed.find((choice) => String(choice) === asked.get(name));
-    if (found !== undefined) state[name] = found;
-  }
-  for (const [name, [least, , most]] of Object.entries(RANGES)) {
-    const number = Number(asked.get(name) ?? NaN);
-    if (Number.isInteger(number) && least <= number && number <= most) state[name] = number;
-  }
-  for (const name of ["t", "u", "shown", "pixel"]) {
-    const number = Number(asked.get(name) ?? NaN);
-    if (Number.isInteger(number) && number >= -1 && number < 1e5) state[name] = number;
-  }
-  if (MISTAKES[state.op].some(({name}) => name === asked.get("mistake"))) state.mistake = asked.get("mistake");
-  const numbers = {}, held = changed({...state, numbers: {}}, {});
-  for (const [name, shape] of Object.entries(shapes(held))) {
-    const list = (asked.get(name) ?? "").split(",").map(Number), all = list.every((value) => Math.abs(value) < 1e6);
-    if (asked.get(name) && all && list.length === shape.reduce((a, b) => a * b))
-      numbers[name] = filled(shape, (place) => list[place.reduce((k, index, axis) => k * shape[axis] + index, 0)]);
-  }
-  if (numbers.labels?.flat().some((label) => label !== IGNORED && !(label in range(held.C)))) delete numbers.labels;
-  return fitted({...held, numbers, t: state.t, u: state.u, pixel: state.pixel});
+// What was a fill before sizes changed is one afterwards; what was typed stays.
+function refilled(state, fills) {
+  return Object.keys(shapes(state)).reduce((now, name) => (fills[name] ? withFill(now, fills[name], name) : now),
+    state);
 }

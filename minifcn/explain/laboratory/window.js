@@ -19,7 +19,7 @@ function transposedSize([height, width], {K, S, P, D}, outputPadding = 0) {
 }
 
 // The 1s of the gather matrix A: window (a, b) has pixel (i, j) under its place (k, l). In the padding there is none.
-function meetings([windowRows, windowColumns], [height, width], {K, S, P, D}) {
+function allMeetings([windowRows, windowColumns], [height, width], {K, S, P, D}) {
   const found = [];
   for (let a = 0; a < windowRows; a++) for (let b = 0; b < windowColumns; b++)
     for (let k = 0; k < K; k++) for (let l = 0; l < K; l++) {
@@ -27,4 +27,13 @@ function meetings([windowRows, windowColumns], [height, width], {K, S, P, D}) {
       if (0 <= i && i < height && 0 <= j && j < width) found.push({a, b, k, l, i, j});
     }
   return found;
+}
+
+const remembered = new Map();  // difference quotients ask for the same ones hundreds of times
+
+function meetings(windows, pixels, window) {
+  const key = [windows, pixels, window.K, window.S, window.P, window.D].join();
+  if (remembered.size > 20) remembered.clear();
+  if (!remembered.has(key)) remembered.set(key, allMeetings(windows, pixels, window));
+  return remembered.get(key);
 }

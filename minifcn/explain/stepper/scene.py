@@ -126,11 +126,15 @@ class Scene(ABC):
             yield {"numbers": numbers, "touched": touched, "inside": (slice(ph, ph + h), slice(pw, pw + w))}
 
 
+class TooMuchToRead(ValueError):
+    """A table is larger than anybody could read."""
+
+
 def check_legible(**tables: Pair) -> None:
     """Refuse tables, sizes by name, that nobody could read."""
     for name, (rows, columns) in tables.items():
         if rows * columns > LARGEST:
-            raise ValueError(
+            raise TooMuchToRead(
                 f"there would be too much to read: {name} has {rows} x {columns} numbers, more than {LARGEST}; take a "
                 "smaller x or kernel, or less padding"
             )

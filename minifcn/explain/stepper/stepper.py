@@ -35,8 +35,8 @@ class Stepper:
     x : Tensor or array (H, W) or (C, H, W)
         One image.
     weight : Tensor or array (KH, KW), or for "im2col" and "max-pool" the kernel size: int or (rows, columns)
-        With several channels (C, O, KH, KW), for "conv" (O, C, KH, KW). Of an array "im2col" and "max-pool" use only
-        the shape.
+        Unless given the digits from 1 to 9, and a kernel size of 2. With several channels (C, O, KH, KW), for "conv"
+        (O, C, KH, KW). Of an array "im2col" and "max-pool" use only the shape.
     stride, padding, output_padding : int or (rows, columns)
         As in `conv_transpose2d`, the only kind with an output_padding. Unless given, the stride is 1, for "max-pool"
         the kernel size.
@@ -67,7 +67,7 @@ class Stepper:
     def __init__(
         self,
         x: Any,
-        weight: Any,
+        weight: Any = None,
         stride: int | Pair | None = None,
         padding: int | Pair = 0,
         output_padding: int | Pair = 0,
@@ -93,6 +93,8 @@ class Stepper:
             settings["ceil_mode"] = bool(ceil_mode)
         elif ceil_mode:
             raise ValueError(f"ceil_mode belongs to max-pool, but kind is {kind}; leave it out")
+        if weight is None:
+            weight = 2 if kind in ("im2col", "max-pool") else np.arange(1, 10).reshape(3, 3)
         sizes = np.ndim(weight) == 0 or (np.ndim(weight) == 1 and isinstance(weight, tuple | list))
         if kind in ("im2col", "max-pool") and not sizes:
             weight = kernels(weight).shape[2:]

@@ -14,7 +14,7 @@ from minifcn.explain.shown import number
 from minifcn.explain.stepper import gradients
 from minifcn.explain.stepper.gradients import GradientNumber, name_of
 from minifcn.explain.stepper.planes import planes
-from minifcn.explain.stepper.scene import Grid, Scene, mask, named
+from minifcn.explain.stepper.scene import Grid, Scene, TooMuchToRead, mask, named
 
 TITLES = {"x": "x", "weight": "kernel w", "g": "gradient g", "labels": "labels"}
 MOST = 1500  # numbers, each of which takes two forward passes
@@ -54,7 +54,9 @@ class WayBack(Scene):
         self.x = np.atleast_3d(self.arrays["g"])
         self.has_window = scene.has_window
         if sum(array.size for name, array in self.arrays.items() if name not in ("g", "labels")) > MOST:
-            raise ValueError(f"backward: there would be more than {MOST} numbers to read; take a smaller x or kernel")
+            raise TooMuchToRead(
+                f"backward: there would be more than {MOST} numbers to read; take a smaller x or kernel"
+            )
         self.gradients = self._judged(mistake)
         self.numbers = [one for found in self.gradients.values() for one in found.values()]
         self.steps = [GradientStep(one, self._sentence(n, one)) for n, one in enumerate(self.numbers, 1)]  # type: ignore[misc]

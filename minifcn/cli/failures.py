@@ -1,0 +1,29 @@
+"""What a command says of an error, and with which status it ends."""
+
+from __future__ import annotations
+
+import errno
+import signal
+
+from minifcn.errors import UserError
+
+EXPECTED = (UserError, MemoryError, KeyboardInterrupt, OSError)
+
+
+def told(error: BaseException) -> tuple[str, int]:
+    """Give the message of an expected error, and the exit status.
+
+    >>> told(UserError("photo.jpg: the file is empty"))
+    ('photo.jpg: the file is empty', 2)
+    """
+    if isinstance(error, UserError):
+        return str(error), 2
+    if isinstance(error, MemoryError):
+        advice = "choose a smaller image, batch or network (--size, --longer-side, --tile, --batch-size, --width)"
+        return f"not enough memory{f' ({error})' if str(error) else ''}; {advice}", 2
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted", 128 + getattr(error, "signum", signal.SIGINT)
+    if isinstance(error, OSError):
+        place = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "")
+        return (f"{place}: {error.strerror}" if place else str(error)), 2
+    return f"{type(error).__name__}: {error}", 1

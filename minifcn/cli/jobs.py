@@ -1,0 +1,115 @@
+"""A command that several processes run together: they begin together, one speaks, and they end together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from subprocess import DEVNULL
+from typing import NoReturn
+
+from minifcn.backend import resolve_device
+from minifcn.backend.ranks import Disagreement, Ranks, join, named
+from minifcn.cli import failures, output
+from minifcn.cli.signals import Stopped
+from minifcn.errors import UserError
+
+_MEANWHILE = 1.0  # seconds in which the first rank says what all others would
+
+
+@contextmanager
+def joined(asked: bool = False) -> Iterator[Ranks]:
+    """Run a block in all processes of a job; alone, where no launcher has started several.
+
+    What goes wrong before `Ranks.settled` is told to all, and the first rank says it; later, the rank that it happens
+    to says so and ends the job.
+
+    Parameters
+    ----------
+    asked : bool
+        Ask MPI even where no launcher is known.
+    """
+    ranks = join(asked)
+    if ranks.size == 1:
+        yield ranks
+        return
+    ranks.local, cores = ranks.place()
+    os.environ.setdefault("MINIFCN_THREADS", str(cores))
+    leave = _watched(ranks)
+    try:
+        with _quiet(not ranks.first):
+            yield ranks
+    except BaseException as error:
+        _end(ranks, error, leave)
+    finally:
+        leave()
+
+
+def _watched(ranks: Ranks) -> Callable[[], None]:
+    """Have a process beside the ranks of each machine say which of them is killed, where the system can.
+
+    Gives what a rank that ends by itself calls before.
+    """
+    here = ranks.objects((socket.gethostname(), os.getpid()))
+    folder = tempfile.mkdtemp(prefix="minifcn-job-") if ranks.local == 0 else ""
+    machine, folders = here[ranks.rank][0], ranks.objects((socket.gethostname(), folder))
+    folder = next(path for name, path in folders if name == machine and path)
+    processes = [f"{rank}:{process}" for rank, (name, process) in enumerate(here) if name == machine]
+    if ranks.local == 0 and hasattr(os, "pidfd_open"):
+        command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("job_watch.py")), folder]
+        alone = str(int(len(processes) == ranks.size))
+        subprocess.Popen([*command, str(ranks.size), alone, *processes], stdin=DEVNULL, start_new_session=True)
+
+    def leave() -> None:
+        with suppress(OSError):
+            Path(folder, str(ranks.rank)).touch()
+
+    return leave
+
+
+def own_device(device: str, ranks: Ranks) -> str:
+    """Give each rank of a machine a GPU of its own, where one is asked for without its number, as long as they last."""
+    if ranks.size == 1 or device not in ("auto", "cuda") or resolve_device(device) == "cpu":
+        return device
+    try:
+        return resolve_device(f"cuda:{ranks.local}")
+    except UserError:
+        return "cuda:0"
+
+
+@contextmanager
+def _quiet(others: bool) -> Iterator[None]:
+    with ExitStack() as stack:
+        if others:
+            nowhere = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(redirect_stdout(nowhere))
+            stack.enter_context(redirect_stderr(nowhere))
+        yield
+
+
+def _end(ranks: Ranks, error: BaseException, leave: Callable[[], None]) -> NoReturn:
+    """End all ranks: raises the error where the first one is to say it, else the process is over."""
+    message, status = failures.told(error)
+    if not isinstance(error, failures.EXPECTED) and not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    elif not ranks.settled and not isinstance(error, Disagreement | KeyboardInterrupt):
+        try:
+            ranks.agree(problem=(message, status))
+        except Disagreement as agreed:
+            error = agreed
+    if isinstance(error, Disagreement) or (isinstance(error, Stopped) and error.together):
+        if ranks.first:
+            raise error
+        sys.exit(failures.told(error)[1])
+    if not ranks.first:
+        time.sleep(_MEANWHILE)
+    output.say(f"{named(ranks.rank, ranks.size)}: {message}")
+    leave()
+    ranks.abort(status)

@@ -1,0 +1,207 @@
+"""The page of the flight simulator: what it computes with, its script, and what is seen where no script runs."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import os
+import uuid
+from importlib.resources import files
+
+import numpy as np
+
+from minifcn import Tensor, data, metrics, models, no_grad
+from minifcn.compute.window import Pair
+from minifcn.explain.laboratory.laboratory import script as laboratory_script
+from minifcn.explain.page import whole_page
+from minifcn.explain.simulator.maps import page_data
+from minifcn.explain.simulator.network import in_the_papers_geometry, maps_of
+from minifcn.files import atomic_write
+from minifcn.models import FCN8s
+
+# In the order of reading: the mathematics, then what shows it.
+MATHEMATICS = ("numbers", "streams", "fields")
+SHOWING = ("state", "pictures", "pixel", "ruler", "stamps", "page")
+SMALLEST, LARGEST = 16, 128  # sides of an image, in pixels
+TITLE = "The flight simulator: one image through FCN-8s"
+
+
+class FlightSimulator:
+    """One image through a trained FCN-8s: every map on one ruler, and crops to be dragged, computed in the browser.
+
+    The network is the trained one of the package in the paper's geometry: padding 100, a 7x7 fc6 whose middle is the
+    trained 1x1 one, and so crops at 5, 9 and 31. A click on a pixel shows what it sees in each map, and the three
+    streams that add up there. A notebook shows the page; it asks the network for nothing.
+
+    Parameters
+    ----------
+    sample : Sample, optional
+        An image of 16 to 128 pixels a side with its label, of the classes that the network knows; a generated picture
+        that it was not trained on unless given.
+
+    Attributes
+    ----------
+    net : FCN8s
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If the image is too small or too large, or a label is no class of the network.
+
+    Examples
+    --------
+    >>> simulator = FlightSimulator()
+    >>> simulator
+    FlightSimulator(shapes-7-14, 96x96, crops 5, 9, 31, mean IoU 0.947)
+    >>> simulator.net.crop_offsets
+    {'score_pool4': 5, 'score_pool3': 9, 'score': 31}
+    """
+
+    def __init__(self, sample: data.Sample | None = None) -> None:
+        trained = models.pretrained("shapes-fcn8s")
+        assert isinstance(trained, FCN8s)
+        sample = data.Shapes(15, size=96, seed=7)[14] if sample is None else sample
+        _expect(sample, trained.num_classes)
+        self.net, self._sample = in_the_papers_geometry(trained), sample
+        self._class_names, self._palette = trained.class_names, trained.palette
+        self._x = trained.normalize(sample.image).astype(np.float64)
+        self._predicted = self.predict()
+        self._mean_iou = self.mean_iou()
+
+    def __repr__(self) -> str:
+        height, width = self._sample.label.shape
+        crops = ", ".join(map(str, self.net.crop_offsets.values()))
+        return f"FlightSimulator({self._sample.name}, {height}x{width}, crops {crops}, mean IoU {self._mean_iou:.3f})"
+
+    def _repr_html_(self) -> str:
+        return self._fragment(f"minifcn-{uuid.uuid4().hex[:12]}", alone=False)
+
+    def predict(self, **crops: int | Pair) -> np.ndarray:
+        """Predict the class of each pixel, with crops other than those of the network if some are given.
+
+        Parameters
+        ----------
+        **crops : int, or (top, left)
+            By the names in `net.crop_offsets`.
+
+        Returns
+        -------
+        array (H, W) of int
+
+        Raises
+        ------
+        ValueError
+            If there is no such crop, or it leaves the map that it cuts.
+        """
+        derived = dict(self.net.crop_offsets)
+        if unknown := sorted(crops.keys() - derived.keys()):
+            raise ValueError(f"FlightSimulator: there is no crop {unknown[0]!r}; name one of {', '.join(derived)}")
+        try:
+            self.net.crop_offsets.update(crops)
+            with no_grad():
+                return self.net(Tensor(self._x[None])).data[0].argmax(axis=0)
+        finally:
+            self.net.crop_offsets.update(derived)
+
+    def mean_iou(self, **crops: int | Pair) -> float:
+        """Give the mean IoU of this image, with crops other than those of the network if some are given.
+
+        Parameters
+        ----------
+        **crops : int, or (top, left)
+            As in `predict`.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> simulator = FlightSimulator()
+        >>> round(simulator.mean_iou(), 3), round(simulator.mean_iou(score=19), 3)
+        (0.947, 0.402)
+        """
+        confusion = metrics.ConfusionMatrix(self.net.num_classes)
+        confusion.update(self._sample.label, self.predict(**crops))
+        return confusion.mean_iou
+
+    def save_html(self, path: str | os.PathLike) -> None:
+        """Save a page that any browser shows, without a network.
+
+        Parameters
+        ----------
+        path : path of the HTML file
+        """
+        with atomic_write(path) as file:
+            file.write(whole_page(TITLE, self._fragment("simulator", alone=True)))
+
+    def _fragment(self, name: str, alone: bool) -> str:
+        label = self._sample.label.astype(np.uint8)
+        content = page_data(self.net, self._sample.image, label, maps_of(self.net, self._x))
+        content |= {"classes": self._class_names, "palette": np.asarray(self._palette).tolist()}
+        values = {
+            "ID": name,
+            "ALONE": " alone" if alone else "",
+            "ABOUT": html.escape(repr(self), quote=True),
+            "TABINDEX": "" if alone else ' tabindex="0"',
+            "PICTURE": self._picture(),
+            "STYLE": _text("simulator.css"),
+            "SCRIPT": script(*MATHEMATICS, *SHOWING),
+            "DATA": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
+        }
+        page = _text("simulator.html")
+        for key, value in values.items():
+            page = page.replace(f"@{key}@", value)
+        return page
+
+    def _picture(self) -> str:
+        """Draw image, label and prediction for where no script runs."""
+        from PIL import Image
+
+        palette = np.concatenate([self._palette, np.full((256 - len(self._palette), 3), 128, np.uint8)])
+        three = [self._sample.image, palette[self._sample.label], palette[self._predicted]]
+        memory = io.BytesIO()
+        Image.fromarray(np.concatenate(three, axis=1).astype(np.uint8)).save(memory, "png")
+        about = f"Image, label, and what FCN-8s predicts: mean IoU {self._mean_iou:.3f}."
+        source = f"data:image/png;base64,{base64.b64encode(memory.getvalue()).decode()}"
+        return (
+            f'<figure style="margin: 0"><figcaption>{about}</figcaption>'
+            f'<img src="{source}" alt="{about}" style="width: min(100%, 720px); image-rendering: pixelated"></figure>'
+        )
+
+
+def script(*names: str) -> str:
+    """Give files of the page's script as one text, with what the laboratory has of the same.
+
+    >>> script("streams").splitlines()[-1]
+    '}'
+    """
+    return "\n".join([laboratory_script("element", "shown"), *(_text(f"{name}.js") for name in names)])
+
+
+def _text(name: str) -> str:
+    return (files("minifcn.explain.simulator") / name).read_text("utf-8")
+
+
+def _expect(sample: data.Sample, classes: int) -> None:
+    """Refuse an image that the page cannot show, and labels that the network does not know."""
+    sides = sample.label.shape
+    if sample.image.shape[2:] != (3,) or sample.image.dtype != np.uint8:
+        raise ValueError(
+            f"FlightSimulator: the image must have three colours of uint8, got {sample.image.dtype} of "
+            f"{sample.image.shape}; take image[..., :3]"
+        )
+    if not all(SMALLEST <= side <= LARGEST for side in sides):
+        raise ValueError(
+            f"FlightSimulator: the image must have {SMALLEST} to {LARGEST} pixels a side, got {sides}; cut a piece out "
+            "of it"
+        )
+    counted = sample.label[sample.label != sample.ignore_index]
+    if counted.size and int(counted.max()) >= classes:
+        raise ValueError(
+            f"FlightSimulator: the network knows the classes 0 to {classes - 1}, but the label has "
+            f"{int(counted.max())}; take a picture of data.Shapes"
+        )
