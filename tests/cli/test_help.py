@@ -16,7 +16,7 @@ from minifcn.training.recipes import RECIPES
 
 
 def test_explain_offers_the_kinds_of_the_stepper():
-    assert (*SCENES, "lab") == explain.OPERATIONS
+    assert (*SCENES, *explain.PAGES) == explain.OPERATIONS
 
 
 def test_the_help_of_data_names_what_photographs_are_drawn_on_with():
