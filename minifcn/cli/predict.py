@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         if args.shares and shares:
             _save_shares(args.shares, shares, segmenter.config.class_names)
     output.say(_summary(len(shares), len(photos), time.monotonic() - started))
+    if left_out := photographs.left_out(args.photos):
+        output.say(left_out)
     if note := segmenter.note():
         output.say(note)
     return 0 if len(shares) == len(photos) else 1 if shares else 2

@@ -75,6 +75,15 @@ class TestPhotographs:
         assert run(*named, "--out", "out") == 0
         assert files("out") == expected
 
+    def test_in_folders_below_are_left_out_and_the_last_line_says_so(self, run, capsys):
+        assert run("photos", "--out", "out") == 0
+        *_, line = capsys.readouterr().err.splitlines()
+        assert line == (
+            "minifcn: images in folders below were left out: 'photos/**/*.jpg', 'photos/**/*.bmp' would take them too"
+        )
+        assert run("photos/b/c", "photos/*.jpg", "--out", "out") == 0
+        assert "left out" not in capsys.readouterr().err
+
     def test_whose_name_looks_like_a_pattern_are_files(self, run):
         os.rename("photos/one.jpg", "photos/one[1].jpg")
         assert run("photos/one[1].jpg", "--out", "out") == 0
@@ -140,7 +149,7 @@ class TestWhatCannotBeRead:
 
     def test_a_summary_ends_what_went_well(self, run, capsys):
         assert run("photos", "--out", "out") == 0
-        _, line = capsys.readouterr().err.splitlines()
+        _, line, _ = capsys.readouterr().err.splitlines()
         assert line.startswith("minifcn: 2 images in ")
 
 
