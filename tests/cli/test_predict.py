@@ -115,7 +115,7 @@ class TestWhatCannotBeRead:
         assert run("photos", "none.jpg", "--out", "out", "--shares", "shares.csv") == 1
         assert files("out") == ["one.png", "two.png"]
         assert [row[0] for row in table("shares.csv")][1:] == ["photos/one.jpg", "photos/two.png"]
-        bad, knows, none, summary = capsys.readouterr().err.splitlines()
+        bad, knows, none, summary, _ = capsys.readouterr().err.splitlines()
         assert bad.startswith("minifcn: photos/bad.jpg: not a readable image")
         assert " knows background, disc," in knows
         assert none == "minifcn: none.jpg: no such file"
