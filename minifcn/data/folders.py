@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample, check_label, position
-from minifcn.data.images import broken_link, read_image, read_stored_image
+from minifcn.data.images import read_image, read_stored_image
 from minifcn.data.labels import read_index_label
+from minifcn.data.paths import broken_link
 from minifcn.errors import UserError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}

@@ -10,8 +10,8 @@ import numpy as np
 
 from minifcn.data.folder.pairs import folded
 from minifcn.data.folders import Pair, Report, listing
-from minifcn.data.images import broken_link
 from minifcn.data.lists import read_lines
+from minifcn.data.paths import no_file
 from minifcn.errors import UserError
 from minifcn.text import counted
 
@@ -150,7 +150,7 @@ def _lists(root: Path, report: Report) -> dict[str, Path]:
         folder = root / place
         if not folder.is_dir():
             continue
-        files = [path for path in listing(folder) if path.suffix.lower() == ".txt" and not path.is_dir()]
+        files = [path for path in listing(folder) if path.suffix.lower() == ".txt"]
         named = {_NAMES[path.stem.lower()]: path for path in files if path.stem.lower() in _NAMES}
         if named:
             found[place] = named
@@ -166,7 +166,7 @@ def _listed(lists: dict[str, Path], pairs: Sequence[Pair], report: Report) -> di
     seen: dict[str, tuple[str, str]] = {}
     for split, path in lists.items():
         splits[split] = []
-        if why := broken_link(path):
+        if why := no_file(path, "a list of images"):
             report(why)
             continue
         lines = [(number, line, _named(line, by_name)) for number, line in read_lines(path)]

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from minifcn.data.folders import Report
-from minifcn.data.images import broken_link
 from minifcn.data.labels import colour_codes, decode_label, index_map
+from minifcn.data.paths import broken_link, no_permission
 from minifcn.errors import UserError
 from minifcn.progress import Progress
 
@@ -65,7 +65,7 @@ def scan(paths: Sequence[Path], wanted: set[Path], report: Report) -> dict[Path,
         except UserError as error:
             fault = str(error)
         except OSError as error:
-            fault = broken_link(path) or f"{path}: it cannot be read ({error.strerror}); allow reading it"
+            fault = broken_link(path) or no_permission(path, error)
         else:
             continue
         if path in wanted:
