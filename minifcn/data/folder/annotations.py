@@ -126,24 +126,6 @@ def read_annotation(path: str | os.PathLike[str], report: Report = refuse) -> An
         raise UserError(f"{path}: {error}; save it again in labelme") from None
 
 
-def is_annotation(path: Path) -> bool:
-    """Whether a .json file looks like one of labelme, or may be one since it cannot be read: others write some too.
-
-    >>> is_annotation(Path("no/such.json"))
-    False
-    """
-    if no_file(path, "a file of labelme's"):
-        return False
-    try:
-        with open(path, encoding="utf-8") as file:
-            head = file.read(4096)
-    except UnicodeDecodeError:
-        return False
-    except OSError:
-        return True  # what reads it says why it cannot be read
-    return '"shapes"' in head or '"imageData"' in head  # either may come first, and the image data are long
-
-
 def draw_label(
     annotation: Annotation, class_names: Sequence[str], ignore_index: int = 255, background: int = 0
 ) -> np.ndarray:

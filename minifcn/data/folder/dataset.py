@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.classes import RUN, Classes, find_classes
-from minifcn.data.folder.annotations import is_annotation
 from minifcn.data.folder.doubts import doubts, of_numbered, of_unlisted
+from minifcn.data.folder.json_files import is_annotation
 from minifcn.data.folder.layout import Part, find_parts
 from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs
@@ -139,7 +139,7 @@ class Folder(FolderDataset):
 def _of_split(root: Path, split: str, splits: Splits, report: Report) -> list[Pair]:
     if split not in splits.pairs:
         raise unknown_split(split, [*splits.pairs, "all"], root)
-    if not splits.pairs[split]:
+    if not splits.pairs[split] and "drawn at random" not in splits.how:  # for a drawing that was reported already
         report(f"{root}: the split {split!r} has no images; put some into it")
     return splits.pairs[split]
 

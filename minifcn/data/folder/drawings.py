@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from minifcn.data.folder.annotations import is_annotation
+from minifcn.data.folder.json_files import is_annotation
 from minifcn.data.folders import Pair, Report, listing
 from minifcn.data.images import ENDINGS, OTHER_ENDINGS, unread
 from minifcn.data.paths import no_file

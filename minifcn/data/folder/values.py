@@ -128,8 +128,8 @@ def _colours(path: Path, pixels: np.ndarray) -> dict[Colour, int]:
     known, place = np.unique(codes[starts], return_inverse=True)
     if len(known) > MOST_COLOURS:
         raise UserError(
-            f"{path}: it holds {len(known)} colours, as a photograph does and no mask; save the mask that belongs "
-            "there, as PNG and without smoothing"
+            f"{path}: it holds {len(known)} colours, as a photograph does or a mask that was a JPEG file once; save "
+            "the mask that belongs there, as PNG from where it was drawn"
         )
     counts = np.bincount(place, lengths).astype(int).tolist()
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -117,7 +118,8 @@ def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
     groups = []
     for alike in kinds.values():
         (file, _, first), *others = sorted(alike, key=lambda fault: _counted_up(fault[0]))  # lines stay in order
-        groups.append((first, [line if place == file and line else place for place, line, _ in others]))
+        places = Counter(line if place == file and line else place for place, line, _ in others)
+        groups.append((first, [place if n == 1 else f"{place} ({n} times)" for place, n in places.items()]))
         if any(place == file and not line for place, line, _ in others):
             groups[-1:] = [(fault, []) for _, _, fault in [(file, "", first), *others]]
     return groups
