@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from minifcn.data.jpeg import check_scans
 from minifcn.data.paths import no_file, no_permission
@@ -235,8 +235,9 @@ def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise UserError(no_permission(path, error)) from None
     # A damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
     except Exception as error:
-        # The others are about Python: "not enough values to unpack".
         why = f" ({' '.join(str(error).split())})" if isinstance(error, OSError | SyntaxError) and str(error) else ""
+        if isinstance(error, UnidentifiedImageError):  # it has the path again, in another spelling
+            why = " of a known format"
         raise UserError(
             unread(path) or f"{path}: not a readable image{why}; the file may be truncated: copy or download it again"
         ) from None

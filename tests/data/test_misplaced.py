@@ -49,6 +49,23 @@ def test_drawings_without_photographs(tmp_path):
     assert "there are .json files of labelme, but not the photographs that were drawn on; put" in refusal(tmp_path)
 
 
+def test_several_shapes_of_a_file_are_named_by_their_numbers():
+    faults = [f"a.json: shape {number} has no label" for number in (1, 2)] + ["b.json: shape 7 has no label"]
+    assert group(faults) == [("a.json: shape 1 has no label", ["shape 2", "b.json"])]
+
+
+def test_a_name_that_is_no_utf_8_has_one_form(tmp_path, capsys):
+    photos(tmp_path, "abc")
+    for path in sorted((tmp_path / "masks").iterdir())[:1]:
+        (tmp_path / "images" / "a.jpg").rename(tmp_path / "images" / "caf\udce9.jpg")
+        path.unlink()
+        (tmp_path / "masks" / "caf\udce9.png").write_bytes(b"no image")
+    assert main(["check-data", f"folder:{tmp_path}", "--json"]) == 2
+    (fault,) = json.loads(capsys.readouterr().out)["faults"]
+    assert fault.startswith(f"{tmp_path}/masks/caf\udce9.png: not a readable image of a known format; the file may be")
+    assert "\\udce9" not in fault
+
+
 def test_masks_in_colours_that_were_jpeg_files_have_one_cause(tmp_path):
     large = np.kron(COLOURS[MASK], np.ones((8, 8, 1), np.uint8))
     for number, name in enumerate("abc"):

@@ -100,7 +100,8 @@ def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
     Returns
     -------
     list of (str, list of str)
-        The first of a kind by the names of files, and what the others are about: files, or lines of the same one.
+        The first of a kind by the names of files, and what the others are about: files, or lines or shapes of the
+        same one.
 
     Examples
     --------
@@ -112,7 +113,7 @@ def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
     kinds: dict[str, list[tuple[str, str, str]]] = {}  # of each fault its file, its line and all of it
     for fault in faults:
         place, _, text = fault.partition(": ")
-        line = re.match(r"line \d+", text)
+        line = re.match(r"(line|shape) \d+", text)
         kind = re.sub(_DIFFERING, "", text)
         kinds.setdefault(kind, []).append((place, line[0] if line else "", fault))
     groups = []
