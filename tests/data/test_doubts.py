@@ -56,7 +56,7 @@ def test_a_drawing_that_names_another_photograph_that_is_there(tmp_path):
     assert warning.startswith("1 .json file names another photograph as the one drawn on (p0.json names p1.jpg), but")
 
 
-@pytest.mark.parametrize("name", ["../from_a_phone/IMG_7.jpg", "P0.JPG", "p0.png"])
+@pytest.mark.parametrize("name", ["../from_a_phone/IMG_7.jpg", "P0.JPG", "p0.png", "p1/", ".", "..", "\0", 300 * "p"])
 def test_a_drawing_whose_photograph_was_renamed_or_saved_anew(tmp_path, name):
     photograph(tmp_path, "p0.jpg", SQUARE, imagePath=name)
     photograph(tmp_path, "p1.jpg", SQUARE)

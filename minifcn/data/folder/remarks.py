@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ def _of_another(annotations: Mapping[Path, Annotation], root: Path) -> str:
         f"{path.relative_to(root)} names {annotation.photograph}"
         for path, annotation in annotations.items()
         if folded(Path(annotation.photograph).stem) != folded(path.stem)
-        and path.with_name(annotation.photograph).is_file()
+        and os.path.isfile(os.path.join(path.parent, annotation.photograph))  # also of what no path can be
     ]
     if not others:
         return ""
