@@ -44,7 +44,10 @@ _SCORES = (
     *(("conv1x1_conv3.weight", "fcn8s"), ("conv1x1_conv4.weight", "fcn16s")),
     *((head, "fcn32s") for head in _HEADS),
 )
-_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette")
+_SETTINGS = (
+    *("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette"),
+    *("size", "longer_side", "crop"),
+)
 
 
 @dataclass(repr=False)
