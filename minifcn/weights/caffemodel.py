@@ -30,7 +30,10 @@ class _LayerFields(NamedTuple):
 
 _NET_NAME, _NET_INPUT = 1, 3
 _LAYERS = {100: _LayerFields(name=1, type=2, blobs=7), 2: _LayerFields(name=4, type=5, blobs=6)}
-_V1_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}  # the others of an FCN have no weights
+_V1_TYPES = {  # those that have weights, and those whose order tells bvlc_alexnet
+    **{4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"},
+    **{15: "LRN", 17: "Pooling"},
+}
 _SIDES, _DATA, _SHAPE, _DOUBLES = (1, 2, 3, 4), 5, 7, 8  # of a blob
 _DIMENSION = 1  # of a shape
 
@@ -51,11 +54,11 @@ def recognises(head: bytes, members: Sequence[str]) -> bool:
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read the blobs as NAME/0 (weights) and NAME/1 (biases), for each layer that has some.
 
-    The file says of itself the network's name, "net", and the types of its "layers"; "Convolution" and the like in both
-    versions. "order" has the names of all layers, those without blobs too.
+    The file says of itself the network's name, "net", and its "layers" in their order, also those without blobs: the
+    name and the type of each, "Convolution" and the like in both versions.
     """
     arrays: dict[str, np.ndarray] = {}
-    about: dict[str, Any] = {"layers": {}, "order": []}
+    about: dict[str, Any] = {"layers": []}
     for number, value in _fields(memoryview(mapped(path))):
         if number == _NET_NAME:
             about["net"] = _text(value)
@@ -65,9 +68,7 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
                 if len(arrays) == _MOST_BLOBS or f"{name}/{index}" in arrays:
                     raise UserError(f"{name} is a layer too many, or there twice; save the network again with Caffe")
                 arrays[f"{name}/{index}"] = _blob(blob, f"{name}/{index}")
-            about["order"].append(name)
-            if blobs:
-                about["layers"][name] = kind
+            about["layers"].append((name, kind))
     return "caffemodel", arrays, about
 
 

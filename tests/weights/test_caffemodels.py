@@ -30,13 +30,14 @@ def test_layers_keep_their_names_and_blobs_are_numbered(source_of, weight):
     np.testing.assert_array_equal(source.arrays["conv1_1/1"], BIAS, strict=True)
     assert source.about == {
         "net": "VGG_ILSVRC_16_layers",
-        "layers": {"conv1_1": "Convolution", "upscore": "Deconvolution"},
-        "order": ["data", "conv1_1", "upscore"],
+        "layers": [("data", "Input"), ("conv1_1", "Convolution"), ("upscore", "Deconvolution")],
     }
 
 
 def test_layers_of_version_1_have_four_sides_and_the_same_names_of_types(source_of, weight):
-    layers = {"relu": (18, []), "conv1": (4, [files.legacy_blob(weight), files.legacy_blob(BIAS)])}
+    layers = {"relu": (18, []), "n": (15, []), "p": (17, [])} | {
+        "conv1": (4, [files.legacy_blob(weight), files.legacy_blob(BIAS)])
+    }
     layers |= {"fc6": (14, [files.legacy_blob(weight.reshape(4, 12))]), "up": (39, [files.legacy_blob(weight)])}
     source = source_of(files.caffemodel_v1(layers))
     assert {name: array.shape for name, array in source.arrays.items()} == {
@@ -46,7 +47,8 @@ def test_layers_of_version_1_have_four_sides_and_the_same_names_of_types(source_
         "up/0": (4, 3, 2, 2),
     }
     np.testing.assert_array_equal(source.arrays["conv1/0"], weight, strict=True)
-    assert source.about["layers"] == {"conv1": "Convolution", "fc6": "InnerProduct", "up": "Deconvolution"}
+    types = ["V1 type 18", "LRN", "Pooling", "Convolution", "InnerProduct", "Deconvolution"]
+    assert source.about["layers"] == list(zip(["relu", "n", "p", "conv1", "fc6", "up"], types, strict=True))
 
 
 SHAPE = files.field(7, files.field(1, b"\x02\x03"))

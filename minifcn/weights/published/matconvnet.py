@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minifcn.data.normalize import IMAGENET_MEAN, Preprocessing
-from minifcn.weights.published.caffe import caffe_names, network, refuse_others
+from minifcn.weights.published.caffe import caffe_names, network, refuse_others, taken_for_caffenet
 from minifcn.weights.published.recognised import Recognised
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     refuse_others(source, layers)
     names, added = caffe_names(source.arrays, parts, "HWIO")
     first, *_, last = names
-    by = f"MatConvNet's names {first} ... {last}"
+    by = f"MatConvNet's names {first} ... {last}{taken_for_caffenet(source, layers)}"
     return Recognised(f"{what} of MatConvNet", by, names, _seen(source), axes="HWIO", added=added)
 
 
