@@ -117,7 +117,7 @@ def test_arrays_alone_are_alexnet_by_the_name_of_the_file(name, container, array
 
 DOUBLES = {
     "two spellings of a layer": (files.as_chainer(FCN) | {"score-fr/W": np.ones((21, 64, 1, 1), "float32")}, "npz"),
-    "what Adam keeps": (files.as_keras(NUMBERS) | {"optimizer/m/fc1/kernel:0": np.ones((392, 64), "float32")}, "HDF5"),
+    "an average": (files.as_keras(NUMBERS) | {"ema/fc1/kernel:0": np.ones((392, 64), "float32")}, "HDF5"),
 }
 
 
