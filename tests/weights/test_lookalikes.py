@@ -115,6 +115,16 @@ def test_arrays_alone_are_alexnet_by_the_name_of_the_file(name, container, array
     refused(Source(arrays, Path(name), container), "this is bvlc_alexnet, which normalises before it pools")
 
 
+@pytest.mark.parametrize("write", [files.as_chainer, files.as_matconvnet, files.as_torchvision])
+@pytest.mark.parametrize("said", ["layers", "normalization", "part", "other parts", "net", "order"])
+def test_a_text_of_a_file_is_not_taken_for_what_another_container_says(said, write, tmp_path):
+    state = CAFFENET if write is not files.as_torchvision else NUMBERS
+    np.savez(tmp_path / "net.npz", **write(state), **{said: np.array("a text")})
+    found = convert(weights.read(tmp_path / "net.npz"), "" if write is files.as_matconvnet else "caffe")
+    assert found.recognised.what.startswith(("CaffeNet", "VGG16"))
+    assert "of its parts" not in recognition(found)
+
+
 DOUBLES = {
     "two spellings of a layer": (files.as_chainer(FCN) | {"score-fr/W": np.ones((21, 64, 1, 1), "float32")}, "npz"),
     "an average": (files.as_keras(NUMBERS) | {"ema/fc1/kernel:0": np.ones((392, 64), "float32")}, "HDF5"),

@@ -30,6 +30,7 @@ _BY_KERNEL = {64: "upscore", 32: "upscore16", 16: "upscore8"}
 # Normalisation of what a convolution of the trunk gives: conv1_1_bn, bn_conv1, batchnorm3_2.
 _NORMALISED = re.compile(r"conv[1-5](_\d)?.?(bn|batch_?norm).*|(bn|batch_?norm).?(conv)?[1-5](_\d)?", re.IGNORECASE)
 _WITH_A_SLASH = ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3", "loss3/classifier")  # and no inceptions
+_WITH_TYPES = ("caffemodel", "MAT-file 5")  # of layers; what others say of themselves is text of any kind
 # How each container writes the weight and the bias of a layer.
 _PARTS = (
     ("caffemodel", re.compile(r"(.+)/([01])"), {"0": "weight", "1": "bias"}),
@@ -122,7 +123,8 @@ def taken_for_caffenet(source: Source, layers: set[str]) -> str:
     """Say of a CaffeNet that the file would look the same if it were bvlc_alexnet; nothing if its layers tell.
 
     >>> from types import SimpleNamespace
-    >>> taken_for_caffenet(SimpleNamespace(about={"layers": [("pool", "Pooling"), ("lrn", "LRN")]}), {*CAFFENET})
+    >>> source = SimpleNamespace(container="caffemodel", about={"layers": [("pool", "Pooling"), ("lrn", "LRN")]})
+    >>> taken_for_caffenet(source, {*CAFFENET})
     ''
     """
     if not set(CAFFENET) <= layers or _normalises_first(source) is not None:
@@ -143,6 +145,8 @@ def _normalises_first(source: Source) -> bool | None:
 
     A layer has any name, but its type says what it does: LRN and Pooling, or dagnn.LRN and dagnn.Pooling.
     """
+    if source.container not in _WITH_TYPES:
+        return None
     types = [kind for _, kind in source.about.get("layers", ())]
     normalises, pools = ([n for n, kind in enumerate(types) if what in kind] for what in ("LRN", "Pooling"))
     return not pools or normalises[0] < pools[0] if normalises else None

@@ -40,7 +40,8 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
 
 def _seen(source: Source) -> Preprocessing:
     """Take the mean image of the file, if it has one: of one pixel, or of a whole image."""
-    mean = source.about.get("normalization", {}).get("averageImage")
+    normalization = source.about.get("normalization")  # of another container it may be a text
+    mean = normalization.get("averageImage") if isinstance(normalization, dict) else None
     if not isinstance(mean, np.ndarray) or mean.size % 3 or not mean.size:
         return Preprocessing(IMAGENET_MEAN, (1.0, 1.0, 1.0), "rgb", "only minus the mean, R, G, B")
     r, g, b = (float(value) for value in mean.reshape(-1, 3).mean(axis=0))
