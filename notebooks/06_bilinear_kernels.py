@@ -342,7 +342,7 @@ np.testing.assert_allclose(shifted[4:, 4:], aligned[:-4, :-4])
 # averaged over 4x4 pixels. A transposed convolution with $S = 4$, $K = 8$ that starts from *random* weights learns to
 # undo the averaging, by squared error.
 #
-# **Predict**: what will the learned kernel look like? Will it label more pixels rightly than the bilinear one?
+# **Predict**: what will the learned kernel look like?
 
 
 # %%
@@ -392,6 +392,8 @@ assert abs(found.sum() / S**2 - 1) < 0.05  # a flat map stays nearly flat
 # %% [markdown]
 # A hat again, found from nothing but examples; it is somewhat steeper. Now label new pictures: the class of a pixel is
 # the one with the largest upsampled map.
+#
+# **Predict**: does the learned kernel label more pixels rightly than the bilinear one?
 
 # %%
 label, large = one_map_per_class(seed=1)
@@ -404,6 +406,7 @@ for name, layer in {"bilinear, fixed": fixed, "learned": learned}.items():
     accuracy[name] = (maps.argmax(axis=1) == label).mean()
     print(f"{name:<18}{accuracy[name]:.1%} of the pixels right, squared error {((maps - large) ** 2).mean():.4f}")
 assert accuracy["bilinear, fixed"] > 0.95
+# ask: more pixels: yes | no*
 assert accuracy["learned"] < accuracy["bilinear, fixed"] + 0.005
 
 # %% [markdown]

@@ -14,7 +14,7 @@ import numpy as np
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import data, metrics, models, nn, optim
+from minifcn import data, explain, metrics, models, nn, optim
 
 plt.rcParams.update({"font.size": 10, "figure.constrained_layout.use": True})
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -94,6 +94,13 @@ for net, last in ((net32, "upscore"), (net16, "upscore16"), (net8, "upscore8")):
 
 # %%
 print(models.summary.table(net8, size))
+
+# %% [markdown]
+# And as a picture, in the manner of the paper's figure 3. Squares are maps where the stride changes, bars the layers
+# between them. Below, from right to left, the scores: upsampled, and added up.
+
+# %%
+explain.figure3(net8, size)
 
 # %% [markdown]
 # ## A skip by hand
@@ -476,6 +483,26 @@ _ = fig.suptitle("In this network the finer maps draw the outline")
 # task asks for little else: there is one kind of object, its colour differs from the background, and pool3 sees 44
 # pixels, more than half the picture. With more classes and larger pictures one expects more of the coarse scores.
 #
+# To try that, here is a network that was trained for longer, on five kinds of objects, as a page: every map lies over
+# the image. Click a pixel, or move it with the arrow keys; the table has its three streams class by class. (Its crops
+# at 5, 9 and 31 are the subject of notebook 10.)
+#
+# **Predict**: in its picture, how does the mean IoU of the first stream alone compare with that of all three: is it
+# more or less than half?
+
+# %%
+simulator = explain.FlightSimulator()
+whole = simulator.mean_iou()
+for skip in (simulator.net.score_pool4, simulator.net.score_pool3):
+    skip.weight.data, skip.bias.data = 0 * skip.weight.data, 0 * skip.bias.data
+print(f"all three: {whole:.3f}, score_fr without the skips: {simulator.mean_iou():.3f}")
+# ask: it is: more than half | less than half*
+assert simulator.mean_iou() < whole / 2
+
+# %%
+explain.FlightSimulator()
+
+# %% [markdown]
 # ## Questions
 #
 # 1. From how many scores per class do the three networks make their output for an image of 500x500 pixels? (Change

@@ -455,6 +455,38 @@ _ = axes.legend(loc="lower center")
 # The peaks are where the fractions put them. Four pixels beside it, FCN-8s has lost more than twice as much as FCN-32s:
 # its scores know the boundaries better, so there is more to lose.
 #
+# ## The same with a trained network
+#
+# minifcn comes with a small trained FCN-8s. It is of the variant "aligned", but its weights have the paper's sizes:
+# with the padding of 100, and a 7x7 fc6 whose middle is the trained 1x1 one, it has the crops 5, 9 and 31. Move each of
+# them by one row and one column of its map, and measure the mean IoU on one picture.
+#
+# **Predict**: which of the three costs the least?
+
+# %%
+simulator = explain.FlightSimulator()
+right = simulator.mean_iou()
+print(f"as derived: mean IoU {right:.3f}")
+costs = {}
+for name, offset in simulator.net.crop_offsets.items():
+    moved = simulator.mean_iou(**{name: offset + 1})
+    print(f"{name} at {offset + 1}: mean IoU {moved:.3f}")
+    costs[name] = right - moved
+# ask: the least costs: score_pool4 | score_pool3 | score*
+assert min(costs, key=costs.get) == "score"
+assert min(costs.values()) > 0
+
+# %% [markdown]
+# The last one: it moves the result by a single pixel of the image. A row of score_pool3 is 8 pixels, and one of
+# score_pool4 is 16, and then two streams that should agree add up at different places.
+#
+# Here is this network as a page: drag the dashed frames, or the sliders, and watch the mean IoU. Click a pixel to see
+# what it is made of: its fields in all maps, and the three streams that add up there.
+
+# %%
+simulator
+
+# %% [markdown]
 # ## A network with offset 0
 #
 # Without the padding of 100, and with an fc6 that moves nothing, everything becomes simple. (minifcn: the variant

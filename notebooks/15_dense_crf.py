@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 15. A fully connected CRF gives a prediction its edges back
 #
-# The scores of a coarse network are smooth and noisy, and its predictions have blurred edges. A *conditional random
+# The scores of a coarse network are smooth, and its predictions have blurred edges. A *conditional random
 # field* (CRF) corrects a prediction with a simple idea: pixels that are near and look alike probably belong to the same
 # class. After this notebook you can write such a model down as an energy, minimise it by mean field in three lines of
 # NumPy, and say what its parameters do, and where it fails.

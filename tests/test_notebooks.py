@@ -27,7 +27,7 @@ def test_runs(source, tmp_path):
     """As a script, in an empty folder, without a display, with every warning an error."""
     command = [sys.executable, "-W", "error", str(source)]
     environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER.parent)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert not list(tmp_path.iterdir())  # a notebook leaves no files behind
 

@@ -51,7 +51,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILD / "executed-notebooks" / STATE)
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300  # of a cell, on a machine that has more to do
 nb_merge_streams = True
 STARTUP = BUILD / "ipython" / "profile_default" / "startup"
 STARTUP.mkdir(parents=True, exist_ok=True)

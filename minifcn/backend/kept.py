@@ -5,7 +5,7 @@ weight, by an optimiser, `load_state_dict` or ``weight.data[...] = 0``, is never
 compare takes a seventh of the time of transforming.
 
 A weight loses what was kept of it when it takes part in what is recorded, as in training, and when it goes. All that is
-kept takes at most MINIFCN_KEEP_MB (64 unless set) of the scratch memory, and `release_workspace` frees it too.
+kept takes at most MINIFCN_KEEP_MB (16 unless set) of the scratch memory, and `release_workspace` frees it too.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from minifcn.backend.blas import short_lock
 from minifcn.errors import UserError
 
 DEFAULT_MB = 512
-DEFAULT_KEEP_MB = 64
+DEFAULT_KEEP_MB = 16
 _thread = threading.local()
 _lock = short_lock()
 _all: weakref.WeakSet[_Buffers] = weakref.WeakSet()

@@ -6,27 +6,29 @@ import argparse
 
 import numpy as np
 
+from minifcn import data
+from minifcn.cli.parsers.explain import PAGES, add_arguments
 from minifcn.cli.typed_maps import kernel, typed_map
 from minifcn.errors import UserError
-from minifcn.explain import Laboratory
+from minifcn.explain import FlightSimulator, Laboratory
 from minifcn.explain.stepper import Stepper
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the file, and print the sentence of each step."""
     suffix = _checked_suffix(args)
-    shown = _laboratory(args) if args.operation == "lab" else _stepper(args)
+    shown = _page(args) if args.operation in PAGES else _stepper(args)
     if isinstance(shown, Stepper) and args.step is not None and args.step > len(shown.steps):
         raise UserError(f"--step must be at most {len(shown.steps)}, the number of steps, got {args.step}")
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(shown, Laboratory) or suffix == ".html":
+        if not isinstance(shown, Stepper) or suffix == ".html":
             shown.save_html(args.out)
         elif suffix == ".gif":
             shown.save_gif(args.out)
         else:
             shown.save_png(args.out, args.step)
-    if isinstance(shown, Laboratory):
+    if not isinstance(shown, Stepper):
         print(f"{args.out}: open it in a browser; the address after # is its state")
         return
     for step in shown.steps:
@@ -35,8 +37,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _checked_suffix(args: argparse.Namespace) -> str:
     suffix = args.out.suffix.lower() if args.out else ""
-    if args.operation == "lab" and (suffix != ".html" or args.out.is_dir()):
-        raise UserError(f"lab is a page: give --out a file that ends in .html, got {args.out or 'none'}")
+    if args.operation in PAGES and (suffix != ".html" or args.out.is_dir()):
+        raise UserError(f"{args.operation} is a page: give --out a file that ends in .html, got {args.out or 'none'}")
     if args.out and (suffix not in (".html", ".gif", ".png") or args.out.is_dir()):
         raise UserError(f"--out must be a file that ends in .html, .gif or .png, but is {args.out}")
     if args.step is not None and suffix != ".png":
@@ -57,6 +59,22 @@ def _stepper(args: argparse.Namespace) -> Stepper:
         return stepper.backward(None, args.mistake) if args.backward else stepper
     except ValueError as error:
         raise UserError(f"{_given(args)}: {error}") from None
+
+
+def _page(args: argparse.Namespace) -> FlightSimulator | Laboratory:
+    return _laboratory(args) if args.operation == "lab" else _simulator(args)
+
+
+def _simulator(args: argparse.Namespace) -> FlightSimulator:
+    """Make the page of a generated picture, for which there is no more to choose than its seed."""
+    usual = argparse.ArgumentParser()
+    add_arguments(usual)
+    for name in vars(args):
+        if name not in ("operation", "seed", "out") and getattr(args, name) != usual.get_default(name):
+            option = f"--{name.replace('_', '-')}"
+            if option in usual.format_usage():
+                raise UserError(f"{option}: fcn shows the trained network as it is; it takes --seed and --out")
+    return FlightSimulator(None if args.seed is None else data.Shapes(1, seed=args.seed)[0])
 
 
 def _laboratory(args: argparse.Namespace) -> Laboratory:

@@ -8,6 +8,7 @@ from minifcn.training.config import Config
 
 _NETWORK = ("backbone", "variant", "width", "at_once")
 _INSIDE = ("inputs", "geometric_names")  # of networks that have more than colours, or more than one head
+_SEEN = ("size", "longer_side", "crop")  # what the network saw of an image, where it was not the whole
 _CLASSES = ("class_names", "palette", "mean", "std", "channel_order")
 
 
@@ -23,7 +24,7 @@ def about(config: Config) -> dict[str, Any]:
     -------
     dict
         What JSON can hold: `network`, as `models.create` takes it, and `class_names`, `palette`, `mean`, `std` and
-        `channel_order`.
+        `channel_order`; of images that were resized or cropped, `size`, `longer_side` or `crop`.
 
     Examples
     --------
@@ -34,4 +35,5 @@ def about(config: Config) -> dict[str, Any]:
     settings = config.to_dict()
     network = {"name": config.model, "num_classes": config.num_classes} | {name: settings[name] for name in _NETWORK}
     inside = {name: settings[name] for name in _INSIDE if settings[name] != getattr(Config, name)}
-    return {"network": network | inside} | {name: settings[name] for name in _CLASSES}
+    seen = {name: settings[name] for name in _SEEN if settings[name]}
+    return {"network": network | inside} | {name: settings[name] for name in _CLASSES} | seen

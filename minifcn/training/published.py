@@ -44,7 +44,10 @@ _SCORES = (
     *(("conv1x1_conv3.weight", "fcn8s"), ("conv1x1_conv4.weight", "fcn16s")),
     *((head, "fcn32s") for head in _HEADS),
 )
-_SETTINGS = ("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette")
+_SETTINGS = (
+    *("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette"),
+    *("size", "longer_side", "crop"),
+)
 
 
 @dataclass(repr=False)
@@ -213,7 +216,7 @@ def recognition(found: Weights) -> str:
     recognised, source = found.recognised, found.source
     what, by = (shortened(printable(text), 200) for text in (recognised.what, recognised.by))
     said = f"{what}\n  by {by}\n  {source.container}, SHA-256 {source.sha256}"
-    if "part" not in source.about:
+    if "other parts" not in source.about or not source.container.startswith("torch.save"):
         return said
     others = in_short([printable(name) for name in source.about["other parts"]]) or "none"
     return f"{said}\n  of its parts, {printable(source.about['part'])}; left out: {others}"

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import published_files as files
 import pytest
+from PIL import Image
 from small_runs import arrays, train
 
 import minifcn as mf
@@ -90,6 +91,24 @@ def test_a_run_is_converted_with_its_classes(tmp_path, capsys):
         assert main(["evaluate", *words, "--json"]) == 0
         results.append(json.loads(capsys.readouterr().out))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors", "pth"])
+def test_a_converted_file_sees_a_photograph_as_the_run_did(ending, tmp_path, capsys):
+    """Scaled to the size of the images that it was trained on, and not as large as it is."""
+    assert train(tmp_path / "run", "--epochs", "1", "--model", "fcn32s") == 0
+    assert main(["convert", str(tmp_path / "run"), "--to", str(tmp_path / f"net.{ending}")]) == 0
+    capsys.readouterr()
+    photograph = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(photograph).save(tmp_path / "photograph.png")
+    shares = []
+    for path in (tmp_path / "run", tmp_path / f"net.{ending}"):
+        out = tmp_path / f"{path.name}.csv"
+        words = [str(tmp_path / "photograph.png"), "--checkpoint", str(path), "--shares", str(out), "--device", "cpu"]
+        assert main(["predict", *words]) == 0
+        assert "trained on images of 32 x 32" in capsys.readouterr().err
+        shares.append(out.read_text())
+    assert shares[0] == shares[1]
 
 
 REFUSED = {

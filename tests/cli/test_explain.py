@@ -113,6 +113,15 @@ def test_the_laboratory_is_a_page(tmp_path, capsys):
     assert "n=2&K=4&t=1&x=0,4,4,0&weight=0.0625,0.1875" in out.read_text("utf-8")
 
 
+def test_the_flight_simulator_is_a_page(tmp_path, capsys):
+    out = tmp_path / "fcn.html"
+    assert main(["explain", "fcn", "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}: open it in a browser; the address after # is its state\n"
+    assert "FlightSimulator(shapes-7-14, 96x96" in out.read_text("utf-8")
+    assert main(["explain", "fcn", "--seed", "3", "--out", str(out)]) == 0
+    assert "FlightSimulator(shapes-3-0, 96x96" in out.read_text("utf-8")
+
+
 MISTAKES = {
     "no operation": (["explain"], "OPERATION"),
     "unknown operation": (["explain", "pool"], "'pool'"),
@@ -160,6 +169,8 @@ MISTAKES = {
         "lab is a page: give --out a file that ends in .html, got none",
     ),
     "a picture of the laboratory": (["explain", "lab", "--out", "o.png"], "lab is a page: give --out a file"),
+    "a flight simulator without a file": (["explain", "fcn"], "fcn is a page: give --out a file"),
+    "a stride of a trained network": (["explain", "fcn", "--stride", "3", "--out", "o.html"], "--stride: fcn shows"),
     "a laboratory that is too large": (["explain", "lab", "--size", "40", "--out", "o.html"], "x may have 16 rows"),
     "all cropped": (["explain", "conv-transpose", "--size", "1", "--padding", "2"], "crops the whole result"),
     "padding wider than half the window": (["explain", "max-pool", "--padding", "2"], "at most half the kernel size"),

@@ -1,6 +1,7 @@
 """The site, as `make docs` has built it: every link leads somewhere, and no page needs a network or a wide screen."""
 
 import functools
+import html
 import http.server
 import importlib
 import json
@@ -181,3 +182,37 @@ def test_every_formula_is_set(seen):
 
 def test_no_page_is_wider_than_a_phone(seen):
     assert {name: shown["wide"] for name, shown in seen["pages"].items() if shown["wide"] > 390} == {}
+
+
+ASK = """<script>window.addEventListener("load", () => {
+  const form = document.querySelector("form.predict"), inputs = [...form.querySelectorAll("input")], seen = [];
+  const parts = [...document.querySelectorAll(".tag_answer-1, div.answer-1")];
+  const text = () => form.querySelector("output").innerText;
+  const note = () => seen.push([parts.map((part) => part.offsetParent !== null), text()]);
+  const deeds = [() => {}, () => form.requestSubmit(),
+    () => { [inputs[0].value, inputs[1].value] = ["5x5", "1000"]; form.requestSubmit(); }];
+  for (const deed of deeds) { deed(); note(); }
+  document.body.append(Object.assign(document.createElement("pre"), {id: "seen", textContent: JSON.stringify(seen)}));
+});</script>"""
+
+
+@pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
+def test_an_answer_is_hidden_until_a_prediction_is_written(tmp_path):
+    folder = SITE / "notebooks"
+    text = (folder / "05_transposed_convolution.html").read_text("utf-8")
+    text = text.replace("<head>", f'<head><base href="{folder.as_uri()}/">', 1).replace("</body>", f"{ASK}</body>", 1)
+    (tmp_path / "page.html").write_text(text, "utf-8")
+    command = browser.command(
+        tmp_path / "profile", "--allow-file-access-from-files", "--dump-dom", (tmp_path / "page.html").as_uri()
+    )
+    dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120).stdout
+    at_first, empty, predicted = json.loads(html.unescape(re.search(r'<pre id="seen">(.*?)</pre>', dom)[1]))
+    assert len(at_first[0]) >= 2
+    assert not any(at_first[0])
+    assert not any(empty[0])
+    assert "Write what you expect first" in empty[1]
+    assert all(predicted[0])
+    assert predicted[1].splitlines() == [
+        "✓ rows and columns of the result: 5x5",
+        "✗ the number in its middle: you wrote 1000, it is 1379",
+    ]

@@ -39,12 +39,34 @@ const COMPUTE = {
 """
 
 
+# What the page shows of a state: the numbers of the gradients, and the products added up in either order.
+SHOWN = """
+const held = ({kind, window, extra, ceil, x, weight, bias, g, labels, weights}) => {
+  const channels = kind === "conv" ? weight.length : weight ? weight[0].length : 1;
+  return {...FIRST, op: kind, ...window, A: extra, ceil: ceil ? 1 : 0, n: x[0].length, C: x.length, O: channels, t: 1e6,
+    numbers: {x, weight, bias, g, labels, weights}};
+};
+const addedUp = (state, by, o) => {
+  const {canvas, border, size} = follow({...state, by, shown: o});
+  return cut([canvas], border, size)[0].map((row) => row.map((value) => value + state.numbers.bias[o]));
+};
+const shown = (one) => {
+  const state = held(one), seen = {};
+  for (const [name, found] of Object.entries(GRADIENTS[state.op](state)))
+    seen[name] = [...found.values()].map(({value}) => value);
+  for (const by of isConvolution(state) ? ["x", "y"] : [])
+    seen[by + " first"] = range(state.O).map((o) => addedUp(state, by, o));
+  return seen;
+};
+"""
+
+
 def run(tmp_path, text):
     """Run a script of the page with minifcn's own in front of it, and give what its last expression is."""
     page = tmp_path / "page.html"
     files = script(*MATHEMATICS, *SHOWING)
     page.write_text(
-        f'<!DOCTYPE html><meta charset="utf-8"><body><script>{files}\n{COMPUTE}\n{{ const computed = {text};\n'
+        f'<!DOCTYPE html><meta charset="utf-8"><body><script>{files}\n{COMPUTE}\n{SHOWN}\n{{ const computed = {text};\n'
         'document.body.append(Object.assign(document.createElement("pre"), '
         '{id: "result", textContent: JSON.stringify(computed)})); }</script>',
         "utf-8",
@@ -56,9 +78,10 @@ def run(tmp_path, text):
     return json.loads(html.unescape(found[1]))
 
 
-def random_case(rng, kind):
+def random_case(rng, kind, square=False):
     """Settings that fit together, and numbers."""
     n, height, width = rng.integers(1, 4, 3) + [0, 3, 3]
+    width = height if square else width
     while True:
         k, s, p, d = (int(v) for v in (rng.integers(1, 6), rng.integers(1, 4), rng.integers(0, 4), rng.integers(1, 3)))
         ceil, extra = bool(rng.integers(2)), int(rng.integers(max(s, d)))
@@ -128,6 +151,22 @@ def test_500_random_settings_agree_with_minifcn_to_twelve_digits(tmp_path, rng):
             got = np.array(computed[name], np.float64).reshape(array.shape)
             scale = max(1.0, abs(array).max())
             np.testing.assert_allclose(got, array, rtol=0, atol=1e-12 * scale, err_msg=f"{name} of {case}")
+
+
+def test_what_the_page_shows_is_what_minifcn_computes(tmp_path, rng):
+    """The numbers in its cells: gradients as sums of their products, and products added up by pixels of x or of y."""
+    cases = [random_case(rng, KINDS[n % len(KINDS)], square=True) for n in range(200)]
+    sent = [case | {name: array.tolist() for name, array in numbers.items()} for case, numbers in cases]
+    found = run(tmp_path, f"{json.dumps(sent)}.map(shown)")
+    for (case, numbers), seen in zip(cases, found, strict=True):
+        wanted = expected(case, numbers)
+        assert {"x"} <= set(seen) <= {"x", "weight", "bias", "x first", "y first"}
+        for name, values in seen.items():
+            array = wanted["y" if name.endswith("first") else name]
+            got = np.array(values, np.float64).reshape(array.shape)
+            np.testing.assert_allclose(
+                got, array, rtol=0, atol=1e-12 * max(1, abs(array).max()), err_msg=f"{name}: {case}"
+            )
 
 
 def test_a_wrong_gradient_would_be_noticed(tmp_path, rng):

@@ -53,6 +53,7 @@ def page(driver, path):
 
     def show(state=""):
         driver.open(f"{path.as_uri()}#{state}")
+        driver.run(DRAWN)  # keys that come before the first picture go nowhere
         return driver
 
     driver.width(1600)
@@ -129,7 +130,7 @@ class TestCrops:
         right = shown_iou(page)
         page.run(SLIDE, name, 2)
         assert shown_iou(page) < right
-        assert "(derived: " in text(page, ".crops")
+        assert re.search("crop.* 2, not [0-9]+", text(page, ".crops"))
         page.run("[...document.querySelectorAll('button')].find((one) => /derived/.test(one.textContent)).click()")
         assert shown_iou(page) == right
 
@@ -276,6 +277,18 @@ IMAGE, LABEL = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
 def test_mistakes_are_named(sample, words):
     with pytest.raises(ValueError, match=words):
         explain.FlightSimulator(sample)
+
+
+def test_a_crop_that_there_is_not_is_named(simulator):
+    with pytest.raises(ValueError, match="no crop 'pool4'; name one of score_pool4, score_pool3, score"):
+        simulator.mean_iou(pool4=4)
+
+
+def test_other_crops_are_tried_and_forgotten(simulator):
+    derived, mean_iou = dict(simulator.net.crop_offsets), simulator.mean_iou()
+    assert simulator.mean_iou(score_pool3=(8, 9)) < mean_iou
+    assert simulator.net.crop_offsets == derived
+    assert simulator.mean_iou() == mean_iou
 
 
 def test_pixels_that_do_not_count_may_have_any_label():

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from minifcn.cli import arguments
 
-# The kinds of a Stepper, and the page on which all of them can be set.
-OPERATIONS = ("conv-transpose", "conv", "im2col", "max-pool", "cross-entropy", "lab")
+# The kinds of a Stepper, and pages: one on which all of them can be set, and one of a whole network.
+OPERATIONS = ("conv-transpose", "conv", "im2col", "max-pool", "cross-entropy", "lab", "fcn")
+PAGES = ("lab", "fcn")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,10 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     count, from_0 = arguments.count, arguments.from_0
     parser.description = (
         "Show an operation on a small image, step by step: print what each step does, and write a page to click "
-        "through, an animation or a picture. lab writes the laboratory: a page to drag sizes and to type numbers."
+        "through, an animation or a picture. lab writes the laboratory: a page to drag sizes and to type numbers. "
+        "fcn writes the flight simulator: one image through a trained FCN-8s, with its crops to be dragged."
     )
     parser.epilog = (
-        "Examples: minifcn explain lab --out lab.html; "
+        "Examples: minifcn explain lab --out lab.html; minifcn explain fcn --out fcn.html; "
         'minifcn explain conv-transpose --input "1 2; 3 4" --weight bilinear --kernel 4 --out step.html; '
         "minifcn explain conv --backward --mistake no-flip"
     )
@@ -45,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mistake", default="", metavar="NAME", help="with --backward: go back wrongly on purpose, as in no-flip"
     )
-    parser.add_argument("--seed", type=from_0, help="of random digits (default 0; of lab none, its digits count up)")
+    parser.add_argument(
+        "--seed",
+        type=from_0,
+        help="of random digits (default 0; of lab none, its digits count up), and of fcn's picture",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="a page (.html), animation (.gif) or picture (.png)")
     parser.add_argument("--step", type=from_0, metavar="N", help="which step the picture shows (default: the last)")

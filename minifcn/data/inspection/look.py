@@ -15,6 +15,7 @@ from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import read_label, read_pair
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 PAIRS = 16  # of each split
 SECONDS = 3.0
@@ -92,7 +93,7 @@ def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLoo
             if pair.borders and pair.borders.smoothed:
                 smoothed.append((pair.name, pair.borders.example))
     if faults:
-        more = f" (and {len(faults) - 1} more in the {opened} pairs looked at)" if len(faults) > 1 else ""
+        more = f" (and {len(faults) - 1} more in the {counted(opened, 'pair')} looked at)" if len(faults) > 1 else ""
         raise UserError(f"{faults[0]}{more}")
     training = next(iter(splits))
     warnings = findings.of_borders(smoothed, opened) + _classes(training, splits[training], counts[training], end)

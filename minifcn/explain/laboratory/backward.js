@@ -100,7 +100,8 @@ function judgedTogether(state, copy, all) {
     const names = new Set(pixels.map(([i, j]) => `${c},${i},${j}`));
     const analytic = all.filter(({place}) => names.has(place.join(","))).reduce((total, {value}) => total + value, 0);
     const places = pixels.map(([i, j]) => [plane[i], j]), g = copy.numbers.g.flat(2);
-    if (judged(analytic, slope(places, g, () => forwardNumbers(copy))) === "wrong") names.forEach((name) => wrong.add(name));
+    if (judged(analytic, slope(places, g, () => forwardNumbers(copy))) === "wrong") names.forEach((name) =>
+      wrong.add(name));
   }));
   return all.map((one) => (wrong.has(one.place.join(",")) && one.verdict === "kink"
     ? {...one, verdict: "wrong", together: true} : one));
@@ -125,7 +126,8 @@ function backwardSentence(state, all) {
     kink: `a kink, as equal numbers are the largest: any number from ${number(rounded(slope.low))} to ${
       number(rounded(slope.high))} will do`,
   }[verdict];
-  const written = !terms.length || (terms.length === 1 && terms[0] === number(value)) ? number(value) : `${sum(terms)} = ${number(value)}`;
+  const written = !terms.length || (terms.length === 1 && terms[0] === number(value)) ? number(value)
+    : `${sum(terms)} = ${number(value)}`;
   return `${t} of ${all.length}: ${gradientName(one, state)} = ${written}; ${checked}`;
 }
 
@@ -136,5 +138,6 @@ function mistakeSentence(state, all) {
   if (!wrong.length) return `Wrong on purpose: ${mistake.title}. Nothing lights up here${
     mistake.hidden ? `: ${mistake.hidden}, perhaps` : ""}. A test on these numbers would not find it.`;
   const names = [...new Set(wrong.map((one) => gradientName(one, state).split("[")[0]))].join(" and ");
-  return `Wrong on purpose: ${mistake.title}. ${wrong.length} of ${plural(all.length, "number")} light up, in ${names}.`;
+  return `Wrong on purpose: ${mistake.title}. ${wrong.length} of ${plural(all.length, "number")} light ` +
+    `up, in ${names}.`;
 }

@@ -14,7 +14,8 @@ const BACKWARD_WHERE = {
   "cross-entropy": "of each pixel that is not ignored",
 };
 
-const MAPS = {x: "x", weight: "w", bias: "bias b", g: "gradient g", labels: "labels", weights: "weights of the classes"};
+const MAPS = {x: "x", weight: "w", bias: "bias b", g: "gradient g", labels: "labels",
+  weights: "weights of the classes"};
 
 // Split numbers of any number of axes into tables of rows and columns: one for each channel, or pair of channels.
 function planes(name, values, shape, makeCell, title = MAPS[name]) {
@@ -72,7 +73,8 @@ function backwardViews(state, all) {
         lit: lit({active: one === now, bad: one.verdict === "wrong", kink: one.verdict === "kink"})};
     }, title).map((grid) => ({...grid, subs: true}));
     const isNow = now?.name === name, lines = [BACKWARD_CODE[state.op][name], BACKWARD_WHERE[state.op]];
-    const code = {lines: name === "bias" ? lines.slice(0, 1) : lines.map((line) => dilated(line, state.D)), lit: isNow ? 0 : -1,
+    const code = {lines: name === "bias" ? lines.slice(0, 1) : lines.map((line) => dilated(line, state.D)),
+      lit: isNow ? 0 : -1,
       numbers: isNow ? `${gradientName(now, state)} = ${sum(now.terms)}` : ""};
     return {title, view: `d${name}`, tables, code};
   });

@@ -20,7 +20,8 @@ function choiceButtons(choices, label, onChoose) {
     return one;
   });
   const node = element("div", {class: "choice", role: "group", "aria-label": label}, buttons);
-  return {node, show: (value) => buttons.forEach((one) => one.setAttribute("aria-pressed", one.dataset.value === value))};
+  return {node, show: (value) => buttons.forEach((one) => one.setAttribute("aria-pressed",
+    one.dataset.value === value))};
 }
 
 function slider(name, page) {
@@ -87,8 +88,10 @@ function buildControls(page) {
   const fillX = fillMenu("x", "Input", ["count", "ones", "impulse", "random"], page);
   const fillW = fillMenu("weight", "Kernel", ["count", "ones", "bilinear", "average", "random"], page);
   const ceil = setting("ceil", "Size", {0: "rounded down", 1: "rounded up (ceil mode)"}, page);
-  const shown = setting("shown", "Shown channel of y", {0: "0"}, page), mistakes = setting("mistake", "Way back", {}, page);
-  const menus = element("div", {class: "menus"}, [presetMenu(page), fillX, fillW, ceil.node, shown.node, mistakes.node]);
+  const shown = setting("shown", "Shown channel of y", {0: "0"}, page), mistakes = setting("mistake", "Way back", {},
+    page);
+  const menus = element("div", {class: "menus"}, [presetMenu(page), fillX, fillW, ceil.node, shown.node,
+    mistakes.node]);
   const node = element("div", {class: "controls"}, [
     element("div", {class: "choices"}, [operation.node, way.node]), menus,
     element("div", {class: "sliders"}, sliders.map(([, {node: one}]) => one))]);
@@ -113,7 +116,8 @@ function buildControls(page) {
 function buildBar(page) {
   const back = button("◀", {"aria-label": "one step back"}), next = button("▶", {"aria-label": "one step forward"});
   const play = button("play"), place = element("input", {type: "range", min: 0, "aria-label": "steps done"});
-  const order = choiceButtons({x: "by pixels of x", y: "by pixels of y"}, "order of the steps", (by) => page.reorder(by));
+  const order = choiceButtons({x: "by pixels of x", y: "by pixels of y"}, "order of the steps", (by) =>
+    page.reorder(by));
   const fine = choiceButtons({0: "a pixel", 1: "a product"}, "size of a step", (value) => page.refine(Number(value)));
   back.onclick = () => page.move(-1);
   next.onclick = () => page.move(1);

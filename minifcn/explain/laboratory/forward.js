@@ -37,7 +37,8 @@ function stamps(model) {
     if (!parts.has(key)) parts.set(key, new Set());
     parts.get(key).add(part(one.k, one.l, window));
   }
-  const grid = table("canvas", border ? "stamps added up (dashed: cut off)" : "stamps added up", canvasSize(state), (r, c) => {
+  const grid = table("canvas", border ? "stamps added up (dashed: cut off)" : "stamps added up", canvasSize(state),
+    (r, c) => {
     const a = r - border, b = c - border, inside = 0 <= a && a < size[0] && 0 <= b && b < size[1];
     return {
       text: number(canvas[r][c]), parts: isTransposed ? [...(parts.get(`${a},${b}`) ?? [])] : undefined,
@@ -87,7 +88,8 @@ function insertion(model) {
     })));
   const used = places(made, KL), K = state.K;
   const kernels = model.kernels.map((kernel, c) => table(`turned${c}`, channelName("w, turned", state.C, c), [K, K],
-    (k, l) => ({text: number(kernel[K - 1 - k][K - 1 - l]), lit: lit({reached: used.has(`${K - 1 - k},${K - 1 - l}`)})})));
+    (k, l) => ({text: number(kernel[K - 1 - k][K - 1 - l]),
+      lit: lit({reached: used.has(`${K - 1 - k},${K - 1 - l}`)})})));
   const lost = before < 0 ? ` (P is above ${reach}: ${-before} cut off on each side)` : "";
   return {title: `Zero insertion, and the kernel turned${lost}`, view: "insertion",
     tables: kernels.flatMap((grid, c) => [grid, spread[c]])};
@@ -121,7 +123,8 @@ function matrix(model) {
   if (isTransposed && state.ask === "transposed") tables.push(...tables.map(asConvolution));
   const [one] = now, line = model.order === "x" ? "column" : "row", isOne = one && (model.order === "x" || one.kept);
   const which = isOne ? ` ${model.order === "x" ? pixel("x", one.i, one.j) : pixel("y", one.a, one.b)}` : "";
-  return {title: `${line[0].toUpperCase()}${line.slice(1)}${which} of ${name}`, view: isTransposed ? "transpose" : "matrix",
+  return {title: `${line[0].toUpperCase()}${line.slice(1)}${which} of ${name}`, view: isTransposed ? "transpose"
+    : "matrix",
     tables};
 }
 
@@ -147,7 +150,8 @@ function foldedLine(model, entry) {
 // C beside Cᵀ: the same cells, rows for columns.
 function asConvolution(grid) {
   const {rows, columns, cells, names, id, title} = grid, turn = (r, c) => ({...cells[c * columns + r], pick: -1});
-  return table(`${id}-of-convolution`, `${title.split(",")[0].replace("ᵀ", "")}, ${columns}×${rows}`, [columns, rows], turn,
+  return table(`${id}-of-convolution`, `${title.split(",")[0].replace("ᵀ", "")}, ${columns}×${rows}`, [columns,
+    rows], turn,
     {matrix: true, names: {rows: names.columns, columns: names.rows}});
 }
 

@@ -30,7 +30,8 @@ function buildTable(spec, page) {
   const body = element("div", {class: `grid${matrix ? " matrix" : ""}${spec.subs ? " subs" : ""}`, role,
     style: `grid-template-columns: max-content repeat(${columns}, max-content)`}, lines);
   const title = element("p", {class: "title"});
-  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"}, [body])]);
+  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"},
+    [body])]);
   body.onkeydown = (event) => moveInside(event, cells, columns);
   const view = {panel, key: shapeKey(spec), spec};
   view.update = (next) => {
@@ -74,7 +75,8 @@ function choose({pick = -1, step = 0}, page) {
 
 function updateCell(node, {text, sub, lit, parts, edit, label}, {whole, widest}) {
   const isZero = text === "0" || text === "·";
-  const classes = ["cell", node.onclick ? "pick" : "", ...lit, isZero ? "zero" : "", parts?.length ? (whole ? "whole" : "parts") : "",
+  const classes = ["cell", node.onclick ? "pick" : "", ...lit, isZero ? "zero" : "", parts?.length ? (whole
+    ? "whole" : "parts") : "",
     ...(parts ?? []).map((q) => `q${q}`)].filter(Boolean).join(" ");
   if (node.className !== classes) node.className = classes;
   if (edit) {
@@ -120,16 +122,19 @@ function buildDrawing(spec, page) {
   const height = spec.matrix ? Math.min(14, 420 / rows) : width;
   const canvas = element("canvas", {width: columns * width, height: Math.ceil(rows * height), role: "img"});
   const title = element("p", {class: "title"});
-  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"}, [canvas])]);
+  const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"},
+    [canvas])]);
   const view = {panel, key: shapeKey(spec), spec};
   view.update = (next) => {
     view.spec = next;
     title.textContent = next.matrix ? next.title : `${next.title}, ${rows}×${columns}`;
-    canvas.setAttribute("aria-label", `${next.title}: ${rows} by ${columns} numbers, drawn; the sentence of the step says one`);
+    canvas.setAttribute("aria-label", `${next.title}: ${rows} by ${columns} numbers, drawn; ` +
+      "the sentence of the step says one");
     drawCells(canvas, next, [width, height], getComputedStyle(page.root));
   };
   canvas.onclick = (event) => {
-    const r = Math.floor(event.offsetY / height), c = Math.floor(event.offsetX / width), cell = view.spec.cells[r * columns + c];
+    const r = Math.floor(event.offsetY / height), c = Math.floor(event.offsetX / width),
+      cell = view.spec.cells[r * columns + c];
     if (cell) choose(cell, page);
   };
   view.update(spec);

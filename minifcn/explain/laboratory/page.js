@@ -20,10 +20,12 @@ function laboratory(root, address, alone) {
       const value = typed(name, text, state);
       if (value === null) {
         render();
-        trouble.textContent = `${pixel(name, ...place)} stays as it is: “${text}” is no ${KINDS_OF_NUMBERS[name] ?? "number"}.`;
+        trouble.textContent = `${pixel(name, ...place)} stays as it is: “${text}” is no ` +
+          `${KINDS_OF_NUMBERS[name] ?? "number"}.`;
         return false;
       }
-      const numbers = structuredClone(state.numbers), list = place.slice(0, -1).reduce((inner, k) => inner[k], numbers[name]);
+      const numbers = structuredClone(state.numbers), list = place.slice(0, -1).reduce((inner, k) => inner[k],
+        numbers[name]);
       list[place.at(-1)] = value;
       page.show({...state, numbers});
       return true;
@@ -43,7 +45,8 @@ function laboratory(root, address, alone) {
 
   function stop() { clearInterval(timer); timer = null; }
   const isAtEnd = () => state.t >= lastStep() && (!state.u || state.u >= groupLength(state.t));
-  const lastStep = () => (problem(state) ? 0 : state.way === "backward" ? wayBackOnce().length : followOnce(state).groups.length);
+  const lastStep = () => (problem(state) ? 0 : state.way === "backward" ? wayBackOnce().length
+    : followOnce(state).groups.length);
   const groupLength = (t) => {
     const group = state.way === "forward" && t ? followOnce(state).groups[t - 1] : null;
     return group ? group[1] - group[0] : 0;
@@ -97,7 +100,7 @@ function laboratory(root, address, alone) {
       isPlaying: timer !== null});
     asks.forEach(([question, one]) => {
       one.textContent = questionText(question, model);
-      one.setAttribute("aria-pressed", state.ask === question);
+      one.setAttribute("aria-pressed", state.ask === question && question !== "stride");
     });
     reply.textContent = answer(model);
     const names = ["x", "weight", ...(state.K > 20 ? [] : ["bias"])];
@@ -137,7 +140,8 @@ function laboratory(root, address, alone) {
     specs.forEach(({title, tables, code}, n) => {
       const [head, lines, body] = panels.children[n].children;
       head.textContent = title;
-      lines.replaceChildren(...code.lines.map((line, k) => element("span", k === code.lit ? {class: "lit"} : {}, [`${line}\n`])),
+      lines.replaceChildren(...code.lines.map((line, k) => element("span", k === code.lit ? {class: "lit"} : {},
+        [`${line}\n`])),
         element("span", {class: "filled"}, [code.numbers]));
       placeTables(body, tables);
       body.querySelectorAll(".scroll").forEach(showStep);
@@ -150,12 +154,15 @@ function laboratory(root, address, alone) {
     legend.replaceChildren(...names.map((name) => element("span", {}, name === "quarters"
       ? [...[0, 1, 2, 3].map((q) => element("i", {class: `cell whole q${q}`})), LEGEND[name]]
       : [element("i", {class: `cell ${name}`}), LEGEND[name]])),
-      element("span", {}, ["Keys: ← → step, Home and End, Tab to what one sets, arrows from cell to cell, Enter picks."]));
+      element("span", {}, [KEYS]));
   }
 
   function remember() {
-    if (!alone) return;
     const text = toAddress(state);
+    if (!alone) {  // a page around it may link to a laboratory of its own, and so hand the state on
+      document.querySelectorAll("a[data-laboratory]").forEach((link) => { link.hash = text; });
+      return;
+    }
     try { history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search); }
     catch { /* a page inside another one may have no address */ }
   }
@@ -183,7 +190,8 @@ function laboratory(root, address, alone) {
     [...document.querySelectorAll(".minifcn-laboratory")].every((other) => shownRows(other) <= shownRows(root));
   if (!alone) root.addEventListener("keydown", onKey);
   document.addEventListener("keydown", (event) => {
-    if (alone || (event.target === document.body && !event.defaultPrevented && root.isConnected && isNext())) onKey(event);
+    if (alone || (event.target === document.body && !event.defaultPrevented && root.isConnected
+      && isNext())) onKey(event);
   });
   if (alone) addEventListener("hashchange", () => page.show(fromAddress(location.hash.slice(1) || address)));
   render();
@@ -191,6 +199,8 @@ function laboratory(root, address, alone) {
 }
 
 const KINDS_OF_NUMBERS = {labels: `class, nor ${IGNORED}, which is ignored`, weights: "number from 0 up"};
+
+const KEYS = "Keys: ← → step, Home and End, Tab to what one sets, arrows from cell to cell, Enter picks.";
 
 const LEGEND = {
   active: "this step", touched: "what it reads or writes", reached: "what the pixel in focus is made of",
@@ -217,7 +227,8 @@ function forwardGiven(model, names) {
   }).map((grid) => ({...grid, cells: grid.cells.map((cell) => {
     const [name, ...place] = cell.edit, where = place.slice(-2).join(",");
     return {...cell, lit: lit({active: name === "x" && active.has(where) && model.order === "x",
-      touched: name === "x" && active.has(where) && model.order === "y", reached: name === "weight" && used.has(where)})};
+      touched: name === "x" && active.has(where) && model.order === "y", reached: name === "weight"
+        && used.has(where)})};
   })}));
 }
 
@@ -226,6 +237,7 @@ function typed(name, text, state) {
   const [above, below = "1", ...rest] = text.trim().replace(",", ".").replace("−", "-").split("/");
   const value = Number(above) / Number(below);
   if (!above || rest.length || !Number.isFinite(value) || Math.abs(value) >= 1e6) return null;
-  if (name === "labels" && value !== IGNORED && !(Number.isInteger(value) && 0 <= value && value < state.C)) return null;
+  if (name === "labels" && value !== IGNORED && !(Number.isInteger(value) && 0 <= value
+    && value < state.C)) return null;
   return name === "weights" && value < 0 ? null : value;
 }

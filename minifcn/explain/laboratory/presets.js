@@ -1,5 +1,5 @@
-// States to begin with. Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", has the first two
-// groups; n is the size of what goes in.
+// States to begin with. Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", has the first
+// two groups; n is the size of what goes in.
 
 const PLAIN = {n: 3, K: 3, S: 1, P: 0, D: 1, A: 0, C: 1, O: 1, ceil: 0, way: "forward"};
 const conv = (name, settings) => ({name, settings: {...PLAIN, op: "conv", ...settings}});

@@ -23,7 +23,8 @@ function questionText(question, model) {
     why: `Why is ${pixel("y", a, b)} = ${number(model.y[model.state.shown][a][b])}?`,
     border: "Where did the border go?",
     transposed: "Why is it called transposed?",
-    stride: model.state.ask === "stride" ? `What would stride ${S + 1} do?` : `What would stride ${S === 3 ? 2 : 3} do?`,
+    stride: model.state.ask === "stride" ? `What would stride ${S + 1} do?`
+      : `What would stride ${S === 3 ? 2 : 3} do?`,
   }[question];
 }
 
@@ -43,10 +44,12 @@ function answer(model) {
   if (state.ask === "border") {
     if (!P) return isTransposed ? "With padding 0 nothing is cut off: every number of every stamp is in y. Drag P."
       : `With padding 0 the kernel stays inside x, so y is ${n - size[0]} rows smaller than x. Drag P.`;
-    if (!isTransposed) return `Padding ${P} puts ${plural(P, "row")} of zeros around x (dashed), so that the kernel may ` +
+    if (!isTransposed) return `Padding ${P} puts ${plural(P, "row")} of zeros around x (dashed), so that the ` +
+      "kernel may " +
       `hang over the edge: ${n}×${n} pixels become ${size.join("×")}.`;
     const all = canvas.length * canvas[0].length, cutOff = all - size[0] * size[1];
-    return `Padding ${P} cuts it off: ${cutOff} of the ${all} numbers that the stamps make are dashed. The convolution ` +
+    return `Padding ${P} cuts it off: ${cutOff} of the ${all} numbers that the stamps make are dashed. The ` +
+      "convolution " +
       `that this one transposes pads ${plural(P, "row")} of zeros there, and nobody wants gradients of those zeros.`;
   }
   if (state.ask === "transposed") return transposedAnswer(model);
@@ -64,10 +67,13 @@ function whyAnswer(model) {
 
 function transposedAnswer({state, size, now}) {
   const [one] = now, q = pixel("x", one?.i ?? 0, one?.j ?? 0), p = size[0] * size[1], n = state.n ** 2;
-  if (state.op === "conv") return `This is the one that is not: y = C x, and C is ${p}×${n}. A gradient comes back through ` +
+  if (state.op === "conv") return `This is the one that is not: y = C x, and C is ${p}×${n}. A gradient ` +
+    "comes back through " +
     "Cᵀ. Choose “Transposed convolution”: the same weights, and Cᵀ as the way forward.";
-  return `The convolution with these settings takes ${size.join("×")} pixels to ${state.n}×${state.n} by a matrix C of ` +
-    `${n}×${p}. Here Cᵀ is multiplied instead: column ${q} of Cᵀ is row ${q} of C, shown beside it. It inverts nothing.`;
+  return `The convolution with these settings takes ${size.join("×")} pixels to ${state.n}×${state.n} by a ` +
+    "matrix C of " +
+    `${n}×${p}. Here Cᵀ is multiplied instead: column ${q} of Cᵀ is row ${q} of C, shown ` +
+    "beside it. It inverts nothing.";
 }
 
 function strideAnswer({state, size, all}) {
@@ -77,7 +83,8 @@ function strideAnswer({state, size, all}) {
   const counts = new Map();
   all.filter(({kept}) => kept).forEach(({a, b}) => counts.set(`${a},${b}`, (counts.get(`${a},${b}`) ?? 0) + 1));
   const holes = size[0] * size[1] - counts.size, most = Math.max(...counts.values());
-  const how = span < S ? "there are gaps between the stamps, which stay 0" : span === S ? "the stamps touch, and no two overlap"
+  const how = span < S ? "there are gaps between the stamps, which stay 0" : span === S
+    ? "the stamps touch, and no two overlap"
     : `neighbouring stamps overlap by ${span - S}, and up to ${most} numbers meet on a pixel`;
   return `Stride ${S}: the stamps begin ${S} pixels apart, so ${n}×${n} pixels become ${size.join("×")}; ${how}${
     holes && span >= S ? `, and ${plural(holes, "pixel")} get nothing` : ""}.`;

@@ -113,5 +113,6 @@ function changed(state, settings) {
 
 // What was a fill before sizes changed is one afterwards; what was typed stays.
 function refilled(state, fills) {
-  return Object.keys(shapes(state)).reduce((now, name) => (fills[name] ? withFill(now, fills[name], name) : now), state);
+  return Object.keys(shapes(state)).reduce((now, name) => (fills[name] ? withFill(now, fills[name], name) : now),
+    state);
 }

@@ -67,7 +67,8 @@ function canvasSize(state) {
 // most has been added; with what it is made of, and what of that is there already.
 function focus({state, all, now, done, size}) {
   let [a, b] = [-1, -1];
-  if (state.pixel >= 0 && state.pixel < size[0] * size[1]) [a, b] = [Math.floor(state.pixel / size[1]), state.pixel % size[1]];
+  if (state.pixel >= 0 && state.pixel < size[0] * size[1]) [a, b] = [Math.floor(state.pixel / size[1]),
+    state.pixel % size[1]];
   else {
     const counts = new Map(), key = (one) => one.a * 1000 + one.b;
     all.slice(0, done).forEach((one) => counts.set(key(one), (counts.get(key(one)) ?? 0) + 1));
@@ -91,18 +92,21 @@ function stepSentence(model) {
     const {before, after, product} = addition(model, from);
     const name = pixel("y", from.a, from.b), where = from.kept ? "" : ", and this pixel is cut off";
     const how = state.op === "conv" ? `${x} lies under ${w}` : `${x} comes through ${w}`;
-    return `pixel ${t} of ${groups.length}, product ${u}: ${name} = ${before} + ${product} = ${after}, for ${how}${where}`;
+    return `pixel ${t} of ${groups.length}, product ${u}: ${name} = ${before} + ${product} = ${after}, ` +
+      `for ${how}${where}`;
   }
   if (order === "x") {
     const value = state.C > 1 ? "" : ` = ${number(state.numbers.x[0][i][j])}`;
     const area = `${span("row", from.a, to.a)} and ${span("column", from.b, to.b)}`;
-    if (state.op === "conv-transpose") return `stamp ${t} of ${groups.length}: ${x}${value} times w, added at ${area} = ` +
-      `column ${x} of Cᵀ`;
-    return `pixel ${t} of ${groups.length}: ${x}${value} gives to ${plural(now.length, "pixel")} of y = column ${x} of C`;
+    if (state.op === "conv-transpose")
+      return `stamp ${t} of ${groups.length}: ${x}${value} times w, added at ${area} = column ${x} of Cᵀ`;
+    return `pixel ${t} of ${groups.length}: ${x}${value} gives to ${plural(now.length, "pixel")} of y = ` +
+      `column ${x} of C`;
   }
   const name = pixel("y", from.a, from.b), total = number(model.canvas[from.a + model.border][from.b + model.border]);
   const matrix = state.op === "conv" ? "C" : "Cᵀ";
-  return `pixel ${t} of ${groups.length}: ${name} = ${total}, ${plural(now.length, "product")} = row ${name} of ${matrix} ` +
+  return `pixel ${t} of ${groups.length}: ${name} = ${total}, ${plural(now.length, "product")} = row ${name} of ` +
+    `${matrix} ` +
     "times x";
 }
 

@@ -1,4 +1,5 @@
-// The transposed convolution four times over, each as it is defined. As in minifcn/explain/transposed.py, with dilation.
+// The transposed convolution four times over, each as it is defined. As in minifcn/explain/transposed.py, with
+// dilation.
 // x: C channels; weight[c][o]: from channel c of x to channel o of y.
 
 function eachPixel(map, visit) {  // visit(c, i, j, value)

@@ -1,5 +1,6 @@
 // Numbers out of the page's text. A map is {C, H, W, data}: channel by channel, row by row.
 
+const range = (n) => Array.from({length: n}, (_, i) => i);
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const exact = (text) => new Float64Array(bytes(text).buffer);
 const emptyMap = (C, H, W) => ({C, H, W, data: new Float64Array(C * H * W)});

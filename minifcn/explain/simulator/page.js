@@ -121,7 +121,7 @@ function cropControls(network, most, page) {
     const show = ({crops}) => {
       const [top, left] = crops[name], [derived] = network.crops[name];
       input.value = top;
-      value.textContent = `${top === left ? top : `${top}, ${left}`}${top === derived && left === derived ? "" : ` (derived: ${derived})`}`;
+      value.textContent = `${top === left ? top : `${top}, ${left}`}${top === derived && left === derived ? "" : `, not ${derived}`}`;
     };
     return {show, node: element("div", {class: "slider"}, [element("label", {}, [element("span", {}, [`${text} `, value]), input]), less, more])};
   });

@@ -13,6 +13,7 @@ from importlib.resources import files
 import numpy as np
 
 from minifcn import Tensor, data, metrics, models, no_grad
+from minifcn.compute.window import Pair
 from minifcn.explain.laboratory.laboratory import script as laboratory_script
 from minifcn.explain.page import whole_page
 from minifcn.explain.simulator.maps import page_data
@@ -67,11 +68,8 @@ class FlightSimulator:
         self.net, self._sample = in_the_papers_geometry(trained), sample
         self._class_names, self._palette = trained.class_names, trained.palette
         self._x = trained.normalize(sample.image).astype(np.float64)
-        with no_grad():
-            self._predicted = self.net(Tensor(self._x[None])).data[0].argmax(axis=0)
-        confusion = metrics.ConfusionMatrix(trained.num_classes)
-        confusion.update(sample.label, self._predicted)
-        self._mean_iou = confusion.mean_iou
+        self._predicted = self.predict()
+        self._mean_iou = self.mean_iou()
 
     def __repr__(self) -> str:
         height, width = self._sample.label.shape
@@ -80,6 +78,55 @@ class FlightSimulator:
 
     def _repr_html_(self) -> str:
         return self._fragment(f"minifcn-{uuid.uuid4().hex[:12]}", alone=False)
+
+    def predict(self, **crops: int | Pair) -> np.ndarray:
+        """Predict the class of each pixel, with crops other than those of the network if some are given.
+
+        Parameters
+        ----------
+        **crops : int, or (top, left)
+            By the names in `net.crop_offsets`.
+
+        Returns
+        -------
+        array (H, W) of int
+
+        Raises
+        ------
+        ValueError
+            If there is no such crop, or it leaves the map that it cuts.
+        """
+        derived = dict(self.net.crop_offsets)
+        if unknown := sorted(crops.keys() - derived.keys()):
+            raise ValueError(f"FlightSimulator: there is no crop {unknown[0]!r}; name one of {', '.join(derived)}")
+        try:
+            self.net.crop_offsets.update(crops)
+            with no_grad():
+                return self.net(Tensor(self._x[None])).data[0].argmax(axis=0)
+        finally:
+            self.net.crop_offsets.update(derived)
+
+    def mean_iou(self, **crops: int | Pair) -> float:
+        """Give the mean IoU of this image, with crops other than those of the network if some are given.
+
+        Parameters
+        ----------
+        **crops : int, or (top, left)
+            As in `predict`.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> simulator = FlightSimulator()
+        >>> round(simulator.mean_iou(), 3), round(simulator.mean_iou(score=19), 3)
+        (0.947, 0.402)
+        """
+        confusion = metrics.ConfusionMatrix(self.net.num_classes)
+        confusion.update(self._sample.label, self.predict(**crops))
+        return confusion.mean_iou
 
     def save_html(self, path: str | os.PathLike) -> None:
         """Save a page that any browser shows, without a network.
@@ -132,7 +179,7 @@ def script(*names: str) -> str:
     >>> script("streams").splitlines()[-1]
     '}'
     """
-    return "\n".join([laboratory_script("window", "element", "shown"), *(_text(f"{name}.js") for name in names)])
+    return "\n".join([laboratory_script("element", "shown"), *(_text(f"{name}.js") for name in names)])
 
 
 def _text(name: str) -> str:
