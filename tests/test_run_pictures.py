@@ -82,3 +82,13 @@ def test_a_panel_has_a_title_above_each_row(tmp_path):
     with Image.open(tmp_path / "without.png") as without, Image.open(tmp_path / "with.png") as titled:
         assert titled.width == without.width
         assert titled.height > without.height + 60
+
+
+@pytest.mark.parametrize("name", ["草地", "🚗", "عشب", r"$\frac{$"], ids=["Chinese", "emoji", "Arabic", "of dollars"])
+@pytest.mark.filterwarnings("error")
+def test_a_class_may_have_any_name(tmp_path, name):
+    """A script that the font lacks is drawn as boxes, without a word of the library's on the terminal."""
+    ious = {1: np.array([0.5, 0.0]), 2: np.array([0.6, 0.1])}
+    pictures.save_ious(tmp_path / "iou.png", ious, ("background", name), np.array([[0, 0, 0], [0, 158, 115]]))
+    with Image.open(tmp_path / "iou.png") as picture:
+        assert picture.width == 1350

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -38,7 +39,9 @@ class _Parser(argparse.ArgumentParser):
         for word in self._own_words(sys.argv[1:] if args is None else args):
             option = word.partition("=")[0]
             known = [name for name in self._option_string_actions if name.startswith("--")]
-            if option.startswith("--") and " " not in option and not any(name.startswith(option) for name in known):
+            long = option.startswith("--") and not any(name.startswith(option) for name in known)
+            letter = re.match("-[A-Za-z]", option) and option[:2] not in self._option_string_actions
+            if (long or letter) and " " not in option:
                 self.error(f"there is no option {option}{did_you_mean(option, known)}")
         return super().parse_known_args(args, namespace)
 

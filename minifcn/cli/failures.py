@@ -15,6 +15,8 @@ def told(error: BaseException) -> tuple[str, int]:
 
     >>> told(UserError("photo.jpg: the file is empty"))
     ('photo.jpg: the file is empty', 2)
+    >>> told(PermissionError(13, "Permission denied", "best.npz"))
+    ('best.npz: Permission denied; change its permissions (chmod), or ask whoever owns it to', 2)
     """
     if isinstance(error, UserError):
         return str(error), 2
@@ -23,6 +25,8 @@ def told(error: BaseException) -> tuple[str, int]:
         return f"not enough memory{f' ({error})' if str(error) else ''}; {advice}", 2
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "interrupted", 128 + getattr(error, "signum", signal.SIGINT)
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename}: {error.strerror}; change its permissions (chmod), or ask whoever owns it to", 2
     if isinstance(error, OSError):
         place = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "")
         return (f"{place}: {error.strerror}" if place else str(error)), 2

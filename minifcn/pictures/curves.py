@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from minifcn.files import atomic_write
+from minifcn.pictures.figures import save_figure
 
 
 def save_curves(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -62,7 +61,4 @@ def save_curves(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> N
         axes.legend(fontsize=11.5, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     figure.axes[0].set_ylim(bottom=0)
     figure.axes[1].set_ylim(0, 1)
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png")
-    with atomic_write(path) as file:
-        file.write(memory.getvalue())
+    save_figure(path, figure)

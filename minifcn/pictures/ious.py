@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from minifcn.files import atomic_write
+from minifcn.pictures.figures import save_figure
 from minifcn.text import shortened
 
 _ROWS = 16  # of a column, before there are two
@@ -52,12 +51,12 @@ def save_ious(
         _draw_strips(axes, epochs, table, numbers, palette)
         axes.set_ylim(rows - 0.95, -0.95)
         axes.set_yticks(
-            range(len(numbers)), [shortened(class_names[n], 4 + 26 // columns) for n in numbers], va="bottom"
+            range(len(numbers)),
+            [shortened(class_names[n], 4 + 26 // columns) for n in numbers],
+            va="bottom",
+            parse_math=False,
         )
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png")
-    with atomic_write(path) as file:
-        file.write(memory.getvalue())
+    save_figure(path, figure)
 
 
 def _draw_strips(axes, epochs: list[int], table: np.ndarray, numbers: range, palette: np.ndarray) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from minifcn.files import atomic_write
 from minifcn.pictures.colours import background, check_sizes, overlay
+from minifcn.pictures.figures import save_figure
 from minifcn.text import shortened
 
 _WIDTH, _MARGIN = 10.0, 0.5  # inches
@@ -79,12 +77,7 @@ def save_shares(
             axes.imshow(overlay(example[1], example[2], palette, 0.5, ignore_index, background(class_names)))
             axes.set_anchor("N")
             axes.set_title(shortened(example[0], _LONGEST), fontsize=9, parse_math=False)
-    memory = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # in Matplotlib's font, of names in other scripts
-        figure.savefig(memory, format="png")
-    with atomic_write(path) as file:
-        file.write(memory.getvalue())
+    save_figure(path, figure)
 
 
 def _draw_bars(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from minifcn.data import Batch, Dataset
 from minifcn.data.lists import read_lines
 from minifcn.errors import UserError
 from minifcn.progress import show_progress
-from minifcn.text import did_you_mean, in_columns
+from minifcn.text import counted, did_you_mean, in_columns, in_short
 from minifcn.training import build
 from minifcn.training.config import Config
 
@@ -235,32 +235,44 @@ def read_weights(path: str | Path, class_names: Sequence[str]) -> tuple[float, .
             f"--class-weights {path}: there is no such file; write none, balanced, median or a file's name{near}"
         )
     weights: dict[str, float] = {}
+    faults: dict[int, str] = {}
     for line, text in read_lines(Path(path)):
-        if not re.search("[,;\t]", text):
-            raise UserError(
-                f"{path}: line {line}: a line reads class,weight, such as {class_names[0]},0.5, but it is {text[:40]!r}"
-            )
-        name, weight = _parted(text)
-        if not weights and weight.lower() == "weight":
-            continue
-        if name not in class_names:
-            raise UserError(
-                f"{path}: line {line}: there is no class {name!r}; the classes are {', '.join(class_names)}"
-                f"{did_you_mean(name, class_names)}"
-            )
-        if name in weights:
-            raise UserError(f"{path}: line {line}: {name!r} has a weight already; list each class once")
-        if not re.fullmatch(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]{1,3})?", weight) or not math.isfinite(float(weight)):
-            raise UserError(f"{path}: line {line}: a weight is a number from 0 up, such as 0.5, but found {weight!r}")
-        weights[name] = float(weight)
-        if weights[name] and not 1e-30 <= weights[name] <= 1e30:  # float32 holds these
-            raise UserError(f"{path}: line {line}: a weight is 0, or from 1e-30 to 1e30, but found {weight}")
+        try:
+            name, weight = _read_line(text, class_names, weights)
+        except UserError as error:
+            faults[line] = str(error)
+        else:
+            weights |= {name: weight} if name else {}
+    if faults:
+        (first, fault), *others = faults.items()
+        more = f" ({counted(len(others), 'more line is', 'more lines are')} wrong: " if others else ""
+        more += f"{in_short([str(line) for line, _ in others])})" if others else ""
+        raise UserError(f"{path}: line {first}: {fault}{more}")
     missing = [name for name in class_names if name not in weights]
     if missing:
         raise UserError(f"{path}: has no weight for {', '.join(missing)}; write a line class,weight for each class")
     if not any(weights.values()):
         raise UserError(f"{path}: all weights are 0, so nothing would be learned; give at least one class another")
     return tuple(weights[name] for name in class_names)
+
+
+def _read_line(text: str, class_names: Sequence[str], before: Mapping[str, float]) -> tuple[str, float]:
+    """Read the name and the weight of a line; no name of a heading."""
+    if not re.search("[,;\t]", text):
+        raise UserError(f"a line reads class,weight, such as {class_names[0]},0.5, but it is {text[:40]!r}")
+    name, weight = _parted(text)
+    if not before and weight.lower() == "weight":
+        return "", 0.0
+    if name not in class_names:
+        near = did_you_mean(name, class_names)
+        raise UserError(f"there is no class {name!r}; the classes are {', '.join(class_names)}{near}")
+    if name in before:
+        raise UserError(f"{name!r} has a weight already; list each class once")
+    if not re.fullmatch(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]{1,3})?", weight) or not math.isfinite(float(weight)):
+        raise UserError(f"a weight is a number from 0 up, such as 0.5, but found {weight!r}")
+    if float(weight) and not 1e-30 <= float(weight) <= 1e30:  # float32 holds these
+        raise UserError(f"a weight is 0, or from 1e-30 to 1e30, but found {weight}")
+    return name, float(weight)
 
 
 def _parted(text: str) -> tuple[str, str]:

@@ -17,6 +17,8 @@ from minifcn.errors import UserError
 from minifcn.npz import read_array
 from minifcn.text import in_bytes
 
+_OF_A_PREDICTION = {"class_names.npy", "probabilities.npy"}
+
 
 def recognises(head: bytes, members: Sequence[str]) -> bool:
     """Tell whether an archive holds arrays and nothing else."""
@@ -28,6 +30,11 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     arrays, about = {}, {}
     with zipfile.ZipFile(path) as archive:
         _check_sizes(archive.infolist(), path.stat().st_size)
+        if {*archive.namelist()} == _OF_A_PREDICTION:
+            raise UserError(
+                "probabilities that minifcn predict wrote of a photograph, and no weights; give the network that "
+                "predicted them: the folder of its run, or best.npz in it"
+            )
         for info in archive.infolist():
             name, array = info.filename.removesuffix(".npy"), read_array(archive, info)
             if array.dtype.kind == "U" and array.size == 1:

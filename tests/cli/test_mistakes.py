@@ -31,6 +31,7 @@ def workspace(tmp_path, monkeypatch, run_folder):
     Path("cut.npz").write_bytes(content[: len(content) // 2])
     Path("pickle.npz").write_bytes(pickle.dumps({"epoch": 3}))
     np.savez("foreign.npz", weights=np.zeros(3))
+    np.savez("shares.npz", probabilities=np.zeros((2, 2, 3), "float16"), class_names=np.array(["a", "b", "c"]))
     np.savez("object.npz", about=np.array([{"a": 1}], object), allow_pickle=True)
     Path("empty.jpg").write_bytes(b"")
     Path("text.jpg").write_text("not a photograph")
@@ -62,6 +63,10 @@ MISTAKES = {
     "a misspelt option with its value": ([*TRAIN, "--epocs=3"], "no option --epocs; did you mean '--epochs'?"),
     "a misspelt option that is required": (["train", "--otu", "x"], "no option --otu; did you mean '--out'?"),
     "a misspelt option before the command": (["--versoin", "train"], "no option --versoin; did you mean '--version'?"),
+    "a letter that is no option": (["-x"], "there is no option -x; minifcn -h shows what there is"),
+    "a letter before the command": (["-x", "train"], "there is no option -x; minifcn -h shows what there is"),
+    "a letter after the command": (["train", "-x"], "there is no option -x; minifcn train -h shows what there is"),
+    "a word with one dash": (["train", "-epochs", "3"], "no option -epochs; did you mean '--epochs'?"),
     "more pictures than there are": (
         ["predict", "--data", "shapes", "--images", "101", "--out", "o"],
         "--images must be at most 100, as the split test has no more pictures, got 101",
@@ -94,6 +99,11 @@ MISTAKES = {
     "evaluate, a pickle": (["evaluate", "--checkpoint", "pickle.npz"], "pickle.npz: not a minifcn checkpoint"),
     "evaluate, pickle inside": (["evaluate", "--checkpoint", "object.npz"], "object.npz: about.npy holds pickled"),
     "evaluate, foreign": (["evaluate", "--checkpoint", "foreign.npz"], "foreign.npz: neither a checkpoint of minifcn"),
+    "begin with probabilities": (
+        [*TRAIN, "--init", "shares.npz"],
+        "shares.npz: probabilities that minifcn predict wrote of a photograph, and no weights; give the network",
+    ),
+    "predict with probabilities": ([*PREDICT, "--checkpoint", "shares.npz"], "shares.npz: probabilities that minifcn"),
     "evaluate, confusion as JPEG": (
         ["evaluate", "--checkpoint", "best.npz", "--confusion", "c.csv", "c.jpg"],
         "--confusion must end in .csv, for the numbers, or .png, for a picture, but is c.jpg",

@@ -153,6 +153,8 @@ WRONG = {
     "0 in float32": ("road,1e-60\n", "line 1: a weight is 0, or from 1e-30 to 1e30, but found 1e-60"),
     "a word": ("road,much\n", "but found 'much'"),
     "nothing but a name": ("road\n", "line 1: a line reads class,weight, such as .*,0.5, but it is 'road'"),
+    "two lines": ("road,-1\nwall,2\nwal,2\n", r"line 1: a weight .* found '-1' \(1 more line is wrong: 3\)"),
+    "four lines": ("road\nwal,2\nwall,x\nroad,1\nroad,2\n", r"line 1: .* \(3 more lines are wrong: 2, 3, 5\)"),
     "only zeros": ("road,0\nwall,0\ntraffic light, red,0\n", "all weights are 0"),
     "an empty file": ("", "has no weight for road, wall, traffic"),
 }
