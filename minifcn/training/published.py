@@ -216,7 +216,7 @@ def recognition(found: Weights) -> str:
     recognised, source = found.recognised, found.source
     what, by = (shortened(printable(text), 200) for text in (recognised.what, recognised.by))
     said = f"{what}\n  by {by}\n  {source.container}, SHA-256 {source.sha256}"
-    if "part" not in source.about:
+    if "other parts" not in source.about or not source.container.startswith("torch.save"):
         return said
     others = in_short([printable(name) for name in source.about["other parts"]]) or "none"
     return f"{said}\n  of its parts, {printable(source.about['part'])}; left out: {others}"

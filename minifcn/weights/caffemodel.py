@@ -8,6 +8,7 @@ their layers in field 100; those of before 2015 ("V1") in field 2, with other nu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,11 @@ import numpy as np
 from minifcn.content import mapped, numbers, shaped
 from minifcn.errors import UserError
 
-_MOST_BLOBS = 10_000
+# Limits of time and memory, far above what networks have.
+_MOST_BLOBS = _MOST_LAYERS = 10_000
+_MOST_FIELDS = 100_000  # in a file; Caffe writes the numbers of a blob as one
+_MOST_DIMENSIONS = 32
+_LONGEST_NAME = 1000  # bytes, of a layer, which stands before the number of each of its blobs
 _LONGEST_VARINT = 10  # bytes
 _WHOLE, _BYTES = 0, 2
 _FIXED = {1: 8, 5: 4}  # bytes
@@ -30,7 +35,10 @@ class _LayerFields(NamedTuple):
 
 _NET_NAME, _NET_INPUT = 1, 3
 _LAYERS = {100: _LayerFields(name=1, type=2, blobs=7), 2: _LayerFields(name=4, type=5, blobs=6)}
-_V1_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}  # the others of an FCN have no weights
+_V1_TYPES = {  # those that have weights, and those whose order tells bvlc_alexnet
+    **{4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"},
+    **{15: "LRN", 17: "Pooling"},
+}
 _SIDES, _DATA, _SHAPE, _DOUBLES = (1, 2, 3, 4), 5, 7, 8  # of a blob
 _DIMENSION = 1  # of a shape
 
@@ -51,29 +59,30 @@ def recognises(head: bytes, members: Sequence[str]) -> bool:
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read the blobs as NAME/0 (weights) and NAME/1 (biases), for each layer that has some.
 
-    The file says of itself the network's name, "net", and the types of its "layers"; "Convolution" and the like in both
-    versions. "order" has the names of all layers, those without blobs too.
+    The file says of itself the network's name, "net", and its "layers" in their order, also those without blobs: the
+    name and the type of each, "Convolution" and the like in both versions.
     """
     arrays: dict[str, np.ndarray] = {}
-    about: dict[str, Any] = {"layers": {}, "order": []}
-    for number, value in _fields(memoryview(mapped(path))):
+    about: dict[str, Any] = {"layers": []}
+    left = repeat(True, _MOST_FIELDS)
+    for number, value in _fields(memoryview(mapped(path)), left):
         if number == _NET_NAME:
             about["net"] = _text(value)
         elif number in _LAYERS:
-            name, kind, blobs = _layer(_message(value), _LAYERS[number])
+            if len(about["layers"]) == _MOST_LAYERS:
+                raise UserError(f"it has more than {_MOST_LAYERS:,} layers; save the network again with Caffe")
+            name, kind, blobs = _layer(_message(value), _LAYERS[number], left)
             for index, blob in enumerate(blobs):
                 if len(arrays) == _MOST_BLOBS or f"{name}/{index}" in arrays:
                     raise UserError(f"{name} is a layer too many, or there twice; save the network again with Caffe")
-                arrays[f"{name}/{index}"] = _blob(blob, f"{name}/{index}")
-            about["order"].append(name)
-            if blobs:
-                about["layers"][name] = kind
+                arrays[f"{name}/{index}"] = _blob(blob, f"{name}/{index}", left)
+            about["layers"].append((name, kind))
     return "caffemodel", arrays, about
 
 
-def _layer(layer: memoryview, fields: _LayerFields) -> tuple[str, str, list[memoryview]]:
+def _layer(layer: memoryview, fields: _LayerFields, left: Iterator[bool]) -> tuple[str, str, list[memoryview]]:
     name, kind, blobs = "", "", []
-    for number, value in _fields(layer):
+    for number, value in _fields(layer, left):
         if number == fields.name:
             name = _text(value)
         elif number == fields.type:
@@ -85,15 +94,15 @@ def _layer(layer: memoryview, fields: _LayerFields) -> tuple[str, str, list[memo
     return name, kind, blobs
 
 
-def _blob(blob: memoryview, name: str) -> np.ndarray:
+def _blob(blob: memoryview, name: str, left: Iterator[bool]) -> np.ndarray:
     sides, shape = dict.fromkeys(_SIDES, 0), None
     pieces: dict[int, memoryview | bytearray] = {}
     try:
-        for number, value in _fields(blob):
+        for number, value in _fields(blob, left):
             if number in _SIDES:
                 sides[number] = _whole(value)
             elif number == _SHAPE:
-                shape = _dimensions(_message(value))
+                shape = _dimensions(_message(value), left)
             elif number in (_DATA, _DOUBLES):
                 pieces[number] = _joined(pieces.get(number), _message(value))
         dtype, data = ("float64", _DOUBLES) if _DOUBLES in pieces else ("float32", _DATA)
@@ -111,18 +120,23 @@ def _joined(before: memoryview | bytearray | None, piece: memoryview) -> memoryv
     return before
 
 
-def _dimensions(shape: memoryview) -> list[int]:
+def _dimensions(shape: memoryview, left: Iterator[bool]) -> list[int]:
     dimensions: list[int] = []
-    for number, value in _fields(shape):
+    for number, value in _fields(shape, left):
         if number == _DIMENSION:
-            dimensions += [value] if isinstance(value, int) else _varints(value)
+            for size in [value] if isinstance(value, int) else _varints(value):
+                dimensions.append(size)
+                if len(dimensions) > _MOST_DIMENSIONS:
+                    raise UserError(f"claims more than {_MOST_DIMENSIONS} dimensions; it is damaged, download it again")
     return dimensions
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Give the fields of a message: numbers, and values, which are whole numbers or bytes."""
+def _fields(message: memoryview, left: Iterator[bool]) -> Iterator[tuple[int, int | memoryview]]:
+    """Give the fields of a message, numbers and values, which are whole numbers or bytes; as many as are `left`."""
     position = 0
     while position < len(message):
+        if not next(left, False):
+            raise UserError(f"the file has more than {_MOST_FIELDS:,} fields; save the network again with Caffe")
         tag, position = _varint(message, position)
         wire = tag & 7
         if wire == _WHOLE:
@@ -171,4 +185,12 @@ def _whole(value: int | memoryview) -> int:
 
 
 def _text(value: int | memoryview) -> str:
-    return str(_message(value), "utf-8")
+    text = _message(value)
+    if len(text) > _LONGEST_NAME:
+        raise UserError(
+            f"has a name of {len(text):,} bytes, more than {_LONGEST_NAME:,}; it is damaged, download it again"
+        )
+    try:
+        return str(text, "utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"has a name that is no text ({error.reason}); it is damaged, download it again") from None

@@ -21,8 +21,8 @@ def recognises(head: bytes, members: Sequence[str]) -> bool:
 def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read params(k).value under the name params(k).name, with the indices in MATLAB's order, height first.
 
-    The params may be those of a structure named net. The file says of itself the types of its "layers", and the
-    "normalization" of its images. Objects and functions in it are passed over.
+    The params may be those of a structure named net. The file says of itself the names and types of its
+    "layers" in their order, and the "normalization" of its images. Objects and functions in it are passed over.
     """
     variables = matlab.variables(path)
     if len(network := _records(variables.get("net"))) == 1:
@@ -40,8 +40,8 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
             f"it has no params of a MatConvNet network, but {in_short([*variables]) or 'nothing'}; in MATLAB, make it "
             "a DagNN (dagnn.DagNN.fromSimpleNN), and save that: net = net.saveobj(); save(FILE, '-struct', 'net')"
         )
-    types = {layer.get("name"): layer.get("type") for layer in _records(variables.get("layers"))}
-    about: dict[str, Any] = {"layers": types, "order": [*types]}
+    layers = [(str(layer.get("name")), str(layer.get("type"))) for layer in _records(variables.get("layers"))]
+    about: dict[str, Any] = {"layers": layers}
     for meta in _records(variables.get("meta")):
         for normalization in _records(meta.get("normalization")):
             about["normalization"] = normalization

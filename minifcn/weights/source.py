@@ -33,7 +33,7 @@ class Source:
         By the file's own names, in its layout and order; half precision (float16, bfloat16) is widened to float32. They
         may be views of the file, and are not to be written to.
     about : dict
-        What the file says of itself: metadata, the types of layers.
+        What the file says of itself: metadata, the names and types of layers.
     sha256 : str
         Of the whole file.
     """

@@ -2,12 +2,13 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import published_files as files
 import pytest
 from published_files import Source
-from weight_files import blob, caffemodel
+from weight_files import blob, caffemodel, caffemodel_v1, legacy_blob
 
 from minifcn import weights
 from minifcn.cli import main
@@ -15,7 +16,7 @@ from minifcn.errors import UserError
 from minifcn.training import build
 from minifcn.training.about import about
 from minifcn.training.config import Config
-from minifcn.training.published import open_network, open_weights
+from minifcn.training.published import open_network, open_weights, recognition
 from minifcn.weights.conversion import as_caffe, convert
 
 NUMBERS = files.vgg16()
@@ -55,24 +56,78 @@ def test_what_comes_behind_the_trunk_does_not_change_the_trunk(name):
     assert [move.name for move in found.moves if move.outcome == "unused"] == [f"{name}/0"]
 
 
-@pytest.mark.parametrize("first", ["norm1", "pool1"])
-def test_the_order_of_layers_tells_alexnet_from_caffenet_whatever_its_name(first, tmp_path):
-    second = {"norm1": "pool1", "pool1": "norm1"}[first]
-    layers = {"conv1": ("Convolution", [blob(np.ones((6, 3, 11, 11), "float32"))])}
-    layers |= {first: ("LRN", []), second: ("Pooling", [])}
-    layers |= {f"conv{n}": ("Convolution", [blob(np.ones((6, 6, 3, 3), "float32"))]) for n in range(2, 6)}
+CAFFENET = {f"conv{n}.weight": np.ones((6, 3 if n == 1 else 6, 3, 3), "float32") for n in range(1, 6)}
+TAKEN = "taken for CaffeNet (bvlc_alexnet has the same shapes, with the pools behind the normalisation)"
+VERSIONS = {  # how to write a network and a blob, and what a convolution, a normalisation and a pool are called
+    "V2": (caffemodel, blob, "Convolution", "LRN", "Pooling"),
+    "V1": (caffemodel_v1, legacy_blob, 4, 15, 17),
+}
+NAMES = [("norm1", "pool1"), ("lrn1", "pool1"), ("relu_lrn1", "pool1"), ("norm1", "pooling1"), ("pool1", "norm1")]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("normalisation", "pool"), NAMES)
+@pytest.mark.parametrize("alexnet", [True, False], ids=["AlexNet", "CaffeNet"])
+def test_the_types_of_layers_tell_alexnet_from_caffenet_whatever_they_are_called(
+    alexnet, normalisation, pool, version, tmp_path
+):
+    write, write_blob, conv, lrn, pooling = VERSIONS[version]
+    convs = {name.partition(".")[0]: (conv, [write_blob(array)]) for name, array in CAFFENET.items()}
+    between = {normalisation: (lrn, []), pool: (pooling, [])}
     path = tmp_path / "fine_tuned.caffemodel"
-    path.write_bytes(caffemodel(layers, "FlickrStyle"))
+    order = ("conv1", normalisation, pool) if alexnet else ("conv1", pool, normalisation)
+    path.write_bytes(write({name: (convs | between)[name] for name in (*order, *convs)}, "FlickrStyle"))
     source = weights.read(path)
-    if first == "norm1":
+    if alexnet:
         refused(source, "this is bvlc_alexnet, which normalises before it pools")
     else:
-        assert convert(source).recognised.what == "CaffeNet of Caffe"
+        found = convert(source).recognised
+        assert (found.what, TAKEN in found.by) == ("CaffeNet of Caffe", False)
+
+
+@pytest.mark.parametrize("types", [["dagnn.LRN", "dagnn.Pooling"], ["dagnn.LRN"]])
+def test_matconvnet_tells_alexnet_by_types_too(types):
+    about = {"layers": [("conv1", "dagnn.Conv"), *((f"layer{n}", kind) for n, kind in enumerate(types))]}
+    source = Source(files.as_matconvnet(CAFFENET), container="MAT-file 5", about=about)
+    refused(source, "this is bvlc_alexnet, which normalises before it pools")
+
+
+ARRAYS_ALONE = {
+    "npz": files.as_chainer(CAFFENET),
+    "torch.save (zip)": CAFFENET,
+    "caffemodel": files.as_caffemodel(CAFFENET),
+    "MAT-file 5": files.as_matconvnet(CAFFENET),
+}
+
+
+@pytest.mark.parametrize(("container", "arrays"), ARRAYS_ALONE.items())
+def test_arrays_alone_are_taken_for_caffenet_and_that_is_said(container, arrays, tmp_path):
+    (tmp_path / "net").write_bytes(b"whose MD5 is nobody's")
+    source = Source(arrays, tmp_path / "net", container)
+    found = convert(source, "" if container == "MAT-file 5" else "caffe")
+    assert found.recognised.by.endswith(TAKEN)
+    assert TAKEN in recognition(found)
+
+
+@pytest.mark.parametrize(("container", "arrays"), ARRAYS_ALONE.items())
+@pytest.mark.parametrize("name", ["bvlc_alexnet.npz", "BVLC_AlexNet_from_caffe.pth"])
+def test_arrays_alone_are_alexnet_by_the_name_of_the_file(name, container, arrays):
+    refused(Source(arrays, Path(name), container), "this is bvlc_alexnet, which normalises before it pools")
+
+
+@pytest.mark.parametrize("write", [files.as_chainer, files.as_matconvnet, files.as_torchvision])
+@pytest.mark.parametrize("said", ["layers", "normalization", "part", "other parts", "net", "order"])
+def test_a_text_of_a_file_is_not_taken_for_what_another_container_says(said, write, tmp_path):
+    state = CAFFENET if write is not files.as_torchvision else NUMBERS
+    np.savez(tmp_path / "net.npz", **write(state), **{said: np.array("a text")})
+    found = convert(weights.read(tmp_path / "net.npz"), "" if write is files.as_matconvnet else "caffe")
+    assert found.recognised.what.startswith(("CaffeNet", "VGG16"))
+    assert "of its parts" not in recognition(found)
 
 
 DOUBLES = {
     "two spellings of a layer": (files.as_chainer(FCN) | {"score-fr/W": np.ones((21, 64, 1, 1), "float32")}, "npz"),
-    "what Adam keeps": (files.as_keras(NUMBERS) | {"optimizer/m/fc1/kernel:0": np.ones((392, 64), "float32")}, "HDF5"),
+    "an average": (files.as_keras(NUMBERS) | {"ema/fc1/kernel:0": np.ones((392, 64), "float32")}, "HDF5"),
 }
 
 

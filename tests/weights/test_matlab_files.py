@@ -49,10 +49,7 @@ def test_params_of_a_network_are_read_as_scipy_reads_them(source_of, arrays, com
     content = written(compressed, **network(arrays), layers=layers, **others)
     source = source_of(content)
     assert source.container == "MAT-file 5"
-    assert source.about == {
-        "layers": {"conv1_1": "dagnn.Conv", "relu1_1": "dagnn.ReLU"},
-        "order": ["conv1_1", "relu1_1"],
-    }
+    assert source.about == {"layers": [("conv1_1", "dagnn.Conv"), ("relu1_1", "dagnn.ReLU")]}
     expected = scipy.io.loadmat(io.BytesIO(content), struct_as_record=False)["params"]
     assert list(source.arrays) == [param.name.item() for param in expected.flat]
     for param in expected.flat:

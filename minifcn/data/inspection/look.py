@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,21 @@ from minifcn.text import counted
 
 PAIRS = 16  # of each split
 SECONDS = 3.0
+
+
+class FirstLook(NamedTuple):
+    """What a look found.
+
+    Parameters
+    ----------
+    warnings : list of str
+        A line for each thing that stands out.
+    absent : frozenset of int
+        Classes that no training label has; none unless all of these were read.
+    """
+
+    warnings: list[str]
+    absent: frozenset[int]
 
 
 def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
@@ -48,6 +64,18 @@ def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
     >>> look({"train": Shapes(1, 64, 4)})
     ['train: no label has the classes square, triangle, so a network cannot learn them']
     """
+    return look_at(splits, seconds).warnings
+
+
+def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLook:
+    """Look as `look` does, and say too which classes no training label has.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> sorted(look_at({"train": Shapes(1, 64, 4)}).absent)
+    [2, 3]
+    """
     end = time.monotonic() + seconds
     faults: list[str] = []
     smoothed: list[tuple[str, str]] = []
@@ -68,7 +96,9 @@ def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
         more = f" (and {len(faults) - 1} more in the {counted(opened, 'pair')} looked at)" if len(faults) > 1 else ""
         raise UserError(f"{faults[0]}{more}")
     training = next(iter(splits))
-    return findings.of_borders(smoothed, opened) + _classes(training, splits[training], counts[training], end)
+    warnings = findings.of_borders(smoothed, opened) + _classes(training, splits[training], counts[training], end)
+    whole = counts[training].pairs == len(splits[training])
+    return FirstLook(warnings, frozenset(np.flatnonzero(counts[training].pixels == 0).tolist() if whole else ()))
 
 
 def _spread(length: int) -> Iterator[int]:

@@ -30,6 +30,7 @@ _BY_KERNEL = {64: "upscore", 32: "upscore16", 16: "upscore8"}
 # Normalisation of what a convolution of the trunk gives: conv1_1_bn, bn_conv1, batchnorm3_2.
 _NORMALISED = re.compile(r"conv[1-5](_\d)?.?(bn|batch_?norm).*|(bn|batch_?norm).?(conv)?[1-5](_\d)?", re.IGNORECASE)
 _WITH_A_SLASH = ("conv1/7x7_s2", "conv2/3x3_reduce", "conv2/3x3", "loss3/classifier")  # and no inceptions
+_WITH_TYPES = ("caffemodel", "MAT-file 5")  # of layers; what others say of themselves is text of any kind
 # How each container writes the weight and the bias of a layer.
 _PARTS = (
     ("caffemodel", re.compile(r"(.+)/([01])"), {"0": "weight", "1": "bias"}),
@@ -61,6 +62,7 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
         if what == "FCN-8s" and not at_once:  # both have the same arrays
             at_once = "atonce" in source.path.name
             by += f", and {'at-once' if at_once else 'not at-once'} by the name of the file"
+    by += taken_for_caffenet(source, layers)
     what += " at once" if at_once else ""
     left = {name: "the network itself has these numbers" for name, (layer, _) in parts.items() if layer in SCALES}
     return Recognised(f"{what} {whose}", by, names, seen, left=left, added=added, at_once=at_once)
@@ -101,20 +103,53 @@ def refuse_others(source: Source, layers: set[str]) -> None:
     UserError
         If it is a deeper VGG, one with batch normalisation, or bvlc_alexnet.
     """
-    order, why = [*source.about.get("order", ())], ""
+    why = ""
     deeper = sorted(layer for layer in layers if re.fullmatch(r"conv[1-5]_\d", layer) and layer not in VGG16)
     normalised = sorted(layer for layer in layers if _NORMALISED.fullmatch(layer))
     if deeper:
         why = f"a deeper VGG than VGG16: it has {deeper[0]}; take VGG_ILSVRC_16_layers, or vgg16 of the same publisher"
     elif normalised:
         why = f"a network with batch normalisation ({printable(normalised[0])}), which the paper's have not"
-    elif source.about.get("net") == "AlexNet" or ("pool1" in order and "norm1" in order[: order.index("pool1")]):
+    elif _is_alexnet(source, layers):
         why = (
             "bvlc_alexnet, which normalises before it pools; FCN-AlexNet is made from CaffeNet "
             "(bvlc_reference_caffenet), whose shapes are the same, but which pools first"
         )
     if why:
         raise UserError(f"this is {why}")
+
+
+def taken_for_caffenet(source: Source, layers: set[str]) -> str:
+    """Say of a CaffeNet that the file would look the same if it were bvlc_alexnet; nothing if its layers tell.
+
+    >>> from types import SimpleNamespace
+    >>> source = SimpleNamespace(container="caffemodel", about={"layers": [("pool", "Pooling"), ("lrn", "LRN")]})
+    >>> taken_for_caffenet(source, {*CAFFENET})
+    ''
+    """
+    if not set(CAFFENET) <= layers or _normalises_first(source) is not None:
+        return ""
+    return ", and taken for CaffeNet (bvlc_alexnet has the same shapes, with the pools behind the normalisation)"
+
+
+def _is_alexnet(source: Source, layers: set[str]) -> bool:
+    if not set(CAFFENET) <= layers:
+        return False
+    named = source.about.get("net") == "AlexNet" or source.path.name.lower().startswith("bvlc_alexnet")
+    first = _normalises_first(source)
+    return named if first is None else first
+
+
+def _normalises_first(source: Source) -> bool | None:
+    """Whether a normalisation comes before the first pool; None if the file says nothing of normalisations.
+
+    A layer has any name, but its type says what it does: LRN and Pooling, or dagnn.LRN and dagnn.Pooling.
+    """
+    if source.container not in _WITH_TYPES:
+        return None
+    types = [kind for _, kind in source.about.get("layers", ())]
+    normalises, pools = ([n for n, kind in enumerate(types) if what in kind] for what in ("LRN", "Pooling"))
+    return not pools or normalises[0] < pools[0] if normalises else None
 
 
 def caffe_names(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minifcn.data.normalize import IMAGENET_MEAN, Preprocessing
-from minifcn.weights.published.caffe import caffe_names, network, refuse_others
+from minifcn.weights.published.caffe import caffe_names, network, refuse_others, taken_for_caffenet
 from minifcn.weights.published.recognised import Recognised
 
 if TYPE_CHECKING:
@@ -34,13 +34,14 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
     refuse_others(source, layers)
     names, added = caffe_names(source.arrays, parts, "HWIO")
     first, *_, last = names
-    by = f"MatConvNet's names {first} ... {last}"
+    by = f"MatConvNet's names {first} ... {last}{taken_for_caffenet(source, layers)}"
     return Recognised(f"{what} of MatConvNet", by, names, _seen(source), axes="HWIO", added=added)
 
 
 def _seen(source: Source) -> Preprocessing:
     """Take the mean image of the file, if it has one: of one pixel, or of a whole image."""
-    mean = source.about.get("normalization", {}).get("averageImage")
+    normalization = source.about.get("normalization")  # of another container it may be a text
+    mean = normalization.get("averageImage") if isinstance(normalization, dict) else None
     if not isinstance(mean, np.ndarray) or mean.size % 3 or not mean.size:
         return Preprocessing(IMAGENET_MEAN, (1.0, 1.0, 1.0), "rgb", "only minus the mean, R, G, B")
     r, g, b = (float(value) for value in mean.reshape(-1, 3).mean(axis=0))
