@@ -26,6 +26,7 @@ from minifcn.models import TwoHeads
 from minifcn.models.compound import GeometricHead
 from minifcn.nn import Module
 from minifcn.progress import show_progress
+from minifcn.text import counted
 from minifcn.training import Config, build, checkpoint
 from minifcn.training.datasets import open_data
 from minifcn.training.evaluate import evaluate, evaluate_dataset
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
         print(json.dumps(about, indent=2))
     else:
         at = "at the size of the labels" if size == "labels" else f"at {size}"
-        print(f"{path} on {len(dataset)} images of {config.data}, split {split}, {at}")
+        print(f"{path} on {counted(len(dataset), 'image')} of {config.data}, split {split}, {at}")
         _print(matrix, loss, config.class_names)
         if second:
             print("\ngeometric classes")

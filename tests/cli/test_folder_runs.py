@@ -64,7 +64,7 @@ def test_validation_images_stay_when_images_are_added(run, capsys):
     folder_sets.photos(data, "012345")
     assert evaluate(run, data) == 0
     output = capsys.readouterr()
-    assert "on 1 images of" in output.out
+    assert "on 1 image of" in output.out
     assert "train 11, val 1 (val as the run drew it)" in output.err
     assert small_runs.resume(run, "--epochs", "2", "--data", f"folder:{data}") == 2  # an epoch has more batches now
     assert val_names(run) == drawn
@@ -115,7 +115,7 @@ def test_the_sample_set_of_keras_segmentation_may_be_validated_on_its_test_image
     assert "train 3, test 1 (by subfolders)" in capsys.readouterr().err
     assert val_names(out) == []
     assert evaluate(out, data) == 0
-    assert "on 1 images of" in (text := capsys.readouterr().out)
+    assert "on 1 image of" in (text := capsys.readouterr().out)
     assert "split test" in text
 
 
@@ -203,7 +203,7 @@ def test_colours_that_a_list_gives_to_the_classes_of_the_run_are_read(run, tmp_p
     root = masks_of(tmp_path / "now", COLOURED)
     (root / "classes.csv").write_text("name,r,g,b\nclass 0,0,0,0\nclass 1,128,64,128\nclass 2,0,0,142\n")
     assert evaluate(run, root, "--split", "all") == 0
-    assert "on 1 images of" in capsys.readouterr().out
+    assert "on 1 image of" in capsys.readouterr().out
 
 
 def test_what_a_run_ignored_is_no_white_where_most_masks_hold_little_else(run, tmp_path):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from folder_sets import COLOURS, IMAGE, MASK, photos, save
 from PIL import Image
-from test_annotated import SQUARE, photograph
+from test_annotated import SQUARE, outline, photograph
 
 from minifcn.cli import main
 from minifcn.data import open_dataset
+from minifcn.data.folder.annotations import read_annotation
 from minifcn.data.inspection.findings import group
 from minifcn.errors import UserError
 
@@ -114,3 +115,20 @@ def test_what_is_said_of_a_damaged_image_is_not_about_python(tmp_path, content):
         list(open_dataset(f"folder:{tmp_path}", "all"))
     assert "not a readable image" in str(caught.value)
     assert not any(word in str(caught.value) for word in ("unpack", "Error", "NoneType", "invalid literal", "struct"))
+
+
+@pytest.mark.parametrize("mask", ["?", "abc", 7, None])
+def test_what_is_said_of_a_damaged_drawing_is_not_about_python(tmp_path, mask):
+    path = photograph(tmp_path, "a.jpg", outline("mug", "mask", mask=mask))
+    with pytest.raises(UserError, match="shape 1, a 'mug': its mask cannot be read: it is no PNG image, or damaged;"):
+        read_annotation(path)
+
+
+@pytest.mark.parametrize(("content", "where"), [('{\n"shapes": [,', " in line 2"), ("[" * 100_000, "")])
+def test_a_damaged_file_of_labelme_is_told_by_its_line(tmp_path, content, where):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(UserError) as caught:
+        read_annotation(tmp_path / "a.json")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.json'}: no file of labelme's, or damaged{where}; save it again in labelme"
+    )

@@ -63,11 +63,9 @@ def folded(name: str) -> str:
 
 
 def _report_missing(part: Part, missing: list[Path], count: int, suffix: str, report: Report) -> None:
+    have = "1 image has" if count == 1 else f"{len(missing)} of {count} images have"
     for path in missing[:1]:
-        report(
-            f"{part.masks}: {len(missing)} of {count} images have no mask, the first is {path}; add "
-            f"{path.stem}{suffix}.png, or remove the image"
-        )
+        report(f"{part.masks}: {have} no mask, the first is {path}; add {path.stem}{suffix}.png, or remove the image")
     for path in missing[1:]:
         report(f"{path}: the image has no mask in {part.masks.name}/; add {path.stem}{suffix}.png, or remove the image")
 
