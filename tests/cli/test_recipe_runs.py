@@ -101,7 +101,7 @@ def test_the_rate_is_translated_for_the_images_at_hand(tmp_path, capsys):
 def test_steps_of_a_recipe_become_epochs_of_the_images(tmp_path, capsys):
     words = ["--recipe", "voc-fcn32s", *SMALL, "--iterations", "3"]
     assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0
-    assert "3 steps of 1 image are 2 epochs of 2 images" in capsys.readouterr().err
+    assert "at least 3 steps of 1 image: 2 epochs of 2 images" in capsys.readouterr().err
     assert config_of(tmp_path / "run")["epochs"] == 2
 
 
