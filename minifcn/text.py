@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 def in_columns(rows: Iterable[Sequence[str]]) -> str:
@@ -53,8 +53,8 @@ def in_short(names: Sequence[str], most: int = 5) -> str:
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """End a message about an unknown name with the nearest known one, or with nothing if none is near.
+def did_you_mean(name: object, known: Iterable[str], written: Callable[[str], str] = str) -> str:
+    """End a message about an unknown name with the nearest known one, as that is written, or with nothing.
 
     >>> did_you_mean("fcn8", ["fcn32s", "fcn16s", "fcn8s"]), did_you_mean("unet", ["fcn8s"])
     ("; did you mean 'fcn8s'?", '')
@@ -62,7 +62,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     import difflib  # rarely needed
 
     close = difflib.get_close_matches(str(name), [*known], 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {written(close[0])!r}?" if close else ""
 
 
 def printable(text: str) -> str:

@@ -96,6 +96,13 @@ for net, last in ((net32, "upscore"), (net16, "upscore16"), (net8, "upscore8")):
 print(models.summary.table(net8, size))
 
 # %% [markdown]
+# And as a picture, in the manner of the paper's figure 3. Squares are maps where the stride changes, bars the layers
+# between them. Below, from right to left, the scores: upsampled, and added up.
+
+# %%
+explain.figure3(net8, size)
+
+# %% [markdown]
 # ## A skip by hand
 #
 # A skip takes a finer map of the trunk (pool4), makes scores of it with a 1x1 convolution, and adds them to the coarse

@@ -113,17 +113,23 @@ def _opening(source, sealed):
 
 
 def site(source):
-    """Make the edition of the site: all cells, with a form at each question behind which its answer is hidden."""
+    """Make the edition of the site: all cells, with a form at each question.
+
+    Behind it all is hidden up to the next heading or question, since pictures and later numbers tell the answer, too.
+    """
     notebook = read(source)
     cells = notebook.cells
     forms, after = {}, {}
     for number, question in enumerate(questions.find(cells), start=1):
-        for n in question.answers:
-            cells[n].metadata.setdefault("tags", []).append(f"answer-{number}")
-        if question.explained_in is not None:
-            text, cells[question.explained_in].source = questions.explanation(cells[question.explained_in].source)
+        for n in range(question.asked_in + 1, len(cells)):
+            if cells[n].cell_type == "code":
+                cells[n].metadata.setdefault("tags", []).append(f"answer-{number}")
+                continue
+            text, cells[n].source = questions.explanation(cells[n].source)
             if text:
-                after[question.explained_in] = f":::::{{container}} answer-{number}\n{text}\n:::::"
+                after[n] = f":::::{{container}} answer-{number}\n{text}\n:::::"
+            if cells[n].source:  # the next heading or question
+                break
         forms[question.asked_in] = _form(number, question, "답 보기" if "ko" in source.parts else "Show the answer")
     made = []
     for number, cell in enumerate(cells):

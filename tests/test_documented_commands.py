@@ -49,6 +49,7 @@ NOT_RUN = {
     "labelme": "opens a window",
     "python3 -m venv": "makes an environment",
     "mpiexec": "starts several processes, as tests/parallel does; that the command exists is checked here",
+    "python docs/images": "draws for the repository; that it exists is checked here",
     "python benchmarks": "needs PyTorch, or trained runs; that it exists is checked here",
     "jupyter lab": "opens a browser",
     ". .venv/bin/activate": "changes the shell it is typed into",
@@ -62,15 +63,20 @@ GRADESCOPE = "#!/usr/bin/env bash\ncd /autograder"
 PROGRAMS = ("minifcn", "make", "pip", "pytest", "python", "jupyter", ". .venv")
 
 
-def commands(page):
-    """All lines of the shell blocks of a page, and what it quotes of commands in its text."""
-    text = page.read_text("utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+def typed(page):
+    """All lines of the shell blocks of a page: a reader types them as they are."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    quoted = re.findall(r"(?<!`)`([^`]+)`(?!`)", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
-    typed = (" ".join(shlex.split(line, comments=True)).removeprefix("python -m ") for line in lines)
-    return [line for line in typed if line] + [
-        " ".join(shlex.split(quote)) for quote in quoted if quote.startswith(tuple(f"{name} " for name in PROGRAMS))
+    lines = (" ".join(shlex.split(line, comments=True)).removeprefix("python -m ") for line in lines)
+    return [line for line in lines if line]
+
+
+def quoted(page):
+    """What a page mentions of commands in its text, perhaps without what they need."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    quotes = re.findall(r"(?<!`)`([^`]+)`(?!`)", text)
+    return [
+        " ".join(shlex.split(quote)) for quote in quotes if quote.startswith(tuple(f"{name} " for name in PROGRAMS))
     ]
 
 
@@ -78,7 +84,7 @@ def scripts(page):
     return re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
-COMMANDS = {page: commands(page) for page in PAGES}
+COMMANDS = {page: typed(page) + quoted(page) for page in PAGES}
 
 
 def every(program):
@@ -103,7 +109,7 @@ def workplaces(tmp_path_factory):
                         Image.fromarray(np.asarray(array)).save(folder / "PATH" / name / f"{number}.png")
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
-            table_top.take(folder / "new", 1, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
+            table_top.take(folder / "new", 3, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
             if page.stem == "recipes":
                 reference_sets.nyud(folder / "NYUD", np.random.default_rng(2))
                 reference_sets.siftflow(folder / "SIFTFLOW", np.random.default_rng(3))
@@ -131,7 +137,7 @@ def test_minifcn(page, command, workplaces, monkeypatch):
         with pytest.raises(SystemExit, match="0"):
             main(arguments)
         return
-    if arguments[0] == "train" and "--out" not in arguments:
+    if arguments[0] == "train" and "--out" not in arguments and command in quoted(page):
         arguments += ["--out", "runs/here"]
     if arguments[0] == "bench":
         monkeypatch.setattr(race, "PAUSE", 0)
@@ -150,8 +156,12 @@ def test_the_python_of_the_page_on_own_images(workplaces, monkeypatch, capsys):
     if not Path("runs/table").exists():
         pytest.skip("the training of the page was not chosen to run")
     (code,) = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
-    exec(compile(code, str(page), "exec"), {})
+    exec(compile(code, str(page), "exec"), named := {})
     assert "'mug'" in capsys.readouterr().out
+    height, width = named["label"].shape
+    assert height > width, "the photograph of the page stands upright"
+    main(["predict", "new/IMG_0103.JPG", "--checkpoint", "runs/table", "--label", "label.png", "--device", "cpu"])
+    np.testing.assert_array_equal(named["label"], np.asarray(Image.open("label.png")))
 
 
 @every("make")

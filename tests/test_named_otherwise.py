@@ -35,6 +35,21 @@ def test_a_name_is_answered_with_its_sentence(place, name):
     assert str(caught.value) == f"{place} has no {name!r}; {table[name]}"
 
 
+def functions_called():
+    """Names that F has, as a method or in another room, with the advice there: x.exp, torch.relu, nn.LogSoftmax."""
+    known = {name.replace("_", ""): name for name in F.__all__}
+    for place in ("minifcn", "minifcn.nn", "Tensor"):
+        for name, advice in PLACES[place][1].items():
+            if name.lower().replace("_", "") in known:
+                yield pytest.param(known[name.lower().replace("_", "")], advice, id=f"{place}.{name}")
+
+
+@pytest.mark.parametrize(("function", "advice"), [*functions_called()])
+def test_where_there_is_a_function_the_advice_is_to_call_it(function, advice):
+    """A formula in its place is from before there was one."""
+    assert re.search(rf"\bF\.{function}\b", advice)
+
+
 SENTENCES = sorted({text for _, table in PLACES.values() for text in table.values()} | set(names.ARGUMENTS.values()))
 
 

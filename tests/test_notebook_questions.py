@@ -86,7 +86,7 @@ class TestEveryNotebook:
         assert sum(text.startswith("<form") for text in texts) == len(asked)
         for number, question in enumerate(asked, start=1):
             tagged = [cell for cell in cells if f"answer-{number}" in cell["metadata"].get("tags", [])]
-            assert len(tagged) == len(question.answers)
+            assert len(tagged) >= len(question.answers)
 
     def test_is_committed_as_it_is_made(self, source):
         assert source.with_suffix(".ipynb").read_text("utf-8") == build.student(source), "run `make notebooks`"

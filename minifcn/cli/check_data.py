@@ -18,6 +18,7 @@ from minifcn.data.folders import UnknownSplit
 from minifcn.data.inspection import Inspection, inspect
 from minifcn.errors import UserError
 from minifcn.pictures.colours import visible
+from minifcn.text import counted
 
 _EXAMPLES = 6
 
@@ -72,4 +73,4 @@ def _draw(args: argparse.Namespace, found: Inspection) -> None:
     shares = {split: counts.shares for split, counts in found.splits.items()}
     palette = visible(found.palette)
     pictures.save_shares(args.out, shares, found.examples, found.class_names, palette, found.ignore_index)
-    say(f"{args.out} shows the shares and {len(found.examples)} pairs")
+    say(f"{args.out} shows the shares and {counted(len(found.examples), 'pair')}")

@@ -10,7 +10,7 @@ from minifcn.cli.output import say
 from minifcn.data import Dataset
 from minifcn.data.catalogue import usual_splits
 from minifcn.data.folders import Report, refuse
-from minifcn.data.inspection import look
+from minifcn.data.inspection import look_at
 from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.training import Config
@@ -19,7 +19,7 @@ _LARGE = 500_000  # pixels of an image: CamVid at 360x480 has a third of that
 _SIDE = 512  # what is advised instead
 
 
-def look_first(config: Config, splits: Mapping[str, Dataset]) -> None:
+def look_first(config: Config, splits: Mapping[str, Dataset]) -> frozenset[int]:
     """Refuse what training would stop at, and say what stands out.
 
     Parameters
@@ -27,13 +27,19 @@ def look_first(config: Config, splits: Mapping[str, Dataset]) -> None:
     config : Config
     splits : mapping from names to data sets
         The first one is the one to train on.
+
+    Returns
+    -------
+    frozenset of int
+        The classes that are known to be in no training label.
     """
     try:
-        warnings = look(splits)
+        warnings, absent = look_at(splits)
     except UserError as error:
         raise UserError(f"{error}; {_command(config)} lists all") from None
     for number, warning in enumerate(warnings, 1):
         say(f"{warning} ({_command(config)} looks at all)" if number == len(warnings) else warning)
+    return absent
 
 
 def say_if_large(config: Config, dataset: Dataset) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from minifcn.data.images import ENDINGS, OTHER_ENDINGS
 from minifcn.errors import UserError
+from minifcn.text import in_short
 
+_PATTERNS = 3  # in a sentence
 # The others cannot be read; to leave them out would be to say nothing about them.
 _ENDINGS = ENDINGS | OTHER_ENDINGS
 
@@ -51,9 +53,9 @@ def _stands_for(name: Path) -> list[Path]:
     if name.is_dir():
         images = [path for path in sorted(name.iterdir()) if _is_image(path)]
         if not images:
-            deeper = name / "**" / "*.jpg"
-            below = f"; those in folders below it are '{deeper}'" if any(map(Path.is_dir, name.iterdir())) else ""
-            raise UserError(f"{name}: there is no image in this folder{below or '; name another one, or an image'}")
+            deeper = " ".join(f"'{pattern}'" for pattern in _below(name))
+            below = f"those in folders below it are {deeper}" if deeper else "name another one, or an image"
+            raise UserError(f"{name}: there is no image in this folder; {below}")
         return images
     if glob.has_magic(str(name)) and not name.exists():
         paths = map(Path, sorted(glob.glob(os.path.expanduser(name), recursive=True)))
@@ -62,6 +64,18 @@ def _stands_for(name: Path) -> list[Path]:
             raise UserError(f"{name}: no image has a name of this pattern")
         return images
     return [name]
+
+
+def _below(folder: Path) -> list[Path]:
+    """Give the patterns that stand for the images in the folders below one, the most common ending first."""
+    endings = Counter(path.suffix for path in folder.glob("*/**/*") if _is_image(path))
+    return [folder / "**" / f"*{ending}" for ending, _ in endings.most_common(_PATTERNS)]
+
+
+def left_out(names: Iterable[Path]) -> str:
+    """Say which images are not segmented, as they are in folders below those that were named; "" if there are none."""
+    patterns = [f"'{pattern}'" for name in names if name.is_dir() for pattern in _below(name)]
+    return f"images in folders below were left out: {in_short(patterns)} would take them too" if patterns else ""
 
 
 def all_of(name: Path) -> Path | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.backend import to_host, use_device
-from minifcn.cli import generated, output, photographs, targets
+from minifcn.cli import generated, output, photographs, targets, written
 from minifcn.cli.parsers.predict import UNASKED
 from minifcn.data import read_image
 from minifcn.data.transforms import with_longer_side
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     shares: list[tuple[str, np.ndarray]] = []
     started = time.monotonic()
     try:
-        with Progress("predict", len(photos), 0, sys.stderr) as progress:
+        with Progress("predict", len(photos), 0, sys.stderr) as progress, pictures.signed(written.SOFTWARE):
             for photo, target in zip(photos, planned, strict=True):
                 try:
                     shares.append((str(photo), segmenter.segment(photo, target)))
@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         if args.shares and shares:
             _save_shares(args.shares, shares, segmenter.config.class_names)
     output.say(_summary(len(shares), len(photos), time.monotonic() - started))
+    if left_out := photographs.left_out(args.photos):
+        output.say(left_out)
     if note := segmenter.note():
         output.say(note)
     return 0 if len(shares) == len(photos) else 1 if shares else 2

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minifcn.cli import arguments, photographs
+from minifcn.cli.written import refuse_replacing
 from minifcn.data.images import ENDINGS as ENDINGS_OF_IMAGES
 from minifcn.errors import UserError
 from minifcn.files import remove_leftovers
@@ -44,7 +45,7 @@ def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
     Raises
     ------
     UserError
-        If a file cannot be made there, or would replace what is read, or another result.
+        If a file cannot be made there, or would replace what is read, another result, or a file that is no result.
     """
     wanted = {name: getattr(args, name) for name in (*ENDINGS, "shares")}
     if not any(wanted.values()):
@@ -62,6 +63,8 @@ def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
     # One picture whose name was given may be beside its photograph.
     named_here = {name: some for name, some in paths.items() if some != [wanted[name]]}
     _refuse_among_photographs((photo.parent for photo in files), named_here)
+    for name, some in (paths | {"shares": tables}).items():
+        refuse_replacing(f"--{name}", some)
     for folder in {path.parent for some in (*paths.values(), tables) for path in some}:
         remove_leftovers(folder)
     none = [None] * len(photos)

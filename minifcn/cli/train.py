@@ -146,7 +146,7 @@ def train(
         trainer.restore(state)
         if trainer.is_complete():
             say(f"the run in {args.out} is complete; {watcher.how_to_go_on()}")
-    look_first(config, splits)
+    watcher.absent = look_first(config, splits)
     if state is None:  # a run that goes on keeps its size
         say_if_large(config, splits["train"])
         say_recipe(config, splits["train"])

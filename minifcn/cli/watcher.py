@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,16 @@ class Watcher:
     trainer : Trainer
     album : Album or None
         Of the same run; None where another process draws.
+
+    Attributes
+    ----------
+    absent : frozenset of int
+        Classes that no training label has: no advice helps those, and nothing more is said of them.
     """
 
     def __init__(self, trainer: Trainer, album: Album | None):
         self.trainer, self.album = trainer, album
+        self.absent: frozenset[int] = frozenset()
         self.drawn = 0  # the epoch whose network the pictures show
 
     def after_epoch(self, rows: list[Epoch]) -> None:
@@ -43,9 +50,14 @@ class Watcher:
         if log.best_of(rows) is rows[-1]:
             self._draw_best(found)
             self.drawn = int(rows[-1]["epoch"])
+        found = of_learnable(found, trainer.config.loss_weights, self.absent)
         if is_time(trainer.iou_log.rows, found, trainer.config.epochs):
             config = trainer.config
-            findings, weighted = diagnose(rows, config.num_classes, config.lr), bool(config.loss_weights)
+            weighted = bool(config.loss_weights)
+            commonest = int(found.matrix.matrix.sum(axis=1).argmax())
+            findings = diagnose(
+                rows, config.num_classes, config.lr, weigh=not weighted and commonest not in found.missed
+            )
             say(diagnose_classes(found.matrix, config.class_names, found.occurs, findings, weighted=weighted))
 
     def draw_logs(self) -> None:
@@ -79,6 +91,18 @@ class Watcher:
         print(f"{path}, after epoch {epoch}, on {counted(images, 'validation image')}{few}")
         print(found.matrix)
         print(lowest(found.matrix.iou, config.class_names))
+
+
+def of_learnable(found: Validation, weights: Sequence[float], absent: Iterable[int]) -> Validation:
+    """Leave out the classes that the network cannot learn: those in no training label, or of weight 0 in the loss.
+
+    >>> found = Validation(None, 0.0, np.zeros(1), np.array([[True, True, True]]))
+    >>> of_learnable(found, (1.0, 0.0, 1.0), [2]).occurs.tolist()
+    [[True, False, False]]
+    """
+    never = {*absent, *np.flatnonzero(np.array(weights) == 0).tolist()}
+    learnable = [number not in never for number in range(found.occurs.shape[1])]
+    return dataclasses.replace(found, occurs=found.occurs & learnable)
 
 
 def is_time(ious: Mapping[int, np.ndarray], found: Validation, epochs: int) -> bool:

@@ -62,7 +62,8 @@ def open_dataset(spec: str, split: str, *, report: Report = refuse, **options: A
     if name not in _OPENERS:
         forms = ", ".join(form for form, _ in _OPENERS.values())
         is_folder = spec and os.path.isdir(os.path.expanduser(spec))
-        meant = f"; did you mean folder:{spec}?" if is_folder else did_you_mean(name, _OPENERS)
+        near = did_you_mean(name, _OPENERS, lambda name: _OPENERS[name][0])
+        meant = f"; did you mean folder:{spec}?" if is_folder else near
         raise UserError(f"there is no data set {name!r}; write one of: {forms}{meant}")
     form, opener = _OPENERS[name]
     if bool(path) != (":" in form):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from minifcn.data.folders import Report, listing, refuse
-from minifcn.data.images import broken_link
 from minifcn.data.lists import read_class_rows, read_lines
 from minifcn.errors import UserError
 
@@ -58,7 +57,7 @@ def find_classes(folder: Path, report: Report = refuse) -> Classes | None:
     """
     found: list[tuple[Path, Classes]] = []
     order = (*TABLES, *NAMES)
-    files = [path for path in listing(folder) if path.name.lower() in order and not path.is_dir()]
+    files = [path for path in listing(folder) if path.name.lower() in order]
     for path in sorted(files, key=lambda path: order.index(path.name.lower())):
         faults: list[str] = []
         try:
@@ -82,8 +81,6 @@ def find_classes(folder: Path, report: Report = refuse) -> Classes | None:
 
 
 def _read(path: Path, report: Report) -> Classes:
-    if why := broken_link(path):
-        raise UserError(why)
     if path.name.lower() in TABLES:
         return Classes(*read_class_table(path, report), path.name)
     names, ignore_index = read_class_names(path, report)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.dataset import Dataset, Sample, check_label, position
-from minifcn.data.images import broken_link, read_image, read_stored_image
+from minifcn.data.images import read_image, read_stored_image
 from minifcn.data.labels import read_index_label
+from minifcn.data.paths import broken_link
 from minifcn.errors import UserError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
@@ -102,7 +103,10 @@ def _check_fit(image: np.ndarray, image_path: Path, orientation: int, label: np.
             f"{found} as it is stored, before its EXIF orientation {orientation} turns it; save the image upright "
             "(PIL.ImageOps.exif_transpose), as its label is"
         )
-    raise UserError(f"{found}; the label is turned by 90 degrees, or its height and width have changed places")
+    raise UserError(
+        f"{found}; the label is turned by 90 degrees, or its height and width have changed places; "
+        "save it again as its image lies"
+    )
 
 
 def look_at_image(path: Path, report: Report) -> None:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from minifcn.data.jpeg import check_scans
+from minifcn.data.paths import no_file, no_permission
 from minifcn.errors import UserError
 
 MAX_MEGAPIXELS = 80
@@ -58,17 +59,6 @@ def unread(path: str | os.PathLike[str]) -> str:
     if ending.lower() not in OTHER_ENDINGS:
         return ""
     return f"{os.fspath(path)}: {ending[1:].upper()} files are not read; save it as JPEG (a mask as PNG)"
-
-
-def broken_link(path: str | os.PathLike[str]) -> str:
-    """Say that a path is a link to what is not there, and how to go on, or "".
-
-    >>> broken_link("a.jpg")
-    ''
-    """
-    if not os.path.islink(path) or os.path.exists(path):
-        return ""
-    return f"{os.fspath(path)}: no such file: it is a link to {os.readlink(path)}; mend the link, or remove it"
 
 
 def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> np.ndarray:
@@ -203,11 +193,8 @@ class ImageFile(NamedTuple):
 
 def decode(path: str | os.PathLike[str]) -> ImageFile:
     """Decode an image file, if its size and its bytes are sound; UserError otherwise."""
-    if not os.path.isfile(path):
-        if why := broken_link(path):
-            raise UserError(why)
-        found = "is a folder" if os.path.isdir(path) else "is no regular file"
-        raise UserError(f"{path}: {f'{found}, not an image' if os.path.exists(path) else 'no such file'}")
+    if why := no_file(path, "an image"):
+        raise UserError(why)
     size = os.path.getsize(path)
     if size == 0:
         raise UserError(f"{path}: the file is empty (0 bytes); copy or download it again")
@@ -244,14 +231,15 @@ def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(f"{path}: the image has more than {MAX_MEGAPIXELS} megapixels; scale it down first") from None
-    except PermissionError:
-        raise UserError(f"{path}: no permission to read the file; change it with chmod +r") from None
+    except PermissionError as error:
+        raise UserError(no_permission(path, error)) from None
     # A damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
     except Exception as error:
+        why = f" ({' '.join(str(error).split())})" if isinstance(error, OSError | SyntaxError) and str(error) else ""
+        if isinstance(error, UnidentifiedImageError):  # it has the path again, in another spelling
+            why = " of a known format"
         raise UserError(
-            unread(path)
-            or f"{path}: not a readable image ({' '.join(str(error).split()) or type(error).__name__}); "
-            "the file may be truncated: copy or download it again"
+            unread(path) or f"{path}: not a readable image{why}; the file may be truncated: copy or download it again"
         ) from None
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from minifcn.data.paths import no_file, no_permission
 from minifcn.errors import UserError
 from minifcn.text import counted
 
@@ -194,12 +195,14 @@ def _stays_inside(name: str) -> bool:
 
 def _read_text(path: Path) -> str:
     """The text of a file, its lines parted by LF."""
+    if why := no_file(path, "a text file"):
+        raise UserError(why)
     try:
         if os.path.getsize(path) > MAX_MEGABYTES * 1_000_000:
             raise UserError(f"{path}: a list has at most {MAX_MEGABYTES} MB, but this file is larger; is it a list?")
         content = Path(path).read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: the file cannot be read ({error.strerror}); allow reading it") from None
+        raise UserError(no_permission(path, error)) from None
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn import matlab
+from minifcn.data.paths import no_file, no_permission
 from minifcn.errors import UserError
 from minifcn.text import in_short
 
@@ -38,19 +39,21 @@ def read_matlab_label(path: Path, name: str) -> np.ndarray:
     Traceback (most recent call last):
     minifcn.errors.UserError: nowhere.mat: no such file
     """
+    if why := no_file(path, "a MATLAB file"):
+        raise UserError(why)
     try:
         with open(path, "rb") as file:
             head = file.read(len(matlab.BEGIN))
     except OSError as error:
-        raise UserError(f"{path}: {'no such file' if isinstance(error, FileNotFoundError) else error}") from None
+        raise UserError(no_permission(path, error)) from None
     if head != matlab.BEGIN:
         raise UserError(f"{path}: not a MATLAB file of level 5; in MATLAB save it again: save(FILE, '-v7', ...)")
     try:
         variables = matlab.variables(path, _MOST)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except Exception as error:  # whatever struct, zlib and NumPy stumble over in damaged bytes
-        raise UserError(f"{path}: damaged ({str(error) or type(error).__name__}); download it again") from None
+    except Exception:  # whatever struct, zlib and NumPy stumble over in damaged bytes
+        raise UserError(f"{path}: damaged; download it again") from None
     label = variables.get(name)
     if not isinstance(label, np.ndarray) or label.ndim != 2 or not label.size:
         found = f"is {label.shape}" if isinstance(label, np.ndarray) else "is not in it, or is none"

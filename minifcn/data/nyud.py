@@ -97,6 +97,12 @@ class NYUDv2(FolderDataset):
         if inputs not in INPUTS:
             raise UserError(f"nyud: inputs must be one of {', '.join(INPUTS)}, got {inputs!r}")
         lists = _lists(root)
+        if not lists:
+            raise UserError(
+                f"{root}: no NYUDv2 data set here; it has train.txt, val.txt and test.txt, data/images/ with "
+                "img_NUMBER.png (and data/depth/, data/hha/) and segmentation/ with img_NUMBER.mat; images and masks "
+                "of your own are folder:PATH"
+            )
         if split not in lists:
             raise unknown_split(split, sorted(lists), root)
         names, places = [], []

@@ -64,6 +64,11 @@ class SIFTFlow(FolderDataset):
         check_folder(root)
         lists = {path.stem: path for path in listing(root) if path.suffix == ".txt" and not path.name.startswith(".")}
         lists.pop("classes", None)
+        if not (lists and os.path.isdir(root / "Images" / _SCENES)):
+            raise UserError(
+                f"{root}: no SIFT Flow data set here; it has trainval.txt and test.txt, and Images/, SemanticLabels/ "
+                f"and GeoLabels/, in each {_SCENES}/; images and masks of your own are folder:PATH"
+            )
         if split not in lists:
             raise unknown_split(split, lists, root)
         names = [*read_names(lists[split], report)]

@@ -4,6 +4,7 @@ from minifcn.explain.alignment import AlignmentTable, alignment_table
 from minifcn.explain.bilinear import BilinearSteps, bilinear_steps, hat, partition_of_unity
 from minifcn.explain.diagnosis import diagnose, diagnose_network
 from minifcn.explain.drawn import KINDS, draw_numbers
+from minifcn.explain.figure3 import NetworkFigure, figure3
 from minifcn.explain.graphs import Graph, graph
 from minifcn.explain.laboratory import Laboratory
 from minifcn.explain.matrices import conv_matrix, im2col_matrix, pixel_names, show_matrix
@@ -43,6 +44,7 @@ __all__ = [
     "FlightSimulator",
     "Graph",
     "Laboratory",
+    "NetworkFigure",
     "Predictions",
     "ReceptiveField",
     "Step",
@@ -65,6 +67,7 @@ __all__ = [
     "diagnose_network",
     "draw_numbers",
     "draw_receptive_fields",
+    "figure3",
     "graph",
     "hat",
     "im2col_matrix",

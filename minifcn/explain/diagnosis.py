@@ -24,7 +24,7 @@ DEAD = 0.5  # share of a layer's channels that may be dead before it is worth a 
 LARGEST_SCORE = 100.0  # exp(-100) is 0 beside 1 in any precision that is used here
 
 
-def diagnose(rows: Sequence[Epoch], num_classes: int, lr: float | None = None) -> list[str]:
+def diagnose(rows: Sequence[Epoch], num_classes: int, lr: float | None = None, *, weigh: bool = True) -> list[str]:
     """Find what is wrong with a training from its log.
 
     Parameters
@@ -34,6 +34,9 @@ def diagnose(rows: Sequence[Epoch], num_classes: int, lr: float | None = None) -
     num_classes : int
     lr : float, optional
         The learning rate of the configuration; a schedule may leave little of it in the log.
+    weigh : bool
+        Whether more weight for rare classes in the loss may be advised: False where the loss has weights already, or
+        where it is the commonest class that is missed.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def diagnose(rows: Sequence[Epoch], num_classes: int, lr: float | None = None) -
         raised = f"raise the learning rate ({lr:g})"
     findings = [
         _guessing(rows, num_classes, raised),
-        _one_class(rows, num_classes, raised),
+        _one_class(rows, num_classes, raised, weigh),
         _none_right(rows),
         _overfitting(rows) or _diverging(rows, num_classes, lr),
     ]
@@ -108,7 +111,7 @@ def _guessing(rows: Sequence[Epoch], num_classes: int, raised: str) -> str:
     )
 
 
-def _one_class(rows: Sequence[Epoch], num_classes: int, raised: str) -> str:
+def _one_class(rows: Sequence[Epoch], num_classes: int, raised: str, weigh: bool) -> str:
     """Whoever answers one class of k, whose share is f, has accuracy f, mean accuracy 1/k, mean IoU f/k, f.w. IoU f².
 
     k can be less than `num_classes`: a class that occurs nowhere does not count.
@@ -121,10 +124,12 @@ def _one_class(rows: Sequence[Epoch], num_classes: int, raised: str) -> str:
     expected = {"valid_acc_cls": 1 / k, "valid_mean_iu": share / k, "valid_fwavacc": share**2}
     if not 2 <= k <= num_classes or any(abs(last[name] - x) > NEAR * x for name, x in expected.items()):
         return ""
+    advice = f"Train longer, {raised}, or give rare classes more weight in the loss."
+    if not weigh:
+        advice = f"Train longer, or {raised}."
     return (
         f"In epoch {last['epoch']} the mean IoU is {last['valid_mean_iu']:.4f} = {share:.4f} / {k}: the network gives "
-        f"every pixel the class that {share:.1%} of them have. Train longer, {raised}, or give rare classes more "
-        "weight in the loss."
+        f"every pixel the class that {share:.1%} of them have. {advice}"
     )
 
 

@@ -29,10 +29,9 @@ def diagnose_classes(
         Of an evaluation.
     class_names : sequence of str
     occurs : bool array (N, num_classes)
-        Which classes the label of each image has.
+        Which classes the label of each image has; of one that is in none, nothing is said.
     findings : sequence of str, optional
         What `diagnose` found in the log: the first one is the advice then, for it has the reason.
-
     weighted : bool
         Whether the loss has weights for the classes already.
 
@@ -49,7 +48,7 @@ def diagnose_classes(
     'pole (0.99% of the pixels) is still at IoU 0'
     """
     truth, right = matrix.matrix.sum(axis=1), np.diag(matrix.matrix)
-    missed = np.flatnonzero((truth > 0) & (right == 0))
+    missed = np.flatnonzero((truth > 0) & (right == 0) & occurs.any(axis=0))
     if not missed.size:
         return ""
     missed = missed[np.argsort(-truth[missed], kind="stable")]
@@ -61,7 +60,7 @@ def diagnose_classes(
     if findings:
         return f"{found}. {findings[0]}"
     advice = []
-    if (share[missed] < RARE).any() and not weighted:
+    if (share[missed] < RARE).any() and not weighted and missed[0] != truth.argmax():
         advice.append("give rare classes more weight in the loss (--class-weights balanced)")
     if (in_an_image[missed] < SMALL).any():
         advice.append("small ones larger images (--size)" if advice else "give small classes larger images (--size)")

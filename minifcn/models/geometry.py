@@ -259,7 +259,7 @@ class Geometry:
         return self._refusal(f"what a pixel sees behind the operation {name!r} is not known; models/passing.py says it")
 
     def _refusal(self, message: str) -> GeometryError:
-        return GeometryError(f"{self.trace.place()}: {message}")
+        return self.trace.refusal(message)
 
 
 def trace(model: Module, size: Pair, channels: int | None = None, bounded: bool = False) -> Trace:

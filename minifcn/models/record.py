@@ -102,3 +102,8 @@ class Trace:
         module = self.running[-1]
         name, kind = self.names.get(id(module)), type(module).__name__
         return f"{name} ({kind})" if name else kind
+
+    def refusal(self, message: str) -> GeometryError:
+        """Make the error that says in which module the run cannot go on, and why."""
+        place = f"{self.place()}: "
+        return GeometryError(place + message.removeprefix(place))  # a network with rules of its own has named itself

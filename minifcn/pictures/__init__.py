@@ -5,7 +5,7 @@ from minifcn.pictures.confusion import save_confusion
 from minifcn.pictures.curves import save_curves
 from minifcn.pictures.ious import save_ious
 from minifcn.pictures.shares import save_shares
-from minifcn.pictures.sheets import legend, save_label, save_overlay, save_panel
+from minifcn.pictures.sheets import legend, save_label, save_overlay, save_panel, signed
 
 __all__ = [
     "VOID_COLOUR",
@@ -19,4 +19,5 @@ __all__ = [
     "save_overlay",
     "save_panel",
     "save_shares",
+    "signed",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,9 @@ from minifcn.data.dataset import FirstImages
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 
-_COLUMNS = ("split", "image", "bytes", "label_bytes")
+_COLUMNS = ("split", "image", "bytes", "label_bytes", "label_crc32")
+_COLUMNS_BEFORE = _COLUMNS[:-1]  # of runs that began with an earlier version
+_CHUNK = 1 << 20  # bytes that are read at a time
 
 
 class Listed(NamedTuple):
@@ -27,15 +30,25 @@ class Listed(NamedTuple):
         The name of the file.
     bytes, label_bytes : int
         The sizes of this file and of the one with its label.
+    label_crc32 : str
+        Of what the file with the label holds, in hexadecimal: another name of a class may be as long. Empty if it was
+        not asked for.
     """
 
     image: str
     bytes: int
     label_bytes: int
+    label_crc32: str = ""
 
 
-def entries(dataset: Dataset) -> list[Listed]:
+def entries(dataset: Dataset, labels: bool = False) -> list[Listed]:
     """Give the images of a data set in their order, without reading one; none if they are no files.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    labels : bool
+        Whether the files of the labels are read, for what they hold.
 
     Examples
     --------
@@ -43,15 +56,29 @@ def entries(dataset: Dataset) -> list[Listed]:
     >>> entries(Shapes(3))
     []
     """
+    return [
+        Listed(image.name, os.path.getsize(image), os.path.getsize(label), _crc32(label) if labels else "")
+        for image, label in _pairs(dataset)
+    ]
+
+
+def _pairs(dataset: Dataset) -> Sequence[tuple[Path, Path]]:
     if isinstance(dataset, FirstImages):
-        return entries(dataset.dataset)[: dataset.count]
-    pairs = getattr(dataset, "pairs", ())
-    return [Listed(image.name, os.path.getsize(image), os.path.getsize(label)) for image, label in pairs]
+        return _pairs(dataset.dataset)[: dataset.count]
+    return getattr(dataset, "pairs", ())
+
+
+def _crc32(path: Path) -> str:
+    crc = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return f"{crc:08x}"
 
 
 def write(path: str | os.PathLike, splits: Mapping[str, Dataset]) -> None:
     """Write the images of all splits; no file if there are none, as of generated images."""
-    rows = [(split, *entry) for split, dataset in splits.items() for entry in entries(dataset)]
+    rows = [(split, *entry) for split, dataset in splits.items() for entry in entries(dataset, labels=True)]
     if not rows:
         return
     text = io.StringIO()
@@ -81,7 +108,8 @@ def check(path: str | os.PathLike, splits: Mapping[str, Dataset], data: str) -> 
         return
     before = _read(Path(path))
     for split, dataset in splits.items():
-        found = difference(before.get(split, []), entries(dataset))
+        listed = before.get(split, [])
+        found = difference(listed, entries(dataset, labels=any(entry.label_crc32 for entry in listed)))
         if found:
             raise UserError(
                 f"{data}: the data set has changed since the run began: of the split {split} {found}; give --data the "
@@ -101,20 +129,31 @@ def difference(before: list[Listed], now: list[Listed]) -> str:
         return ""
     lost, gained = Counter(before) - Counter(now), Counter(now) - Counter(before)
     names = Counter(entry.image for entry in lost.elements()), Counter(entry.image for entry in gained.elements())
+    sizes = _others(lost, gained, lambda entry: entry.bytes)
+    labels = _others(lost, gained, lambda entry: (entry.label_bytes, entry.label_crc32))
+    both = names[0] & names[1]
     kinds = {
         "new": names[1] - names[0],
         "missing": names[0] - names[1],
-        "other": names[0] & names[1],
+        "size": both & sizes,
+        "label": both & labels,
     }
     said = [_said(kind, sorted(kinds[kind].elements())) for kind in kinds if kinds[kind]]
     return ", ".join(said) or "the images come in another order"
+
+
+def _others(lost: Counter[Listed], gained: Counter[Listed], of: Callable[[Listed], object]) -> Counter[str]:
+    """Name the images of which something is another now."""
+    before, now = (Counter((entry.image, of(entry)) for entry in some.elements()) for some in (lost, gained))
+    return Counter(name for name, _ in (now - before).elements())
 
 
 def _said(kind: str, names: list[str]) -> str:
     one, more = {
         "new": ("image is new", "images are new"),
         "missing": ("image is missing", "images are missing"),
-        "other": ("image has another size in bytes", "images have other sizes in bytes"),
+        "size": ("image has another size in bytes", "images have other sizes in bytes"),
+        "label": ("image has another label", "images have other labels"),
     }[kind]
     some = ", ".join(names[:2]) + (" ..." if len(names) > 2 else "")
     return f"{len(names)} {one if len(names) == 1 else more} ({some})"
@@ -125,10 +164,13 @@ def _read(path: Path) -> dict[str, list[Listed]]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             header, *rows = csv.reader(file)
-        if tuple(header) != _COLUMNS:
+        if tuple(header) not in (_COLUMNS, _COLUMNS_BEFORE):
             raise ValueError(f"its columns are {','.join(header)[:200]}")
-        for split, image, size, label_size in rows:
-            found.setdefault(split, []).append(Listed(image, int(size), int(label_size)))
+        for row in rows:
+            split, image, size, label_size, *crc = row
+            if len(row) != len(header):
+                raise ValueError(f"a row has {len(row)} columns, not {len(header)}")
+            found.setdefault(split, []).append(Listed(image, int(size), int(label_size), *crc))
     except (ValueError, csv.Error) as error:
         raise UserError(
             f"{path}: not the list of a run's images ({error}); put the file back, or remove it to go on without"

@@ -35,6 +35,22 @@ def probabilities(scores: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=0)
 
 
+_MEMBERS = {"class_names.npy", "probabilities.npy"}
+
+
+def holds_probabilities(path: str | os.PathLike) -> bool:
+    """Tell whether a file is one that `probability_file` wrote.
+
+    >>> holds_probabilities("nowhere.npz")
+    False
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {*archive.namelist()} == _MEMBERS
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+
+
 @contextmanager
 def probability_file(
     path: str | os.PathLike, size: Pair, class_names: Sequence[str]

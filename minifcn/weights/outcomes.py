@@ -49,6 +49,10 @@ def table(moves: Sequence[Move]) -> str:
     >>> print(table([Move("fc6.weight", (8, 18), (8, 2, 3, 3), "reshaped"), Move("mean", (3,), None, "unused", "why")]))
     reshaped  fc6   (8, 18) there, (8, 2, 3, 3) here
     unused    mean  why
+    >>> kept = [Move(name, (8,), (8,), "copied") for name in ("a.bias", "b.bias", "c.bias", "d.weight", "d.bias")]
+    >>> print(table([*kept, *(Move(f"{layer}.weight", (8,), (8,), "left", "why") for layer in "abc")]))
+    copied  a.bias ... c.bias, d          4 layers, 40 parameters
+    left    a.weight, b.weight, c.weight  why
     """
     whole = Counter(_layer(move.name) for move in moves)
     alike = groupby(moves, lambda move: (move.outcome, move.why))
@@ -72,9 +76,13 @@ def gathered(moves: Iterable[Move]) -> tuple[Move, ...]:
 def _described(moves: Sequence[Move], whole: Mapping[str, int]) -> tuple[str, str]:
     """Name some arrays with one fate, by layers where these are whole, and say what there is to say."""
     inside = Counter(_layer(move.name) for move in moves)
-    given = (move.name if inside[_layer(move.name)] < whole[_layer(move.name)] else _layer(move.name) for move in moves)
-    names, first = [shortened(printable(name), _LONGEST_NAME) for name in dict.fromkeys(given)], moves[0]
-    listed = f"{names[0]} ... {names[-1]}" if len(names) > 3 else ", ".join(names)
+    parted = {layer for layer in inside if inside[layer] < whole[layer]}
+    given = dict.fromkeys(move.name if _layer(move.name) in parted else _layer(move.name) for move in moves)
+    names, first = [shortened(printable(name), _LONGEST_NAME) for name in given], moves[0]
+    # From one name to another are whole layers alone, or weights, or biases: what lies between may have another fate.
+    kinds = [name.rpartition(".")[2] if _layer(name) in parted else "" for name in given]
+    runs = [[name for name, _ in run] for _, run in groupby(zip(names, kinds, strict=True), lambda pair: pair[1])]
+    listed = ", ".join(", ".join(run) if len(names) <= 3 or len(run) < 3 else f"{run[0]} ... {run[-1]}" for run in runs)
     if first.outcome == COPIED:
         count = sum(math.prod(move.here or ()) for move in moves)
         return listed, f"{len(inside)} layers, {count:,} parameters" if len(inside) > 1 else f"{count:,} parameters"

@@ -4,6 +4,7 @@ import folder_sets
 import numpy as np
 import pytest
 import small_runs
+from PIL import Image
 
 from minifcn.cli import first_look, main
 from minifcn.cli.first_look import say_if_large
@@ -48,6 +49,24 @@ def test_a_class_that_is_not_there_is_told_in_a_line(data, capsys):
         "minifcn: train: no label has the class tram, so a network cannot learn it "
         "(minifcn check-data 'folder:my data' looks at all)"
     ]
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_a_class_that_only_validation_has_gets_no_advice(data, capsys, weights):
+    """It cannot be learned, whatever one does, and a line has said so."""
+    (data / "classes.txt").write_text(f"{folder_sets.NAMES}tram\n")
+    (data / "train.txt").write_text("a\nb\nc\n")
+    (data / "val.txt").write_text("d\n")
+    mask = np.array(Image.open(data / "masks" / "d.png"))
+    mask[:3] = len(folder_sets.NAMES.split())
+    Image.fromarray(mask).save(data / "masks" / "d.png")
+    words = ["--data", "folder:my data", "--out", "run", "--lr", "1e-9", "--class-weights", weights]
+    assert main([*TRAIN, *words]) == 0
+    said = capsys.readouterr()
+    (advice,) = [line for line in said.err.splitlines() if "still at IoU 0" in line]
+    assert "tram" not in advice
+    assert "tram" in said.err + said.out
+    assert "more weight" not in advice  # it is there already, or the classes at 0 are as common as the others
 
 
 def test_nothing_is_told_of_a_sound_data_set(data, capsys):

@@ -8,8 +8,11 @@ import pytest
 
 from minifcn.cli import arguments
 from minifcn.cli.parsers import explain, train
+from minifcn.data.catalogue import _OPENERS
 from minifcn.explain.stepper.scenes import SCENES
+from minifcn.models.backbones import BACKBONES
 from minifcn.training import Config
+from minifcn.training.recipes import RECIPES
 
 
 def test_explain_offers_the_kinds_of_the_stepper():
@@ -18,6 +21,23 @@ def test_explain_offers_the_kinds_of_the_stepper():
 
 def test_the_help_of_data_names_what_photographs_are_drawn_on_with():
     assert "labelme" in arguments.DATA_SETS
+
+
+def test_the_help_of_data_names_every_data_set():
+    named = re.sub(r" \([^)]*\)", "", arguments.DATA_SETS)  # without what is said of folder:PATH
+    assert [form.partition(":")[0] for form in re.split(", | or ", named)] == [*_OPENERS]
+
+
+def test_the_help_of_backbone_names_every_trunk_and_the_default():
+    named, default = re.fullmatch(r"(.*) \(default (\w+)\)", arguments.BACKBONE).groups()
+    assert sorted(re.split(", | or ", named)) == sorted(BACKBONES)
+    assert default == Config().backbone
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_names_data_as_it_is_opened(name):
+    """Not as images of a user, folder:PATH."""
+    assert RECIPES[name].opens.partition(":")[0] in _OPENERS.keys() - {"folder", "shapes"}
 
 
 def stated():

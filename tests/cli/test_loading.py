@@ -62,7 +62,7 @@ def test_with_a_cache_each_image_is_drawn_once(tmp_path, monkeypatch):
     def drawn(*options):
         found = []
         with monkeypatch.context() as patch:
-            patch.setattr("minifcn.cli.train.look_first", lambda *_: None)
+            patch.setattr("minifcn.cli.train.look_first", lambda *_: frozenset())
             draw = Shapes.__getitem__
             patch.setattr(Shapes, "__getitem__", lambda self, i: found.append((self.seed, i)) or draw(self, i))
             assert small_runs.train(tmp_path / f"run{len(options)}", *options) == 0

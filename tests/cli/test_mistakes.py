@@ -36,6 +36,9 @@ def workspace(tmp_path, monkeypatch, run_folder):
     Path("text.jpg").write_text("not a photograph")
     for folder in ("train", "trainannot", "val", "valannot"):
         Path("camvid", folder).mkdir(parents=True)
+    for name in ("a/1.PNG", "a/2.PNG", "b/c/3.jpg", "b/notes.txt"):
+        Path("deep", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("deep", name).touch()
     Path("file").write_text("in the way")
     Path("here").symlink_to(".")
     Path("cut").mkdir()
@@ -119,7 +122,11 @@ MISTAKES = {
     "predict to nothing": (["predict", "a.jpg", "--checkpoint", "best.npz"], "no result was asked for; give at least"),
     "predict a folder without images": (
         ["predict", "camvid", "--checkpoint", "best.npz", "--out", "o"],
-        "camvid: there is no image in this folder; those in folders below it are 'camvid/**/*.jpg'",
+        "camvid: there is no image in this folder; name another one, or an image",
+    ),
+    "predict a folder whose images lie deeper": (
+        ["predict", "deep", "--checkpoint", "best.npz", "--out", "o"],
+        "deep: there is no image in this folder; those in folders below it are 'deep/**/*.PNG' 'deep/**/*.jpg'",
     ),
     "predict what no name matches": (
         ["predict", "*.tiff", "--checkpoint", "best.npz", "--out", "o"],

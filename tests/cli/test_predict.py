@@ -75,6 +75,15 @@ class TestPhotographs:
         assert run(*named, "--out", "out") == 0
         assert files("out") == expected
 
+    def test_in_folders_below_are_left_out_and_the_last_line_says_so(self, run, capsys):
+        assert run("photos", "--out", "out") == 0
+        *_, line = capsys.readouterr().err.splitlines()
+        assert line == (
+            "minifcn: images in folders below were left out: 'photos/**/*.jpg', 'photos/**/*.bmp' would take them too"
+        )
+        assert run("photos/b/c", "photos/*.jpg", "--out", "out") == 0
+        assert "left out" not in capsys.readouterr().err
+
     def test_whose_name_looks_like_a_pattern_are_files(self, run):
         os.rename("photos/one.jpg", "photos/one[1].jpg")
         assert run("photos/one[1].jpg", "--out", "out") == 0
@@ -106,7 +115,7 @@ class TestWhatCannotBeRead:
         assert run("photos", "none.jpg", "--out", "out", "--shares", "shares.csv") == 1
         assert files("out") == ["one.png", "two.png"]
         assert [row[0] for row in table("shares.csv")][1:] == ["photos/one.jpg", "photos/two.png"]
-        bad, knows, none, summary = capsys.readouterr().err.splitlines()
+        bad, knows, none, summary, _ = capsys.readouterr().err.splitlines()
         assert bad.startswith("minifcn: photos/bad.jpg: not a readable image")
         assert " knows background, disc," in knows
         assert none == "minifcn: none.jpg: no such file"
@@ -140,7 +149,7 @@ class TestWhatCannotBeRead:
 
     def test_a_summary_ends_what_went_well(self, run, capsys):
         assert run("photos", "--out", "out") == 0
-        _, line = capsys.readouterr().err.splitlines()
+        _, line, _ = capsys.readouterr().err.splitlines()
         assert line.startswith("minifcn: 2 images in ")
 
 
@@ -205,7 +214,6 @@ class TestTiles:
         assert "--full-size" in note
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 @pytest.mark.parametrize("named", ["photos", "photos/*", "photos/*.*", "photos/*.jpg", "photos/one.jpg"])
 def test_pictures_are_not_put_among_the_photographs_of_the_next_time(run, capsys, named):
     before = files("photos")
@@ -218,6 +226,59 @@ def test_pictures_are_not_put_among_the_photographs_of_the_next_time(run, capsys
     assert run("photos/one.jpg", "--out", "photos/one-out.png") == 0
 
 
+class TestWhatStandsThereAlready:
+    FOREIGN = {
+        "a mask drawn by hand": ("--label", "masks", "masks/one.png"),
+        "a photograph of the same name": ("--out", "photos/one.png", "photos/one.png"),
+        "a file of arrays": ("--probabilities", "p.npz", "p.npz"),
+        "a table": ("--shares", "s.csv", "s.csv"),
+        "a picture that cannot be read": ("--out", "o.png", "o.png"),
+        "a link to nothing": ("--out", "link.png", "link.png"),
+    }
+
+    @pytest.mark.parametrize("name", FOREIGN)
+    def test_is_refused_before_anything_is_written(self, run_folder, workspace, capsys, name):
+        option, place, path = self.FOREIGN[name]
+        Path("masks").mkdir()
+        Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save("masks/one.png")
+        Image.new("RGB", (60, 40)).save("photos/one.png")
+        np.savez("p.npz", probabilities=np.zeros(3))
+        Path("s.csv").write_text("image,label\none.jpg,sky\n")
+        Path("o.png").write_text("")
+        Path("link.png").symlink_to("nothing.png")
+        words = ["predict", "photos/one.jpg", option, place, "--checkpoint", str(run_folder), "--device", "cpu"]
+        message = f"{option} would replace 1 file that is there already and was not written by minifcn predict: {path};"
+        small_runs.assert_refused(words, message, workspace, capsys)
+        assert Path("link.png").is_symlink()
+
+    def test_is_named_a_few_of_many(self, run, capsys):
+        Path("masks").mkdir()
+        for number in range(9):
+            for folder in ("photos/b", "masks"):
+                Image.new("L", (60, 40)).save(f"{folder}/{number}.png")
+        assert run("photos/b", "--label", "masks") == 2
+        assert "--label would replace 9 files that are there already" in (said := capsys.readouterr().err)
+        assert "masks/4.png and 4 more; choose another place" in said
+
+    def test_is_replaced_if_it_is_a_result(self, run):
+        options = ["--out", "o", "--label", "l", "--probabilities", "p", "--shares", "s.csv"]
+        assert run("photos/one.jpg", *options) == 0
+        results = [Path("o/one.png"), Path("l/one.png"), Path("p/one.npz"), Path("s.csv")]
+        before = [path.stat().st_ino for path in results]
+        assert run("photos/one.jpg", *options) == 0
+        assert all(path.stat().st_ino != old for path, old in zip(results, before, strict=True))
+
+    def test_a_label_that_was_corrected_by_hand_is_no_result_any_more(self, run, capsys):
+        assert run("photos/one.jpg", "--label", "l") == 0
+        with Image.open("l/one.png") as label:
+            corrected = label.copy()
+        corrected.putpixel((0, 0), 5)
+        corrected.save("l/one.png")
+        assert run("photos/one.jpg", "--label", "l") == 2
+        assert "l/one.png; choose another place" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_leaves_whole_files_and_the_shares_of_what_is_done(run_folder, workspace):
     photos = [f"{number}.png" for number in range(200)]
     for photo in photos:

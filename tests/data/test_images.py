@@ -95,8 +95,8 @@ def test_a_truncated_image_is_refused(tmp_path, photograph, name):
         pytest.param(b"", r"the file is empty \(0 bytes\)", id="empty"),
         pytest.param(b"not an image", "not a readable image", id="text"),
         pytest.param(None, "no such file", id="missing"),
-        pytest.param("folder", "is a folder, not an image", id="folder"),
-        pytest.param("pipe", "is no regular file, not an image", id="pipe"),
+        pytest.param("folder", "it is a folder, not an image", id="folder"),
+        pytest.param("pipe", "it is a pipe or a device, not an image", id="pipe"),
         pytest.param("loop", "no such file", id="link-to-itself"),
     ],
 )

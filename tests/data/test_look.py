@@ -6,7 +6,7 @@ from PIL import Image
 
 from minifcn.data import CamVid, Sample, Shapes
 from minifcn.data.dataset import FirstImages
-from minifcn.data.inspection.look import PAIRS, look
+from minifcn.data.inspection.look import PAIRS, look, look_at
 from minifcn.errors import UserError
 
 
@@ -70,6 +70,19 @@ def test_a_class_not_seen_yet_is_looked_for_in_the_other_labels():
 def test_a_class_that_is_in_no_training_label_is_told():
     (warning,) = look({"train": Shapes(1, 64, 4), "val": Shapes(9, 64, 4)})
     assert warning == "train: no label has the classes square, triangle, so a network cannot learn them"
+
+
+ABSENT = {
+    "all labels were read": (Shapes(1, 64, 4), 3.0, {2, 3}),
+    "some were asked for": (FirstImages(Shapes(100, 64, 4), 1), 3.0, {2, 3}),
+    "some were read": (Shapes(100, 64, 4), 0.0, set()),
+    "every class is there": (Shapes(60, 32, 4), 3.0, set()),
+}
+
+
+@pytest.mark.parametrize(("train", "seconds", "absent"), ABSENT.values(), ids=ABSENT)
+def test_the_classes_of_no_training_label_are_known_once_all_were_read(train, seconds, absent):
+    assert look_at({"train": train, "val": Shapes(9, 64, 4)}, seconds).absent == absent
 
 
 def test_of_some_of_the_images_nobody_expects_all_classes():

@@ -38,6 +38,7 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
             "siftflow:PATH, pascalcontext:PATH",
         ),
         ("shape", "val", {}, "did you mean 'shapes'?"),
+        ("canvid:/data", "val", {}, "did you mean 'camvid:PATH'?"),
         ("", "val", {}, "no data set ''"),
         ("camvid", "val", {}, "the data set camvid is written camvid:PATH, got 'camvid'"),
         ("voc:", "val", {}, "the data set voc is written voc:PATH"),

@@ -86,6 +86,10 @@ class TestNYUDv2:
         with pytest.raises(UserError, match="inputs must be one of color, hha, color-d, color-hha, got 'rgbd'"):
             open_dataset(f"nyud:{made[0]}", "train", inputs="rgbd")
 
+    def test_a_folder_without_lists_is_told_what_it_should_hold(self, tmp_path):
+        with pytest.raises(UserError, match=r"no NYUDv2 data set here; it has train\.txt, .* data/images/"):
+            open_dataset(f"nyud:{tmp_path}", "trainval")
+
 
 class TestSIFTFlow:
     @pytest.fixture
@@ -123,6 +127,11 @@ class TestSIFTFlow:
         (made[0] / "classes.txt").write_text("33 classes\n")
         with pytest.raises(UserError, match="there is no split 'train'; there are: test, trainval"):
             open_dataset(f"siftflow:{made[0]}", "train")
+
+    def test_texts_in_a_folder_without_images_are_no_lists(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("milk\n")
+        with pytest.raises(UserError, match=r"no SIFT Flow data set here; it has trainval\.txt .* Images/"):
+            open_dataset(f"siftflow:{tmp_path}", "notes")
 
 
 class TestPASCALContext:

@@ -547,6 +547,11 @@ class TestInsideANotebook:
         assert two.run(self.SENTENCES) == ["stamp 4", "pixel 2"]
         assert two.run("return location.hash") == ""
 
+    def test_a_link_to_a_page_of_its_own_takes_the_state_along(self, two):
+        two.run("document.body.insertAdjacentHTML('afterbegin', '<a href=lab.html data-laboratory>its own page</a>')")
+        two.run("document.querySelector('[aria-label=\"more stride S\"]').click()")
+        assert two.run("return document.querySelector('a').href.split('/').pop()") == "lab.html#S=3"
+
     def test_keys_that_it_uses_do_not_reach_the_page_around_it(self, two):
         two.run("window.heard = []; document.onkeydown = (event) => heard.push(event.key)")
         two.run("document.querySelector('.minifcn-laboratory').focus()")

@@ -55,6 +55,16 @@ def test_weights_are_not_advised_where_there_are_some():
     assert RARE not in diagnose_classes(matrix, ("a", "b"), occurs, weighted=True)
 
 
+def test_weights_are_not_advised_where_the_commonest_class_is_missed():
+    assert RARE in said([10**8, 10**5, 10**5], right=(0,))
+    assert RARE not in said([10**5, 10**8, 10**5])
+
+
+def test_a_class_that_is_left_out_of_what_occurs_is_not_named():
+    matrix, occurs = evaluated([10**6, 10**5, 10**5]), np.array([[True, True, False]])
+    assert diagnose_classes(matrix, ("a", "b", "c"), occurs).startswith("b (8.3% of the pixels) is still at IoU 0")
+
+
 def test_what_the_log_says_comes_before_general_advice():
     text = said([10**6, 10**3], findings=["In epoch 2 the training diverges.", "And more."])
     assert text == "c1 (0.1% of the pixels) is still at IoU 0. In epoch 2 the training diverges."

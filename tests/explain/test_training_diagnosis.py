@@ -63,6 +63,14 @@ class TestOneClass:
         (finding,) = diagnose(log([1.0], [1.0], **measures), 11)
         assert f"= {matrix.pixel_accuracy:.4f} / {present}:" in finding
 
+    def test_weights_are_advised_only_where_they_may_help(self):
+        measures = {"valid_acc": 0.5, "valid_acc_cls": 0.25, "valid_mean_iu": 0.125, "valid_fwavacc": 0.25}
+        (may,), (may_not,) = (diagnose(log([1.0], [1.0], **measures), 4, 0.1, weigh=weigh) for weigh in (True, False))
+        assert may.endswith(
+            "Train longer, raise the learning rate (0.1), or give rare classes more weight in the loss."
+        )
+        assert may_not.endswith("Train longer, or raise the learning rate (0.1).")
+
     def test_a_little_more_than_one_class_is_no_finding(self):
         measures = {"valid_acc": 0.72, "valid_acc_cls": 0.12, "valid_mean_iu": 0.08, "valid_fwavacc": 0.53}
         assert diagnose(log([1.0], [1.0], **measures), 11) == []

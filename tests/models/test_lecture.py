@@ -40,6 +40,11 @@ def test_sides_that_are_no_multiples_of_32_are_refused_with_some_that_are(name, 
     assert net(image(*map(int, fits.split("x")))).shape == (1, 3, *map(int, fits.split("x")))
 
 
+def test_a_summary_that_is_refused_says_the_name_once():
+    with pytest.raises(ValueError, match=r"^LectureFCN8s: the sides of an image"):
+        models.summary.table(lecture(), (60, 96))
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"), [("fcn32s", 35_489_642), ("fcn16s", 34_152_740), ("fcn8s", 33_826_526)]
 )

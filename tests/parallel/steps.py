@@ -58,7 +58,7 @@ CASES = {
     "class weights": (SGD | WEIGHTS, {}),
     "summed loss": (HEAVY, {}),
     "summed loss, class weights": (HEAVY | WEIGHTS, {}),
-    "accumulated": ({"accumulate": 4, **SGD}, {"images": 10}),
+    "accumulated": ({"accumulate": 2, **SGD}, {"images": 10}),
     "batches of five": ({"batch_size": 5}, {"images": 8}),
     "only ignored pixels": ({}, {"ignored": (0, 1, 4, 5, 8)}),
     "all pixels ignored": (SGD, {"ignored": range(8)}),

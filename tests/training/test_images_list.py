@@ -1,6 +1,8 @@
 """A run goes on with the images it began with, wherever they have moved, and with no others."""
 
+import json
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -35,11 +37,12 @@ def path(root):
     return root.parent / "images.csv"
 
 
-def test_the_list_names_each_image_with_its_sizes(root, path):
+def test_the_list_names_each_image_with_its_sizes_and_what_its_label_holds(root, path):
     header, first, *rest = path.read_text().splitlines()
-    assert header == "split,image,bytes,label_bytes"
+    assert header == "split,image,bytes,label_bytes,label_crc32"
+    crc = f"{zlib.crc32((root / 'trainannot' / '0.png').read_bytes()):08x}"
     sizes = [(root / folder / "0.png").stat().st_size for folder in ("train", "trainannot")]
-    assert first == f"train,0.png,{sizes[0]},{sizes[1]}"
+    assert first == f"train,0.png,{sizes[0]},{sizes[1]},{crc}"
     assert len(rest) == 5
 
 
@@ -63,14 +66,23 @@ def change(root, name):
         Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(train / "0.png")
     elif name == "another label":
         Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) % 5).save(labels / "0.png")
+    elif name == "another label of as many bytes":
+        content = bytearray((labels / "0.png").read_bytes())
+        content[-1] ^= 1
+        (labels / "0.png").write_bytes(content)
+    elif name == "image and label":
+        change(root, "other bytes")
+        change(root, "another label")
 
 
 CHANGES = {
     "new": "of the split train 1 image is new (3.png); give",
     "missing": "of the split train 1 image is missing (1.png); give",
     "renamed": "1 image is new (9.png), 1 image is missing (1.png)",
-    "other bytes": "1 image has another size in bytes (0.png)",
-    "another label": "1 image has another size in bytes (0.png)",
+    "other bytes": "of the split train 1 image has another size in bytes (0.png); give",
+    "another label": "of the split train 1 image has another label (0.png); give",
+    "another label of as many bytes": "of the split train 1 image has another label (0.png); give",
+    "image and label": "1 image has another size in bytes (0.png), 1 image has another label (0.png)",
 }
 
 
@@ -81,6 +93,33 @@ def test_what_has_changed_is_named(root, path, name):
         images_list.check(path, splits_of(root), "camvid:here")
     assert str(error.value).startswith("camvid:here: the data set has changed since the run began: ")
     assert CHANGES[name] in str(error.value)
+
+
+def test_a_list_of_before_labels_were_looked_into_still_counts(root, path):
+    path.write_text("".join(line.rpartition(",")[0] + "\n" for line in path.read_text().splitlines()))
+    images_list.check(path, splits_of(root), "camvid:here")
+    change(root, "another label of as many bytes")
+    images_list.check(path, splits_of(root), "camvid:here")
+    change(root, "another label")
+    with pytest.raises(UserError, match="another label"):
+        images_list.check(path, splits_of(root), "camvid:here")
+
+
+def test_another_name_in_a_drawing_is_another_label(tmp_path):
+    """labelme's file is as long with dog as with cat."""
+    folder, listed = tmp_path / "photos", tmp_path / "images.csv"
+    folder.mkdir()
+    for number in range(4):
+        drawing = {"imagePath": f"{number}.png", "imageHeight": 8, "imageWidth": 8, "version": "5.5.0", "flags": {}}
+        outline = {"label": "cat", "points": [[0, 0], [6, 0], [6, 6]], "shape_type": "polygon", "flags": {}}
+        Image.new("RGB", (8, 8)).save(folder / f"{number}.png")
+        text = json.dumps(drawing | {"shapes": [outline, outline | {"label": "dog"}], "imageData": None})
+        (folder / f"{number}.json").write_text(text)
+    splits = {"all": open_split(f"folder:{folder}", "all", None)}
+    images_list.write(listed, splits)
+    (folder / "2.json").write_text((folder / "2.json").read_text().replace("cat", "dog", 1))
+    with pytest.raises(UserError, match=r"of the split all 1 image has another label \(2\.png\)"):
+        images_list.check(listed, splits, "folder:here")
 
 
 def test_another_order_is_another_run():
@@ -101,7 +140,10 @@ def test_generated_images_have_no_list_and_runs_of_before_go_on_without(root, tm
     images_list.check(tmp_path / "images.csv", splits_of(root), "camvid:here")
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n", "split,image,bytes,label_bytes\ntrain,a.png,1\n", "\0"])
+SHORT = "split,image,bytes,label_bytes,label_crc32\ntrain,a.png,1,1\n"
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "split,image,bytes,label_bytes\ntrain,a.png,1\n", "\0", SHORT])
 def test_a_file_that_is_no_list_is_refused(root, tmp_path, text):
     path = tmp_path / "images.csv"
     path.write_text(text)

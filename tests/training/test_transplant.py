@@ -7,6 +7,7 @@ import minifcn as mf
 from minifcn import models, nn
 from minifcn.errors import UserError
 from minifcn.training import transplant
+from minifcn.weights.outcomes import Move
 
 WIDTH = 1 / 64
 
@@ -224,6 +225,15 @@ def test_any_module_and_any_arrays_will_do():
 # The table
 
 
+def test_what_a_line_names_from_one_to_another_has_no_line_of_its_own():
+    """The weights of fc6 and fc7 were transposed on their way from another file, and their biases were not."""
+    net = network("fcn32s")
+    done = transplant(net, net.state_dict())
+    earlier = [Move(name, (1, 1), (1, 1), "transposed") for name in ("fc6.weight", "fc7.weight")]
+    names = [line[12:].split("  ")[0] for line in str(done.after(earlier)).splitlines()]
+    assert names == ["conv1_1 ... conv5_3, fc6.bias, fc7.bias, score_fr, upscore", "fc6.weight, fc7.weight"]
+
+
 def test_the_table_has_a_line_for_neighbours_with_one_fate():
     text = str(transplant(network("fcn16s", 5), network("fcn32s", 3).state_dict()))
     assert [line.split()[0] for line in text.splitlines()] == ["copied", "first", "first", "unused"]
@@ -237,4 +247,4 @@ def test_a_layer_of_which_only_a_part_has_a_fate_is_called_by_that_part():
     state = network("fcn32s").state_dict()
     del state["fc6.bias"]
     names = [line[13:].split("  ")[0] for line in str(transplant(network("fcn32s"), state)).splitlines()]
-    assert names == ["conv1_1 ... fc6.weight", "fc6.bias", "fc7, score_fr, upscore"]
+    assert names == ["conv1_1 ... conv5_3, fc6.weight", "fc6.bias", "fc7, score_fr, upscore"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from minifcn.cli import arguments
 
@@ -24,3 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--geometric", type=arguments.from_0, default=0, metavar="N", help="classes of a second head, such as 3"
     )
     parser.add_argument("--size", type=arguments.size, default=(224, 224), metavar="HxW", help="(default 224x224)")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="draw the network as well, as the paper's figure 3 does (.svg)"
+    )

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from minifcn.data.classes import IGNORED
 from minifcn.data.folders import Report, refuse
 from minifcn.data.images import MAX_MEGAPIXELS, MAX_SIDE
+from minifcn.data.paths import no_file, no_permission
 from minifcn.errors import UserError
 
 MAX_MEGABYTES = 64  # labelme may put the photograph itself into the file
@@ -102,6 +103,8 @@ def read_annotation(path: str | os.PathLike[str], report: Report = refuse) -> An
            [1, 1, 0, 0, 0, 0],
            [1, 0, 0, 0, 0, 0]], dtype=uint8)
     """
+    if why := no_file(path, "a file of labelme's"):
+        raise UserError(why)
     try:
         if os.path.getsize(path) > MAX_MEGABYTES * 1_000_000:
             raise UserError(
@@ -111,29 +114,16 @@ def read_annotation(path: str | os.PathLike[str], report: Report = refuse) -> An
     except UserError:
         raise
     except OSError as error:
-        raise UserError(f"{path}: the file cannot be read ({error.strerror}); allow reading it") from None
+        raise UserError(no_permission(path, error)) from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: no file of labelme's, or damaged ({error}); save it again in labelme") from None
+        line = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise UserError(f"{path}: no file of labelme's, or damaged{line}; save it again in labelme") from None
     try:
         return _annotation(about, lambda fault: report(f"{path}: {fault}; draw it again in labelme"))
     except ValueError as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path}: {error}; save it again in labelme") from None
-
-
-def is_annotation(path: Path) -> bool:
-    """Whether a .json file looks like one of labelme: other programs write some too.
-
-    >>> is_annotation(Path("no/such.json"))
-    False
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            head = file.read(4096)
-    except (OSError, UnicodeDecodeError):
-        return False
-    return '"shapes"' in head or '"imageData"' in head  # either may come first, and the image data are long
 
 
 def draw_label(
@@ -278,8 +268,8 @@ def _mask(text: Any, points: list[tuple[float, float]], place: str) -> np.ndarra
         image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"])
         pixels = np.array(image.convert("L")) > 0 if image.size == size else None
     # A damaged file makes Pillow raise almost anything: OSError, SyntaxError, struct.error ...
-    except Exception as error:
-        raise ValueError(f"{place}: its mask cannot be read ({error})") from None
+    except Exception:
+        raise ValueError(f"{place}: its mask cannot be read: it is no PNG image, or damaged") from None
     if pixels is None:
         found = f"{image.size[0]} x {image.size[1]}"
         raise ValueError(f"{place}: its mask is {found}, but its rectangle {size[0]} x {size[1]}")

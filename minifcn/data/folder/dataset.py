@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.classes import RUN, Classes, find_classes
-from minifcn.data.folder.kinds import unclear
+from minifcn.data.folder.doubts import doubts, of_numbered, of_unlisted
+from minifcn.data.folder.json_files import is_annotation
 from minifcn.data.folder.layout import Part, find_parts
 from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs
@@ -19,6 +20,7 @@ from minifcn.data.folders import FolderDataset, Pair, Report, listing, look_at_i
 from minifcn.data.images import unread
 from minifcn.data.labels import read_colour_label
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 _NOTHING_DRAWN = Drawing()
 
@@ -104,16 +106,24 @@ class Folder(FolderDataset):
         for wrong in faults:
             report(wrong)
         if not masks:  # what was reported is said again, and no summary of it, which would count as one fault more
-            none = f"{root}: none of its {len(every)} masks can be read; save them as PNG again"
+            none = f"{root}: none of its {counted(len(every), 'mask')} can be read; save masks as PNG again"
             raise UserError(faults[0] if faults else none)
         listed = find_classes(root, report)
         self._meaning = find_meaning(masks, listed or classes, root, report, listed=listed is not None)
         self.class_names, _, self.ignore_index, _ = self._meaning.classes
         self.palette = self._meaning.palette
         self.drawn = splits.drawn
-        alone = listed is None and classes is None and self._meaning.kind == "index"
-        self.warnings = (question,) if alone and (question := unclear(masks)) else ()
-        self.description = f"folder: {len(every)} images {_found(root, parts, splits, masks, self._meaning)}"
+        known = listed is not None or classes is not None
+        self.warnings = (
+            *of_unlisted(splits.unlisted, root),
+            *of_numbered(self._meaning.classes),
+            *doubts(masks, self._meaning, known=known),
+        )
+        drawn = sum(1 for image, _ in every if is_annotation(image.with_suffix(".json")))
+        self.description = (
+            f"folder: {counted(len(every), 'image')} {_found(root, parts, splits, masks, self._meaning)}"
+            + (f"; masks count, not {counted(drawn, '.json file')} of labelme beside the images" if drawn else "")
+        )
         super().__init__(_sound(own, masks, self._meaning, report))
 
     def _read_label(self, path: Path) -> np.ndarray:
@@ -129,7 +139,7 @@ class Folder(FolderDataset):
 def _of_split(root: Path, split: str, splits: Splits, report: Report) -> list[Pair]:
     if split not in splits.pairs:
         raise unknown_split(split, [*splits.pairs, "all"], root)
-    if not splits.pairs[split]:
+    if not splits.pairs[split] and "drawn at random" not in splits.how:  # for a drawing that was reported already
         report(f"{root}: the split {split!r} has no images; put some into it")
     return splits.pairs[split]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from minifcn.data.folder.annotations import is_annotation
+from minifcn.data.folder.json_files import is_annotation
 from minifcn.data.folders import Pair, Report, listing
-from minifcn.data.images import ENDINGS, OTHER_ENDINGS, broken_link, unread
+from minifcn.data.images import ENDINGS, OTHER_ENDINGS, unread
+from minifcn.data.paths import no_file
 
 
 class Drawings(NamedTuple):
@@ -44,9 +45,12 @@ def find_drawings(folder: Path, report: Report) -> Drawings:
     Drawings
     """
     found = [path for path in listing(folder) if not path.name.startswith(".")]
+    no_files = set()
     for path in found:
-        if path.suffix.lower() in (".json", *ENDINGS) and (why := broken_link(path)):
+        what = {".json": "a file of labelme's"}.get(path.suffix.lower(), "a photograph")
+        if path.suffix.lower() in (".json", *ENDINGS) and (why := no_file(path, what)):
             report(why)
+            no_files.add(path.stem)
     files = [path for path in found if path.is_file()]
     others = {path.stem: path for path in files if path.suffix.lower() == ".json"}
     drawn = {stem: others.pop(stem) for stem, path in [*others.items()] if is_annotation(path)}
@@ -61,6 +65,8 @@ def find_drawings(folder: Path, report: Report) -> Drawings:
                 f"{others[path.stem]}: it lies beside a photograph, as what is drawn in labelme does, but is no file "
                 "of labelme's, or damaged; save it again in labelme, or remove it"
             )
+        elif path.stem in no_files:
+            continue  # reported already
         elif path.stem not in drawn:
             bare.append(path)
         elif path.stem in photographs:
@@ -75,7 +81,7 @@ def find_drawings(folder: Path, report: Report) -> Drawings:
     for path in not_read:
         report(unread(path))
     stems = {path.stem for path in not_read}
-    for stem in sorted(drawn.keys() - there - stems):
+    for stem in sorted(drawn.keys() - there - stems - no_files):
         report(f"{drawn[stem]}: its photograph is not beside it; put it back as {stem}.jpg, or remove the .json file")
     pairs = [(path, drawn[stem]) for stem, path in photographs.items()]
     return Drawings(pairs, bare, not_read, bool(stems & drawn.keys()))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from minifcn.data.folder.json_files import is_annotation, is_coco
 from minifcn.data.folders import Report, check_folder, listing
 from minifcn.data.images import ENDINGS, OTHER_ENDINGS, unread
 from minifcn.errors import UserError
@@ -185,10 +186,23 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
     """What to say where images or masks are missing."""
     readable = [path for path in _folders(root) if os.access(path, os.R_OK | os.X_OK)]
     files = [path.suffix.lower() for folder in (root, *readable) for path in listing(folder)]
+    if masks and holds_pictures(root):
+        return (
+            f"{root}: the photographs lie beside {next(iter(masks.values())).relative_to(root)}/; move the photographs "
+            f"into {root / 'images'}"
+        )
     if masks:
         there = next(iter(masks.values())).relative_to(root)
         return f"{root}: there are masks in {there}/, but no folder of images beside it; it takes {FORMS}"
-    if ".json" in files and ENDINGS & set(files):
+    jsons = [path for folder in (root, *readable) for path in listing(folder) if path.suffix.lower() == ".json"]
+    if coco := next(filter(is_coco, jsons), None):
+        return f"{coco}: it is of COCO, which is not read; convert it first, to a mask in masks/ for each photograph"
+    if any(map(is_annotation, jsons)) and not (ENDINGS | OTHER_ENDINGS) & set(files):
+        return (
+            f"{root}: there are .json files of labelme, but not the photographs that were drawn on; put these beside "
+            "them, with the names of the .json files (what a file holds as imageData is not read)"
+        )
+    if jsons and ENDINGS & set(files):
         return _no_drawings(root, (root, *readable))
     if ".npy" in files:
         return f"{root}: there are .npy files, but no masks as images; save the masks as PNG, as labelme2voc.py does"

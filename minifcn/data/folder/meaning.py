@@ -235,18 +235,20 @@ def _classes_of_colours(masks: Masks, root: Path, report: Report) -> Classes:
             smoothed.append(
                 f"{path}: {mixed}; save the mask without smoothing, or list the colours of the classes in classes.csv"
             )
-            report(smoothed[-1])
         else:
             counts.update(values.colours)
-    if not counts:
-        raise UserError(smoothed[0])  # said already; that there are no classes is no other fault
     if len(counts) > MOST_CLASSES:
         path = max(masks, key=lambda path: len(masks[path].colours))
-        report(
-            f"{path}: the masks hold {len(counts)} colours, and this one {len(masks[path].colours)}; list those of the "
-            f"classes in {root / 'classes.csv'} with the header name,r,g,b, and save masks without smoothing"
+        raise UserError(  # of no mask could be said which of its colours are classes
+            f"{path}: the masks hold {len(counts)} colours, and this one {len(masks[path].colours)}, as JPEG "
+            "compression or smoothing makes them; save the masks as PNG from where they were drawn, or list the "
+            f"colours of the classes in {root / 'classes.csv'} with the header name,r,g,b"
         )
-    colours = sorted(counts)[:255]
+    for wrong in smoothed:
+        report(wrong)
+    if not counts:
+        raise UserError(smoothed[0])  # said already; that there are no classes is no other fault
+    colours = sorted(counts)
     return Classes(_numbered(len(colours)), np.array(colours, np.uint8).reshape(-1, 3), 255, "the masks")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from minifcn.data.classes import IGNORED
 from minifcn.data.folder.annotations import BACKGROUND, Annotation
+from minifcn.data.folder.pairs import folded
 from minifcn.text import counted, in_short
 
 _WITHOUT_AREA = ("line", "linestrip", "point")
@@ -34,7 +36,12 @@ def remarks(
     -------
     tuple of str
     """
-    found = [_without_area(annotations, root), _empty(annotations, root), _bare(bare, root)]
+    found = [
+        _of_another(annotations, root),
+        _without_area(annotations, root),
+        _empty(annotations, root),
+        _bare(bare, root),
+    ]
     if named_freely:
         found += _names(annotations)
     return tuple(filter(None, found))
@@ -58,6 +65,23 @@ def alike(one: str, other: str) -> str:
     swapped = shorter[same + 1 : same + 2] + shorter[same : same + 1] + shorter[same + 2 :]
     near = rest in (shorter[same:], shorter[same + 1 :]) if len(shorter) < len(longer) else rest == shorter[same + 1 :]
     return "by one letter" if near or longer[same:] == swapped else ""
+
+
+def _of_another(annotations: Mapping[Path, Annotation], root: Path) -> str:
+    """Say which drawings name another photograph that lies beside them: they go with the one of their own name."""
+    others = [
+        f"{path.relative_to(root)} names {annotation.photograph}"
+        for path, annotation in annotations.items()
+        if folded(Path(annotation.photograph).stem) != folded(path.stem)
+        and os.path.isfile(os.path.join(path.parent, annotation.photograph))  # also of what no path can be
+    ]
+    if not others:
+        return ""
+    name = "names" if len(others) == 1 else "name"
+    return (
+        f"{counted(len(others), '.json file')} {name} another photograph as the one drawn on ({in_short(others, 3)}), "
+        "but each is taken for the photograph of its own name; if the other is meant, rename the .json file as it is"
+    )
 
 
 def _without_area(annotations: Mapping[Path, Annotation], root: Path) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from minifcn.data.folder.pairs import folded
 from minifcn.data.folders import Pair, Report, listing
-from minifcn.data.images import broken_link
 from minifcn.data.lists import read_lines
+from minifcn.data.paths import no_file
 from minifcn.errors import UserError
 from minifcn.text import counted
 
@@ -47,11 +47,14 @@ class Splits(NamedTuple):
         How they were found, for people.
     drawn : tuple of str
         The names of the validation images that were drawn; empty if the folder says which they are.
+    unlisted : tuple of path
+        The images that no list names, where there are lists.
     """
 
     pairs: dict[str, list[Pair]]
     how: str
     drawn: tuple[str, ...] = ()
+    unlisted: tuple[Path, ...] = ()
 
 
 def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawing, report: Report) -> Splits:
@@ -77,6 +80,7 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
     UserError
         If a share is given though nothing is drawn, or if the images of an earlier drawing are gone.
     """
+    unlisted: tuple[Path, ...] = ()
     every = [pair for pairs in parts.values() for pair in pairs]
     if wanted == "all":
         return Splits({"all": every}, "")
@@ -85,6 +89,8 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
         pairs = _listed(lists, parts[""], report)
         if not any(pairs.values()):  # no list, or what was reported already
             lists, pairs = {}, {"train": parts[""]}
+        listed = {image for found in pairs.values() for image, _ in found}
+        unlisted = tuple(image for image, _ in parts[""] if image not in listed)
         how = f"listed in {', '.join(path.name for path in lists.values())}" if lists else ""
     else:
         pairs, how = dict(parts), "by subfolders"
@@ -94,18 +100,18 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
             "train.txt, or put them into a folder train"
         )
     if drawing.share == 0 or (wanted not in ("train", "val") and wanted in pairs):
-        return Splits(pairs, how)
+        return Splits(pairs, how, (), unlisted)
     names = {folded(image.stem) for image, _ in every}
     ours = any(folded(name) in names for name in drawing.names)  # else another data set is looked at
     if "val" not in pairs or ours:
         pairs, how, drawn = _draw(root, pairs, how, drawing, report)
-        return Splits(pairs, how, drawn)
+        return Splits(pairs, how, drawn, unlisted)
     if drawing.share is not None:
         raise UserError(
             f"--val-share is {drawing.share:g}, but {root} has a validation split, {how}; leave --val-share out, or "
             "remove the split"
         )
-    return Splits(pairs, how)
+    return Splits(pairs, how, (), unlisted)
 
 
 def _draw(
@@ -150,7 +156,7 @@ def _lists(root: Path, report: Report) -> dict[str, Path]:
         folder = root / place
         if not folder.is_dir():
             continue
-        files = [path for path in listing(folder) if path.suffix.lower() == ".txt" and not path.is_dir()]
+        files = [path for path in listing(folder) if path.suffix.lower() == ".txt"]
         named = {_NAMES[path.stem.lower()]: path for path in files if path.stem.lower() in _NAMES}
         if named:
             found[place] = named
@@ -166,7 +172,7 @@ def _listed(lists: dict[str, Path], pairs: Sequence[Pair], report: Report) -> di
     seen: dict[str, tuple[str, str]] = {}
     for split, path in lists.items():
         splits[split] = []
-        if why := broken_link(path):
+        if why := no_file(path, "a list of images"):
             report(why)
             continue
         lines = [(number, line, _named(line, by_name)) for number, line in read_lines(path)]

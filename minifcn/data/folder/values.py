@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from minifcn.data.folders import Report
-from minifcn.data.images import broken_link
 from minifcn.data.labels import colour_codes, decode_label, index_map
+from minifcn.data.paths import broken_link, no_permission
 from minifcn.errors import UserError
 from minifcn.progress import Progress
 
@@ -65,7 +65,7 @@ def scan(paths: Sequence[Path], wanted: set[Path], report: Report) -> dict[Path,
         except UserError as error:
             fault = str(error)
         except OSError as error:
-            fault = broken_link(path) or f"{path}: it cannot be read ({error.strerror}); allow reading it"
+            fault = broken_link(path) or no_permission(path, error)
         else:
             continue
         if path in wanted:
@@ -128,8 +128,8 @@ def _colours(path: Path, pixels: np.ndarray) -> dict[Colour, int]:
     known, place = np.unique(codes[starts], return_inverse=True)
     if len(known) > MOST_COLOURS:
         raise UserError(
-            f"{path}: it holds {len(known)} colours, as a photograph does and no mask; save the mask that belongs "
-            "there, as PNG and without smoothing"
+            f"{path}: it holds {len(known)} colours, as a photograph does or a mask that was a JPEG file once; save "
+            "the mask that belongs there, as PNG from where it was drawn"
         )
     counts = np.bincount(place, lengths).astype(int).tolist()
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -99,7 +100,8 @@ def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
     Returns
     -------
     list of (str, list of str)
-        The first of a kind by the names of files, and what the others are about: files, or lines of the same one.
+        The first of a kind by the names of files, and what the others are about: files, or lines or shapes of the
+        same one.
 
     Examples
     --------
@@ -111,13 +113,14 @@ def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
     kinds: dict[str, list[tuple[str, str, str]]] = {}  # of each fault its file, its line and all of it
     for fault in faults:
         place, _, text = fault.partition(": ")
-        line = re.match(r"line \d+", text)
+        line = re.match(r"(line|shape) \d+", text)
         kind = re.sub(_DIFFERING, "", text)
         kinds.setdefault(kind, []).append((place, line[0] if line else "", fault))
     groups = []
     for alike in kinds.values():
         (file, _, first), *others = sorted(alike, key=lambda fault: _counted_up(fault[0]))  # lines stay in order
-        groups.append((first, [line if place == file and line else place for place, line, _ in others]))
+        places = Counter(line if place == file and line else place for place, line, _ in others)
+        groups.append((first, [place if n == 1 else f"{place} ({n} times)" for place, n in places.items()]))
         if any(place == file and not line for place, line, _ in others):
             groups[-1:] = [(fault, []) for _, _, fault in [(file, "", first), *others]]
     return groups

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,25 @@ from minifcn.data.inspection import findings
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import read_label, read_pair
 from minifcn.errors import UserError
+from minifcn.text import counted
 
 PAIRS = 16  # of each split
 SECONDS = 3.0
+
+
+class FirstLook(NamedTuple):
+    """What a look found.
+
+    Parameters
+    ----------
+    warnings : list of str
+        A line for each thing that stands out.
+    absent : frozenset of int
+        Classes that no training label has; none unless all of these were read.
+    """
+
+    warnings: list[str]
+    absent: frozenset[int]
 
 
 def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
@@ -47,6 +64,18 @@ def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
     >>> look({"train": Shapes(1, 64, 4)})
     ['train: no label has the classes square, triangle, so a network cannot learn them']
     """
+    return look_at(splits, seconds).warnings
+
+
+def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLook:
+    """Look as `look` does, and say too which classes no training label has.
+
+    Examples
+    --------
+    >>> from minifcn.data import Shapes
+    >>> sorted(look_at({"train": Shapes(1, 64, 4)}).absent)
+    [2, 3]
+    """
     end = time.monotonic() + seconds
     faults: list[str] = []
     smoothed: list[tuple[str, str]] = []
@@ -64,10 +93,12 @@ def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
             if pair.borders and pair.borders.smoothed:
                 smoothed.append((pair.name, pair.borders.example))
     if faults:
-        more = f" (and {len(faults) - 1} more in the {opened} pairs looked at)" if len(faults) > 1 else ""
+        more = f" (and {len(faults) - 1} more in the {counted(opened, 'pair')} looked at)" if len(faults) > 1 else ""
         raise UserError(f"{faults[0]}{more}")
     training = next(iter(splits))
-    return findings.of_borders(smoothed, opened) + _classes(training, splits[training], counts[training], end)
+    warnings = findings.of_borders(smoothed, opened) + _classes(training, splits[training], counts[training], end)
+    whole = counts[training].pairs == len(splits[training])
+    return FirstLook(warnings, frozenset(np.flatnonzero(counts[training].pixels == 0).tolist() if whole else ()))
 
 
 def _spread(length: int) -> Iterator[int]:

@@ -84,29 +84,29 @@ class Laboratory:
     ) -> None:
         if kind not in FIRST:
             raise ValueError(f"Laboratory: kind must be {', '.join(FIRST)}, got {kind!r}")
-        self._numbers = _numbers(kind, x, weight)
+        self._filled = _numbers(kind, x, weight)
         if kind == "max-pool":
             size = pair(2 if weight is None else weight, "Laboratory: weight", 1)[0]
         else:
-            size = self._numbers["weight"].shape[-1] if "weight" in self._numbers else 1
-        transposed, kernels = kind == "conv-transpose", self._numbers.get("weight")
+            size = self._filled["weight"].shape[-1] if "weight" in self._filled else 1
+        transposed, kernels = kind == "conv-transpose", self._filled.get("weight")
         backward = backward or kind not in ("conv-transpose", "conv")
         self._state = {
             "op": kind,
             "way": "backward" if backward else "forward",
-            "n": self._numbers["x"].shape[-1],
+            "n": self._filled["x"].shape[-1],
             "K": size,
             "S": _one(stride, "stride", size if kind == "max-pool" else 2 if transposed else 1),
             "P": _one(padding, "padding", 1 if transposed else 0),
             "D": _one(dilation, "dilation", 1),
             "A": _one(output_padding, "output_padding", 0),
-            "C": len(self._numbers["x"]),
+            "C": len(self._filled["x"]),
             "O": 1 if kernels is None else kernels.shape[1 if transposed else 0],
             "ceil": int(ceil_mode),
             "t": 0 if backward else 5 if x is None and transposed else 1,
         }
         self._picture = self._drawn()
-        self.address = _address(self._state, self._numbers)
+        self.address = _address(self._state, self._filled)
 
     def __repr__(self) -> str:
         shown = ("n", "C") if self._state["op"] == "cross-entropy" else ("n", "K", "S", "P")
@@ -115,12 +115,12 @@ class Laboratory:
     def _drawn(self) -> str:
         """Draw the first state; of what is too much for a picture it is a sentence."""
         kind, start = self._state["op"], self._state["t"]
-        weight = self._numbers.get("weight", self._numbers.get("labels", self._state["K"]))
+        weight = self._filled.get("weight", self._filled.get("labels", self._state["K"]))
         settings = {} if kind == "cross-entropy" else {"stride": self._state["S"], "padding": self._state["P"]}
         if kind in ("conv-transpose", "conv", "max-pool"):
             settings |= {"output_padding": self._state["A"], "dilation": self._state["D"]}
         try:
-            stepper = Stepper(self._numbers["x"], weight, kind=kind, ceil_mode=bool(self._state["ceil"]), **settings)
+            stepper = Stepper(self._filled["x"], weight, kind=kind, ceil_mode=bool(self._state["ceil"]), **settings)
             if self._state["way"] == "backward":
                 stepper = stepper.backward()
         except TooMuchToRead:

@@ -158,8 +158,11 @@ function laboratory(root, address, alone) {
   }
 
   function remember() {
-    if (!alone) return;
     const text = toAddress(state);
+    if (!alone) {  // a page around it may link to a laboratory of its own, and so hand the state on
+      document.querySelectorAll("a[data-laboratory]").forEach((link) => { link.hash = text; });
+      return;
+    }
     try { history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search); }
     catch { /* a page inside another one may have no address */ }
   }

@@ -27,7 +27,7 @@ function cropped(x, [top, left], [H, W]) {
 const added = (...maps) => ({...maps[0], data: maps[0].data.map((_, n) => maps.reduce((sum, {data}) => sum + data[n], 0))});
 
 // What does not change while a crop is dragged is not computed again.
-function keptUnder(compute) {
+function keepingTheLast(compute) {
   let key = null, value = null;
   return (now, ...inputs) => {
     if (key !== now) { value = compute(...inputs); key = now; }
@@ -38,11 +38,11 @@ function keptUnder(compute) {
 function flight(network) {
   const {score_fr, score_pool4, score_pool3} = network.scores, {upscore2, upscore_pool4, upscore8} = network.upsamplings;
   const fr2 = upsampled(score_fr, upscore2), fr4 = upsampled(fr2, upscore_pool4), fr8 = upsampled(fr4, upscore8);
-  const pool4 = keptUnder((crop) => {
+  const pool4 = keepingTheLast((crop) => {
     const skip = cropped(score_pool4, crop, sizesOf(fr2)), up4 = upsampled(skip, upscore_pool4);
     return {skip, up4, up8: upsampled(up4, upscore8)};
   });
-  const pool3 = keptUnder((crop) => {
+  const pool3 = keepingTheLast((crop) => {
     const skip = cropped(score_pool3, crop, sizesOf(fr4));
     return {skip, up8: upsampled(skip, upscore8)};
   });

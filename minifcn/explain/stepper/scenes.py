@@ -67,7 +67,7 @@ class TransposedConv(Scene):
             for o, plane in enumerate(y)
         )
         return [
-            *_inputs(self.x, place),
+            *_input_grids(self.x, place),
             *_kernels(self.kernel, None if place is None else (place[0], ...)),
             *_stamps("stamp", self.window, step, channels),
             *results,
@@ -166,13 +166,13 @@ class MaxPool(Scene):
         stamp = step.stamp if step else np.full(self.window.kernel, np.nan)
         first = mask(stamp.shape, step and np.unravel_index(stamp.argmax(), stamp.shape))
         return [
-            *self._inputs(step, place),
+            *self._input_grids(step, place),
             Grid("window", stamp, active=first, touched=mask(stamp.shape, step and ...), digits=self.digits),
             *_results(step, (channels, *self.size), place, self.digits),
             *matrices("M", self.factors, self.reach, q, output_axis=0),
         ]
 
-    def _inputs(self, step: Step | None, place: Any) -> Iterator[Grid]:
+    def _input_grids(self, step: Step | None, place: Any) -> Iterator[Grid]:
         won = np.zeros(self.x.shape, bool) if step is None else step.column.reshape(self.x.shape) > 0
         title = "input x" + padding_title(self.window)
         for c, one in enumerate(self._padded(step, self.size, outside=-np.inf)):
@@ -198,7 +198,7 @@ def _conv_matrices(kernel: np.ndarray, shape: tuple[int, int, int], window: Wind
     return conv_matrix(kernel, *settings), conv_matrix(np.ones_like(kernel), *settings)
 
 
-def _inputs(x: np.ndarray, place: Any) -> Iterator[Grid]:
+def _input_grids(x: np.ndarray, place: Any) -> Iterator[Grid]:
     active = mask(x.shape, place)
     for c, plane in enumerate(x):
         yield Grid(named("input x", c, of=len(x)), plane, active=active[c])
