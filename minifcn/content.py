@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from minifcn.errors import UserError
+from minifcn.text import shortened
 
 MOST_UNPACKED = 16  # times the size of the file: trained numbers hardly get smaller
 _SLACK = 1 << 20  # bytes more: a small file may hold constants
@@ -118,5 +119,6 @@ def shaped(values: np.ndarray, shape: Sequence[int], name: str, order: str = "C"
     if len(shape) > _MOST_DIMENSIONS:
         raise UserError(f"{name} claims {len(shape)} dimensions; a weight has at most {_MOST_DIMENSIONS}")
     if any(size < 0 for size in shape) or math.prod(shape) != values.size:
-        raise UserError(f"{name} claims shape {tuple(shape)}, but has {values.size:,} numbers; download the file again")
+        claimed = shortened(str(tuple(shape)), 200)
+        raise UserError(f"{name} claims shape {claimed}, but has {values.size:,} numbers; download the file again")
     return values.reshape(shape, order=order)  # type: ignore[call-overload]

@@ -36,12 +36,13 @@ _CLASSES = {
 }
 _COMPLEX = 0x0800
 _MOST_MATRICES = 100_000
+_DEEPEST = 50  # matrices in each other
 _LONGEST_NAME = 64  # bytes, as in MATLAB
 _ORDERS: dict[bytes, Literal["<", ">"]] = {b"IM": "<", b"MI": ">"}
 
 
 def variables(path: Path, unpacked: int = 0) -> dict[str, Any]:
-    """Read the variables of a file by their names.
+    r"""Read the variables of a file by their names.
 
     Parameters
     ----------
@@ -83,13 +84,24 @@ class _Reader:
         self.order = order
         self.budget = budget  # bytes of memory beside the mapped file
         self.matrices = 0
+        self.depth = 0
 
     def variables(self, data: memoryview) -> Iterator[tuple[str, Any]]:
         for kind, content in self.elements(data):
             if kind == _COMPRESSED:
+                self.descend()
                 yield from self.variables(self.unpacked(content))
+                self.depth -= 1
             elif kind == _MATRIX:
                 yield self.matrix(content)
+
+    def descend(self) -> None:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise UserError(
+                f"it has structures, cells or compressed variables more than {_DEEPEST} deep in each other; save the "
+                "parameters of the network alone"
+            )
 
     def elements(self, data: memoryview) -> Iterator[tuple[int, memoryview]]:
         position = 0
@@ -131,6 +143,7 @@ class _Reader:
             raise UserError(f"it has more than {_MOST_MATRICES:,} matrices; save the parameters of the network alone")
         if not data:
             return "", None
+        self.descend()
         parts = self.elements(data)
         flags, dimensions, name = (self.next(parts, place) for _ in range(3))
         (word,), place = (
@@ -138,7 +151,9 @@ class _Reader:
             place or str(name[1][:_LONGEST_NAME], "latin-1"),
         )
         shape = self.array(dimensions, place).tolist()
-        return place, self.value(word, shape, parts, place)
+        value = self.value(word, shape, parts, place)
+        self.depth -= 1
+        return place, value
 
     def value(self, flags: int, shape: list[int], parts: Iterator[tuple[int, memoryview]], place: str) -> Any:
         kind = flags & 0xFF

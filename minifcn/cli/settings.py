@@ -176,7 +176,7 @@ def say_recipe(config: Config, dataset: Dataset) -> None:
     if config.iterations is not None:
         step = counted(config.batch_size * config.accumulate, "image")
         images = counted(len(dataset), "image")
-        say(f"{config.iterations:,} steps of {step} are {counted(config.epochs, 'epoch')} of {images}")
+        say(f"at least {counted(config.iterations, 'step')} of {step}: {counted(config.epochs, 'epoch')} of {images}")
     if config.geometric_names:
         say(
             f"a second head learns {', '.join(config.geometric_names)}: its loss is added to that of the "

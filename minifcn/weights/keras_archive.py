@@ -34,10 +34,9 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read the weights, those of layers under the names of an .h5 file: block1_conv1/kernel."""
     with zipfile.ZipFile(path) as archive:
         weights = _member(archive, _WEIGHTS, path.stat().st_size)
-        model = json.loads(_member(archive, _MODEL, _LONGEST_MODEL))
+        called = _called(_member(archive, _MODEL, _LONGEST_MODEL))
     arrays = keras_file.datasets(io.BytesIO(weights), len(weights))
     named: dict[str, np.ndarray] = {}
-    called = dict(_layers(model))
     for place, array in arrays.items():
         layer, _, part = place.rpartition("/vars/")
         name = f"{called[layer]}/{_PARTS[part]}" if layer in called and part in _PARTS else place
@@ -54,6 +53,16 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     if info.file_size > most:
         raise UserError(f"{name} claims {info.file_size:,} bytes, more than {most:,}; {_AGAIN}")
     return archive.read(info)
+
+
+def _called(model: bytes) -> dict[str, str]:
+    try:
+        return dict(_layers(json.loads(model)))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(
+            f"{_MODEL} must be a JSON text that has under config its layers, each with class_name and config.name, "
+            f"but is another; {_AGAIN}"
+        ) from None
 
 
 def _layers(model: Any) -> Iterator[tuple[str, str]]:

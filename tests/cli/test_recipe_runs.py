@@ -98,11 +98,18 @@ def test_the_rate_is_translated_for_the_images_at_hand(tmp_path, capsys):
     assert "1.0e-07  on their mean: it makes the same steps" in capsys.readouterr().err  # 1e-10 and 1,024 pixels
 
 
-def test_steps_of_a_recipe_become_epochs_of_the_images(tmp_path, capsys):
-    words = ["--recipe", "voc-fcn32s", *SMALL, "--iterations", "3"]
+@pytest.mark.parametrize(
+    ("steps", "epochs", "said"),
+    [
+        (1, 1, "at least 1 step of 1 image: 1 epoch of 2 images"),
+        (3, 2, "at least 3 steps of 1 image: 2 epochs of 2 im"),
+    ],
+)
+def test_steps_of_a_recipe_become_epochs_of_the_images(steps, epochs, said, tmp_path, capsys):
+    words = ["--recipe", "voc-fcn32s", *SMALL, "--iterations", str(steps)]
     assert main(["train", *words, "--out", str(tmp_path / "run")]) == 0
-    assert "3 steps of 1 image are 2 epochs of 2 images" in capsys.readouterr().err
-    assert config_of(tmp_path / "run")["epochs"] == 2
+    assert said in capsys.readouterr().err
+    assert config_of(tmp_path / "run")["epochs"] == epochs
 
 
 def test_the_images_look_as_the_weights_want_whatever_the_recipe_says(tmp_path, capsys):

@@ -153,6 +153,30 @@ def test_two_layers_of_one_name_are_refused(source_of):
         source_of(files.keras_archive(arrays, [("Conv2D", "a"), ("Conv2D", "a")]))
 
 
+MODELS = {
+    "no JSON": b"{",
+    "deep": b"[" * 100_000,
+    "no UTF-8": b"\xff",
+    "no object": b"[1]",
+    "no config": b"{}",
+    "no layers": b'{"config": {}}',
+    "layers that are a number": b'{"config": {"layers": 1}}',
+    "a layer that is a text": b'{"config": {"layers": ["a"]}}',
+    "a layer of no kind": b'{"config": {"layers": [{"config": {"name": "a"}}]}}',
+    "a layer without config": b'{"config": {"layers": [{"class_name": "Conv2D"}]}}',
+    "a layer without a name": b'{"config": {"layers": [{"class_name": "Conv2D", "config": {}}]}}',
+}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_a_model_that_does_not_name_its_layers_is_refused_by_the_rule(source_of, model):
+    content = files.keras_archive({"layers/conv2d/vars/0": np.ones(2)}, [], model)
+    with pytest.raises(
+        UserError, match=r"weights\.bin: config\.json must be a JSON text that has under config its layers"
+    ):
+        source_of(content)
+
+
 def test_an_archive_that_is_packed_or_whose_model_is_too_long_is_refused(source_of):
     arrays, layers = {"layers/dense/vars/0": np.ones(2)}, [("Dense", "a")]
     with pytest.raises(UserError, match=r"config.json claims 2,\d+,\d+ bytes, more than 1,048,576"):

@@ -169,12 +169,33 @@ def test_a_bomb_is_refused_in_little_memory(tmp_path, content):
         read(path)
 
 
-def test_cells_in_cells_without_end_are_refused(source_of):
-    content = b""
-    for _ in range(3000):
-        content = matrix(1, (1, 1), b"", content)
-    with pytest.raises(UserError, match=r"weights\.bin: "):
-        source_of(mat(content))
+def cell(content):
+    return matrix(1, (1, 1), b"", content)
+
+
+def record(content):
+    return matrix(2, (1, 1), b"", element(5, struct.pack("<i", 8)), element(1, b"a".ljust(8, b"\0")), content)
+
+
+def within(wrap, times, content=b""):
+    for _ in range(times):
+        content = wrap(content)
+    return content
+
+
+@pytest.mark.parametrize("times", [51, 300])
+@pytest.mark.parametrize("wrap", [cell, record, zipped])
+def test_what_is_too_deep_in_each_other_is_refused(source_of, wrap, times):
+    with pytest.raises(
+        UserError, match=r"weights\.bin: it has structures, cells or compressed variables more than 50 d"
+    ):
+        source_of(mat(within(wrap, times, numbers())))
+
+
+@pytest.mark.parametrize("wrap", [cell, record])
+def test_fifty_in_each_other_are_read_however_many_stand_beside_each_other(source_of, wrap):
+    deep = within(wrap, 49, numbers())
+    assert list(source_of(mat(*[deep] * 60, params(numbers()))).arrays) == ["a"]
 
 
 def test_a_file_without_a_network_says_what_it_has(source_of):

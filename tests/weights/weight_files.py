@@ -144,8 +144,8 @@ def caffemodel_v1(layers, net="CaffeNet"):
     return field(1, net) + b"".join(every)
 
 
-def keras_archive(arrays, layers):
-    """A .keras file of arrays under their places, and of the kinds and names of layers."""
+def keras_archive(arrays, layers, config=b""):
+    """A .keras file of arrays under their places, and of the kinds and names of layers, or with such a config.json."""
     import h5py
 
     model = {"class_name": "Functional", "config": {"layers": [layer_of_keras(*layer) for layer in layers]}}
@@ -155,7 +155,7 @@ def keras_archive(arrays, layers):
             file[place] = array
     with zipfile.ZipFile(archived, "w") as archive:
         archive.writestr("metadata.json", "{}")
-        archive.writestr("config.json", json.dumps(model))
+        archive.writestr("config.json", config or json.dumps(model))
         archive.writestr("model.weights.h5", weights.getvalue())
     return archived.getvalue()
 
