@@ -97,7 +97,7 @@ def product(a, b):
     if device_of(a) != "cpu":
         return a @ b
     work = a.size * b.shape[1] if a.ndim == b.ndim == 2 else 0
-    if work < WORTH_SHARING:
+    if work < max(1, WORTH_SHARING):
         with one_blas_thread():
             return a @ b
     xp, tall = array_module(a), len(a) >= b.shape[1]
