@@ -25,7 +25,8 @@ def test_without_a_gpu_it_says_so_and_runs_nothing(capsys, monkeypatch):
 @pytest.mark.skipif(not cuda_problem(), reason="there is a GPU")
 @pytest.mark.parametrize("target", ["gpu", "bench-gpu", "test-gpu", "train-gpu"])
 def test_make_names_the_works(target):
-    shown = subprocess.run(["make", "-n", target], cwd=on_a_gpu.ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "-n", target]  # which `make test` would print, if it runs the tests
+    shown = subprocess.run(command, cwd=on_a_gpu.ROOT, capture_output=True, text=True, check=True)
     last = shown.stdout.splitlines()[-1].split("on_a_gpu.py")[1].split()
     assert last == ([] if target == "gpu" else [target.removesuffix("-gpu")])
 
