@@ -24,6 +24,19 @@ def test_shares_of_pytorchs_time_are_those_that_were_measured():
     )
 
 
+def test_shares_of_the_time_of_what_people_would_pick_instead_are_those_that_were_measured():
+    head, *rows = report.time_table(report.read_raw(ROOT / "docs" / "performance-rivals.json"))
+
+    def shares(rival, work):
+        column = head.index(f"minifcn / {rival}")
+        return sorted(row[column] for row in rows if row[0].startswith(work) and row[column] != "-")
+
+    full, narrow = (shares("PyTorch keeping memory", work) for work in ("fcn8s", "narrow"))
+    predicting = shares("ONNX Runtime", "")
+    said = f"{full[0]} to {full[-1]} and up to {narrow[-1]}, and up to {predicting[-1]} of ONNX Runtime's"
+    assert said in " ".join(README.read_text().split())
+
+
 @pytest.mark.parametrize(
     ("things", "count"),
     [

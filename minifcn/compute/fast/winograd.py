@@ -51,7 +51,7 @@ AT = [
 ]
 
 TILES = 256  # in a strip, about: enough for products at full speed
-FEW = 25  # tiles, for which U is rather made in the cache than kept: to read it takes as long
+KEEPS = range(26, 1000)  # tiles, for which U is kept: with fewer, reading takes as long as making; with more, no time
 OUTPUTS = 64  # in a part, where all tiles make one strip: its transformed weights stay in the cache
 
 
@@ -79,7 +79,7 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
         target[...] = done
 
     work = 36 * n * rows * columns * outputs * channels
-    u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns > FEW))
+    u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns in KEEPS))
     strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
     if len(strips) > 1:
         u = transformed(weight) if u is None else u
