@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,12 @@ import numpy as np
 
 from minifcn.errors import UserError
 from minifcn.text import counted
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = termios = None  # type: ignore[assignment]
 
 # Rank and number of processes, as launchers tell them: MPICH's and Intel's, Open MPI's, Slurm's srun.
 _LAUNCHERS = (
@@ -135,6 +142,7 @@ class Ranks:
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once, wherever they wait; this one has said why, so MPI need not."""
         sys.stderr.flush()
+        _carried(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         self.comm.Abort(status)
         os._exit(status)
@@ -246,6 +254,16 @@ def join(asked: bool = False) -> Ranks:
 
 def _all_cores() -> int:
     return os.cpu_count() or 1
+
+
+def _carried(descriptor: int, patience: float = 2.0) -> None:
+    """Wait until a launcher has read what was written to it: what lies in its pipe when a rank aborts is lost."""
+    if fcntl is None or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        return
+    until, unread = time.monotonic() + patience, b"more"
+    while any(unread) and time.monotonic() < until:
+        unread = fcntl.ioctl(descriptor, termios.FIONREAD, unread)
+        time.sleep(0.05)  # also once it is empty: the launcher passes it on
 
 
 def _short(text: Any) -> str:
