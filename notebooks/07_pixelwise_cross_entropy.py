@@ -392,6 +392,6 @@ np.testing.assert_allclose(moved, 1.875e-3)
 #
 # ## What to read next
 #
-# - `minifcn/functional/loss.py`: the operation and its gradient; `minifcn/compute/fast/cross_entropy.py`: the arrays.
+# - `minifcn/functional/loss.py`: the operation and its gradient; `minifcn/compute/cross_entropy.py`: the arrays.
 # - The paper (Long, Shelhamer and Darrell 2015), section 3.4 on losses over whole images, and section 4.
 # - Notebook 8: how to make sure that a gradient such as that of 7.6 is right.

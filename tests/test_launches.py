@@ -11,7 +11,7 @@ from standin.kernels import COMPILER
 
 from minifcn import Tensor, models, no_grad, optim, to_device
 from minifcn import functional as F
-from minifcn.compute.fast import strips
+from minifcn.backend import cutting
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler, so the stand-in runs no kernels")
 SIZE = (52, 52)  # its maps have odd sizes where those of 500x500 have
@@ -55,4 +55,4 @@ def test_one_product_does_a_layer_of_a_whole_photograph():
     """The widest windows of VGG16 on 500x500 pixels: on a GPU with 10 GB free a layer is one strip."""
     windows = 500 * 500 * 9 * 64 * 4
     with standin.installed():
-        assert windows <= 10 * 10**9 // 16 <= strips.gpu_strip_bytes("cuda:0")
+        assert windows <= 10 * 10**9 // 16 <= cutting.gpu_strip_bytes("cuda:0")

@@ -4,11 +4,12 @@ Array code asks the array, ``xp = array_module(x)``, and then reads the same for
 a CPU reference and a GPU run meet in one process. CuPy is imported only when a CUDA device is asked for.
 """
 
-from minifcn.backend.arrays import array_module, device_of, fused, has_kernels, to_device, to_host
+from minifcn.backend.arrays import array_module, device_of, fused, to_device, to_host
 from minifcn.backend.blas import one_blas_thread, short_lock
 from minifcn.backend.caches import cache_kind
 from minifcn.backend.devices import device_memory, device_name, resolve_device, use_device, wait_for
 from minifcn.backend.kept import kept
+from minifcn.backend.launch import has_kernels
 from minifcn.backend.memory import is_plain, memory_of
 from minifcn.backend.pieces import on_vectors, piecewise
 from minifcn.backend.problem import cuda_problem

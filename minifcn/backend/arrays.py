@@ -169,13 +169,3 @@ def fused(function: Callable) -> Callable:
         return kernel(array_module(args[0]), tuple(constants.items()))(*args)
 
     return apply
-
-
-@functools.cache
-def has_kernels(xp: ModuleType) -> bool:
-    """Whether an array module runs kernels of one's own, as CuPy does.
-
-    >>> has_kernels(np)
-    False
-    """
-    return getattr(xp, "ElementwiseKernel", None) is not None

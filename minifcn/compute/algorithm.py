@@ -8,11 +8,12 @@ from contextvars import ContextVar
 from typing import Any
 
 from minifcn.backend import array_module, cache_kind, device_of, has_kernels
+from minifcn.backend.nan import finite, has_nan
 from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, kernels, winograd
 from minifcn.compute.fast import pooling as fast_pooling
-from minifcn.compute.fast.elementwise import Finish, finish_map, finite, has_nan
+from minifcn.compute.fast.elementwise import Finish, finish_map
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Pair, Window
 

@@ -1,8 +1,6 @@
-"""What dropout keeps: random words that depend on a key and on the place of a number alone.
+"""What dropout keeps: a random word, which depends on a key and on the place of a number alone, says so of each.
 
-Philox is a cipher that counts: word j is what becomes of the counter j under the key, without the words before it. So a
-kernel of a GPU computes the word of its own element, with the bits that NumPy's Philox has for the host, and no mask is
-uploaded (Salmon, Moraes, Dror and Shaw 2011, "Parallel Random Numbers: As Easy as 1, 2, 3": Philox4x64-10).
+Words are Philox's (backend/philox.py), so that a kernel of a GPU finds those of the host, and no mask is uploaded.
 """
 
 from __future__ import annotations
@@ -15,7 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import device_of, on_vectors, to_device
+from minifcn.backend import array_module, device_of, has_kernels, on_vectors, philox, to_device
+from minifcn.backend.launch import launch, vector
+
+DROP = (
+    f"T x, {philox.KEY}, uint64 first, uint32 C, uint32 pixels, uint64 least, float64 scale",
+    "T y",
+    f"""
+    unsigned int n = i; unsigned long long j = n / (C * pixels) * C + n % C + first;
+    {philox.WORD}
+    y = x * (word >= least ? T(scale) : T(0));""",
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +62,24 @@ class Mask:
     def kept(self) -> Any:
         """Where there is no 0, on the host."""
         last = (self.shape[0], *self.shape[2:], self.shape[1]) if len(self.shape) > 1 else self.shape
-        kept = words(self.key, math.prod(last), self.first_word).reshape(last) >= self.least_kept
+        kept = philox.words(self.key, math.prod(last), self.first_word).reshape(last) >= self.least_kept
         return np.moveaxis(kept, -1, 1) if kept.ndim > 1 else kept
 
     def times(self, x):
-        """Give x times the mask, which is uploaded where x is on a GPU; a kernel needs none (kernels.py beside)."""
+        """Give x times the mask; a GPU draws it there, unless it runs no kernels: then it is uploaded."""
+        if has_kernels(array_module(x)):
+            return self._drawn_there(x)
         scale, kept = x.dtype.type(1 / (1 - self.p)), to_device(self.kept, device_of(x))
         return on_vectors(operator.mul, x, on_vectors(operator.mul, kept, scale))
+
+    def _drawn_there(self, x):
+        """Give x times the mask, channels-last."""
+        xp, share = array_module(x), math.prod(x.shape) // max(1, math.prod(self.shape))  # of x, that has one word
+        last = xp.moveaxis(x, 1, -1) if x.ndim > 1 else x
+        y = xp.empty(last.shape, x.dtype)
+        settings = (last.shape[-1] if x.ndim else 1, share, np.uint64(self.least_kept), 1 / (1 - self.p))
+        launch(DROP, vector(last), *philox.halves(self.key), np.uint64(self.first_word), *settings, y.reshape(-1))
+        return xp.moveaxis(y, -1, 1) if x.ndim > 1 else y
 
 
 class PartOfBatch(np.random.Generator):
@@ -77,17 +96,3 @@ class PartOfBatch(np.random.Generator):
     """
 
     first = 0
-
-
-def words(key: int, count: int, first: int = 0) -> np.ndarray:
-    """Give 32-bit words under a key, from one on: NumPy's 64-bit ones, of which each is two, the lower half first.
-
-    >>> words(1, 3).tolist() == words(1, 5).tolist()[:3], words(2, 1) == words(1, 1)
-    (True, array([False]))
-    >>> words(1, 5, first=11).tolist() == words(1, 16).tolist()[11:]
-    True
-    """
-    generator, (block, at) = np.random.Philox(key=key), divmod(first, 8)
-    generator.advance(block)
-    pairs = generator.random_raw(-(-(at + count) // 2))
-    return pairs.astype("<u8", copy=False).view("<u4")[at : at + count]

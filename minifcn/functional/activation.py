@@ -6,8 +6,8 @@ import numpy as np
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module
+from minifcn.compute import activation
 from minifcn.compute.dropout import Mask, PartOfBatch
-from minifcn.compute.fast import elementwise
 from minifcn.functional.operands import expect, floating, given, number
 from minifcn.guards import is_geometry
 
@@ -21,7 +21,7 @@ def relu(x):
     >>> relu(Tensor([-1.0, 0.0, 2.0]))
     Tensor([0., 0., 2.])
     """
-    y = elementwise.positive_part(x.data)
+    y = activation.positive_part(x.data)
 
     def backward(gy):
         return (where_positive(gy, y=y),)
@@ -36,7 +36,7 @@ def where_positive(g, *, y):
     def backward(gy):
         return (where_positive(gy, y=y),)
 
-    return elementwise.where_positive(g.data, y), backward
+    return activation.where_positive(g.data, y), backward
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None) -> Tensor:
@@ -105,7 +105,7 @@ def times_mask(x, *, mask):
     def backward(gy):
         return (times_mask(gy, mask=mask),)
 
-    return elementwise.drop(x.data, mask), backward
+    return mask.times(x.data), backward
 
 
 @operation

@@ -10,7 +10,7 @@ from __future__ import annotations
 from minifcn.autograd import operation
 from minifcn.backend import array_module, product
 from minifcn.compute import algorithm
-from minifcn.compute.fast.elementwise import Finish, finish_map
+from minifcn.compute.algorithm import Finish, finish_map
 from minifcn.compute.im2col import pixels
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to

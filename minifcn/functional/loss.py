@@ -9,7 +9,7 @@ import numpy as np
 
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
-from minifcn.compute.fast import cross_entropy
+from minifcn.compute import cross_entropy
 from minifcn.functional.activation import softmax
 from minifcn.functional.operands import array, expect, floating
 

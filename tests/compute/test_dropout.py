@@ -6,7 +6,8 @@ import standin
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, to_device, to_host
-from minifcn.compute.dropout import Mask, PartOfBatch, words
+from minifcn.backend.philox import words
+from minifcn.compute.dropout import Mask, PartOfBatch
 
 LOWER = (1 << 64) - 1
 

@@ -7,7 +7,7 @@ from standin.kernels import COMPILER
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, to_device, to_host
-from minifcn.compute.fast import strips
+from minifcn.backend import cutting
 
 GIB = 1 << 30
 
@@ -18,12 +18,12 @@ def with_free(monkeypatch):
 
     def let(free):
         asked = []
-        monkeypatch.setattr(strips, "device_memory", lambda device: asked.append(device) or {"free": free})
-        strips.gpu_strip_bytes.cache_clear()
+        monkeypatch.setattr(cutting, "device_memory", lambda device: asked.append(device) or {"free": free})
+        cutting.gpu_strip_bytes.cache_clear()
         return asked
 
     yield let
-    strips.gpu_strip_bytes.cache_clear()
+    cutting.gpu_strip_bytes.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def with_free(monkeypatch):
 )
 def test_a_sixteenth_of_what_is_free(with_free, free, strip):
     with_free(free)
-    assert strips.gpu_strip_bytes("cuda:0") == strip
+    assert cutting.gpu_strip_bytes("cuda:0") == strip
 
 
 def test_each_gpu_is_asked_once(with_free):
     asked = with_free(GIB)
     for device in ("cuda:0", "cuda:1", "cuda:0"):
-        strips.gpu_strip_bytes(device)
+        cutting.gpu_strip_bytes(device)
     assert asked == ["cuda:0", "cuda:1"]
 
 

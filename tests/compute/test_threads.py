@@ -13,7 +13,7 @@ from cases import Convolution
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import minifcn as mf
-from minifcn.backend import threads
+from minifcn.backend import cutting, threads
 from minifcn.compute import algorithm
 from minifcn.compute.fast import strips, winograd
 from minifcn.compute.window import Window
@@ -43,7 +43,8 @@ def use_threads(monkeypatch):
         threads.thread_count.cache_clear()
 
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
-    monkeypatch.setattr(strips, "STRIP_BYTES", 4096)
+    for room in (cutting, strips):
+        monkeypatch.setattr(room, "STRIP_BYTES", 4096)
     monkeypatch.setattr(winograd, "TILES", 20)
     yield use
     monkeypatch.undo()

@@ -6,7 +6,7 @@ import textbook
 from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only
 
 import minifcn as mf
-from minifcn.backend import to_device, to_host
+from minifcn.backend import cutting, to_device, to_host
 from minifcn.backend.threads import evenly
 from minifcn.compute import algorithm
 from minifcn.compute.algorithm import ALGORITHMS
@@ -42,7 +42,8 @@ def assert_all_close(found, expected, tolerance):
 @pytest.fixture
 def many_strips(monkeypatch):
     """Strips of a few rows or tiles, so that small maps are cut too."""
-    monkeypatch.setattr(strips, "STRIP_BYTES", 512)
+    for room in (cutting, strips):
+        monkeypatch.setattr(room, "STRIP_BYTES", 512)
     monkeypatch.setattr(winograd, "TILES", 1)
     monkeypatch.setattr(winograd, "OUTPUTS", 2)
 
@@ -134,9 +135,9 @@ def test_an_unknown_algorithm_is_refused():
 @pytest.mark.parametrize("images", [1, 2])
 def test_rows_of_a_single_strip_are_shared_where_the_weight_is_small(images):
     """And the outputs where it is large."""
-    work, small, large = strips.STRIP_BYTES * 100, strips.STRIP_BYTES, strips.STRIP_BYTES + 1
-    shared = strips.cut_map(images, 8, 1, work, small)
+    work, small, large = cutting.STRIP_BYTES * 100, cutting.STRIP_BYTES, cutting.STRIP_BYTES + 1
+    shared = cutting.cut_map(images, 8, 1, work, small)
     assert len(shared) == evenly(1, work)
     assert sum((strip[0].stop - strip[0].start) * (strip[1].stop - strip[1].start) for strip in shared) == 8 * images
-    assert strips.cut_map(images, 8, 1, work, large) == [(slice(0, images), slice(0, 8))]
-    assert strips.cut_map(images, 8, 1, 1, small) == [(slice(0, images), slice(0, 8))]
+    assert cutting.cut_map(images, 8, 1, work, large) == [(slice(0, images), slice(0, 8))]
+    assert cutting.cut_map(images, 8, 1, 1, small) == [(slice(0, images), slice(0, 8))]

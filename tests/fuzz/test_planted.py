@@ -9,9 +9,9 @@ import test_random_graphs  # noqa: E402
 from running import run_cases  # noqa: E402
 from test_random_operations import KINDS  # noqa: E402
 
-from minifcn.compute import algorithm, convolution, pooling  # noqa: E402
-from minifcn.compute.fast import cross_entropy, winograd  # noqa: E402
+from minifcn.compute import algorithm, convolution, cross_entropy, pooling  # noqa: E402
 from minifcn.compute.fast import pooling as fast_pooling  # noqa: E402
+from minifcn.compute.fast import winograd  # noqa: E402
 from minifcn.functional import fused, indexing  # noqa: E402
 from minifcn.functional import pooling as pooling_operations  # noqa: E402
 

@@ -14,7 +14,7 @@ from drawing import both, broadcasting, dtypes, indices, layouts, pairs, seeds, 
 
 import minifcn as mf  # noqa: E402
 import minifcn.functional as F  # noqa: E402
-from minifcn.backend import pieces, threads  # noqa: E402
+from minifcn.backend import cutting, pieces, threads  # noqa: E402
 from minifcn.compute.algorithm import ALGORITHMS  # noqa: E402
 from minifcn.compute.fast import strips, winograd  # noqa: E402
 from minifcn.nn.init import bilinear  # noqa: E402
@@ -43,7 +43,8 @@ def in_pieces():
     """Cut small maps too into strips, tiles and pieces, and share them out to threads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "WORTH_SHARING", 0)
-        patch.setattr(strips, "STRIP_BYTES", 500)
+        for room in (cutting, strips):
+            patch.setattr(room, "STRIP_BYTES", 500)
         patch.setattr(winograd, "TILES", 2)
         patch.setattr(pieces, "PIECE", 20)
         yield

@@ -9,7 +9,7 @@ import standin
 from training.test_devices import make_trainer
 
 import minifcn.functional as F
-from minifcn.compute.fast import cross_entropy, elementwise
+from minifcn.compute import activation, cross_entropy
 from minifcn.training import Trainer, objective
 
 # Where, and what is written instead of what.
@@ -18,7 +18,7 @@ LEAKS = {
     "float(loss)": (Trainer, "step", "return mean", "float(loss.data); return mean"),
     "a loss that is printed": (Trainer, "step", "return mean", "f'{loss.data:.3f}'; return mean"),
     "a mask that is written to": (
-        elementwise,
+        activation,
         "where_positive",
         "return on_vectors(_where_positive, g, y)",
         "result = g.copy(); result[y <= 0] -= g[y <= 0]; return result",

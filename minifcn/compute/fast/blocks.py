@@ -21,11 +21,13 @@ import itertools
 import math
 
 from minifcn.backend import array_module
+from minifcn.backend.cutting import STRIP_BYTES, Strip, cut_map
+from minifcn.backend.nan import finite
 from minifcn.backend.pieces import ELEMENT_WORK
 from minifcn.backend.threads import cut, evenly, share
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish, finish_outputs, finite
-from minifcn.compute.fast.strips import STRIP_BYTES, Strip, cut_map, gather
+from minifcn.compute.fast.elementwise import Finish, finish_outputs
+from minifcn.compute.fast.strips import gather
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window
 

@@ -1,8 +1,8 @@
-"""What a GPU has kernels of its own for: windows gathered, or added up, and the maximum of each; and dropout's masks.
+"""What a GPU has kernels of its own for: windows gathered, or added up, and the maximum of each.
 
 Every element of a result reads what it is made of: nothing is padded, filled with zeros or added to in turns. Each
 kernel has a NumPy twin with the same bits: `gather` in strips.py, `max_pool` and `scatter_winner` in pooling.py beside
-this file, `col2im` in compute/im2col.py, `drop` in compute/dropout.py.
+this file, `col2im` in compute/im2col.py.
 
 CuPy copies a view of six axes at a sixth of the memory's speed, after a padded copy and fills of its border: 3.6 ms of
 a forward pass, and 0.92 by the kernel (an H100).
@@ -10,14 +10,9 @@ a forward pass, and 0.92 by the kernel (an H100).
 
 from __future__ import annotations
 
-import functools
-import math
-
-import numpy as np
-
 from minifcn.backend import array_module, product
+from minifcn.backend.launch import launch, vector
 from minifcn.compute.convolution import matrix
-from minifcn.compute.dropout import Mask
 from minifcn.compute.im2col import empty_map, pixels
 from minifcn.compute.pooling import winner_type
 from minifcn.compute.window import Pair, Window
@@ -67,22 +62,6 @@ SCATTER_WINNER = (
     "T x",
     OF_PIXEL.replace("EACH", "if (winner[output * C + c] == k) sum += y[output * C + c];"),
 )
-DROP = (  # Philox4x64-10; NumPy's first counter is 1, and each has four words of 64 bits
-    "T x, uint64 key0, uint64 key1, uint64 first, uint32 C, uint32 pixels, uint64 least, float64 scale",
-    "T y",
-    """
-    unsigned int n = i; unsigned long long j = n / (C * pixels) * C + n % C + first;
-    unsigned long long a = j / 8 + 1, b = 0, c = 0, d = 0, k0 = key0, k1 = key1;
-    for (int round = 0; round < 10; ++round) {
-      unsigned long long high = __umul64hi(0xD2E7470EE14C6C93ULL, a), low = 0xD2E7470EE14C6C93ULL * a;
-      a = __umul64hi(0xCA5A826395121157ULL, c) ^ b ^ k0; b = 0xCA5A826395121157ULL * c;
-      c = high ^ d ^ k1; d = low;
-      k0 += 0x9E3779B97F4A7C15ULL; k1 += 0xBB67AE8584CAA73BULL;
-    }
-    unsigned long long words[4] = {a, b, c, d};
-    unsigned int word = words[j / 2 % 4] >> 32 * (j % 2);
-    y = x * (word >= least ? T(scale) : T(0));""",
-)
 
 
 def gather(x, window: Window, top: int, gathered) -> None:
@@ -94,7 +73,7 @@ def gather(x, window: Window, top: int, gathered) -> None:
     source, target = _flat(x), gathered.reshape(-1)
     if c % 4 == 0 and x.dtype == "float32" and source.data.ptr % 16 == 0:
         source, target, c = source.view("complex128"), target.view("complex128"), c // 4
-    _run(GATHER, source, *_sizes((h, w), c, size, window)[:-2], -top, window.padding[1], target)
+    launch(GATHER, source, *_sizes((h, w), c, size, window)[:-2], -top, window.padding[1], target)
 
 
 def convolve_transposed(y, weight, window: Window, size: Pair):
@@ -107,7 +86,7 @@ def col2im(rows, window: Window, size: Pair):
     output_size, (kh, kw) = window.output_size(size), window.kernel
     n, c = rows.shape[0] // (output_size[0] * output_size[1]), rows.shape[1] // (kh * kw)
     x = empty_map(array_module(rows), n, c, size, rows.dtype)
-    _run(COL2IM, _vector(rows), *_sizes(size, c, output_size, window), _flat(x))
+    launch(COL2IM, vector(rows), *_sizes(size, c, output_size, window), _flat(x))
     return x
 
 
@@ -115,47 +94,20 @@ def max_pool(x, window: Window, size: Pair):
     """Maximum of each window, and which kernel entry it was."""
     (n, c, *x_size), xp = x.shape, array_module(x)
     y, winner = (empty_map(xp, n, c, size, dtype) for dtype in (x.dtype, winner_type(window)))
-    _run(MAX_POOL, _flat(x), *_sizes(x_size, c, size, window), _flat(y), _flat(winner))
+    launch(MAX_POOL, _flat(x), *_sizes(x_size, c, size, window), _flat(y), _flat(winner))
     return y, winner
 
 
 def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y to the pixel of a map `(N, C, *size)` that won its window."""
     x = empty_map(array_module(y), y.shape[0], y.shape[1], size, y.dtype)
-    _run(SCATTER_WINNER, _flat(y), _flat(winner), *_sizes(size, y.shape[1], y.shape[2:], window), _flat(x))
+    launch(SCATTER_WINNER, _flat(y), _flat(winner), *_sizes(size, y.shape[1], y.shape[2:], window), _flat(x))
     return x
 
 
-def drop(x, mask: Mask):
-    """Give x times a mask, channels-last."""
-    xp, share = array_module(x), math.prod(x.shape) // max(1, math.prod(mask.shape))  # of x, that has one word
-    last = xp.moveaxis(x, 1, -1) if x.ndim > 1 else x
-    y = xp.empty(last.shape, x.dtype)
-    keys = (np.uint64(part) for part in (mask.key & (1 << 64) - 1, mask.key >> 64, mask.first_word))
-    settings = (last.shape[-1] if x.ndim else 1, share, np.uint64(mask.least_kept), 1 / (1 - mask.p))
-    _run(DROP, _vector(last), *keys, *settings, y.reshape(-1))
-    return xp.moveaxis(y, -1, 1) if x.ndim > 1 else y
-
-
 def _flat(x):
-    return _vector(pixels(x))  # a view, if x is channels-last
-
-
-def _vector(x):
-    x = x.reshape(-1)  # also a view of a number that was broadcast, as the gradient of a sum is, in steps of 0
-    return x if x.flags.c_contiguous else array_module(x).ascontiguousarray(x)
+    return vector(pixels(x))  # a view, if x is channels-last
 
 
 def _sizes(size: Pair, channels: int, output_size: Pair, window: Window) -> tuple:
     return (*size, channels, *output_size, *window.kernel, *window.stride, *window.dilation, *window.padding)
-
-
-def _run(kernel: tuple, *arguments) -> None:
-    if arguments[-1].size >= 1 << 32:
-        raise ValueError(f"a GPU's kernels count 2^32 numbers, got {arguments[-1].size}; pass fewer images at once")
-    _compiled(array_module(arguments[0]), *kernel)(*arguments)
-
-
-@functools.cache
-def _compiled(xp, inputs: str, outputs: str, text: str):
-    return xp.ElementwiseKernel(inputs, outputs, text)

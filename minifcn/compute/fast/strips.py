@@ -25,18 +25,14 @@ import math
 import operator
 from dataclasses import dataclass, replace
 
-from minifcn.backend import array_module, device_memory, device_of, has_kernels
+from minifcn.backend import array_module, device_of, has_kernels
+from minifcn.backend.cutting import LARGEST_STRIP_BYTES, STRIP_BYTES, Strip, cut_map, gpu_strip_bytes
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast import kernels
 from minifcn.compute.fast.elementwise import Finish, finish_outputs
 from minifcn.compute.im2col import pixels, windows
 from minifcn.compute.window import Pair, Window
-
-Strip = tuple[slice, slice]  # images, and rows of the output, or of whatever covers it: tiles, blocks
-
-STRIP_BYTES = 2 << 20  # of gathered windows
-LARGEST_STRIP_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -118,26 +114,6 @@ class Strips:
         for i, kernel in enumerate(w):
             kernel[:, :, i : i + kw] = weight.transpose(0, 2, 3, 1)
         return w.reshape(-1, *w.shape[2:]).transpose(0, 3, 1, 2)
-
-
-@functools.cache
-def gpu_strip_bytes(device: str) -> int:
-    """Count the bytes of a GPU's strip: a sixteenth of what is free at first, as one product of all is quickest.
-
-    At most 4 GiB, so that 32 bits count its elements. Asked once: a run gives the same bits, whatever it holds later.
-    """
-    return min(device_memory(device)["free"] // 16, 4 << 30)
-
-
-def cut_map(images: int, rows: int, count: int, work: int, weight_bytes: float = math.inf) -> list[Strip]:
-    """Cut a batch into whole images, or rows of single images: `count` or more, so that all threads get as many.
-
-    A single strip stays one where the weight is large: no two threads should read it.
-    """
-    count = evenly(count, work) if count > 1 or weight_bytes <= STRIP_BYTES else 1
-    if count <= images:
-        return [(some, slice(0, rows)) for some in cut(images, count)]
-    return list(itertools.product(cut(images, images), cut(rows, -(-count // images))))
 
 
 def gather(x, window: Window, strip: Strip, width: int):

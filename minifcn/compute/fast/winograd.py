@@ -21,10 +21,11 @@ from __future__ import annotations
 import functools
 
 from minifcn.backend import array_module, kept
+from minifcn.backend.cutting import cut_map
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast.elementwise import Finish, finish_outputs
-from minifcn.compute.fast.strips import cut_map, windows_of_strip
+from minifcn.compute.fast.strips import windows_of_strip
 from minifcn.compute.window import Pair, Window
 
 BT = [

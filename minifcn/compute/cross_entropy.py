@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.backend import array_module
+from minifcn.backend.nan import clear
 from minifcn.backend.pieces import for_rows
-from minifcn.compute.fast.elementwise import clear
 
 
 def losses(scores, classes, weights, ignored):

@@ -1,0 +1,50 @@
+"""What is no finite number: whether there is any, and 0 in its place where it does not count."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minifcn.backend.arrays import array_module, device_of
+
+
+def has_nan(x) -> bool:
+    """Whether any element is nan: the minimum is, then, and nan is the number that differs from itself.
+
+    >>> has_nan(np.array([1.0, np.nan])), has_nan(np.array([1.0, np.inf])), has_nan(np.zeros(0))
+    (True, False, False)
+    """
+    return x.size > 0 and bool((least := x.min()) != least)
+
+
+def finite(x) -> bool:
+    """Whether all elements are finite, as their sum is, then; a sum that overflows says no, too.
+
+    >>> finite(np.array([1.0, 2.0])), finite(np.array([1.0, np.inf])), finite(np.array([1e308, 1e308]))
+    (True, False, False)
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(array_module(x).isfinite(x.sum()))
+
+
+def unless(mask, x, result) -> None:
+    """Write x, and 0 where the mask holds, whatever x is there.
+
+    To multiply and look for 0 · inf takes a third of the time of choosing element by element.
+
+    >>> x = np.array([1.0, np.inf])
+    >>> unless(np.array([False, True]), x, result=x)
+    >>> x
+    array([1., 0.])
+    """
+    with np.errstate(invalid="ignore"):
+        array_module(x).multiply(x, ~mask, out=result)
+    clear(result, mask)
+
+
+def clear(product, mask) -> None:
+    """Set to 0, where a mask holds, what is 0 times something, and so nan if that was inf or nan.
+
+    A GPU would have to wait for the answer whether there is any, so there it is always done.
+    """
+    if device_of(product) != "cpu" or has_nan(product):
+        array_module(product).copyto(product, 0, where=mask)
