@@ -60,7 +60,7 @@ class _Limit:
     OpenBLAS has a lock of its own for this, and a child that is forked while that is taken would wait for ever. So no
     process forks while a number is being set.
 
-    found : the libraries, and the number of threads that each had
+    found : the libraries, how each is set, and the number of threads that it had
     """
 
     def __init__(self):
@@ -71,10 +71,10 @@ class _Limit:
         libraries = _blas()
         with self.lock:
             if self.holders == 0:
-                self.found = [(library, number) for library in libraries if (number := library.num_threads)]
+                self.found = [(*library, number) for library in libraries if (number := library[0].num_threads)]
             self.holders += 1
-            for library, _ in self.found:
-                _set_threads(library, 1)
+            for _, set_threads, _ in self.found:
+                set_threads(1)
 
     def give_back(self) -> None:
         """Be a holder no longer."""
@@ -84,9 +84,9 @@ class _Limit:
 
     def restore(self, last: bool) -> None:
         """Give back their threads to all libraries, or to those that count them for each calling thread."""
-        for library, threads in self.found:
+        for library, set_threads, number in self.found:
             if last or getattr(library, "threading_layer", "") == "openmp":
-                _set_threads(library, threads)
+                set_threads(number)
 
     def after_fork(self, held: bool) -> None:
         """Keep of the parent's holders the thread that forked, if it was one."""
@@ -97,14 +97,11 @@ class _Limit:
 
 @functools.cache
 def _blas() -> list:
+    """Find the libraries, and how each is set, whoever did so before: threadpoolctl 3.8 listens to the first alone."""
     import threadpoolctl  # looks through all loaded libraries, so only once and only when needed
 
-    return threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-
-
-def _set_threads(library, number: int) -> None:
-    """Set the threads of a library, whoever did so before: threadpoolctl 3.8 listens to the first thread alone."""
-    getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
+    libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    return [(library, getattr(library, "_real_set_num_threads", library.set_num_threads)) for library in libraries]
 
 
 _limit = _Limit()

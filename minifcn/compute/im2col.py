@@ -6,6 +6,8 @@ neighbours, so a map is a matrix of pixels without being copied, and a window is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from minifcn.backend import array_module
 from minifcn.compute.window import Pair, Window
 
@@ -26,13 +28,16 @@ def maps(rows, n: int, size: Pair):
     return rows.reshape(n, *size, rows.shape[1]).transpose(0, 3, 1, 2)
 
 
-def padded(x, padding: tuple[int, int, int, int], value: float = 0):
-    """Copy x with a border of (left, right, top, bottom) pixels of one value; x itself where there is no border."""
+def padded(x, padding: tuple[int, int, int, int], value: float = 0, empty: Callable | None = None):
+    """Copy x with a border of (left, right, top, bottom) pixels of one value; x itself where there is no border.
+
+    `empty(shape, dtype)` gives the memory for it, which is new unless there is one.
+    """
     left, right, top, bottom = padding
     if not any(padding):
         return x
     (n, c, h, w), xp = x.shape, array_module(x)
-    y = empty_map(xp, n, c, (top + h + bottom, left + w + right), x.dtype)
+    y = (empty or xp.empty)((n, top + h + bottom, left + w + right, c), x.dtype).transpose(0, 3, 1, 2)
     y[:, :, :top] = y[:, :, top + h :] = value
     y[:, :, top : top + h, :left] = y[:, :, top : top + h, left + w :] = value
     y[:, :, top : top + h, left : left + w] = x

@@ -35,10 +35,7 @@ def _views(x, window: Window, size: Pair) -> list:
 def margins(size: Pair, window: Window, output_size: Pair) -> tuple[int, int, int, int]:
     """Pixels that the windows reach beyond the map: (left, right, top, bottom)."""
     (top, bottom), (left, right) = (
-        (p, max(0, (o - 1) * s + d * (k - 1) + 1 - p - n))
-        for n, o, k, s, p, d in zip(
-            size, output_size, window.kernel, window.stride, window.padding, window.dilation, strict=True
-        )
+        (p, max(0, span - p - n)) for n, span, p in zip(size, window.span(output_size), window.padding, strict=True)
     )
     return left, right, top, bottom
 

@@ -115,6 +115,19 @@ class Window:
         return result[0], result[1]
 
     @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
+    def span(self, size: Pair) -> Pair:
+        """Pixels from the first to the last that `size` windows see: (n - 1)S + D(K-1) + 1 per axis.
+
+        >>> Window.of(3, stride=2, padding=1).span((4, 1))
+        (9, 3)
+        """
+        rows, columns = (
+            (n - 1) * s + d * (k - 1) + 1
+            for n, k, s, d in zip(size, self.kernel, self.stride, self.dilation, strict=True)
+        )
+        return rows, columns
+
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def transposed_size(self, size: Pair, output_padding: Pair = (0, 0)) -> Pair:
         """Size of a map with `size` windows: (n - 1)S - 2P + D(K-1) + 1 + output_padding per axis.
 
@@ -123,10 +136,7 @@ class Window:
         >>> Window.of(4, stride=2, padding=1).transposed_size((5, 7))
         (10, 14)
         """
-        result = []
-        axes = zip(size, self.kernel, self.stride, self.padding, self.dilation, output_padding, strict=True)
-        for n, k, s, p, d, extra in axes:
-            result.append((n - 1) * s - 2 * p + d * (k - 1) + 1 + extra)
+        result = [n - 2 * p + e for n, p, e in zip(self.span(size), self.padding, output_padding, strict=True)]
         if min(result) < 1:
             raise ValueError(
                 f"{self._prefix}padding {self.padding} crops the whole result of {size[0]}x{size[1]} away; use less"

@@ -31,7 +31,7 @@ from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast import kernels
 from minifcn.compute.fast.elementwise import Finish, finish_outputs
-from minifcn.compute.im2col import pixels, windows
+from minifcn.compute.im2col import padded, pixels, windows
 from minifcn.compute.window import Pair, Window
 
 
@@ -131,21 +131,11 @@ def gather(x, window: Window, strip: Strip, width: int):
 
 def windows_of_strip(x, window: Window, strip: Strip, width: int):
     """View the windows of a strip: (KH, KW, N, rows, width, C); a buffer used again holds rows that need padding."""
-    x, rows, (ph, pw) = x[strip[0]], strip[1], window.padding
-    n, c, h, w = x.shape
-    size = rows.stop - rows.start, width
-    height, across = (
-        (count - 1) * s + d * (k - 1) + 1
-        for count, k, s, d in zip(size, window.kernel, window.stride, window.dilation, strict=True)
-    )
-    top = rows.start * window.stride[0] - ph
-    if (ph, pw) == (0, 0) and top + height <= h and across <= w:
-        padded = x[:, :, top : top + height]
-    else:
-        padded = buffer(array_module(x), "rows", (n, height, across, c), x.dtype).transpose(0, 3, 1, 2)
-        first, last = (min(max(edge, 0), h) for edge in (top, top + height))  # rows of x itself among them
-        right = max(0, min(w, across - pw))  # none, if the only windows lie in the padding
-        padded[:, :, : first - top] = padded[:, :, last - top :] = 0
-        padded[..., :pw] = padded[..., pw + right :] = 0
-        padded[:, :, first - top : last - top, pw : pw + right] = x[:, :, first:last, :right]
-    return windows(padded, window, size).transpose(2, 3, 0, 4, 5, 1)
+    x, rows, left = x[strip[0]], strip[1], window.padding[1]
+    size, top = (rows.stop - rows.start, width), rows.start * window.stride[0] - window.padding[0]
+    height, across = window.span(size)
+    first, last = (min(max(edge, 0), x.shape[2]) for edge in (top, top + height))  # rows of x itself among them
+    right = max(0, min(x.shape[3], across - left))  # none, if the only windows lie in the padding
+    border = left, across - left - right, first - top, top + height - last
+    lent = functools.partial(buffer, array_module(x), "rows")
+    return windows(padded(x[:, :, first:last, :right], border, empty=lent), window, size).transpose(2, 3, 0, 4, 5, 1)
