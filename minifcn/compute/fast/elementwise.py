@@ -23,11 +23,14 @@ class Finish(NamedTuple):
         Whether negative numbers then become 0.
     keep : bool
         Whether what is made of the weight is kept for the next call, as nothing trains.
+    pool : bool
+        Whether of each 2x2 outputs only the maximum is wanted; at the edges, of those that there are.
     """
 
     bias: Any
     relu: bool = False
     keep: bool = False
+    pool: bool = False
 
 
 @fused
@@ -36,6 +39,20 @@ def finish_outputs(xp, y, bias, *, relu):
     y += bias
     if relu:
         xp.maximum(y, 0, out=y)
+
+
+def pooled(y, axis: int, out=None):
+    """Maximum of each 2x2 outputs, and of those that there are at the end, along an axis and the next; y is changed.
+
+    Bias and ReLU may wait for it, as they keep the order of numbers; but not an infinite bias, which -inf makes nan.
+    """
+    for along in (axis, axis + 1):
+        even, odd = (y.swapaxes(0, along)[first::2] for first in (0, 1))
+        target = even if out is None or along == axis else out.swapaxes(0, along)
+        array_module(y).maximum(even[: len(odd)], odd, out=target[: len(odd)])
+        target[len(odd) :] = even[len(odd) :]
+        y = target.swapaxes(0, along)
+    return y
 
 
 def finish_map(y, finish: Finish) -> None:
