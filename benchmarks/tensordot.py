@@ -18,6 +18,7 @@ from minifcn.backend import blas, threads
 from minifcn.benchmark import contestants
 from minifcn.benchmark.work import WINDOW
 from minifcn.compute.window import Window
+from minifcn.nn import containers
 
 
 def im2col(x, window, size, value=0):
@@ -135,7 +136,13 @@ def prepare(work):
 
     def timed():
         operations = patch.multiple(F, conv2d=conv2d, conv_transpose2d=conv_transpose2d, max_pool2d=max_pool2d)
-        with operations, patch.object(blas, "_blas", list), patch.object(threads, "thread_count", lambda: 1):
+        one_by_one = patch.object(containers, "at_once", lambda *_: False)
+        with (
+            operations,
+            one_by_one,
+            patch.object(blas, "_blas", list),
+            patch.object(threads, "thread_count", lambda: 1),
+        ):
             return run()
 
     return timed

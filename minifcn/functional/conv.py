@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from minifcn.compute.algorithm import textbook
 from minifcn.compute.window import SIGNATURES, Pair, Window
 from minifcn.functional.activation import relu as positive_part
 from minifcn.functional.convolution import add_bias, convolution, transposed_convolution
-from minifcn.functional.fused import finished_convolution, finished_transposed_convolution
+from minifcn.functional.fused import finished_convolution, finished_transposed_convolution, pooled_convolution
+from minifcn.functional.pooling import max_pool2d
 from minifcn.functional.shape import cut, surround
 from minifcn.guards import is_geometry
 
@@ -81,6 +82,29 @@ def conv2d(
     y = convolution(x, weight, window=window, groups=groups)
     y = y if bias is None else add_bias(y, bias)
     return positive_part(y) if relu else y
+
+
+def pooled_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int | Pair,
+    padding: int | Pair,
+    dilation: int | Pair,
+    groups: int,
+    relu: bool,
+) -> Tensor:
+    """Give the maximum of each 2x2 pixels of `conv2d`, and at the edges of those that there are.
+
+    It is ``max_pool2d(conv2d(...), 2, ceil_mode=True)`` to the bit. Where nothing is recorded, and it is not the
+    definition that computes, the map between the two is never in memory.
+    """
+    if bias is None or textbook(x.data):
+        y = conv2d(x, weight, bias, stride, padding, dilation, groups, relu=relu)
+        return cast(Tensor, max_pool2d(y, 2, ceil_mode=True))
+    x, weight, bias, groups = _checked("conv2d", x, weight, bias, groups, transposed=False)
+    window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
+    return pooled_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
 
 
 def conv_transpose2d(

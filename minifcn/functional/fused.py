@@ -1,5 +1,7 @@
 """Convolutions that finish their outputs while these are in the cache: a bias is added, negative numbers become 0.
 
+Where nothing is recorded, 2x2 pixels may become their maximum too: then the map before the pool is never in memory.
+
 A map is read and written once, where one operation after the other would do so three times. Values and gradients are
 those of the operations of convolution.py and `relu`, one after the other; where the definition computes (`with
 minifcn.algorithm("im2col")`, and in float64), those are what runs.
@@ -7,7 +9,7 @@ minifcn.algorithm("im2col")`, and in float64), those are what runs.
 
 from __future__ import annotations
 
-from minifcn.autograd import operation
+from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, product
 from minifcn.compute import algorithm
 from minifcn.compute.algorithm import Finish, finish_map
@@ -15,6 +17,7 @@ from minifcn.compute.im2col import pixels
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
 from minifcn.functional.convolution import gradients_of_convolution, gradients_of_transposed
+from minifcn.functional.pooling import max_pool2d
 from minifcn.recording import recording
 
 
@@ -30,6 +33,16 @@ def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
         return by_x, by_weight, lambda: sum_pixels(gy)
 
     return y, backward
+
+
+def pooled_convolution(x, weight, bias, *, window, groups=1, relu=False):
+    """The maximum of each 2x2 pixels of `finished_convolution`, and of those that there are at the edges."""
+    if recording.get() and (x.requires_grad or weight.requires_grad or bias.requires_grad):
+        return max_pool2d(
+            finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu), 2, ceil_mode=True
+        )
+    finish = Finish(bias.data, relu, keep=not recording.get(), pool=True)
+    return Tensor(algorithm.convolve(x.data, weight.data, window, groups, finish))
 
 
 @operation

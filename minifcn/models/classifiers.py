@@ -15,6 +15,7 @@ from minifcn.models.record import GeometryError, Trace
 from minifcn.models.sliding import CropGrid
 from minifcn.models.trunk import Trunk
 from minifcn.nn import init
+from minifcn.nn.containers import passed
 
 if TYPE_CHECKING:
     from minifcn.data import Normalize
@@ -126,9 +127,7 @@ class Classifier(nn.Module):
                     f"Classifier: x must be crops of {self.crop_size}x{self.crop_size}, got {x.shape[2]}x{x.shape[3]}; "
                     "models.convolutionalize(classifier) takes images of any size"
                 )
-        for name in self.layers:
-            x = getattr(self, name)(x)
-        return x
+        return passed([getattr(self, name) for name in self.layers], x)
 
 
 def classifier(name: str | type[Trunk], num_classes: int = 1000, **options: Any) -> Classifier:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from minifcn.models.expect import expect_fc6, expect_free, expect_images, expect
 from minifcn.models.geometry import Geometry
 from minifcn.models.record import Trace
 from minifcn.models.trunk import Trunk
+from minifcn.nn.containers import passed
 
 if TYPE_CHECKING:
     from minifcn.data import Normalize
@@ -290,10 +290,3 @@ class FCN8s(FCN):
         score = self.fuse("score_pool3", self.score_pool3(maps[8] * self.pool3_scale), score)
         score = self.upscore8(score)
         return self.crop("score", score, like=x)
-
-
-def passed(layers: Sequence[nn.Module], x):
-    """Pass one layer after the other."""
-    for layer in layers:
-        x = layer(x)
-    return x

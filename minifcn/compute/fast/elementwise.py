@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from minifcn.backend import fused
+from minifcn.backend import array_module, fused
 from minifcn.backend.pieces import for_rows
 
 
@@ -19,11 +19,14 @@ class Finish(NamedTuple):
         Whether negative numbers then become 0.
     keep : bool
         Whether what is made of the weight is kept for the next call, as nothing trains.
+    pool : bool
+        Whether of each 2x2 outputs only the maximum is wanted; at the edges, of those that there are.
     """
 
     bias: Any
     relu: bool = False
     keep: bool = False
+    pool: bool = False
 
 
 @fused
@@ -32,6 +35,20 @@ def finish_outputs(xp, y, bias, *, relu):
     y += bias
     if relu:
         xp.maximum(y, 0, out=y)
+
+
+def pooled(y, axis: int, out=None):
+    """Maximum of each 2x2 outputs, and of those that there are at the end, along an axis and the next; y is changed.
+
+    Bias and ReLU may wait for it, as they keep the order of numbers; but not an infinite bias, which -inf makes nan.
+    """
+    for along in (axis, axis + 1):
+        even, odd = (y.swapaxes(0, along)[first::2] for first in (0, 1))
+        target = even if out is None or along == axis else out.swapaxes(0, along)
+        array_module(y).maximum(even[: len(odd)], odd, out=target[: len(odd)])
+        target[len(odd) :] = even[len(odd) :]
+        y = target.swapaxes(0, along)
+    return y
 
 
 def finish_map(y, finish: Finish) -> None:

@@ -30,7 +30,7 @@ from minifcn.backend.cutting import LARGEST_STRIP_BYTES, STRIP_BYTES, Strip, cut
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast import kernels
-from minifcn.compute.fast.elementwise import Finish, finish_outputs
+from minifcn.compute.fast.elementwise import Finish, finish_outputs, pooled
 from minifcn.compute.im2col import padded, pixels, windows
 from minifcn.compute.window import Pair, Window
 
@@ -53,27 +53,34 @@ class Strips:
         Threads share out the strips, or the outputs of a single one. Where the weight is larger than a strip would be,
         the strip grows: to read fc6's 400 megabytes once for every two megabytes of windows took three times as long.
         """
-        xp, n, (height, width) = array_module(x), x.shape[0], size
+        xp, n, (height, width), pool = array_module(x), x.shape[0], size, bool(finish and finish.pool)
         if self.t > 1:
             weight = self.repeated(weight)
             window = replace(window, kernel=weight.shape[2:], stride=(window.stride[0], self.t * window.stride[1]))
-            finish = finish and finish._replace(bias=xp.tile(finish.bias, self.t))
+            finish = finish and finish._replace(bias=xp.tile(finish.bias, 1 if pool else self.t))
         w = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])  # Wᵀ: if turned too, a copy of long runs
-        y = xp.empty((n, height, width // self.t, w.shape[1]), x.dtype)
+        places, on_host = width // self.t, device_of(x) == "cpu"
+        y_size = (-(-height // 2), -(-width // 2), w.shape[1] // self.t) if pool else (height, places, w.shape[1])
+        y, count, high = xp.empty((n, *y_size), x.dtype), n * height * places, 2 if on_host else 1  # rows go in pairs
 
         def fill(task):
-            strip, outputs = task
-            y_strip = y[strip].reshape(-1, w.shape[1])[:, outputs]  # a view
-            xp.matmul(gather(x, window, strip, y.shape[2]), w[:, outputs], out=y_strip)
+            (images, rows), outputs = task
+            strip = images, slice(high * rows.start, min(high * rows.stop, height))
+            done = y[images, rows, :, outputs] if pool else y[strip].reshape(-1, y.shape[3])[:, outputs]  # a view
+            gathered = gather(x, window, strip, places)
+            found = buffer(xp, "found", (len(gathered), w[0, outputs].size), x.dtype) if pool else done
+            xp.matmul(gathered, w[:, outputs], out=found)
+            if pool:
+                pooled(found.reshape(len(done), -1, width, done.shape[3]), 1, out=done)
             if finish:
-                finish_outputs(y_strip, finish.bias[outputs], relu=finish.relu)
+                finish_outputs(done, finish.bias[outputs], relu=finish.relu)
 
-        least, work = (STRIP_BYTES, y.size * len(w)) if device_of(x) == "cpu" else (gpu_strip_bytes(device_of(x)), 0)
+        least, work = (STRIP_BYTES, count * w.size) if on_host else (gpu_strip_bytes(device_of(x)), 0)
         strip_bytes = max(least, min(w.nbytes, LARGEST_STRIP_BYTES))
-        tasks = cut_map(n, height, -(-math.prod(y.shape[:3]) * w[:, 0].nbytes // strip_bytes), work, w.nbytes)
-        parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)
+        tasks = cut_map(n, -(-height // high), -(-count * w[:, 0].nbytes // strip_bytes), work, w.nbytes)
+        parts = cut(w.shape[1], evenly(1, work) if len(tasks) == self.t == 1 else 1)
         share(fill, list(itertools.product(tasks, parts)), work)
-        return y.reshape(n, height, width, -1).transpose(0, 3, 1, 2)
+        return y.reshape(n, y_size[0], -1, w.shape[1] // self.t).transpose(0, 3, 1, 2)
 
     def convolve_weight(self, x, y, window: Window):
         """y (A x)ᵀ, as in convolution.py; of t neighbouring outputs, the sum over the t places of the kernel.

@@ -24,7 +24,7 @@ from minifcn.backend import array_module, kept
 from minifcn.backend.cutting import cut_map
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish, finish_outputs
+from minifcn.compute.fast.elementwise import Finish, finish_outputs, pooled
 from minifcn.compute.fast.strips import windows_of_strip
 from minifcn.compute.window import Pair, Window
 
@@ -64,7 +64,8 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     """
     xp, n, outputs, channels = array_module(x), x.shape[0], weight.shape[0], x.shape[1]
     rows, columns = (-(-length // 4) for length in size)  # of tiles; the last may hang over the edge
-    y = xp.empty((n, rows, 4, columns, 4, outputs), x.dtype)
+    side = 2 if finish and finish.pool else 4
+    y = xp.empty((n, rows, side, columns, side, outputs), x.dtype)
     blocks, tiles = y.transpose(2, 4, 0, 1, 3, 5), Window((6, 6), (4, 4), window.padding)
 
     def inputs(strip):
@@ -74,7 +75,14 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
         target = blocks[:, :, *strip, :, part]
         u_part = transformed(weight[part]) if u is None else u[..., part]
         m = xp.matmul(v, u_part, out=buffer(xp, "M", (36, v.shape[1], u_part.shape[2]), x.dtype))
-        done = transform("AT", m.reshape(6, 6, *target.shape[2:])).reshape(target.shape)
+        done = transform("AT", m.reshape(6, 6, *target.shape[2:])).reshape(4, 4, *target.shape[2:])
+        if side == 2:
+            last, right = (length % 4 for length in size)  # a pool that hangs over the edge sees its own pixels twice
+            if last % 2 and strip[1].stop == rows:
+                done[last, :, :, -1] = done[last - 1, :, :, -1]
+            if right % 2:
+                done[:, right, :, :, -1] = done[:, right - 1, :, :, -1]
+            done = pooled(done, 0)
         if finish:
             finish_outputs(done, finish.bias[part], relu=finish.relu)
         target[...] = done
@@ -89,7 +97,8 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
         v = inputs(strips[0])
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
         share(lambda part: fill(strips[0], v, part), parts, work)
-    return y.reshape(n, 4 * rows, 4 * columns, outputs)[:, : size[0], : size[1]].transpose(0, 3, 1, 2)
+    y = y.reshape(n, side * rows, side * columns, outputs)
+    return y[:, : -(-size[0] * side // 4), : -(-size[1] * side // 4)].transpose(0, 3, 1, 2)
 
 
 def convolve_weight(x, y, window: Window):

@@ -1,0 +1,288 @@
+"""Convolution, ReLU and pool in one pass, where nothing is recorded: the bits of the three operations."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import minifcn as mf
+import minifcn.functional as F
+from minifcn import Tensor, explain, models, nn, to_device
+from minifcn.backend import threads
+from minifcn.compute import algorithm
+
+INF, NAN = np.inf, np.nan
+
+# Batch, channels, outputs, rows and columns.
+MAPS = {
+    "one pixel": (3, 8, 8, 1, 1),
+    "a column of many tiles": (1, 16, 16, 37, 1),
+    "a row": (1, 16, 16, 1, 37),
+    "odd both ways, few channels": (3, 3, 8, 33, 37),
+    "odd rows, four outputs at once": (3, 8, 8, 33, 36),
+    "two outputs at once": (1, 8, 16, 9, 34),
+    "rests of 1 and 2 in tiles of 4": (3, 16, 32, 29, 30),
+    "rests of 3 and 0": (1, 32, 16, 31, 32),
+    "rests of 0 and 1": (1, 32, 16, 32, 33),
+    "many strips": (1, 64, 64, 111, 58),
+    "a single strip, shared by outputs": (1, 256, 300, 14, 15),
+}
+FORCED = [None, "strips", "winograd"]
+every_map = pytest.mark.parametrize("name", MAPS)
+every_algorithm = pytest.mark.parametrize("forced", FORCED, ids=str)
+
+
+def channels_last(rng, *shape):
+    n, c, *size = shape
+    return np.moveaxis(rng.standard_normal((n, *size, c)).astype("float32"), -1, 1)
+
+
+def by(forced):
+    return mf.algorithm(forced) if forced else contextlib.nullcontext()
+
+
+@pytest.fixture
+def layers(rng):
+    """Make a convolution with a bias, and the pool behind it."""
+
+    def make(channels, outputs, kernel=3, pool=(2, 2), ceil_mode=True, **settings):
+        conv = nn.Conv2d(channels, outputs, kernel, rng=rng, **{"padding": kernel // 2, "relu": True} | settings)
+        if conv.bias is not None:
+            conv.bias.data[...] = rng.standard_normal(outputs)
+        return [conv, nn.MaxPool2d(*pool, ceil_mode=ceil_mode)]
+
+    return make
+
+
+@pytest.fixture
+def no_pool_alone(monkeypatch):
+    """A pool that reads the whole map fails."""
+
+    def fail(*args):
+        raise AssertionError("the map before the pool was there")
+
+    monkeypatch.setattr(algorithm.fast_pooling, "maximum", fail)
+    monkeypatch.setattr(algorithm.fast_pooling, "max_pool", fail)
+
+
+def separately(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x.data
+
+
+def assert_same_bits(found, expected):
+    """Equal, with the sign of a zero, and nan where nan is."""
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected, equal_nan=True)
+    there = ~np.isnan(expected)
+    assert np.array_equal(np.signbit(found[there]), np.signbit(expected[there]))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@every_algorithm
+@every_map
+def test_the_bits_of_the_three_operations(name, forced, count, layers, rng, monkeypatch):
+    monkeypatch.setattr(threads, "thread_count", lambda: count)
+    batch, channels, outputs, *size = MAPS[name]
+    modules, x = layers(channels, outputs), Tensor(channels_last(rng, batch, channels, *size))
+    with mf.no_grad(), by(forced):
+        assert_same_bits(nn.Sequential(*modules)(x).data, separately(modules, x))
+
+
+@every_algorithm
+@every_map
+def test_the_map_before_the_pool_is_never_there(name, forced, layers, rng, no_pool_alone):
+    batch, channels, outputs, *size = MAPS[name]
+    with mf.no_grad(), by(forced):
+        nn.Sequential(*layers(channels, outputs))(Tensor(channels_last(rng, batch, channels, *size)))
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF], ids=str)
+@pytest.mark.parametrize("where", ["x", "x, last pixel", "weight", "bias"])
+@every_algorithm
+@pytest.mark.parametrize("name", ["odd rows, four outputs at once", "rests of 1 and 2 in tiles of 4", "many strips"])
+def test_nan_and_infinity_come_out_where_they_did(name, forced, where, value, layers, rng):
+    batch, channels, outputs, *size = MAPS[name]
+    modules, data = layers(channels, outputs), channels_last(rng, batch, channels, *size)
+    target = {"weight": modules[0].weight.data[1, 0, 0], "bias": modules[0].bias.data}.get(where, data[0, 0, -1])
+    target[1 if where != "x, last pixel" else -1] = value
+    with mf.no_grad(), by(forced), np.errstate(invalid="ignore"):
+        found, expected = nn.Sequential(*modules)(Tensor(data)).data, separately(modules, Tensor(data))
+    assert_same_bits(found, expected)
+    assert np.isnan(expected).any() or np.isinf(expected).any() or value == -INF
+
+
+@every_algorithm
+def test_an_infinite_bias_makes_nan_of_what_the_maximum_would_hide(forced, layers):
+    """Of the pixels -inf and 1 the larger one is 1, but -inf + inf is nan, which is larger than all."""
+    modules, x = layers(1, 1, kernel=1, padding=0), Tensor(np.float32([[[[-INF, 1]]]]))
+    modules[0].weight.data[...], modules[0].bias.data[...] = 1, INF
+    with mf.no_grad(), by(forced), np.errstate(invalid="ignore"):
+        assert np.isnan(nn.Sequential(*modules)(x).data).all()
+
+
+def test_the_last_pixels_of_a_map_of_negative_numbers(layers, no_pool_alone):
+    """What lies beyond the edge is not taken for a pixel: without a ReLU, 0 would be the larger one."""
+    modules, x = layers(16, 16, relu=False), Tensor(np.ones((1, 16, 13, 15), "float32"))
+    modules[0].weight.data[...], modules[0].bias.data[...] = -1, 0
+    for forced in ("strips", "winograd"):
+        with mf.no_grad(), by(forced):
+            assert nn.Sequential(*modules)(x).data.max() < -60
+
+
+ANOTHER_WAY = {
+    "a pool with padding": {"pool": (2, 2, 1)},
+    "a pool of 3x3": {"pool": (3, 2)},
+    "a pool whose windows overlap": {"pool": (2, 1)},
+    "a pool that leaves a row over": {"ceil_mode": False},
+    "a pool with gaps": {"pool": (2, 2, 0, 2)},
+    "groups": {"groups": 2},
+    "a stride": {"stride": 2},
+    "without a bias": {"bias": False},
+}
+
+
+@pytest.mark.parametrize("name", ANOTHER_WAY)
+def test_the_rest_goes_the_usual_way(name, layers, rng, no_pool_alone):
+    modules, x = layers(16, 16, **ANOTHER_WAY[name]), Tensor(channels_last(rng, 1, 16, 29, 30))
+    with mf.no_grad(), pytest.raises(AssertionError, match="was there"):
+        nn.Sequential(*modules)(x)
+
+
+@pytest.mark.parametrize("name", ANOTHER_WAY)
+def test_and_gives_the_same(name, layers, rng):
+    modules, x = layers(16, 16, **ANOTHER_WAY[name]), Tensor(channels_last(rng, 1, 16, 29, 30))
+    with mf.no_grad():
+        assert_same_bits(nn.Sequential(*modules)(x).data, separately(modules, x))
+
+
+@pytest.mark.parametrize("settings", [{}, {"kernel": 5}, {"kernel": 1}, {"relu": False}, {"dilation": 2, "padding": 2}])
+def test_rounding_down_where_nothing_is_left_over(settings, layers, rng, no_pool_alone, monkeypatch):
+    modules = layers(16, 16, ceil_mode=False, **settings)
+    x = Tensor(channels_last(rng, 2, 16, 30, 28))
+    with mf.no_grad():
+        found = nn.Sequential(*modules)(x).data
+        monkeypatch.undo()
+        assert_same_bits(found, separately(modules, x))
+
+
+def test_by_definition_three_operations_run(layers, rng, no_pool_alone):
+    modules, x = layers(16, 16), Tensor(channels_last(rng, 1, 16, 8, 8))
+    with mf.no_grad(), mf.algorithm("im2col"):
+        expected = separately(modules, x)
+        assert_same_bits(nn.Sequential(*modules)(x).data, expected)
+    for module in modules:
+        module.astype("float64")
+    x = Tensor(x.data.astype("float64"))
+    with mf.no_grad():
+        assert_same_bits(nn.Sequential(*modules)(x).data, separately(modules, x))
+
+
+def operations(y):
+    """The operations on the way from an output back to its first input."""
+    while not y.is_leaf:
+        yield y.operation
+        y = y.inputs[0]
+
+
+def test_what_is_recorded_stays_as_it_was(layers, rng):
+    modules, x = layers(16, 16), Tensor(channels_last(rng, 1, 16, 29, 30))
+    y = nn.Sequential(*modules)(x)
+    assert list(operations(y)) == ["window_maximum", "finished_convolution"]
+    assert str(explain.graph(y)) == str(explain.graph(modules[1](modules[0](x))))
+    with mf.no_grad():
+        assert_same_bits(nn.Sequential(*modules)(x).data, y.data)
+    gradients = []
+    for run in (
+        nn.Sequential(*modules),
+        lambda x: modules[1](modules[0](x)),
+        lambda x: F.recompute(nn.Sequential(*modules), x),
+    ):
+        modules[0].zero_grad()
+        run(x).sum().backward()
+        gradients.append(modules[0].weight.grad.data)
+    for gradient in gradients[1:]:
+        assert_same_bits(gradient, gradients[0])
+
+
+def test_without_anything_to_learn_nothing_is_recorded(layers, rng, no_pool_alone):
+    modules, x = layers(16, 16), Tensor(channels_last(rng, 1, 16, 29, 30))
+    for parameter in modules[0].parameters():
+        parameter.requires_grad = False
+    assert not nn.Sequential(*modules)(x).requires_grad
+
+
+@pytest.mark.parametrize("watched", [0, 1])
+def test_who_watches_a_layer_sees_its_map(watched, layers, rng):
+    modules, x, seen = layers(16, 16), Tensor(channels_last(rng, 1, 16, 29, 30)), []
+    inner = modules[watched].forward
+    modules[watched].forward = lambda x: seen.append(inner(x)) or seen[-1]
+    with mf.no_grad():
+        nn.Sequential(*modules)(x)
+    assert [y.shape for y in seen] == [[(1, 16, 29, 30), (1, 16, 15, 15)][watched]]
+
+
+def test_a_convolution_of_ones_own_sees_its_map(rng):
+    class Watched(nn.Conv2d):
+        def forward(self, x):
+            self.shape = x.shape
+            return super().forward(x)
+
+    net = nn.Sequential(Watched(16, 16, 3, relu=True, rng=rng), nn.MaxPool2d(2, ceil_mode=True))
+    with mf.no_grad():
+        net(Tensor(channels_last(rng, 1, 16, 8, 8)))
+    assert net[0].shape == (1, 16, 8, 8)
+
+
+@pytest.mark.parametrize("width", [1 / 8, 1 / 4])
+@pytest.mark.parametrize("variant", ["aligned", "paper"])
+def test_a_network(width, variant, rng, monkeypatch):
+    net = models.FCN8s(5, width=width, variant=variant, rng=rng).eval()
+    for parameter in net.parameters():
+        if parameter.ndim == 1:
+            parameter.data[...] = rng.standard_normal(parameter.shape)
+    x = Tensor(channels_last(rng, 3, 3, 57, 66))
+    expected, table = net(x).data, str(models.summary.table(net, (57, 66)))
+    pooled = []
+    monkeypatch.setattr(algorithm.fast_pooling, "maximum", lambda *args: pooled.append(args))
+    with mf.no_grad():
+        assert_same_bits(net(x).data, expected)
+        assert models.summary.table(net, (57, 66)) == table
+    assert pooled == []
+    assert table.count("pool") >= 5
+
+
+def test_a_network_at_full_width(rng):
+    net = models.FCN32s(2, rng=rng).eval()
+    x = Tensor(channels_last(rng, 1, 3, 64, 45))
+    expected = net(x).data
+    with mf.no_grad():
+        assert_same_bits(net(x).data, expected)
+
+
+def test_a_classifier_takes_one_pass(rng, no_pool_alone):
+    net = models.classifier("vgg16", 3, width=1 / 16, crop_size=64, fc6_kernel=2, rng=rng).eval()
+    with mf.no_grad():
+        assert net(Tensor(channels_last(rng, 2, 3, 64, 64))).shape == (2, 3)
+
+
+def test_on_a_gpu_the_pool_is_its_own_kernel(layers, rng, stand_in):
+    modules, data = layers(16, 16), channels_last(rng, 1, 16, 13, 15)
+    net = nn.Sequential(*modules)
+    with mf.no_grad():
+        expected = net(Tensor(data)).data
+        found = net.to(stand_in)(Tensor(to_device(data, stand_in)))
+    assert found.device == stand_in
+    np.testing.assert_allclose(mf.to_host(found.data), expected, rtol=0, atol=1e-4)
+
+
+def test_what_does_not_fit_is_said_as_ever(layers, rng):
+    net = nn.Sequential(*layers(16, 16))
+    for x in (np.ones((1, 3, 8, 8), "float32"), np.ones((16, 8), "float32"), np.ones((1, 16, 8, 8), "float64")):
+        with mf.no_grad(), pytest.raises((ValueError, TypeError)) as alone:
+            net[0](Tensor(x))
+        with mf.no_grad(), pytest.raises(type(alone.value)) as both:
+            net(Tensor(x))
+        assert str(both.value) == str(alone.value)
