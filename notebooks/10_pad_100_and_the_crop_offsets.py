@@ -474,11 +474,13 @@ for name, offset in simulator.net.crop_offsets.items():
     costs[name] = right - moved
 # ask: the least costs: score_pool4 | score_pool3 | score*
 assert min(costs, key=costs.get) == "score"
-assert min(costs.values()) > 0
+assert 0 < costs["score"] < costs["score_pool3"] < costs["score_pool4"]
 
 # %% [markdown]
 # The last one: it moves the result by a single pixel of the image. A row of score_pool3 is 8 pixels, and one of
 # score_pool4 is 16, and then two streams that should agree add up at different places.
+#
+# ### In the flight simulator
 #
 # Here is this network as a page: drag the dashed frames, or the sliders, and watch the mean IoU. Click a pixel to see
 # what it is made of: its fields in all maps, and the three streams that add up there.
