@@ -79,7 +79,7 @@ for n, (i, j) in enumerate(np.ndindex(2, 2)):
     title = f"stamp of x[{i}, {j}] = {x[i, j]:g}"
     explain.draw_numbers(axes[i, j + 1], alone, title, colour=explain.KINDS[n], shade=alone > 0)
 coverage = stamp(np.ones((2, 2)), np.ones((3, 3)), 2)
-explain.draw_numbers(axes[1, 0], y, "the sum of the stamps\n(darker: more stamps)", shade=coverage)
+explain.draw_numbers(axes[1, 0], y, "the sum of the stamps\n(deeper tint: more stamps)", shade=coverage)
 
 # %%
 stamps = [stamp(np.where(np.arange(4).reshape(2, 2) == n, x, 0), w, 2) for n in range(4)]

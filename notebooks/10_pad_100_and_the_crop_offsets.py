@@ -315,7 +315,7 @@ for level, ((rows, (a, b), offset, kept), fill) in enumerate(zip(streams.values(
         axes.barh([level] * part.sum(), [1 / float(a)] * part.sum(), 0.7, centre[part] - 0.5 / a, color=colour, **edge)
 axes.set_yticks(range(len(streams)), [f"{name} ({rows})" for name, (rows, *_) in streams.items()])
 axes.set(xlim=(-108, 180), ylim=(6.8, -0.6), xlabel="row of the image")
-_ = axes.set_title("FCN-8s: what is added lies in the same rows; light grey is cropped")
+_ = axes.set_title("FCN-8s: what is added lies in the same rows; grey ends are cropped")
 
 # %% [markdown]
 # Before it, in the padding. Read the figure in pairs of one colour: score_pool4 is cropped to lie over upscore2,
