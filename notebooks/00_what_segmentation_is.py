@@ -19,8 +19,8 @@ plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 # %% [markdown]
 # ## What it looks like
 #
-# An image, its **label map** (the truth, in colours), and what a network makes of the image: the small FCN-8s that
-# comes with minifcn, which has never seen this picture. The notebooks that follow take this network apart.
+# An image, its **label map** (the truth, in colours), and over the image what a network calls each pixel: the small
+# FCN-8s that comes with minifcn, which has never seen this picture. The notebooks that follow take this network apart.
 
 # %%
 network = models.pretrained("shapes-fcn8s")
@@ -34,7 +34,7 @@ figure, axes = plt.subplots(1, 3, figsize=(7, 2.9))
 views = [
     (seen.image, "image"),
     (network.palette[seen.label], "label map, in colours"),
-    (pictures.overlay(seen.image, predicted, network.palette), f"prediction: {right:.1%} right"),
+    (pictures.overlay(seen.image, predicted, network.palette, alpha=0.7, bare=0), f"prediction: {right:.1%} right"),
 ]
 for ax, (view, title) in zip(axes, views, strict=True):
     ax.imshow(view)
@@ -81,7 +81,7 @@ left.imshow(sample.image)
 left.set_title("image", fontsize=11)
 middle.imshow(coloured)
 middle.set_title("label map in colours", fontsize=11)
-right.imshow(pictures.overlay(sample.image, sample.label, palette))
+right.imshow(pictures.overlay(sample.image, sample.label, palette, alpha=0.7))
 right.set_title("one over the other", fontsize=11)
 swatches = [Patch(color=palette[c] / 255, label=f"{c} {name}") for c, name in enumerate(shapes.class_names)]
 figure.legend(handles=swatches, ncols=4, loc="outside lower center", fontsize=10)

@@ -85,7 +85,7 @@ np.testing.assert_allclose((loss(w + step, b, x) - L) / step, grad_w, rtol=1e-5)
 np.testing.assert_allclose((loss(w, b + step, x) - L) / step, grad_b, rtol=1e-5)
 np.testing.assert_allclose((loss(w, b, x + step) - L) / step, grad_x, rtol=1e-5)
 
-# %%
+# %% tags=["fold"]
 places = {
     "x": (0, 2),
     "w": (0, 1),
@@ -99,7 +99,6 @@ places = {
 values = {"x": x, "w": w, "u": u, "b": b, "p": p, "t": t, "e": e, "L": L}
 gradients = {"x": grad_x, "w": grad_w, "u": grad_u, "b": grad_b, "p": grad_p, "e": grad_e, "L": 1}
 
-# %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(7, 3.4))
 for start, end in ("xu", "wu", "up", "bp", "pe", "te", "eL"):
     arrow = {"arrowstyle": "->", "color": "grey", "shrinkA": 14, "shrinkB": 14}

@@ -329,7 +329,7 @@ for r, c in np.ndindex(4, 4):
     np.testing.assert_allclose(slope, by_loops[r, c], atol=1e-8)
 
 # %% [markdown]
-# ## The transpose is not the inverse
+# ## Does the transpose undo it?
 #
 # $C^T$ turns 9 numbers into 16, an image of the size of $x$. **Predict**: is $C^T (C x)$ the image $x$ again?
 
@@ -342,9 +342,9 @@ assert np.linalg.matrix_rank(C) == 9
 back
 
 # %% [markdown]
-# It has the shape of $x$, not its values. Nor could any other matrix bring $x$ back: $C$ keeps 9 numbers of 16 (its
-# rank is 9), so many images have the same $y$. What the transpose does satisfy is the equation from the derivation,
-# for every $x$ and $g$. It is a good test of any pair of a map and its gradient:
+# No: the transpose is not the inverse. It has the shape of $x$, not its values. Nor could any other matrix bring $x$
+# back: $C$ keeps 9 numbers of 16 (its rank is 9), so many images have the same $y$. What the transpose does satisfy is
+# the equation from the derivation, for every $x$ and $g$. It is a good test of any pair of a map and its gradient:
 
 # %%
 np.testing.assert_allclose(g.ravel() @ (C @ x.ravel()), (C.T @ g.ravel()) @ x.ravel())
@@ -362,6 +362,8 @@ np.testing.assert_allclose(weight.grad.data[0, 0], weight_gradient)
 np.testing.assert_allclose(weight_gradient[0, 1], (g * x[0:3, 1:4]).sum())
 
 # %% [markdown]
+# ### In the laboratory
+#
 # All of this is in one page to drag: the window, what each pixel gives, the columns, and a row of $C$, in step with
 # each other. Press ▶ or the arrow keys, type other numbers, and press **backward** for the gradients, each with its
 # finite difference; the menu there has wrong ways back.

@@ -88,7 +88,7 @@ np.testing.assert_array_equal(gradient, by_hand.reshape(4, 4))
 # %% tags=["fold"]
 figure, axes = plt.subplots(1, 4, figsize=(7, 2.9), width_ratios=(4, 2, 2, 4))
 winners = [(p // 4, p % 4, 1, 1) for p in indices.data.ravel()]
-window = np.kron([[0, 1], [1, 2]], np.ones((2, 2), int))  # the windows in two tints
+window = np.kron([[0, 1], [1, 0]], np.ones((2, 2), int))  # the windows in two tints
 explain.draw_numbers(
     axes[0], x, "x, winners framed", colour=window, shade=x + 3, frames=winners, labels=("column", "row")
 )
@@ -122,6 +122,8 @@ np.testing.assert_array_equal(M @ x.ravel(), y.ravel())
 np.testing.assert_array_equal(M.T @ g.ravel(), gradient.ravel())
 
 # %% [markdown]
+# ### Step by step
+#
 # Click through it: each step reads one window, keeps its largest pixel, and shows where the gradient will go.
 
 # %%
@@ -148,7 +150,7 @@ assert X.grad.data[0, 0, 3, 2] == 30 + 40
 # %% [markdown]
 # The 9 won two windows, so it was used twice, and the gradients of its uses add up, as in notebook 1.
 #
-# ## Equal values: the first one wins
+# ## Equal values
 #
 # What if two pixels are equal? This is not rare. In a network a ReLU stands before the pool. It turns all negative
 # numbers into 0, so many windows hold nothing but zeros. **Predict**: which pixel of such a window gets the gradient?
@@ -165,7 +167,7 @@ assert winner.item() == 0
 assert ties.grad.data[0, 0].tolist() == [[5, 0], [0, 0]]
 
 # %% [markdown]
-# The first one, in the order of reading: rows from the top, each from the left. This is a convention. At a tie the
+# The first one wins, in the order of reading: rows from the top, each from the left. This is a convention. At a tie the
 # maximum has no derivative. Make one of four equal pixels larger, and $y$ grows as much; make it smaller, and $y$
 # stays:
 
@@ -290,9 +292,24 @@ for ax in axes[:, 0]:
     ax.set_ylabel("row of the image")
 
 # %% [markdown]
-# After four pools the ring is a square with a hole, after five it is a block. A maximum also makes large values spread:
-# a block is dark (1) as soon as one pixel in it is.
-#
+# After four pools the ring is an angular lump with a hole of one pixel, after five the hole is gone. A maximum also
+# makes large values spread: a block is dark (1) as soon as one pixel in it is.
+
+# %%
+maps = [ring]
+for _ in range(5):
+    maps.append(F.max_pool2d(mf.Tensor(maps[-1][None, None]), 2).data[0, 0])
+hole = 3, 2  # row and column, behind four pools
+assert maps[4][hole] == 0
+assert maps[4][2:5, 1:4].sum() == 8  # all around it is the ring
+assert maps[5][1, 1] == 1  # the hole lay in this pixel
+for pools, small in enumerate(maps):  # a pixel is 1 exactly if one of its 2^pools x 2^pools pixels is
+    side = 2**pools
+    blocks = ring.reshape(128 // side, side, 128 // side, side)
+    np.testing.assert_array_equal(small, blocks.max(axis=(1, 3)))
+assert maps[5].mean() > 2 * ring.mean()  # dark spreads
+
+# %% [markdown]
 # The indices know more than the values. `max_unpool2d` puts every value back where it was found. **DeconvNet** (Noh,
 # Hong and Han, 2015) and **SegNet** (Badrinarayanan, Kendall and Cipolla, 2015) do that: their decoders mirror the
 # encoder, remember the indices of every pool, unpool with them, and convolve the sparse map to fill it. FCN does not.

@@ -79,7 +79,7 @@ for n, (i, j) in enumerate(np.ndindex(2, 2)):
     title = f"stamp of x[{i}, {j}] = {x[i, j]:g}"
     explain.draw_numbers(axes[i, j + 1], alone, title, colour=explain.KINDS[n], shade=alone > 0)
 coverage = stamp(np.ones((2, 2)), np.ones((3, 3)), 2)
-explain.draw_numbers(axes[1, 0], y, "the sum of the stamps\n(darker: more stamps)", shade=coverage)
+explain.draw_numbers(axes[1, 0], y, "the sum of the stamps\n(deeper tint: more stamps)", shade=coverage)
 
 # %%
 stamps = [stamp(np.where(np.arange(4).reshape(2, 2) == n, x, 0), w, 2) for n in range(4)]
@@ -96,7 +96,7 @@ result = F.conv_transpose2d(X, W, stride=2).data[0, 0]
 np.testing.assert_array_equal(result, y)
 
 # %% [markdown]
-# ## 5.2 Padding crops
+# ## 5.2 Padding
 #
 # **Predict**: with `padding=1`, does the result become larger (7x7), stay 5x5, or become smaller (3x3)?
 
@@ -180,8 +180,8 @@ assert np.count_nonzero(C_padded) == 16  # of each window 4 weights lie on u, 5 
 np.testing.assert_array_equal((C_padded.T @ x.ravel()).reshape(3, 3), padded)
 
 # %% [markdown]
-# Now click through it: forward, back, or with the arrow keys. Every step is a stamp, and at the same time a column of
-# $C^T$. Point at a pixel of the result to see its row, and the pixels of $x$ that it is made of.
+# Now click through it: forward, back, or, after a click on it, with the arrow keys. Every step is a stamp, and at the
+# same time a column of $C^T$. Point at a pixel of the result to see its row, and the pixels of $x$ that it is made of.
 # **Predict** before each step: which numbers will it add, and where?
 
 # %%
@@ -192,7 +192,7 @@ np.testing.assert_array_equal([step.column for step in stepper.steps], C_padded)
 stepper
 
 # %% [markdown]
-# ## 5.4 Zeros between the pixels, and the flip that is often forgotten
+# ## 5.4 Zeros between the pixels, and which kernel
 #
 # The transposed convolution is often drawn in a third way: put $S - 1$ zeros between the pixels of $x$ and $K - 1$
 # zeros around them, then slide a kernel over it with stride 1. That is right, but which kernel?
@@ -255,6 +255,8 @@ multiplications_sliding = y.size * w.size
 assert (multiplications_stamps, multiplications_sliding) == (36, 225)
 
 # %% [markdown]
+# ### In the laboratory
+#
 # Stamps, zeros and flip, and the column of $C^T$, side by side: every step lights the same numbers in each of the
 # views. Pick a pixel of the result to see what meets on it, and drag the stride or the padding.
 
@@ -300,7 +302,7 @@ assert residual["zeros, without it"] > 0.01
 # %% [markdown]
 # One random pair is enough to find the missing flip.
 #
-# ## 5.6 It inverts nothing
+# ## 5.6 Does it undo a convolution?
 #
 # You will also meet the name "deconvolution", in the paper and in Caffe. It is misleading: in signal processing that
 # word means undoing a convolution.
@@ -318,8 +320,8 @@ assert C1.shape == (9, 25)
 assert np.linalg.matrix_rank(C1) == 9  # it forgets less, but still 16 dimensions
 
 # %% [markdown]
-# What is forgotten cannot come back. Here are two different maps with the same $x$: to the first, something is added
-# that $C$ cannot see.
+# It inverts nothing: what is forgotten cannot come back. Here are two different maps with the same $x$: to the first,
+# something is added that $C$ cannot see.
 
 # %%
 first = np.add.outer(np.arange(5.0), np.arange(5.0))  # a ramp

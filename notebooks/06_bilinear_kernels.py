@@ -2,8 +2,8 @@
 # # 6. Bilinear kernels: upsampling that is interpolation
 #
 # The previous notebook showed how a transposed convolution stamps a kernel. This one shows which kernel to stamp. After
-# it you can write down the bilinear kernel for any stride, say why it keeps a flat map flat, where it does not, why
-# $K = 2S$ and $P = S/2$ belong together, and why the kernels of the paper's networks need not be learned.
+# it you can write down the bilinear kernel for any stride, say whether it keeps a flat map flat, and where, which
+# padding belongs to it, and when it pays to learn a kernel instead.
 #
 # You need: notebook 5 (stamps, stride, cropping).
 
@@ -115,7 +115,7 @@ fig.suptitle("A bilinear kernel is a hat over the rows times a hat over the colu
 assert nn.init.bilinear_kernel(32).sum() == 16**2
 
 # %% [markdown]
-# ## 6.4 A flat map stays flat, but for the border
+# ## 6.4 Does a flat map stay flat?
 #
 # Upsample a map of ones. If the stamps really take an average of the pixels around, ones must come out.
 #
@@ -151,12 +151,16 @@ for a in range(2):
         assert kernel[a::2, b::2].sum() == 1
 
 # %% [markdown]
+# ### In the laboratory
+#
 # Look at it pixel by pixel: pick one at the border of the result, then one inside, and compare what they are made of.
 
 # %%
 explain.Laboratory(np.ones((3, 3)), kernel, stride=2, padding=1)
 
 # %% [markdown]
+# ### In a real network
+#
 # How much is that in a real network? FCN-32s upsamples scores by $S = 32$ in one step. In minifcn's default variant
 # ("aligned": padding 1, and $P = 16$ in the upsampling), an image of 224x224 pixels has scores of 7x7. (In the
 # reference code of the paper, which pads by 100, they are 8x8, and the crop at 19 cuts most of the faded border off:
@@ -238,7 +242,7 @@ np.testing.assert_allclose(mixed[0], mixed[2], atol=1e-12)
 np.testing.assert_allclose(mixed[0], upsample(scores.data[0].sum(axis=0), 2), atol=1e-12)
 
 # %% [markdown]
-# ## 6.6 The same as resizing, inside
+# ## 6.6 Resizing in image libraries
 #
 # Image libraries resize with bilinear interpolation too. Their rule looks different: go to every pixel of the *result*,
 # find the place in the small image that it shows, and interpolate there. Pixels are little squares; the centre of pixel
@@ -279,7 +283,7 @@ np.testing.assert_allclose(np.asarray(pillow), by_resizing, atol=1e-5)
 np.testing.assert_allclose(by_stamps / upsample(np.ones_like(y), S), by_resizing, atol=1e-14)
 
 # %% [markdown]
-# ## 6.7 Why P = S/2: no shift
+# ## 6.7 Which padding shifts nothing
 #
 # A pixel of $y$ stands for $S$ pixels of the result: pixel $i$ for those from $iS$ to $iS + S - 1$. Their centre is at
 # $iS + (S-1)/2$. Its stamp begins at $iS - P$ and is $K$ long, so its centre is at $iS - P + (K-1)/2$. Both are equal
@@ -331,7 +335,7 @@ np.testing.assert_allclose(shifted[4:, 4:], aligned[:-4, :-4])
 # A shift of 4 pixels is easily overlooked in a picture, and every label would be compared with the wrong score. So
 # $K = 2S$ is no magic: it is the width of the hat. $P = (K - S)/2$ is what keeps things at their place.
 #
-# ## 6.8 Why a fixed kernel does as well
+# ## 6.8 Does it pay to learn the kernel?
 #
 # The kernels could be learned. In the paper's text the last one is fixed, and those by 2 before it start bilinear and
 # are learned; in its published reference code, `variant="paper"` here, all of them are fixed, and its authors report no

@@ -58,6 +58,7 @@ big = np.array([1000.0, 1000.0, 0.0])
 assert np.ceil(1000 / np.log(10)) == 435  # digits
 with np.errstate(over="ignore", invalid="ignore"):  # NumPy would warn
     print(naive_softmax(big))
+    # ask: naive_softmax gives for the two large scores: 0.5 | infinity | nan*
     assert np.isnan(naive_softmax(big)[:2]).all()
 
 # %% [markdown]

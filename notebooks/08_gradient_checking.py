@@ -155,7 +155,7 @@ assert difference < 1e-8
 # %% [markdown]
 # To about nine digits. (A convolution is linear, so there is no bending, only rounding.)
 #
-# ## 8.4 Why the weights are random: a plain sum hides mistakes
+# ## 8.4 Why not a plain sum?
 #
 # It is tempting to leave the weights out and check the gradient of the plain sum of all outputs, that is, $v = 1$
 # everywhere. Here is a softmax with a `backward` that returns nothing but zeros.

@@ -315,7 +315,7 @@ for level, ((rows, (a, b), offset, kept), fill) in enumerate(zip(streams.values(
         axes.barh([level] * part.sum(), [1 / float(a)] * part.sum(), 0.7, centre[part] - 0.5 / a, color=colour, **edge)
 axes.set_yticks(range(len(streams)), [f"{name} ({rows})" for name, (rows, *_) in streams.items()])
 axes.set(xlim=(-108, 180), ylim=(6.8, -0.6), xlabel="row of the image")
-_ = axes.set_title("FCN-8s: what is added lies in the same rows; light grey is cropped")
+_ = axes.set_title("FCN-8s: what is added lies in the same rows; grey ends are cropped")
 
 # %% [markdown]
 # Before it, in the padding. Read the figure in pairs of one colour: score_pool4 is cropped to lie over upscore2,
@@ -474,11 +474,13 @@ for name, offset in simulator.net.crop_offsets.items():
     costs[name] = right - moved
 # ask: the least costs: score_pool4 | score_pool3 | score*
 assert min(costs, key=costs.get) == "score"
-assert min(costs.values()) > 0
+assert 0 < costs["score"] < costs["score_pool3"] < costs["score_pool4"]
 
 # %% [markdown]
 # The last one: it moves the result by a single pixel of the image. A row of score_pool3 is 8 pixels, and one of
 # score_pool4 is 16, and then two streams that should agree add up at different places.
+#
+# ### In the flight simulator
 #
 # Here is this network as a page: drag the dashed frames, or the sliders, and watch the mean IoU. Click a pixel to see
 # what it is made of: its fields in all maps, and the three streams that add up there.

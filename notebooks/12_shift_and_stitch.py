@@ -287,7 +287,7 @@ for seed in range(5):
 # the first pool) and whose column is $b$. A dilated filter never mixes different remainders, so these pixels alone form
 # a complete computation: the strided network on the image shifted by $(a, b)$.
 #
-# ## Dense is not upsampled
+# ## Dense or upsampled?
 #
 # Upsampling, as an FCN does it, also makes 24x24 scores of 6x6: it *interpolates* between them. **Predict**: does it
 # give the dense scores?

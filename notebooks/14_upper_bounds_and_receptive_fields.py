@@ -2,9 +2,9 @@
 # # 14. Upper bounds and receptive fields
 #
 # A fully convolutional network computes its scores on a coarse grid, and each score sees only a part of the image.
-# Both limit what it can do. After this notebook you can compute the best result that a coarse grid allows, compute the
-# receptive field of a layer in three lines and check it with a gradient, and build two images that a network cannot
-# tell apart, however long it is trained.
+# After this notebook you can compute how good a result a coarse grid makes easy, and say what that bounds and what not;
+# compute the receptive field of a layer in three lines and check it with a gradient; and build two images that a
+# network cannot tell apart, however long it is trained.
 #
 # You need: strides and kernels (notebook 2), FCN-32s, 16s and 8s (notebook 9), mean IoU (notebook 11), and what a
 # gradient is (notebook 1).
@@ -110,6 +110,7 @@ for factor, a, b, c in zip(factors, blocks, bilinear, paper, strict=True):
 
 assert (np.diff(blocks) < 0).all()
 assert (np.diff(bilinear) < 0).all()
+assert (np.diff(bilinear, 2) < 0).all()  # slowly at first, then faster
 # ask: better are: blocks | bilinear*
 assert (bilinear > blocks).all()
 # ask: mean IoU that bilinear leaves at a factor of 32
@@ -206,6 +207,7 @@ for factor in (8, 16):
     print(f"128 pixels, factor {factor}: {small:.3f}     256 pixels, factor {2 * factor}: {large:.3f}")
     # ask: it is the one at: 16 | 32*
     assert abs(small - large) < 0.03
+    assert abs(small - bilinear[factors.index(factor)]) > 2 * abs(small - large)
 
 # %% [markdown]
 # At 32. A grid is coarse or fine only compared with the objects. How does it go with one object?
@@ -326,6 +328,12 @@ for name, (field, stride) in field_of.items():
     assert first <= rows[0]  # nothing is seen outside the field
     assert rows[-1] <= last
     assert rows[-1] - rows[0] + 1 > 0.95 * field  # and nearly all of it is used
+
+first, last = box_of["fc7"]
+quarter = (last - first + 1) // 4
+everywhere, middle = (slice(first, last + 1),) * 2, (slice(first + quarter, last + 1 - quarter),) * 2
+# ask: all alike: yes | no*
+assert seen["fc7"][middle].mean() > 2 * seen["fc7"][everywhere].mean()
 
 # %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.9), sharey=True)

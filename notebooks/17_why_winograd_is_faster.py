@@ -19,6 +19,7 @@
 
 # %%
 import time
+from fractions import Fraction
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -167,11 +168,11 @@ np.testing.assert_array_equal(direct, [32, 18, -18, 26])
 i, j, k = np.ogrid[:4, :3, :6]
 np.testing.assert_allclose(terms(BT4, G4, AT4), k == i + j, atol=1e-12)  # again the proof
 
-# %%
+# %% tags=["fold"]
 fractions = [["1/4", "0", "0"], ["-1/6"] * 3, ["-1/6", "1/6", "-1/6"]]
 fractions += [["1/24", "1/12", "1/6"], ["1/24", "-1/12", "1/6"], ["0", "0", "1"]]
+np.testing.assert_allclose([[float(Fraction(text)) for text in row] for row in fractions], G4)
 
-# %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 3.6), width_ratios=[6, 3, 6])
 for ax, matrix, name, texts in zip(
     axes, (BT4, G4, AT4), ("$B^T$: before", "$G$: once", "$A^T$: after"), (BT4, fractions, AT4), strict=True

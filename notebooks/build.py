@@ -116,6 +116,7 @@ def site(source):
     """Make the edition of the site: all cells, with a form at each question.
 
     Behind it all is hidden up to the next heading or question, since pictures and later numbers tell the answer, too.
+    So what is to be found without an answer, such as a laboratory, has a heading of its own.
     """
     notebook = read(source)
     cells = notebook.cells
@@ -130,7 +131,7 @@ def site(source):
                 after[n] = f":::::{{container}} answer-{number}\n{text}\n:::::"
             if cells[n].source:  # the next heading or question
                 break
-        forms[question.asked_in] = _form(number, question, "답 보기" if "ko" in source.parts else "Show the answer")
+        forms[question.asked_in] = _form(source, number, question)
     made = []
     for number, cell in enumerate(cells):
         if number in after:
@@ -150,7 +151,7 @@ def site(source):
     return nbformat.writes(notebook) + "\n"
 
 
-def _form(number, question, button):
+def _form(source, number, question):
     """A form without what is right in plain sight; docs/site/predict.js makes it work, and it is hidden without."""
     parts = []
     for one in question.fields:
@@ -160,9 +161,11 @@ def _form(number, question, button):
             parts.append(f"<label>{label} <select><option></option>{options}</select></label>")
         else:
             parts.append(f'<label>{label} <input type="text" size="{18 if len(one) > 1 else 40}"></label>')
+    button = "답 보기" if "ko" in source.parts else "Show the answer"
     held = base64.b64encode(json.dumps(question.fields, ensure_ascii=False).encode()).decode()
     return (
-        f'<form class="predict" data-answer="answer-{number}" data-fields="{held}" hidden>'
+        f'<form class="predict" data-notebook="{source.stem[:2]}" data-answer="answer-{number}" '
+        f'data-fields="{held}" hidden>'
         f'{"".join(parts)}<button type="submit">{button}</button><output aria-live="polite"></output></form>'
     )
 

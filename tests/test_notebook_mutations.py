@@ -1,11 +1,12 @@
 """The asserts of a notebook notice what is wrong: a sign, a crop, a class, an order is swapped, and one of them fails.
 
-Each mutation is one text of the notebook for another. All run in one process, which has imported everything before and
-makes a copy of itself for each; a copy ends at the first assert that fails.
+Each mutation is one text of the notebook for another. A process runs the notebook cell by cell, and before a cell that
+is to be mutated makes a copy of itself for each of its mutations; a copy ends at the first assert that fails.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,14 @@ MUTATIONS = [
     ("03", "by_hand[indices.data.ravel()] = g.ravel()", "by_hand[indices.data.ravel()] = -g.ravel()"),
     ("03", "outside_unpooled, outside_repeated = unpooled", "outside_repeated, outside_unpooled = unpooled"),
     ("04", "W = np.array([[1.0, 0, -1]", "W = np.array([[1.0, 0, 1]"),
+    ("04", "weight1.reshape(32, 8, 10, 10)", "weight1.reshape(32, 10, 10, 8).transpose(0, 3, 1, 2)"),
+    ("04", "patch = scene.data[:, :, 2 * i : 2 * i + 24", "patch = scene.data[:, :, i : i + 24"),
+    ("04", "paint(scene, DISC, 22, 28)", "paint(scene, CROSS, 22, 28)"),
+    ("04", "paint(scene, DISC, 22, 28)", "paint(scene, DISC, 28, 22)"),
+    ("04", "for i in range(4 * row, 4 * row + 4)]", "for i in range(4 * row + 3, 4 * row - 1, -1)]"),
+    ("04", "alone = models.slide(classifier, x, network.grid)", "alone = maps"),
+    ("04", "32 * out_rows * out_columns * (8 * 10 * 10)", "32 * rows * columns * (8 * 10 * 10)"),
+    ("04", '"conv2": pool1**2 * 256', '"conv2": conv1**2 * 256'),
     ("05", "left : left + k] += x[i, j] * w", "left : left + k] = x[i, j] * w"),
     ("05", "turned = mf.Tensor(w[None, None, ::-1, ::-1])", "turned = W"),
     ("05", "np.testing.assert_array_equal(padded, y[1:-1, 1:-1])", "np.testing.assert_array_equal(padded, y[2:, 2:])"),
@@ -45,6 +54,17 @@ MUTATIONS = [
     ("10", 'trunk["pool4"][1] - upscore2[1]', 'upscore2[1] - trunk["pool4"][1]'),
     ("10", '"upscore8": (152, upscore8, 31, 64)', '"upscore8": (152, upscore8, 44, 64)'),
     ("11", "once = bias.grad.data.copy()", "once = -bias.grad.data"),
+    ("11", "n[t, g] += 1", "n[g, t] += 1"),
+    (
+        "11",
+        "        loss = F.softmax_cross_entropy(scores, label)",
+        "        loss = -F.softmax_cross_entropy(scores, label)",
+    ),
+    ("11", "taken_for = 3 - lost", "taken_for = lost"),
+    ("11", "np.zeros_like(unseen.labels)", "np.ones_like(unseen.labels)"),
+    ("11", "single.append(confusion.mean_iou)", "single.append(counted.mean_iou)"),
+    ("11", "(w * gradient).sum()", "(w * -gradient).sum()"),
+    ("11", "lr=0.1, weight_decay=0.5", "lr=0.1, weight_decay=0.05"),
     ("12", "even = pool(x)", "even = -pool(-x)"),
     ("12", "dilations=(1, 1, 2, 2, 4)):", "dilations=(1, 1, 2, 2, 2)):"),
     ("12", "run = FACTOR * (row % FACTOR) + column % FACTOR", "run = FACTOR * (column % FACTOR) + row % FACTOR"),
@@ -64,26 +84,60 @@ RUNNER = """
 import json, os, sys
 import matplotlib.pyplot
 import minifcn.functional, minifcn.data, minifcn.explain, minifcn.models, minifcn.training
-for number, (name, text) in enumerate(json.load(sys.stdin)):
+
+results, quiet = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+os.dup2(quiet, 1)
+
+def run(cells, names):
+    for cell in cells:
+        exec(compile(cell, "cell", "exec"), names)
+        matplotlib.pyplot.close("all")
+
+def copy(work):
     if os.fork() == 0:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         try:
-            exec(compile(text, name, "exec"), {"__name__": "__main__"})
+            work()
         except AssertionError:
             os._exit(7)
         except BaseException as error:
             print(repr(error), file=sys.stderr, flush=True)
             os._exit(1)
         os._exit(0)
-    print(number, os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+    return os.waitstatus_to_exitcode(os.wait()[1])
+
+def notebook(cells, mutants):
+    names = {"__name__": "__main__"}
+    for number, cell in enumerate(cells):
+        for mutation, first, mutated in mutants:
+            if first == number:
+                status = copy(lambda: run(mutated, names))
+                os.write(results, f"{mutation} {status}\\n".encode())
+        if number == max(first for _, first, _ in mutants):
+            break
+        run([cell], names)
+
+for cells, mutants in json.load(sys.stdin):
+    if copy(lambda: notebook(cells, mutants)):
+        print(f"the notebook of {mutants} fails by itself", file=sys.stderr)
 """
 
 
-def mutated(number, old, new):
+def cells(number):
+    """The code cells of a notebook."""
     (source,) = FOLDER.glob(f"{number}_*.py")
-    text = source.read_text("utf-8")
-    assert old in text, f"{source.name} no longer has {old!r}: change the mutation with it"
-    return source.name, text.replace(old, new)
+    parts = re.split(r"^(# %%.*)\n", source.read_text("utf-8"), flags=re.MULTILINE)
+    return [code for head, code in zip(parts[1::2], parts[2::2], strict=True) if "[markdown]" not in head]
+
+
+def work():
+    """Of each notebook its cells, and its mutations: number, the first cell that changes, the cells from there on."""
+    notebooks = {}
+    for mutation, (number, old, new) in enumerate(MUTATIONS):
+        code, mutants = notebooks.setdefault(number, (cells(number), []))
+        first = next((n for n, cell in enumerate(code) if old in cell), None)
+        assert first is not None, f"notebook {number} no longer has {old!r}: change the mutation with it"
+        mutants.append((mutation, first, [cell.replace(old, new) for cell in code[first:]]))
+    return list(notebooks.values())
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +147,7 @@ def outcomes(tmp_path_factory):
     settings = {"MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER.parent), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", RUNNER],
-        input=json.dumps([mutated(*mutation) for mutation in MUTATIONS]),
+        input=json.dumps(work()),
         cwd=tmp_path_factory.mktemp("empty"),
         env=os.environ | settings | {"OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,

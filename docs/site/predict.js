@@ -1,17 +1,25 @@
 /* At each question of a notebook a form asks; the answer, which is all that has the class answer-N, is hidden until the
    reader has predicted. Without JavaScript the forms are hidden and the answers are there. What is right is compared as
-   minifcn/explain/predictions.py does it. */
+   minifcn/explain/predictions.py does it, and progress is kept, by choice, as `predict.keep` keeps it in Jupyter:
+   {"05": {"1": true}}, of each notebook which questions were predicted, and whether rightly. */
 "use strict";
 (() => {
+  const KEY = "minifcn-progress";
   const everything = (form) => document.querySelectorAll(
     `.tag_${CSS.escape(form.dataset.answer)}, div.${CSS.escape(form.dataset.answer)}`);
   const open = (form, isOpen) => everything(form).forEach((part) => { part.hidden = !isOpen; });
+  const reveal = (form) => { form.dataset.predicted = "yes"; open(form, true); };
+  const make = (name, properties, ...children) => {
+    const node = Object.assign(document.createElement(name), properties);
+    node.append(...children);
+    return node;
+  };
 
   function tokens(text) {
-    const plain = text.replace(/(\d)\s*[x×]\s*(?=\d)/g, "$1 ").replace(/%/g, " ")
+    const plain = text.replace(/(\d)\s*(?:x|×|by)\s*(?=\d)/g, "$1 ").replace(/%/g, " ")
       .replace(/(-?\d+(?:\.\d+)?)\s*\/\s*(\d+(?:\.\d+)?)/g, (_, a, b) => Number(a) / (Number(b) || 1));
     const found = plain.match(/-?\d+(?:\.\d*)?(?:e[-+]?\d+)?|-?\.\d+|[a-z_]\w*/gi) || [];
-    return found.map((token) => token === "true" ? 1 : token === "false" ? 0
+    return found.map((token) => token.toLowerCase() === "true" ? 1 : token.toLowerCase() === "false" ? 0
       : isNaN(Number(token)) ? token.toLowerCase() : Number(token));
   }
 
@@ -35,7 +43,7 @@
     return [null, ""];
   }
 
-  function submit(form, event) {
+  function submit(form, event, note) {
     event.preventDefault();
     const fields = JSON.parse(new TextDecoder().decode(
       Uint8Array.from(atob(form.dataset.fields), (c) => c.charCodeAt(0))));
@@ -46,29 +54,100 @@
       empty.focus();
       return;
     }
+    const verdicts = fields.map((field, n) => verdict(field, inputs[n].value));
     output.replaceChildren(...fields.map((field, n) => {
-      const [right, truth] = verdict(field, inputs[n].value), line = document.createElement("span");
-      const label = field.options ? field.label.split(" (")[0] : field.label;
-      line.textContent = right === null ? "Compare with the answer below."
-        : right ? `✓ ${label}: ${inputs[n].value}` : `✗ ${label}: you wrote ${inputs[n].value}, it is ${truth}`;
-      return line;
+      const [right, truth] = verdicts[n], label = field.options ? field.label.split(" (")[0] : field.label;
+      return make("span", {textContent: right === null ? "Compare with the answer below."
+        : right ? `✓ ${label}: ${inputs[n].value}` : `✗ ${label}: you wrote ${inputs[n].value}, it is ${truth}`});
     }));
-    open(form, true);
+    reveal(form);
+    note(verdicts.every(([right]) => right !== false));
+  }
+
+  // What was predicted in all notebooks, kept in this browser only if the reader wants that, and in a file.
+  const number = (form) => form.dataset.answer.replace("answer-", "");
+  const isProgress = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+  function kept() {
+    try {
+      const found = JSON.parse(localStorage.getItem(KEY));
+      return isProgress(found) ? found : null;
+    } catch { return null; }  // a browser may forbid it
+  }
+
+  function progress(forms) {
+    const name = forms[0].dataset.notebook, before = kept();
+    let all = before || {};
+    const keep = make("input", {type: "checkbox", checked: before !== null});
+    const text = make("output", {ariaLive: "polite"});
+    const ours = () => isProgress(all[name]) ? all[name] : {};
+
+    function show() {
+      const done = forms.map((form) => ours()[number(form)]).filter((right) => right !== undefined);
+      text.textContent = `${done.length} of ${forms.length} predicted, ${done.filter(Boolean).length} of them right`;
+    }
+    function save() {
+      try {
+        if (keep.checked) localStorage.setItem(KEY, JSON.stringify(all));
+        else localStorage.removeItem(KEY);
+      } catch {
+        keep.checked = false;
+        text.textContent = "This browser keeps nothing; save a file instead.";
+        return;
+      }
+      show();
+    }
+    function restore() {
+      for (const form of forms) {
+        const right = ours()[number(form)];
+        if (right === undefined || form.dataset.predicted) continue;
+        form.querySelector("output").textContent = right ? "✓ predicted before, rightly" : "✗ predicted before, wrongly";
+        reveal(form);
+      }
+      show();
+    }
+    async function read(file) {
+      try {
+        const found = JSON.parse(await file.text());
+        if (!isProgress(found)) throw new Error();
+        for (const [key, value] of Object.entries(found)) {
+          if (isProgress(value)) all[key] = {...value, ...(isProgress(all[key]) ? all[key] : {})};
+        }
+        save();
+        restore();
+      } catch { text.textContent = `${file.name}: this is no file of progress`; }
+    }
+    function write() {
+      const data = new Blob([`${JSON.stringify(all, null, 1)}\n`], {type: "application/json"});
+      const link = make("a", {href: URL.createObjectURL(data), download: "progress.json"});
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    }
+    const file = make("input", {type: "file", accept: ".json,application/json", hidden: true});
+    file.onchange = () => { if (file.files.length) read(file.files[0]); file.value = ""; };
+    keep.onchange = save;
+    restore();
+    return {
+      parts: [make("label", {}, keep, " keep my progress in this browser"),
+        make("button", {type: "button", onclick: write}, "save it as a file"),
+        make("button", {type: "button", onclick: () => file.click()}, "open a file"), file, text],
+      note(form, right) {  // the first prediction counts
+        all[name] = {[number(form)]: right, ...ours()};
+        save();
+      },
+    };
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     const forms = [...document.querySelectorAll("form.predict")];
     if (!forms.length) return;
-    const switcher = document.createElement("label"), box = document.createElement("input");
-    box.type = "checkbox";
-    switcher.className = "predict-all";
-    switcher.append(box, " show all answers");
-    forms[0].before(switcher);
-    box.onchange = () => forms.forEach((form) => open(form, box.checked));
     for (const form of forms) {
       form.hidden = false;
       open(form, false);
-      form.onsubmit = (event) => submit(form, event);
     }
+    const {parts, note} = progress(forms), box = make("input", {type: "checkbox"});
+    forms[0].before(make("div", {className: "predict-all"}, ...parts, make("label", {}, box, " show all answers")));
+    box.onchange = () => forms.forEach((form) => open(form, box.checked || Boolean(form.dataset.predicted)));
+    for (const form of forms) form.onsubmit = (event) => submit(form, event, (right) => note(form, right));
   });
 })();

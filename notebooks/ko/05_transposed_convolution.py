@@ -79,7 +79,7 @@ for n, (i, j) in enumerate(np.ndindex(2, 2)):
     title = f"stamp of x[{i}, {j}] = {x[i, j]:g}"
     explain.draw_numbers(axes[i, j + 1], alone, title, colour=explain.KINDS[n], shade=alone > 0)
 coverage = stamp(np.ones((2, 2)), np.ones((3, 3)), 2)
-explain.draw_numbers(axes[1, 0], y, "the sum of the stamps\n(darker: more stamps)", shade=coverage)
+explain.draw_numbers(axes[1, 0], y, "the sum of the stamps\n(deeper tint: more stamps)", shade=coverage)
 
 # %%
 stamps = [stamp(np.where(np.arange(4).reshape(2, 2) == n, x, 0), w, 2) for n in range(4)]
@@ -96,7 +96,7 @@ result = F.conv_transpose2d(X, W, stride=2).data[0, 0]
 np.testing.assert_array_equal(result, y)
 
 # %% [markdown]
-# ## 5.2 패딩은 잘라 냅니다
+# ## 5.2 패딩
 #
 # **예상해 보십시오**: `padding=1`이면 결과는 커질까요(7x7), 그대로 5x5일까요, 아니면 작아질까요(3x3)?
 
@@ -180,9 +180,9 @@ assert np.count_nonzero(C_padded) == 16  # 창마다 가중치 4개는 u 위, 5�
 np.testing.assert_array_equal((C_padded.T @ x.ravel()).reshape(3, 3), padded)
 
 # %% [markdown]
-# 이제 직접 눌러 봅시다. 앞으로, 뒤로 버튼이나 화살표 키를 쓰면 됩니다. 한 단계가 도장 하나이고, 동시에 $C^T$의 열
-# 하나입니다. 결과의 픽셀을 마우스로 가리키면 그 픽셀에 해당하는 행과, 그 픽셀의 값을 이루는 $x$의 픽셀들이 보입니다.
-# 한 단계 나아가기 전에 매번 **예상해 보십시오**: 어떤 수가 어디에 더해질까요?
+# 이제 직접 눌러 봅시다. 앞으로, 뒤로 버튼을 누르거나, 한 번 클릭한 뒤 화살표 키를 쓰면 됩니다. 한 단계가 도장
+# 하나이고, 동시에 $C^T$의 열 하나입니다. 결과의 픽셀을 마우스로 가리키면 그 픽셀에 해당하는 행과, 그 픽셀의 값을
+# 이루는 $x$의 픽셀들이 보입니다. 한 단계 나아가기 전에 매번 **예상해 보십시오**: 어떤 수가 어디에 더해질까요?
 
 # %%
 stepper = explain.Stepper(x, w, stride=2, padding=1)
@@ -192,7 +192,7 @@ np.testing.assert_array_equal([step.column for step in stepper.steps], C_padded)
 stepper
 
 # %% [markdown]
-# ## 5.4 픽셀 사이의 0, 그리고 잊기 쉬운 뒤집기
+# ## 5.4 픽셀 사이의 0, 그리고 어떤 커널을 쓸까
 #
 # 전치 합성곱을 설명하는 그림에는 세 번째 방법도 자주 나옵니다. $x$의 픽셀 사이에 0을 $S - 1$개씩 끼워 넣고 둘레에 0을
 # $K - 1$줄 두른 다음, 그 위로 커널을 스트라이드 1로 미끄러뜨리는 방법입니다. 옳은 방법입니다. 그런데 어떤 커널을 써야
@@ -257,6 +257,8 @@ multiplications_sliding = y.size * w.size
 assert (multiplications_stamps, multiplications_sliding) == (36, 225)
 
 # %% [markdown]
+# ### 실험실에서
+#
 # 도장, 0과 뒤집기, 그리고 $C^T$의 열을 나란히 놓았습니다. 한 단계마다 모든 그림에서 같은 수가 강조됩니다.
 # 결과의 픽셀을 고르면 그 픽셀에서 무엇이 만나는지 보입니다. 스트라이드나 패딩도 끌어서 바꾸어 보십시오.
 
@@ -302,7 +304,7 @@ assert residual["0을 끼우고 뒤집지 않음"] > 0.01
 # %% [markdown]
 # 무작위로 뽑은 한 쌍만으로도 뒤집기를 빠뜨린 것을 찾아낼 수 있습니다.
 #
-# ## 5.6 전치 합성곱은 역연산이 아닙니다
+# ## 5.6 합성곱을 되돌릴까요?
 #
 # 논문과 Caffe에서는 역합성곱(deconvolution)이라는 이름도 보게 됩니다. 오해를 부르는 이름입니다. 신호 처리에서 이 말은
 # 합성곱을 되돌려 원래 신호를 구한다는 뜻이기 때문입니다.
@@ -321,8 +323,8 @@ assert C1.shape == (9, 25)
 assert np.linalg.matrix_rank(C1) == 9  # 덜 잃지만 그래도 16개 차원
 
 # %% [markdown]
-# 사라진 것은 되찾을 수 없습니다. 다음은 서로 다르지만 $x$가 같은 두 맵입니다. 첫 번째 맵에 $C$가 보지 못하는 것을 더해
-# 두 번째 맵을 만들었습니다.
+# 전치 합성곱은 역연산이 아닙니다. 사라진 것은 되찾을 수 없습니다. 다음은 서로 다르지만 $x$가 같은 두 맵입니다. 첫
+# 번째 맵에 $C$가 보지 못하는 것을 더해 두 번째 맵을 만들었습니다.
 
 # %%
 first = np.add.outer(np.arange(5.0), np.arange(5.0))  # 경사면
