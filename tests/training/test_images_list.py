@@ -105,9 +105,11 @@ def test_what_has_changed_is_named(root, path, name):
 
 @pytest.mark.parametrize(
     ("columns", "unseen", "seen"),
-    [(5, "other pixels of as many bytes", "another label of as many bytes"),
-     (4, "another label of as many bytes", "another label")],
-)  # fmt: skip
+    [
+        (5, "other pixels of as many bytes", "another label of as many bytes"),
+        (4, "another label of as many bytes", "another label"),
+    ],
+)
 def test_a_list_of_before_files_were_looked_into_still_counts(root, path, columns, unseen, seen):
     path.write_text("".join(",".join(line.split(",")[:columns]) + "\n" for line in path.read_text().splitlines()))
     images_list.check(path, splits_of(root), "camvid:here")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from minifcn.data.dataset import Dataset
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.text import in_short
 
@@ -42,6 +43,11 @@ def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ig
             found.append(f"{of(split)}no label has the {classes} {in_short(absent)}, so {consequence}")
         expected &= counts.pixels > 0  # what is said of one split need not be said of the next
     return found
+
+
+def of_files(splits: Mapping[str, Dataset]) -> list[str]:
+    """Say what the data sets say themselves, once each."""
+    return [*dict.fromkeys(warning for dataset in splits.values() for warning in dataset.warnings)]
 
 
 def of_borders(smoothed: Sequence[tuple[str, str]], pairs: int) -> list[str]:
