@@ -53,7 +53,7 @@ def refuse_replacing(option: str, paths: Iterable[Path]) -> None:
 
 
 def refuse_joining(option: str, paths: Iterable[Path]) -> None:
-    """Refuse to put results among pictures of others: among masks drawn by hand they would be taken for some.
+    """Refuse to put results among PNG files of others: among masks drawn by hand they would be taken for some.
 
     The pictures of a run are none of those.
 
@@ -73,14 +73,16 @@ def refuse_joining(option: str, paths: Iterable[Path]) -> None:
         there = listing(folder) if folder.is_dir() else []
         of_run = PICTURES if any(path.name == "config.json" for path in there) else ()
         others = [
-            path.name for path in there if is_picture(path) and path.name not in of_run and not is_own_picture(path)
+            path.name
+            for path in there
+            if path.suffix.lower() == ".png" and is_picture(path) and path.name not in of_run and not is_own(path)
         ]
         if others:
             was, beside = ("was", "beside it") if len(others) == 1 else ("were", "among them")
             raise UserError(
-                f"{option}: {folder} holds {counted(len(others), 'picture')} that {was} not written by minifcn predict "
-                f"({in_short(others, 3)}); results {beside} would be taken for such later, so choose a folder of their "
-                f"own, such as {folder / option.lstrip('-')}"
+                f"{option}: {folder} holds {counted(len(others), 'PNG file')} that {was} not written by minifcn "
+                f"predict ({in_short(others, 3)}); results {beside} would be taken for such later, so choose a "
+                f"folder of their own, such as {folder / option.lstrip('-')}"
             )
 
 

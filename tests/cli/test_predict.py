@@ -273,7 +273,7 @@ class TestWhatStandsThereAlready:
         Path("masks/a").mkdir(parents=True)
         Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save("masks/other.png")
         words = ["predict", "photos", option, "masks", "--checkpoint", str(run_folder), "--device", "cpu"]
-        small_runs.assert_refused(words, f"{option}: masks holds 1 picture that was not written by", workspace, capsys)
+        small_runs.assert_refused(words, f"{option}: masks holds 1 PNG file that was not written by", workspace, capsys)
         assert main([*words[:2], option, "masks/a", *words[4:]]) == 0
         assert main([*words[:1], "photos/one.jpg", option, "masks/one.png", *words[4:]]) == 0  # named itself
 
