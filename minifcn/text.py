@@ -42,6 +42,15 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def counted_of(number: int, of: int, one: str) -> str:
+    """Write how many of some things are meant.
+
+    >>> counted_of(1, 5, "label"), counted_of(5, 5, "label"), counted_of(1, 1, "label")
+    ('1 of 5 labels', '5 of 5 labels', 'the only label')
+    """
+    return f"the only {one}" if number == of == 1 else f"{number} of {counted(of, one)}"
+
+
 def in_short(names: Sequence[str], most: int = 5) -> str:
     """List names, the first ones of many.
 

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from minifcn.cli.written import is_own_picture
 from minifcn.data.images import ENDINGS, OTHER_ENDINGS
 from minifcn.errors import UserError
-from minifcn.text import in_short
+from minifcn.text import counted, in_short
 
 _PATTERNS = 3  # in a sentence
 # The others cannot be read; to leave them out would be to say nothing about them.
@@ -24,8 +25,9 @@ def find(names: Iterable[Path]) -> list[Path]:
     Parameters
     ----------
     names : iterable of path
-        A folder stands for the images in it, and a pattern that no shell has expanded for those that match. Anything
-        else stands for itself, whether it exists or not: to open it is to find out.
+        A folder stands for the images in it, and a pattern that no shell has expanded for those that match, without
+        the results of `minifcn predict`. Anything else stands for itself, whether it exists or not: to open it is to
+        find out.
 
     Returns
     -------
@@ -51,24 +53,34 @@ def find(names: Iterable[Path]) -> list[Path]:
 
 def _stands_for(name: Path) -> list[Path]:
     if name.is_dir():
-        images = [path for path in sorted(name.iterdir()) if _is_image(path)]
+        images = _photographs(_images(sorted(name.iterdir())), name)
         if not images:
             deeper = " ".join(f"'{pattern}'" for pattern in _below(name))
             below = f"those in folders below it are {deeper}" if deeper else "name another one, or an image"
             raise UserError(f"{name}: there is no image in this folder; {below}")
         return images
     if glob.has_magic(str(name)) and not name.exists():
-        paths = map(Path, sorted(glob.glob(os.path.expanduser(name), recursive=True)))
-        images = [path for path in paths if _is_image(path)]
+        images = _photographs(_images(map(Path, sorted(glob.glob(os.path.expanduser(name), recursive=True)))), name)
         if not images:
             raise UserError(f"{name}: no image has a name of this pattern")
         return images
     return [name]
 
 
+def _photographs(images: Sequence[Path], name: Path) -> list[Path]:
+    """The images that are no results; a UserError if all are."""
+    photographs = [path for path in images if not is_own_picture(path)]
+    if images and not photographs:
+        raise UserError(
+            f"{name}: {counted(len(images), 'image')}, written by minifcn predict; name the photographs that were "
+            "segmented"
+        )
+    return photographs
+
+
 def _below(folder: Path) -> list[Path]:
-    """Give the patterns that stand for the images in the folders below one, the most common ending first."""
-    endings = Counter(path.suffix for path in folder.glob("*/**/*") if _is_image(path))
+    """Give the patterns that stand for the photographs in the folders below one, the most common ending first."""
+    endings = Counter(path.suffix for path in _images(folder.glob("*/**/*")) if not is_own_picture(path))
     return [folder / "**" / f"*{ending}" for ending, _ in endings.most_common(_PATTERNS)]
 
 
@@ -89,6 +101,10 @@ def all_of(name: Path) -> Path | None:
     if name.is_dir():
         return name
     return name.parent if glob.has_magic(str(name)) and name.name in ("*", "*.*", "*.png", "*.PNG") else None
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if _is_image(path)]
 
 
 def _is_image(path: Path) -> bool:

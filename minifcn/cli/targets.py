@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minifcn.cli import arguments, photographs
-from minifcn.cli.written import refuse_replacing
+from minifcn.cli.written import refuse_joining, refuse_replacing
 from minifcn.data.images import ENDINGS as ENDINGS_OF_IMAGES
 from minifcn.errors import UserError
 from minifcn.files import remove_leftovers
@@ -45,7 +45,8 @@ def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
     Raises
     ------
     UserError
-        If a file cannot be made there, or would replace what is read, another result, or a file that is no result.
+        If a file cannot be made there, or would replace what is read, another result, or a file that is no result; or
+        if it would be among the pictures of others.
     """
     wanted = {name: getattr(args, name) for name in (*ENDINGS, "shares")}
     if not any(wanted.values()):
@@ -65,6 +66,8 @@ def plan(args: argparse.Namespace, photos: Sequence[Path]) -> list[Target]:
     _refuse_among_photographs((photo.parent for photo in files), named_here)
     for name, some in (paths | {"shares": tables}).items():
         refuse_replacing(f"--{name}", some)
+    for name, some in named_here.items():
+        refuse_joining(f"--{name}", [path for path in some if path.suffix.lower() in ENDINGS_OF_IMAGES])
     for folder in {path.parent for some in (*paths.values(), tables) for path in some}:
         remove_leftovers(folder)
     none = [None] * len(photos)

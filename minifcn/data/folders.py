@@ -13,6 +13,7 @@ from minifcn.data.images import read_image, read_stored_image
 from minifcn.data.labels import read_index_label
 from minifcn.data.paths import broken_link
 from minifcn.errors import UserError
+from minifcn.text import counted_of
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
 
@@ -165,9 +166,10 @@ def check_pairs(
         for number in missing:
             path, place = paths[number], places[number]
             if number == missing[0]:
+                are, files = ("are missing, the first is", "files") if len(missing) > 1 else ("is missing,", "file")
                 report(
-                    f"{source}: {len(missing)} of {len(pairs)} {kind}s of the split {split!r} are missing, the first "
-                    f"is {path} (for {place}); add the files or remove the others of the pair"
+                    f"{source}: {counted_of(len(missing), len(pairs), kind)} of the split {split!r} {are} {path} (for "
+                    f"{place}); add the {files} or remove the {'others' if len(missing) > 1 else 'other'} of the pair"
                 )
             else:
                 report(f"{path}: this {kind} is missing too (for {place}); add it or remove the other of the pair")

@@ -10,6 +10,7 @@ from PIL import Image
 from minifcn.data.images import decode, named_errors
 from minifcn.errors import UserError
 
+_KEEPING = ("BMP", "GIF", "PPM", "TIFF")  # formats that keep values, if not everywhere as they are
 _ROWS = 64  # at a time: the work on a large label would take many times its memory otherwise
 
 
@@ -120,9 +121,13 @@ def decode_label(path: str | os.PathLike[str]) -> tuple[Image.Image, int]:
     """Decode a label without its alpha channel: image and bits a channel; UserError if an index may have changed."""
     file = decode(path)
     if file.format != "PNG":
+        fix = "as PNG from where it was made (what this one has lost does not come back)"
+        if file.format in _KEEPING:
+            name, png = os.path.basename(path), f"{os.path.splitext(os.path.basename(path))[0]}.png"
+            fix = f"as PNG, which loses nothing (with Pillow: Image.open({name!r}).save({png!r}))"
         raise UserError(
             f"{path}: a label is a PNG file, which keeps every value as it is, but this is a {file.format} file; "
-            "save the label as PNG from where it was made (what a JPEG has lost does not come back)"
+            f"save the label {fix}"
         )
     with named_errors(path), Image.open(path, formats=["PNG"]) as checked:
         checked.verify()  # the checksums, which decoding leaves out: a wrong bit would be another class

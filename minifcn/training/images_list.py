@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from minifcn.data import Dataset
 from minifcn.data.dataset import FirstImages
+from minifcn.data.paths import no_permission
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 
-_COLUMNS = ("split", "image", "bytes", "label_bytes", "label_crc32")
-_COLUMNS_BEFORE = _COLUMNS[:-1]  # of runs that began with an earlier version
+_COLUMNS = ("split", "image", "bytes", "label_bytes", "label_crc32", "image_crc32")
+_HEADERS = (_COLUMNS, _COLUMNS[:-1], _COLUMNS[:-2])  # the shorter ones are of runs that began with an earlier version
 _CHUNK = 1 << 20  # bytes that are read at a time
+_PIECES = 16  # of a large image
 
 
 class Listed(NamedTuple):
@@ -33,22 +35,28 @@ class Listed(NamedTuple):
     label_crc32 : str
         Of what the file with the label holds, in hexadecimal: another name of a class may be as long. Empty if it was
         not asked for.
+    image_crc32 : str
+        Likewise of the image: of all of it up to 1 MiB, of a larger one the bytes of 16 places spread over it. A
+        photograph that was edited has other bytes nearly everywhere, since it was compressed anew.
     """
 
     image: str
     bytes: int
     label_bytes: int
     label_crc32: str = ""
+    image_crc32: str = ""
 
 
-def entries(dataset: Dataset, labels: bool = False) -> list[Listed]:
-    """Give the images of a data set in their order, without reading one; none if they are no files.
+def entries(dataset: Dataset, labels: bool = False, images: bool = False) -> list[Listed]:
+    """Give the images of a data set in their order, without decoding one; none if they are no files.
 
     Parameters
     ----------
     dataset : Dataset
     labels : bool
         Whether the files of the labels are read, for what they hold.
+    images : bool
+        Whether those of the images are.
 
     Examples
     --------
@@ -57,7 +65,13 @@ def entries(dataset: Dataset, labels: bool = False) -> list[Listed]:
     []
     """
     return [
-        Listed(image.name, os.path.getsize(image), os.path.getsize(label), _crc32(label) if labels else "")
+        Listed(
+            image.name,
+            os.path.getsize(image),
+            os.path.getsize(label),
+            _crc32(label) if labels else "",
+            _crc32(image, whole=False) if images else "",
+        )
         for image, label in _pairs(dataset)
     ]
 
@@ -68,17 +82,29 @@ def _pairs(dataset: Dataset) -> Sequence[tuple[Path, Path]]:
     return getattr(dataset, "pairs", ())
 
 
-def _crc32(path: Path) -> str:
+def _crc32(path: Path, whole: bool = True) -> str:
     crc = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            crc = zlib.crc32(chunk, crc)
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if not whole and size > _CHUNK:
+                piece = _CHUNK // _PIECES
+                for number in range(_PIECES):
+                    file.seek((size - piece) * number // (_PIECES - 1))
+                    crc = zlib.crc32(file.read(piece), crc)
+            else:
+                while chunk := file.read(_CHUNK):
+                    crc = zlib.crc32(chunk, crc)
+    except OSError as error:
+        raise UserError(no_permission(path, error)) from None
     return f"{crc:08x}"
 
 
 def write(path: str | os.PathLike, splits: Mapping[str, Dataset]) -> None:
     """Write the images of all splits; no file if there are none, as of generated images."""
-    rows = [(split, *entry) for split, dataset in splits.items() for entry in entries(dataset, labels=True)]
+    rows = [
+        (split, *entry) for split, dataset in splits.items() for entry in entries(dataset, labels=True, images=True)
+    ]
     if not rows:
         return
     text = io.StringIO()
@@ -109,7 +135,8 @@ def check(path: str | os.PathLike, splits: Mapping[str, Dataset], data: str) -> 
     before = _read(Path(path))
     for split, dataset in splits.items():
         listed = before.get(split, [])
-        found = difference(listed, entries(dataset, labels=any(entry.label_crc32 for entry in listed)))
+        held = {f"{kind}s": any(getattr(entry, f"{kind}_crc32") for entry in listed) for kind in ("label", "image")}
+        found = difference(listed, entries(dataset, **held))
         if found:
             raise UserError(
                 f"{data}: the data set has changed since the run began: of the split {split} {found}; give --data the "
@@ -130,12 +157,14 @@ def difference(before: list[Listed], now: list[Listed]) -> str:
     lost, gained = Counter(before) - Counter(now), Counter(now) - Counter(before)
     names = Counter(entry.image for entry in lost.elements()), Counter(entry.image for entry in gained.elements())
     sizes = _others(lost, gained, lambda entry: entry.bytes)
+    pixels = _others(lost, gained, lambda entry: (entry.bytes, entry.image_crc32)) - sizes
     labels = _others(lost, gained, lambda entry: (entry.label_bytes, entry.label_crc32))
     both = names[0] & names[1]
     kinds = {
         "new": names[1] - names[0],
         "missing": names[0] - names[1],
         "size": both & sizes,
+        "image": both & pixels,
         "label": both & labels,
     }
     said = [_said(kind, sorted(kinds[kind].elements())) for kind in kinds if kinds[kind]]
@@ -153,6 +182,7 @@ def _said(kind: str, names: list[str]) -> str:
         "new": ("image is new", "images are new"),
         "missing": ("image is missing", "images are missing"),
         "size": ("image has another size in bytes", "images have other sizes in bytes"),
+        "image": ("image is another one of as many bytes", "images are other ones of as many bytes"),
         "label": ("image has another label", "images have other labels"),
     }[kind]
     some = ", ".join(names[:2]) + (" ..." if len(names) > 2 else "")
@@ -164,7 +194,7 @@ def _read(path: Path) -> dict[str, list[Listed]]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             header, *rows = csv.reader(file)
-        if tuple(header) not in (_COLUMNS, _COLUMNS_BEFORE):
+        if tuple(header) not in _HEADERS:
             raise ValueError(f"its columns are {','.join(header)[:200]}")
         for row in rows:
             split, image, size, label_size, *crc = row

@@ -1,5 +1,8 @@
 """`minifcn train` looks at its data first: faults are refused before anything is written, and the rest is a line."""
 
+import json
+import shutil
+
 import folder_sets
 import numpy as np
 import pytest
@@ -72,6 +75,23 @@ def test_a_class_that_only_validation_has_gets_no_advice(data, capsys, weights):
 def test_nothing_is_told_of_a_sound_data_set(data, capsys):
     assert main([*TRAIN, "--data", "folder:my data", "--out", "run"]) == 0
     assert "check-data" not in capsys.readouterr().err
+
+
+def test_what_check_data_says_of_a_small_data_set_training_says_too(data, capsys):
+    (data / "classes.txt").write_text("0 background\n1 road\n2 car\n")
+    (data / "train.txt").write_text("a\nb\nc\n")
+    (data / "val.txt").write_text("d\n")  # e and f are in no list
+    shutil.copy(data / "images" / "a.jpg", data / "images" / "b.jpg")
+    shutil.copy(data / "images" / "c.jpg", data / "images" / "d.jpg")
+    folder_sets.save_palette(folder_sets.MASK, data / "masks" / "a.png")
+    Image.fromarray(folder_sets.MASK).quantize(3).save(data / "masks" / "b.png")
+    assert main(["check-data", "folder:my data", "--json"]) == 0
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert len(warnings) == 5
+    assert main([*TRAIN, "--data", "folder:my data", "--out", "run"]) == 0
+    told = capsys.readouterr().err
+    for warning in warnings:
+        assert f"minifcn: {warning}" in told
 
 
 def test_labels_that_look_smoothed_are_told(data, capsys):

@@ -13,7 +13,7 @@ import pytest
 import small_runs
 from PIL import Image
 
-from minifcn.cli import main, photographs
+from minifcn.cli import main, photographs, written
 from minifcn.cli.predict import knows
 from minifcn.data import Normalize, read_image
 from minifcn.training import Config, checkpoint, load_model, predict, score_blocks
@@ -226,6 +226,22 @@ def test_pictures_are_not_put_among_the_photographs_of_the_next_time(run, capsys
     assert run("photos/one.jpg", "--out", "photos/one-out.png") == 0
 
 
+def test_results_are_no_photographs_the_next_time(run, capsys):
+    assert run("photos", "--out", "photos/results", "--label", "photos/one-label.png") == 2  # of two photographs
+    assert run("photos/one.jpg", "--out", "photos/one-out.png", "--label", "photos/labels") == 0
+    capsys.readouterr()
+    assert run("photos", "--out", "out") == 0
+    assert files("out") == ["one.png", "two.png"]
+    assert "'photos/**/*.jpg', 'photos/**/*.bmp' would" in capsys.readouterr().err  # and no *.png
+    assert run("photos/**/*.png", "--out", "deeper") == 0
+    assert files("deeper") == ["two.png"]
+    for name, count in (("out", 2), ("photos/labels/*", 1)):
+        assert run(name, "--shares", "s.csv") == 2
+        assert f"{name}: {count} image" in (said := capsys.readouterr().err)
+        assert "written by minifcn predict; name the photographs" in said
+    assert run("photos/labels/one.png", "--shares", "s.csv") == 0  # named itself, it is meant
+
+
 class TestWhatStandsThereAlready:
     FOREIGN = {
         "a mask drawn by hand": ("--label", "masks", "masks/one.png"),
@@ -250,6 +266,33 @@ class TestWhatStandsThereAlready:
         message = f"{option} would replace 1 file that is there already and was not written by minifcn predict: {path};"
         small_runs.assert_refused(words, message, workspace, capsys)
         assert Path("link.png").is_symlink()
+
+    @pytest.mark.parametrize("option", ["--out", "--label"])
+    def test_gets_no_results_beside_it(self, run_folder, workspace, capsys, option):
+        """A mask that was predicted would be taken for one that was drawn."""
+        Path("masks/a").mkdir(parents=True)
+        Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save("masks/other.png")
+        words = ["predict", "photos", option, "masks", "--checkpoint", str(run_folder), "--device", "cpu"]
+        small_runs.assert_refused(words, f"{option}: masks holds 1 PNG file that was not written by", workspace, capsys)
+        assert main([*words[:2], option, "masks/a", *words[4:]]) == 0
+        assert main([*words[:1], "photos/one.jpg", option, "masks/one.png", *words[4:]]) == 0  # named itself
+
+    def test_of_a_run_is_no_mask(self, run, run_folder):
+        assert (run_folder / "curves.png").exists()
+        assert run("photos/one.jpg", "--out", str(run_folder)) == 0
+        (run_folder / "one.png").unlink()
+
+    TABLES = {
+        "of someone who measures": ("image,height,score\none.jpg,120,0.500000\n", False),
+        "whose shares are more than 1": ("image,sky,road\none.jpg,0.500000,0.700000\n", False),
+        "of nothing": ("image\none.jpg\n", False),
+        "with its first name over two lines": ('image,"a,b",c\n"x\ny.jpg",0.333333,0.666667\n', True),
+    }
+
+    @pytest.mark.parametrize(("text", "own"), TABLES.values(), ids=TABLES)
+    def test_is_known_by_what_a_table_holds(self, workspace, text, own):
+        Path("s.csv").write_text(text)
+        assert written.is_own(Path("s.csv")) is own
 
     def test_is_named_a_few_of_many(self, run, capsys):
         Path("masks").mkdir()

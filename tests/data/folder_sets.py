@@ -36,9 +36,9 @@ def save_turned(array, path, orientation):
 
 
 def photos(root, names="abcdef", images="images", masks="masks", suffix="", mask=MASK):
-    """Images and masks in two folders."""
-    for name in names:
-        save(IMAGE, root / images / f"{name}.jpg")
+    """Images, no two of which are alike, and masks in two folders."""
+    for number, name in enumerate(names):
+        save(np.roll(IMAGE, 7 * number), root / images / f"{name}.jpg")
         save(mask, root / masks / f"{name}{suffix}.png")
     return root
 

@@ -83,9 +83,7 @@ class TestDrawn:
 
     def test_a_drawn_image_that_is_gone_is_named(self, tmp_path):
         photos(tmp_path)
-        with pytest.raises(
-            UserError, match="1 of the 2 images that the run was validated on are not there, the first is z"
-        ):
+        with pytest.raises(UserError, match="1 of 2 images that the run was validated on is not there, z"):
             Folder(tmp_path, "val", drawing=Drawing(names=("a", "z")))
 
     def test_another_folder_with_splits_of_its_own_has_those(self, tmp_path):

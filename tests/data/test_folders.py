@@ -169,7 +169,7 @@ class TestSegNetLayout:
 
     def test_images_without_a_label_are_counted(self, segnet):
         (segnet / "trainannot" / "b.png").unlink()
-        refused("1 of 2 labels of the split 'train' are missing, the first is", lambda: CamVid(segnet, "train"))
+        refused("1 of 2 labels of the split 'train' is missing,", lambda: CamVid(segnet, "train"))
 
     def test_an_unknown_split_lists_the_others(self, segnet):
         refused("there is no split 'test'; there are: train, val", lambda: CamVid(segnet, "test"))
@@ -283,7 +283,7 @@ class TestVOC:
     def test_missing_files_are_counted(self, voc, kind):
         pattern = {"image": "JPEGImages/*.jpg", "label": "SegmentationClass/*.png"}[kind]
         next((voc / "VOC2012").glob(pattern)).unlink()
-        refused(f"1 of 1 {kind}s of the split 'train' are missing", lambda: VOCSegmentation(voc, 2012, "train"))
+        refused(f"the only {kind} of the split 'train' is missing", lambda: VOCSegmentation(voc, 2012, "train"))
 
 
 class TestRealCamVid:

@@ -1,5 +1,7 @@
 """`look` finds in a few seconds what would stop a training soon, and is quiet otherwise."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -29,8 +31,8 @@ class OneClass(Counted):
 
 
 def files(root, count=3):
-    for split in ("train", "val"):
-        for index, sample in enumerate(Shapes(count, (32, 32), 6)):
+    for seed, split in enumerate(("train", "val")):
+        for index, sample in enumerate(Shapes(count, (32, 32), 6, seed=seed)):
             for folder, array in ((split, sample.image), (f"{split}annot", sample.label)):
                 (root / folder).mkdir(exist_ok=True)
                 Image.fromarray(array).save(root / folder / f"{index}.png")
@@ -108,6 +110,16 @@ def test_a_fault_is_refused_and_the_others_are_counted(tmp_path, first):
         look({"train": CamVid(root, "train"), "val": val})
     assert str(caught.value).startswith(f"{root}/val/0.png: the file is empty")
     assert str(caught.value).endswith(f"(and 1 more in the {3 + len(val)} pairs looked at)")
+
+
+def test_image_files_that_are_there_twice_are_told_unless_time_is_short(tmp_path):
+    root = files(tmp_path)
+    shutil.copy(root / "train" / "1.png", root / "val" / "0.png")
+    splits = {split: CamVid(root, split) for split in ("train", "val")}
+    told, *_ = look(splits)  # the others are of classes
+    assert told.startswith(f"val: 1 image is in train too ({root / 'val' / '0.png'} is {root / 'train' / '1.png'}), so")
+    assert not any("too" in line for line in look(splits, seconds=0))
+    assert look({split: FirstImages(dataset, 1) for split, dataset in splits.items()}) == []
 
 
 def test_labels_that_look_smoothed_are_told(tmp_path):

@@ -31,6 +31,33 @@ def test_photographs_beside_the_folder_of_masks(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("empty", "there"), [("images", "masks"), ("masks", "images")])
+def test_a_folder_that_is_empty_is_there(tmp_path, empty, there):
+    photos(tmp_path)
+    for path in (tmp_path / empty).iterdir():
+        path.unlink()
+    assert refusal(tmp_path) == (
+        f"{tmp_path / empty}: the folder holds no {empty[:-1]}, but there are {there} in {there}/; put their {empty} "
+        "into it"
+    )
+
+
+def test_names_of_which_none_fits_are_one_fault(tmp_path):
+    photos(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        path.rename(path.with_name(f"mask_{path.name}"))
+    assert "mask_a.png does not go with a.jpg" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(("ending", "fix"), [("bmp", "loses nothing"), ("gif", "loses nothing"), ("webp", "has lost")])
+def test_a_mask_of_another_format_is_saved_as_png_or_made_again(tmp_path, ending, fix):
+    photos(tmp_path)
+    save(MASK, tmp_path / "masks" / f"c.{ending}")
+    (tmp_path / "masks" / "c.png").unlink()
+    with pytest.raises(UserError, match=rf"c\.{ending}: a label is a PNG file, .* this is a {ending.upper()} .*{fix}"):
+        open_dataset(f"folder:{tmp_path}", "all")
+
+
 @pytest.mark.parametrize("place", ["annotations.json", "annotations/instances_default.json"])
 def test_an_export_of_coco(tmp_path, place):
     save(IMAGE, tmp_path / "a.jpg")

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,18 +38,24 @@ def path(root):
     return root.parent / "images.csv"
 
 
-def test_the_list_names_each_image_with_its_sizes_and_what_its_label_holds(root, path):
+def test_the_list_names_each_image_with_its_sizes_and_what_its_files_hold(root, path):
     header, first, *rest = path.read_text().splitlines()
-    assert header == "split,image,bytes,label_bytes,label_crc32"
-    crc = f"{zlib.crc32((root / 'trainannot' / '0.png').read_bytes()):08x}"
+    assert header == "split,image,bytes,label_bytes,label_crc32,image_crc32"
+    image, label = (f"{zlib.crc32((root / folder / '0.png').read_bytes()):08x}" for folder in ("train", "trainannot"))
     sizes = [(root / folder / "0.png").stat().st_size for folder in ("train", "trainannot")]
-    assert first == f"train,0.png,{sizes[0]},{sizes[1]},{crc}"
+    assert first == f"train,0.png,{sizes[0]},{sizes[1]},{label},{image}"
     assert len(rest) == 5
 
 
 def test_images_that_moved_are_the_same(root, path):
     shutil.move(root, root.parent / "elsewhere")
     images_list.check(path, splits_of(root.parent / "elsewhere"), "camvid:elsewhere")
+
+
+def turn_last_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
 
 
 def change(root, name):
@@ -67,9 +74,9 @@ def change(root, name):
     elif name == "another label":
         Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) % 5).save(labels / "0.png")
     elif name == "another label of as many bytes":
-        content = bytearray((labels / "0.png").read_bytes())
-        content[-1] ^= 1
-        (labels / "0.png").write_bytes(content)
+        turn_last_bit(labels / "0.png")
+    elif name == "other pixels of as many bytes":
+        turn_last_bit(train / "0.png")
     elif name == "image and label":
         change(root, "other bytes")
         change(root, "another label")
@@ -82,6 +89,7 @@ CHANGES = {
     "other bytes": "of the split train 1 image has another size in bytes (0.png); give",
     "another label": "of the split train 1 image has another label (0.png); give",
     "another label of as many bytes": "of the split train 1 image has another label (0.png); give",
+    "other pixels of as many bytes": "of the split train 1 image is another one of as many bytes (0.png); give",
     "image and label": "1 image has another size in bytes (0.png), 1 image has another label (0.png)",
 }
 
@@ -95,14 +103,36 @@ def test_what_has_changed_is_named(root, path, name):
     assert CHANGES[name] in str(error.value)
 
 
-def test_a_list_of_before_labels_were_looked_into_still_counts(root, path):
-    path.write_text("".join(line.rpartition(",")[0] + "\n" for line in path.read_text().splitlines()))
+@pytest.mark.parametrize(
+    ("columns", "unseen", "seen"),
+    [
+        (5, "other pixels of as many bytes", "another label of as many bytes"),
+        (4, "another label of as many bytes", "another label"),
+    ],
+)
+def test_a_list_of_before_files_were_looked_into_still_counts(root, path, columns, unseen, seen):
+    path.write_text("".join(",".join(line.split(",")[:columns]) + "\n" for line in path.read_text().splitlines()))
     images_list.check(path, splits_of(root), "camvid:here")
-    change(root, "another label of as many bytes")
+    change(root, unseen)
     images_list.check(path, splits_of(root), "camvid:here")
-    change(root, "another label")
+    change(root, seen)
     with pytest.raises(UserError, match="another label"):
         images_list.check(path, splits_of(root), "camvid:here")
+
+
+def test_a_large_image_is_looked_into_at_both_ends_and_between(root, path):
+    """As it is not compressed anew, only what covers a tenth of the file is sure to be seen."""
+    large = root / "train" / "0.png"
+    content = large.read_bytes() + np.random.default_rng(0).bytes(3 << 20)  # readers stop at the end of the picture
+    large.write_bytes(content)
+    images_list.write(path, splits_of(root))
+    places = [len(content) * number // 10 for number in range(11)]
+    for first, last in pairwise(places):
+        changed = np.frombuffer(content, np.uint8).copy()
+        changed[max(first, 1000) : last] ^= 1  # not the picture itself
+        large.write_bytes(changed.tobytes())
+        with pytest.raises(UserError, match=r"1 image is another one of as many bytes \(0\.png\)"):
+            images_list.check(path, splits_of(root), "camvid:here")
 
 
 def test_another_name_in_a_drawing_is_another_label(tmp_path):
@@ -140,7 +170,7 @@ def test_generated_images_have_no_list_and_runs_of_before_go_on_without(root, tm
     images_list.check(tmp_path / "images.csv", splits_of(root), "camvid:here")
 
 
-SHORT = "split,image,bytes,label_bytes,label_crc32\ntrain,a.png,1,1\n"
+SHORT = "split,image,bytes,label_bytes,label_crc32,image_crc32\ntrain,a.png,1,1,0\n"
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n", "split,image,bytes,label_bytes\ntrain,a.png,1\n", "\0", SHORT])

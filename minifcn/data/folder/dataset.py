@@ -91,21 +91,25 @@ class Folder(FolderDataset):
         report: Report = refuse,
     ):
         root = Path(root)
-        parts = find_parts(root, report)
-        pairs = {part.split: find_pairs(part, report) for part in parts}
+        parts, told = find_parts(root, report), []
+
+        def tell(fault: str) -> None:
+            told.append(fault)
+            report(fault)
+
+        pairs = {part.split: find_pairs(part, tell) for part in parts}
         every = [pair for found in pairs.values() for pair in found]
         if not every:
-            not_read = [why for part in parts for path in listing(part.images) if (why := unread(path))]
-            raise UserError(
-                [*not_read, f"{root}: there is no image with a mask; give each image a mask of its name"][0]
-            )
+            told += [why for part in parts for path in listing(part.images) if (why := unread(path))]
+            # What was reported is said again, and no summary of it, which would count as one fault more.
+            raise UserError([*told, f"{root}: there is no image with a mask; give each image a mask of its name"][0])
         splits = divide(root, pairs, split, drawing, report)
         own = _of_split(root, split, splits, report)
         faults: list[str] = []
         masks = scan([mask for _, mask in every], {mask for _, mask in own}, faults.append)
         for wrong in faults:
             report(wrong)
-        if not masks:  # what was reported is said again, and no summary of it, which would count as one fault more
+        if not masks:  # likewise
             none = f"{root}: none of its {counted(len(every), 'mask')} can be read; save masks as PNG again"
             raise UserError(faults[0] if faults else none)
         listed = find_classes(root, report)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from minifcn.data.classes import Classes
+from minifcn.data.classes import RUN, Classes
 from minifcn.data.folder.kinds import unclear
 from minifcn.data.folder.meaning import Meaning
 from minifcn.data.folder.values import Colour, MaskValues
@@ -64,7 +64,10 @@ def of_numbered(classes: Classes) -> list[str]:
     >>> of_numbered(Classes(("0 sky", "1 road"), None, 255, "classes.txt"))[0][:54]
     'classes.txt: every name begins with a number (0 sky, 1'
     """
-    if not all(re.match(r"\d+\s*[\s:.,;=)]\s*\S", name) for name in classes.names) or classes.source == "the masks":
+    if not all(re.match(r"\d+\s*[\s:.,;=)]\s*\S", name) for name in classes.names) or classes.source in (
+        "the masks",
+        RUN,
+    ):
         return []
     return [
         f"{classes.source}: every name begins with a number ({in_short(classes.names, 2)}), which is taken as part of "

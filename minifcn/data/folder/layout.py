@@ -182,6 +182,11 @@ def _no_drawings(root: Path, folders: Iterable[Path]) -> str:
     return f"{none} beside it; put them into one folder"
 
 
+def _without_pictures(root: Path, kind: str) -> Path | None:
+    """The first folder that should hold images, or masks, by its name."""
+    return next((path for path in _folders(root) if _told(path.relative_to(root))[0] == kind), None)
+
+
 def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str:
     """What to say where images or masks are missing."""
     readable = [path for path in _folders(root) if os.access(path, os.R_OK | os.X_OK)]
@@ -193,6 +198,8 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
         )
     if masks:
         there = next(iter(masks.values())).relative_to(root)
+        if empty := _without_pictures(root, "images"):
+            return f"{empty}: the folder holds no image, but there are masks in {there}/; put their images into it"
         return f"{root}: there are masks in {there}/, but no folder of images beside it; it takes {FORMS}"
     jsons = [path for folder in (root, *readable) for path in listing(folder) if path.suffix.lower() == ".json"]
     if coco := next(filter(is_coco, jsons), None):
@@ -215,6 +222,9 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
     both = _classified(whole, lambda _: None)
     if all(both) and any(os.path.samefile(root, path) for folders in both for path in folders.values()):
         return f"{root}: this folder has images or masks alone; did you mean folder:{whole}, which has both?"
+    if images and (empty := _without_pictures(root, "masks")):
+        there = next(iter(images.values())).relative_to(root)
+        return f"{empty}: the folder holds no mask, but there are images in {there}/; put their masks into it"
     if photographs and not inside:
         where = " in " + ", ".join(f"{path.relative_to(root)}/" for path in images.values()) if images else ""
         return (

@@ -13,7 +13,7 @@ from minifcn.data.folders import Pair, Report, listing
 from minifcn.data.lists import read_lines
 from minifcn.data.paths import no_file
 from minifcn.errors import UserError
-from minifcn.text import counted
+from minifcn.text import counted, counted_of
 
 VAL_SHARE = 0.2
 _PLACES = ("", "ImageSets/Segmentation", "ImageSets", "splits")
@@ -142,9 +142,10 @@ def _as_drawn(root: Path, pairs: Sequence[Pair], names: Sequence[str]) -> list[i
     places = {folded(image.stem): index for index, (image, _) in enumerate(pairs)}
     missing = [name for name in names if folded(name) not in places]
     if missing:
+        are, them = ("are not there, the first is", "them") if len(missing) > 1 else ("is not there,", "it")
         raise UserError(
-            f"{root}: {len(missing)} of the {len(names)} images that the run was validated on are not there, the first "
-            f"is {missing[0]}; put them back, or take the split all for other images"
+            f"{root}: {counted_of(len(missing), len(names), 'image')} that the run was validated on {are} "
+            f"{missing[0]}; put {them} back, or take the split all for other images"
         )
     return [places[folded(name)] for name in names]
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from minifcn.data.dataset import Dataset
 from minifcn.data.inspection.counts import SplitCounts
-from minifcn.text import in_short
+from minifcn.text import counted_of, in_short
 
 # What two faults of a kind may differ in: numbers, paths, names in quotes, and an example of stairs.
 _DIFFERING = re.compile(r" \((?:row|column) [\d: ]+\)|\S*[/\\]\S*|'[^']*'|\d+")
@@ -28,7 +29,7 @@ def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ig
         if not counts.pairs:
             continue
         if counts.empty:
-            every = f"{counts.empty} of {counts.pairs} labels"
+            every = counted_of(counts.empty, counts.pairs, "label")
             found.append(f"{of(split)}{every}: all pixels are ignored; look whether the label is filled in")
         absent = [
             name for name, is_absent in zip(class_names, expected & (counts.pixels == 0), strict=True) if is_absent
@@ -44,6 +45,11 @@ def of_classes(splits: Mapping[str, SplitCounts], class_names: Sequence[str], ig
     return found
 
 
+def of_files(splits: Mapping[str, Dataset]) -> list[str]:
+    """Say what the data sets say themselves, once each."""
+    return [*dict.fromkeys(warning for dataset in splits.values() for warning in dataset.warnings)]
+
+
 def of_borders(smoothed: Sequence[tuple[str, str]], pairs: int) -> list[str]:
     """Name the labels that look smoothed; of each its name and an example.
 
@@ -56,9 +62,9 @@ def of_borders(smoothed: Sequence[tuple[str, str]], pairs: int) -> list[str]:
     places = f"{first}, {example}" if example else first
     if others:
         places += f"; {in_short([name for name, _ in others], 3)}"
+    look = f"{counted_of(len(smoothed), pairs, 'label')} {_verb(smoothed, 'looks', 'look')}"
     return [
-        f"{len(smoothed)} of {pairs} labels {_verb(smoothed, 'looks', 'look')} resized with interpolation or saved as "
-        f"JPEG ({places}): values in between are wrong classes; make such labels again from where they were drawn, "
+        f"{look} resized with interpolation or saved as JPEG ({places}): values in between are wrong classes; make such labels again from where they were drawn, "
         "resized with nearest neighbour and saved as PNG"
     ]
 

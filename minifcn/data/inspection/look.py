@@ -12,8 +12,10 @@ import numpy as np
 
 from minifcn.data.dataset import Dataset, FirstImages
 from minifcn.data.inspection import findings
+from minifcn.data.inspection.copies import copied_files
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import read_label, read_pair
+from minifcn.data.inspection.palettes import Palettes
 from minifcn.errors import UserError
 from minifcn.text import counted
 
@@ -49,7 +51,8 @@ def look(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> list[str]:
     Returns
     -------
     list of str
-        A line for each thing that stands out: labels that look smoothed, and classes that do not occur.
+        A line for each thing that stands out: what the files leave open, labels that look smoothed or have palettes
+        that contradict each other, image files that are there twice, and classes that do not occur.
 
     Raises
     ------
@@ -79,7 +82,7 @@ def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLoo
     end = time.monotonic() + seconds
     faults: list[str] = []
     smoothed: list[tuple[str, str]] = []
-    opened = 0
+    palettes, opened = Palettes(), 0
     counts = {split: SplitCounts.of(dataset.num_classes) for split, dataset in splits.items()}
     for split, dataset in splits.items():
         for number, index in enumerate(islice(_spread(len(dataset)), PAIRS)):
@@ -87,6 +90,7 @@ def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLoo
                 break
             pair = read_pair(dataset, index)
             opened += 1
+            palettes.see(pair)
             faults += pair.faults
             if pair.sample is not None:
                 counts[split].add(pair.sample.label, dataset.ignore_index)
@@ -96,7 +100,13 @@ def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLoo
         more = f" (and {len(faults) - 1} more in the {counted(opened, 'pair')} looked at)" if len(faults) > 1 else ""
         raise UserError(f"{faults[0]}{more}")
     training = next(iter(splits))
-    warnings = findings.of_borders(smoothed, opened) + _classes(training, splits[training], counts[training], end)
+    warnings = [
+        *findings.of_files(splits),
+        *findings.of_borders(smoothed, opened),
+        *findings.of_palettes(palettes.conflicts, opened),
+        *findings.of_copies(copied_files(splits, seconds / 3).found),
+        *_classes(training, splits[training], counts[training], end),
+    ]
     whole = counts[training].pairs == len(splits[training])
     return FirstLook(warnings, frozenset(np.flatnonzero(counts[training].pixels == 0).tolist() if whole else ()))
 

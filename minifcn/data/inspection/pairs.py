@@ -39,7 +39,7 @@ class OpenedPair:
 
 def read_pair(dataset: Dataset, index: int) -> OpenedPair:
     """Read a pair; where its image has a fault, its label is looked at all the same."""
-    files = _files(dataset)
+    files = files_behind(dataset)
     paths = files.pairs[index] if files else None
     name = str(paths[1]) if paths else f"sample {index}"
     pair = OpenedPair(name, str(paths[0]) if paths else name)
@@ -59,7 +59,7 @@ def read_pair(dataset: Dataset, index: int) -> OpenedPair:
 
 def read_label(dataset: Dataset, index: int) -> np.ndarray:
     """Read the label of a pair and, if that saves time, not its image."""
-    files = _files(dataset)
+    files = files_behind(dataset)
     if files is None:
         return dataset[index].label
     path = files.pairs[index][1]
@@ -68,8 +68,8 @@ def read_label(dataset: Dataset, index: int) -> np.ndarray:
     return label
 
 
-def _files(dataset: Dataset) -> FolderDataset | None:
-    """The data set behind this one whose samples are files."""
+def files_behind(dataset: Dataset) -> FolderDataset | None:
+    """Give the data set behind this one whose samples are files, if there is one."""
     while isinstance(dataset, FirstImages):
         dataset = dataset.dataset
     return dataset if isinstance(dataset, FolderDataset) else None

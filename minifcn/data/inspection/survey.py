@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import TextIO
 
@@ -14,6 +13,7 @@ from minifcn.check import kind
 from minifcn.data.dataset import Dataset, Sample
 from minifcn.data.images import colours
 from minifcn.data.inspection import findings
+from minifcn.data.inspection.copies import Copies
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import OpenedPair, read_pair
 from minifcn.data.inspection.palettes import Palettes
@@ -105,10 +105,9 @@ class _Survey:
         self.wanted = np.linspace(0, pairs - 1, min(examples, pairs)).astype(int)  # as examples: these, or later ones
         self.seen = 0
         self.smoothed: list[tuple[str, str]] = []
-        self.originals: dict[bytes, tuple[str, str]] = {}
-        self.copies: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        self.copies = Copies()
         self.palettes = Palettes()
-        self.of_files = [*dict.fromkeys(warning for dataset in splits.values() for warning in dataset.warnings)]
+        self.of_files = findings.of_files(splits)
 
     def see(self, split: str, pair: OpenedPair) -> None:
         """Count a pair, or note its faults."""
@@ -127,9 +126,7 @@ class _Survey:
         """Look whether an image of the same pixels was there before."""
         digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(image).data)
-        other, original = self.originals.setdefault(digest.digest(), (split, name))
-        if (other, original) != (split, name):
-            self.copies[split, other].append((name, original))
+        self.copies.see(split, name, digest.digest())
 
     def finish(self) -> Inspection:
         """Give what was found."""
@@ -137,7 +134,7 @@ class _Survey:
         found.warnings += self.of_files
         found.warnings += findings.of_borders(self.smoothed, pairs)
         found.warnings += findings.of_palettes(self.palettes.conflicts, pairs)
-        found.warnings += findings.of_copies(self.copies)
+        found.warnings += findings.of_copies(self.copies.found)
         found.warnings += findings.of_classes(found.splits, found.class_names, found.ignore_index)
         return found
 
