@@ -110,7 +110,7 @@ def workplaces(tmp_path_factory):
             Image.fromarray(sample.image).save(folder / "photo.jpg")
             table_top.take(folder / "photos", 3, np.random.default_rng(0), drawn=True, size=(64, 48))
             table_top.take(folder / "new", 3, np.random.default_rng(1), drawn=False, size=(64, 48), first=101)
-            if page.stem == "recipes":
+            if page.stem in ("recipes", "weights"):
                 reference_sets.nyud(folder / "NYUD", np.random.default_rng(2))
                 reference_sets.siftflow(folder / "SIFTFLOW", np.random.default_rng(3))
             if page.stem in ("weights", "results", "lecture", "recipes"):

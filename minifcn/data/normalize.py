@@ -12,6 +12,9 @@ IMAGENET_MEAN = (122.67892, 116.66877, 104.00699)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
 ORDERS = {"rgb": [0, 1, 2], "bgr": [2, 1, 0]}  # of the channels that the network is given
+# What the data layers of the reference implementation subtract, R, G, B.
+NYUD_MEAN, SIFT_FLOW_MEAN = (92.318, 97.203, 116.190), (108.353, 115.294, 114.578)
+PASCAL_CONTEXT_MEAN = (122.679, 116.669, 104.007)
 # Of what stands behind the colours of NYUDv2: the logarithm of depth; and HHA, three channels that are made of depth.
 LOG_DEPTH_MEAN, HHA_MEAN = (7.844,), (132.431, 94.076, 118.477)
 

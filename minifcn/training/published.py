@@ -14,7 +14,9 @@ import numpy as np
 from minifcn import weights
 from minifcn.data import Dataset
 from minifcn.data.normalize import Preprocessing
-from minifcn.data.voc import CLASS_NAMES, voc_palette
+from minifcn.data.nyud import NYUDv2
+from minifcn.data.siftflow import SIFTFlow
+from minifcn.data.voc import VOCSegmentation, voc_palette
 from minifcn.errors import UserError
 from minifcn.models import BACKBONES
 from minifcn.text import counted, in_short, printable, shortened
@@ -29,21 +31,34 @@ from minifcn.weights.published import Recognised
 
 _LECTURE = "conv1.0.weight"  # the first layer of VGG16 in the lecture's listing
 _TRUNKS = {
-    **{"conv1_1.weight": "vgg16", "conv1.weight": "alexnet", "conv1_7x7_s2.weight": "googlenet"},
+    **{
+        "conv1_1.weight": "vgg16",
+        "conv1_1color.weight": "vgg16",
+        "conv1.weight": "alexnet",
+        "conv1_7x7_s2.weight": "googlenet",
+    },
     _LECTURE: "vgg16",
 }
 # Of each trunk the layers with the most channels, of which a file may lack the first, and their number at width 1.
 _WIDEST = {
-    "vgg16": (("fc7.weight", 4096), ("fc7.0.weight", 4096), ("conv5_3.weight", 512), ("conv1_1.weight", 64)),
+    "vgg16": (
+        *(("fc7.weight", 4096), ("fc7.0.weight", 4096), ("fc7color.weight", 4096)),
+        *(("conv5_3.weight", 512), ("conv1_1.weight", 64)),
+    ),
     "alexnet": (("fc7.weight", 4096), ("conv3.weight", 384), ("conv1.weight", 96)),
     "googlenet": (("inception_5b.conv1x1.weight", 384), ("conv1_7x7_s2.weight", 64)),
 }
-_HEADS = ("score_fr.weight", "score.weight")  # of an FCN, and of the lecture's
+# Of an FCN, of the first of two heads, of the first of two streams; and of the lecture's.
+_HEADS = ("score_fr.weight", "score_fr_sem.weight", "score_frcolor.weight", "score.weight")
+_SECOND_HEAD = "score_fr_geo.weight"
 _SCORES = (
     *(("score_pool3.weight", "fcn8s"), ("score_pool4.weight", "fcn16s")),
+    *(("score_pool3_sem.weight", "fcn8s"), ("score_pool4_sem.weight", "fcn16s")),
     *(("conv1x1_conv3.weight", "fcn8s"), ("conv1x1_conv4.weight", "fcn16s")),
     *((head, "fcn32s") for head in _HEADS),
 )
+# What is known of the classes of the data that a network was trained on; those of PASCAL-Context are in its own files.
+_DATA: dict[str, type[Dataset]] = {"": VOCSegmentation, "nyud": NYUDv2, "siftflow": SIFTFlow}
 _SETTINGS = (
     *("model", "backbone", "variant", "width", "at_once", "inputs", "geometric_names", "class_names", "palette"),
     *("size", "longer_side", "crop"),
@@ -128,7 +143,7 @@ def published(found: Weights) -> Published:
     """
     arrays = dict(found.arrays)
     mean, std, order, _ = found.recognised.preprocessing
-    settings = _seen_from(found) | _classes(arrays) | _said(found)
+    settings = _seen_from(found) | _classes(found) | _said(found)
     if "class_names" in settings and "variant" not in settings:
         raise UserError(
             f"{found.source.path}: neither names nor shapes tell which variant of {found.recognised.what} this is; "
@@ -149,13 +164,14 @@ def _seen_from(found: Weights) -> dict[str, Any]:
     arrays = found.arrays
     backbone = _TRUNKS.get(first_layer(arrays), "")
     settings: dict[str, Any] = {"backbone": backbone, "at_once": found.recognised.at_once}
+    settings["inputs"] = found.recognised.inputs
     settings |= next(({"width": len(arrays[name]) / n} for name, n in _WIDEST.get(backbone, ()) if name in arrays), {})
     settings |= next(({"model": model} for score, model in _SCORES if score in arrays), {})
-    fc6 = arrays.get("fc6.weight")
+    fc6 = arrays.get("fc6.weight", arrays.get("fc6color.weight"))
     kernel = fc6.shape[2] if fc6 is not None and fc6.ndim == 4 else 0
     kernels = BACKBONES[backbone].fc6_kernels if backbone else {}
     variant = next((name for name in ("paper", "aligned") if kernel in kernels.get(name, ())), "")
-    if kernels and not variant and "score_fr.weight" in arrays:
+    if kernels and not variant and _head(arrays):
         variant = "paper"
     if _LECTURE in arrays:
         variant = "lecture"
@@ -236,14 +252,20 @@ def holds_a_run(path: Path, damaged: bool = False) -> bool:
         return damaged
 
 
-def _classes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Give the classes that an FCN scores: 21 are those of Pascal VOC, others have no names."""
-    head = _head(arrays)
+def _classes(found: Weights) -> dict[str, Any]:
+    """Give the classes that an FCN scores: those of the data set, if they are as many, and else they have no names."""
+    head = _head(found.arrays)
     if not head:
         return {}
-    count = len(arrays[head])
-    names = CLASS_NAMES if count == len(CLASS_NAMES) else _numbered(count)
-    return {"class_names": names, "palette": tuple(map(tuple, voc_palette(count).tolist()))}
+    count, data = len(found.arrays[head]), _DATA.get(found.recognised.data)
+    classes: dict[str, Any] = {"class_names": _numbered(count), "palette": voc_palette(count)}
+    if data and count == len(data.class_names):
+        classes = {"class_names": data.class_names, "palette": data.palette}
+    classes["palette"] = tuple(map(tuple, classes["palette"].tolist()))
+    if _SECOND_HEAD in found.arrays:
+        count, names = len(found.arrays[_SECOND_HEAD]), data.geometric_names if data else ()
+        classes["geometric_names"] = names if count == len(names) else _numbered(count)
+    return classes
 
 
 def _head(arrays: dict[str, np.ndarray]) -> str:

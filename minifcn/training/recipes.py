@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from minifcn.data.normalize import HHA_MEAN, IMAGENET_MEAN, LOG_DEPTH_MEAN
+from minifcn.data.normalize import (
+    HHA_MEAN,
+    IMAGENET_MEAN,
+    LOG_DEPTH_MEAN,
+    NYUD_MEAN,
+    PASCAL_CONTEXT_MEAN,
+    SIFT_FLOW_MEAN,
+)
 from minifcn.errors import UserError
 from minifcn.text import did_you_mean
 
@@ -119,18 +126,17 @@ _CONTEXT: dict[str, Any] = {
 }
 
 _BOTH: dict[str, Any] = {"train_split": "trainval", "val_split": "test"}
-_NYUD_MEAN = (92.318, 97.203, 116.190)
-_NYUD_COLOUR: dict[str, Any] = _BOTH | {"inputs": "color", "mean": _NYUD_MEAN}
+_NYUD_COLOUR: dict[str, Any] = _BOTH | {"inputs": "color", "mean": NYUD_MEAN}
 # The three channels of HHA are no colours, and stay in their order.
 _NYUD_HHA: dict[str, Any] = _BOTH | {"inputs": "hha", "mean": HHA_MEAN, "channel_order": "rgb"}
 _NYUD_DEPTH: dict[str, Any] = _BOTH | {
     "inputs": "color-d",
-    "mean": _NYUD_MEAN + LOG_DEPTH_MEAN,
+    "mean": NYUD_MEAN + LOG_DEPTH_MEAN,
     "std": (1.0,) * 4,
 }
-_NYUD_STREAMS: dict[str, Any] = _BOTH | {"inputs": "color-hha", "mean": _NYUD_MEAN + HHA_MEAN, "std": (1.0,) * 6}
-_SIFT_COLOUR: dict[str, Any] = _BOTH | {"mean": (108.353, 115.294, 114.578)}
-_CONTEXT_COLOUR: dict[str, Any] = {"mean": (122.679, 116.669, 104.007)}
+_NYUD_STREAMS: dict[str, Any] = _BOTH | {"inputs": "color-hha", "mean": NYUD_MEAN + HHA_MEAN, "std": (1.0,) * 6}
+_SIFT_COLOUR: dict[str, Any] = _BOTH | {"mean": SIFT_FLOW_MEAN}
+_CONTEXT_COLOUR: dict[str, Any] = {"mean": PASCAL_CONTEXT_MEAN}
 
 # The listing of the lecture (docs/lecture.md), and its experiments.
 _LECTURE = "a lecture's listing and experiments; what they do not say is ours: size, batch, preprocessing"

@@ -31,10 +31,12 @@ class _LayerFields(NamedTuple):
     name: int
     type: int
     blobs: int
+    python: int = -1
 
 
 _NET_NAME, _NET_INPUT = 1, 3
-_LAYERS = {100: _LayerFields(name=1, type=2, blobs=7), 2: _LayerFields(name=4, type=5, blobs=6)}
+_LAYERS = {100: _LayerFields(name=1, type=2, blobs=7, python=130), 2: _LayerFields(name=4, type=5, blobs=6)}
+_MODULE, _PARAM_STR = 1, 3  # of a layer in Python: whose it is, and the text that it is given
 _V1_TYPES = {  # those that have weights, and those whose order tells bvlc_alexnet
     **{4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"},
     **{15: "LRN", 17: "Pooling"},
@@ -60,7 +62,8 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
     """Read the blobs as NAME/0 (weights) and NAME/1 (biases), for each layer that has some.
 
     The file says of itself the network's name, "net", and its "layers" in their order, also those without blobs: the
-    name and the type of each, "Convolution" and the like in both versions.
+    name and the type of each, "Convolution" and the like in both versions. Of layers written in "python", such as one
+    that gives the images, it says the module and the text of settings.
     """
     arrays: dict[str, np.ndarray] = {}
     about: dict[str, Any] = {"layers": []}
@@ -71,17 +74,22 @@ def read(path: Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
         elif number in _LAYERS:
             if len(about["layers"]) == _MOST_LAYERS:
                 raise UserError(f"it has more than {_MOST_LAYERS:,} layers; save the network again with Caffe")
-            name, kind, blobs = _layer(_message(value), _LAYERS[number], left)
+            name, kind, blobs, python = _layer(_message(value), _LAYERS[number], left)
             for index, blob in enumerate(blobs):
                 if len(arrays) == _MOST_BLOBS or f"{name}/{index}" in arrays:
                     raise UserError(f"{name} is a layer too many, or there twice; save the network again with Caffe")
                 arrays[f"{name}/{index}"] = _blob(blob, f"{name}/{index}", left)
             about["layers"].append((name, kind))
+            if python:
+                about["python"] = [*about.get("python", []), *python]
     return "caffemodel", arrays, about
 
 
-def _layer(layer: memoryview, fields: _LayerFields, left: Iterator[bool]) -> tuple[str, str, list[memoryview]]:
-    name, kind, blobs = "", "", []
+_Layer = tuple[str, str, list[memoryview], list[tuple[str, str]]]
+
+
+def _layer(layer: memoryview, fields: _LayerFields, left: Iterator[bool]) -> _Layer:
+    name, kind, blobs, python = "", "", [], []
     for number, value in _fields(layer, left):
         if number == fields.name:
             name = _text(value)
@@ -91,7 +99,16 @@ def _layer(layer: memoryview, fields: _LayerFields, left: Iterator[bool]) -> tup
             blobs.append(_message(value))
             if len(blobs) > _MOST_BLOBS:
                 raise UserError(f"{name}: a layer of more than {_MOST_BLOBS:,} blobs; it is damaged, download it again")
-    return name, kind, blobs
+        elif number == fields.python:
+            python = [_settings(_message(value), left)]
+    return name, kind, blobs, python
+
+
+def _settings(python: memoryview, left: Iterator[bool]) -> tuple[str, str]:
+    """Give the module of a layer in Python, and what it is told; no reason to refuse a file, whatever they are."""
+    texts = {number: value for number, value in _fields(python, left) if isinstance(value, memoryview)}
+    module, text = (str(texts.get(number, b"")[:_LONGEST_NAME], "utf-8", "replace") for number in (_MODULE, _PARAM_STR))
+    return module, text
 
 
 def _blob(blob: memoryview, name: str, left: Iterator[bool]) -> np.ndarray:

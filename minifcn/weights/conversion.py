@@ -23,7 +23,7 @@ _ROWS = {  # how the matrix of fc6 lists its inputs
     "OIHW": "inputs C, H, W",
     "HWIO": "inputs H, W, C",
 }
-_FIRST = ("conv1_1.weight", "conv1.weight", "conv1_7x7_s2.weight", "conv1.0.weight")
+_FIRST = ("conv1_1.weight", "conv1.weight", "conv1_7x7_s2.weight", "conv1.0.weight", "conv1_1color.weight")
 _LAST = ("conv5_3.bias", "conv5.bias")  # as many numbers as fc6 has input channels
 
 
@@ -239,6 +239,11 @@ def as_caffe(weights: Weights) -> Weights:
     first = weights.arrays[name]
     if first.ndim != 4 or first.shape[1] != 3:
         raise UserError(f"{weights.source.path}: {name} has shape {first.shape}, which is not for images of R, G, B")
+    if len(mean) != 3:
+        raise UserError(
+            f"{weights.source.path}: is not for images of R, G, B alone, but of {len(mean)} channels; leave "
+            "--preprocessing out"
+        )
     turned = order != "bgr"
     scale = np.array(std, np.float64)[:: 1 if turned else -1].reshape(1, 3, 1, 1)
     changed = (first / scale)[:, :: -1 if turned else 1].astype(first.dtype)

@@ -235,6 +235,11 @@ def save_all(folder, width=1 / 32):
     classifier, fcn = vgg16(width), state_of("fcn8s", width=width)
     save_caffemodel(folder / "VGG_ILSVRC_16_layers.caffemodel", classifier, version=1)
     save_caffemodel(folder / "fcn8s-heavy-pascal.caffemodel", fcn)
+    for name in ("fcn32s", "fcn8s"):
+        heads = state_of(name, 33, geometric_classes=3, width=width)
+        save_caffemodel(folder / f"siftflow-{name}-heavy.caffemodel", heads)
+    streams = state_of("fcn32s", 40, streams=2, width=width)
+    save_caffemodel(folder / "nyud-fcn32s-color-hha-heavy.caffemodel", streams)
     save_chainer(folder / "vgg16_from_caffe.npz", classifier)
     save_pth(folder / "my_vgg16.pth", as_torchvision(classifier))
     save_pth(folder / "lecture_fcn8s.pth", state_of("fcn8s", variant="lecture", width=width))

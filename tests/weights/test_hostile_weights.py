@@ -75,7 +75,7 @@ FORMATS = {
     "safetensors": save,
     "npz": npz,
     "npz, compressed": lambda arrays: npz(arrays, np.savez_compressed),
-    "caffemodel": caffe,
+    "caffemodel": lambda arrays: caffe(arrays) + files.data_layer("nyud_layers", "{'tops': ['hha', 'label']}"),
     "caffemodel V1": lambda arrays: caffe(arrays, files.caffemodel_v1, 4, files.legacy_blob),
     "MAT-file 5": mat,
     "MAT-file 5, compressed": lambda arrays: mat(arrays, compressed=True),

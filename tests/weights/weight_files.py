@@ -135,6 +135,12 @@ def caffemodel(layers, net="VGG_ILSVRC_16_layers"):
     return field(1, net) + b"".join(every)
 
 
+def data_layer(module, settings):
+    """The field of a layer in Python that gives images, which may stand behind all others of a file."""
+    python = field(1, module) + field(2, "SegDataLayer") + field(3, settings)
+    return field(100, field(1, "data") + field(2, "Python") + field(130, python))
+
+
 def caffemodel_v1(layers, net="CaffeNet"):
     """A NetParameter of V1 layers: name to the number of its type, and blobs."""
     every = [

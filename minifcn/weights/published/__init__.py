@@ -56,7 +56,8 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised:
 
 
 def _expect_same(found: Recognised, preprocessing: str) -> None:
-    if preprocessing and PREPROCESSINGS[preprocessing][:3] != found.preprocessing[:3]:
+    mean, std, order, _ = found.preprocessing
+    if preprocessing and PREPROCESSINGS[preprocessing][:3] != (mean[:3], std[:3], order):  # of the colours
         raise UserError(
             f"this is {found.what} (by {found.by}), for which images were preprocessed otherwise than "
             f"{preprocessing}: {found.preprocessing.about}; leave --source-preprocessing out"

@@ -12,6 +12,7 @@ from minifcn.data.normalize import PREPROCESSINGS
 from minifcn.errors import UserError
 from minifcn.text import printable
 from minifcn.weights.published.recognised import Recognised, md5, told
+from minifcn.weights.published.reference import trained_on, with_what_is_behind, without_part
 
 if TYPE_CHECKING:
     from minifcn.weights.source import Source
@@ -50,22 +51,28 @@ def recognise(source: Source, preprocessing: str = "") -> Recognised | None:
         return None
     refuse_others(source, layers)
     names, added = caffe_names(source.arrays, parts)
-    by, at_once, seen = f"Caffe's names {_some(names)}", _at_once(source.arrays, parts), PREPROCESSINGS["caffe"]
-    whose = "of Caffe"
+    by, at_once = f"Caffe's names {_some(names)}", _at_once(source.arrays, parts)
+    trained = trained_on(source, layers)
+    seen, whose = trained.preprocessing if trained else PREPROCESSINGS["caffe"], "of Caffe"
+    inputs = trained.inputs if trained else "color"
     if not spelling and (known := _FROM_CAFFE.get(md5(source)[:8], "")):
         by, at_once = f"{by}, and the MD5 of {known}_from_caffe.pth", known.endswith("atonce")
     elif spelling != "caffemodel":
         if spelling == "npz":
             by += ", written as Chainer does (/W, /b)"
         else:
-            whose, seen = "with Caffe's names", told(source, f"Caffe's {what}", preprocessing)
+            seen = with_what_is_behind(told(source, f"Caffe's {what}", preprocessing), inputs)
+            whose, trained = "with Caffe's names", None
         if what == "FCN-8s" and not at_once:  # both have the same arrays
             at_once = "atonce" in source.path.name
             by += f", and {'at-once' if at_once else 'not at-once'} by the name of the file"
     by += taken_for_caffenet(source, layers)
-    what += " at once" if at_once else ""
+    what = f"{what}{' at once' if at_once else ''} {whose}"
+    if trained:
+        what, by = f"{what}, on {trained}", f"{by}, and {trained} by {trained.by}"
     left = {name: "the network itself has these numbers" for name, (layer, _) in parts.items() if layer in SCALES}
-    return Recognised(f"{what} {whose}", by, names, seen, left=left, added=added, at_once=at_once)
+    data = trained.data if trained else ""
+    return Recognised(what, by, names, seen, left=left, added=added, at_once=at_once, inputs=inputs, data=data)
 
 
 def network(layers: set[str]) -> str:
@@ -74,6 +81,7 @@ def network(layers: set[str]) -> str:
     >>> network({"conv1", "conv2", "conv3", "conv4", "conv5", "fc6"}), network({*VGG16, "score_fr", "score_pool4"})
     ('CaffeNet', 'FCN-16s')
     """
+    layers = {without_part(layer) for layer in layers}
     base = {
         "VGG16": set(VGG16) <= layers,
         "CaffeNet": set(CAFFENET) <= layers,
@@ -183,7 +191,7 @@ def caffe_names(
     }
     for name, (layer, part) in parts.items():
         here = _layer(layer) or _BY_KERNEL.get(kernels.get(layer, 0), "")
-        if here in UPSAMPLING and part == "bias":
+        if without_part(here) in UPSAMPLING and part == "bias":
             if here in _SKIPS:
                 added[name] = _SKIPS[here]
             elif arrays[name].any():
@@ -198,8 +206,8 @@ def _layer(name: str) -> str:
     plain = name.replace("-", "_")
     if plain in _OF_2015:
         return _OF_2015[plain]
-    if plain in (*VGG16, *CAFFENET, *SCORES, *UPSAMPLING, *FULLY_CONNECTED):
-        return plain
+    if without_part(plain) in (*VGG16, *CAFFENET, *SCORES, *UPSAMPLING, *FULLY_CONNECTED):
+        return plain.removesuffix("_bgrd")
     return _of_googlenet(plain)
 
 

@@ -41,6 +41,10 @@ class Recognised:
         If pool4 and pool3 are scaled before they are scored, as in the FCN-8s that is trained at once.
     about : mapping
         What a file of minifcn says of its network.
+    inputs : str
+        One of `data.nyud.INPUTS`: what the network is given of an image, where the file of another says it.
+    data : str
+        The data set that it was trained on, as ``--data`` calls it, where that is known and not PASCAL VOC.
     """
 
     what: str
@@ -52,6 +56,8 @@ class Recognised:
     added: Mapping[str, str] = field(default_factory=dict)
     at_once: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
+    inputs: str = "color"
+    data: str = ""
 
 
 def told(source: Source, what: str, preprocessing: str) -> Preprocessing:
