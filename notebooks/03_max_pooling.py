@@ -215,8 +215,9 @@ assert floor.data.ravel().tolist() == [4, 8]
 assert ceil.data.ravel().tolist() == [4, 8, 10]
 
 # %% [markdown]
-# Rounding down has lost the 10, and the last row can never learn anything. What a window finds outside the map counts
-# as minus infinity, not as 0. **Predict** why; the next map shows it.
+# Rounding down has lost the 10, and the last row can never learn anything.
+#
+# What a window finds outside the map counts as minus infinity, not as 0. **Predict** why; the next map shows it.
 
 # %%
 negative = mf.Tensor(-tall[None, None])

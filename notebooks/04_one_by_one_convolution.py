@@ -48,8 +48,9 @@ assert y.shape == (2, 2, 4)
 
 # %% [markdown]
 # The three channels of one pixel are a vector of 3 numbers. The 1x1 convolution multiplies this vector by $W$, at every
-# pixel by the same $W$. At row 0, column 2 that vector is (2, 3, 2). **Predict**: what are the two numbers of $y$
-# there?
+# pixel by the same $W$.
+#
+# **Predict**: at row 0, column 2 that vector is (2, 3, 2). What are the two numbers of $y$ there?
 
 # %%
 assert x[:, 0, 2].tolist() == [2, 3, 2]
@@ -67,8 +68,10 @@ for ax, channel, name in zip(axes, [*x, *y], names, strict=True):
 _ = axes[0].set_ylabel("row")
 
 # %% [markdown]
-# So the whole map is one matrix product: write the pixels as columns, and multiply by $W$. In notebook 2 the columns
-# were windows, gathered by the matrix $A$. **Predict**: what is $A$ when each window is one pixel?
+# So the whole map is one matrix product: write the pixels as columns, and multiply by $W$.
+#
+# In notebook 2 the columns were windows, gathered by the matrix $A$. **Predict**: what is $A$ when each window is one
+# pixel?
 
 # %%
 np.testing.assert_allclose(W @ x.reshape(3, 8) + b[:, None], y.reshape(2, 8))
@@ -335,6 +338,8 @@ assert network.fc7.weight.shape == (225, 225, 1, 1)
 assert network.grid.stride == (32, 32)
 
 # %% [markdown]
+# Five pools make a map of 2x2 of the 64x64 pixels; so fc6 is a 2x2 convolution, and fc7, behind it, a 1x1 one.
+#
 # Twelve pictures side by side are an image of 192x256 pixels. The classifier never saw one of this size, and we do not
 # tell the network where a picture begins. **Predict** the size of the map of scores. Which of its pixels speak about
 # exactly one picture?

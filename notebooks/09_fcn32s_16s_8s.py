@@ -204,10 +204,14 @@ for layer in (net8.score_fr, net8.score_pool4, net8.score_pool3):
 # everything learns:
 
 # %%
-optim.SGD(net8.parameters(), lr=0.1).step()
-F.softmax_cross_entropy(net8(x), labels).backward()
-assert net8.conv1_1.weight.grad.data.any()
-assert net8.fc7.weight.grad.data.any()
+learning = models.FCN8s(CLASSES, width=1 / 16).eval()
+optimizer = optim.SGD(learning.parameters(), lr=0.1)
+for _ in range(2):
+    optimizer.zero_grad()
+    F.softmax_cross_entropy(learning(x), labels).backward()
+    optimizer.step()
+assert learning.conv1_1.weight.grad.data.any()  # in the second step
+assert learning.fc7.weight.grad.data.any()
 
 # %% [markdown]
 # Zeros have a second use. The paper trains FCN-32s first, then starts FCN-16s from its weights, then FCN-8s from those.

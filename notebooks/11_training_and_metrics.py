@@ -502,7 +502,7 @@ assert confusion.iou.min() > 0.85
 fig, panels = plt.subplots(2, 5, figsize=(7, 3.1))
 for column, i in zip(panels.T, (2, 4, 8, 13, 36), strict=True):
     column[0].imshow(fresh[i].image)
-    column[1].imshow(pictures.overlay(fresh[i].image, answers[i], trained.palette))
+    column[1].imshow(pictures.overlay(fresh[i].image, answers[i], trained.palette, alpha=0.7, bare=0))
 for panel in panels.flat:
     panel.set(xticks=[], yticks=[])
 _ = fig.suptitle("The trained network of the package: image, and prediction over it")

@@ -344,6 +344,9 @@ for name, number in cost.items():
     print(f"{name:20} {number / 1e6:10.1f} million   {number / strided:7.1f} times the coarse run")
 
 assert (n, m) == (64, 256)
+sizes = [weight.data.size for weight in weights]  # an output pixel of each convolution, over all its channels
+assert strided == np.dot(sizes, [271**2, 133**2, 64**2])
+assert trous == np.dot(sizes, [271**2, 266**2, 256**2])  # about 1, 4 and 16 times the pixels
 assert strided < trous < stitch < windows
 assert 15 < stitch / strided < 16.5
 

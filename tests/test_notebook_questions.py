@@ -62,6 +62,14 @@ class TestEveryNotebook:
         assert len(compared) >= 3
         assert all(question.answers for question in asked), "a question without an answer behind it"
 
+    def test_explains_an_answer_in_paragraphs_that_ask_nothing(self, source):
+        """A paragraph that asks is shown at once, and with it what it says of the answer before."""
+        cells = build.read(source).cells
+        for question in questions.find(cells):
+            if question.explained_in is not None:
+                paragraph = cells[question.explained_in].source.partition("\n\n")[0]
+                assert questions.ASKS.match(paragraph) or not questions.ASKS.search(paragraph)
+
     def test_shows_no_answer_in_the_edition_of_the_student(self, source):
         cells = json.loads(build.student(source))["cells"]
         shown = "\n".join("".join(cell["source"]) for cell in cells)
