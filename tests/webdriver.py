@@ -12,6 +12,7 @@ import urllib.request
 import browser
 
 DRIVER = shutil.which("chromedriver")
+PATIENCE = 120  # seconds, which a busy machine may need
 MISSING = browser.MISSING if browser.BROWSER is None else "no chromedriver on the PATH"
 KEYS = {
     "ArrowLeft": "\ue012",
@@ -42,9 +43,11 @@ class Driver:
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         session = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
         self._session = f"/session/{session}"
+        self._ask("POST", f"{self._session}/timeouts", {"script": 1000 * PATIENCE, "pageLoad": 1000 * PATIENCE})
+        self.command("Emulation.setFocusEmulationEnabled", enabled=True)  # a page without a window may have no focus
 
     def _wait(self):
-        for _ in range(200):
+        for _ in range(20 * PATIENCE):
             try:
                 self._ask("GET", "/status")
                 return
@@ -58,7 +61,7 @@ class Driver:
             self._address + path, data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             with error:
@@ -72,8 +75,14 @@ class Driver:
             self._process.wait(10)
 
     def open(self, url):
+        """Show a page, and wait until it is drawn: keys and touches that come before go nowhere."""
         self._ask("POST", f"{self._session}/url", {"url": "about:blank"})  # or a new # would not be a new page
         self._ask("POST", f"{self._session}/url", {"url": url})
+        self.drawn()
+
+    def drawn(self):
+        """Wait until the page has shown what was changed."""
+        self.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def run(self, script, *arguments):
         """Run the body of a function in the page, and give what it returns."""
@@ -99,15 +108,17 @@ class Driver:
         self._ask("POST", f"{self._session}/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
     def touch(self, selector):
-        """Touch the first element of a selector with a finger."""
+        """Touch the first element of a selector with a finger, and wait for the click that comes of it."""
         where = "const node = document.querySelector(arguments[0]); node.scrollIntoView({block: 'center'}); "
         box = self.run(
             where + "const b = node.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]", selector
         )
         move = {"type": "pointerMove", "duration": 0, "x": round(box[0]), "y": round(box[1])}
         actions = [move, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        self.run("window.clicked = new Promise((done) => addEventListener('click', done, {capture: true, once: true}))")
         finger = {"type": "pointer", "id": "finger", "parameters": {"pointerType": "touch"}, "actions": actions}
         self._ask("POST", f"{self._session}/actions", {"actions": [finger]})
+        self.run("return window.clicked.then(() => {})")
 
     def log(self, kind):
         return self._ask("POST", f"{self._session}/se/log", {"type": kind})

@@ -79,15 +79,17 @@ def _simulator(args: argparse.Namespace) -> FlightSimulator:
 
 def _laboratory(args: argparse.Namespace) -> Laboratory:
     """Make the page; with numbers of its own unless some are typed, or drawn by a seed."""
+    if args.ceil_mode or args.labels is not None:
+        option = "--ceil-mode" if args.ceil_mode else "--labels"
+        raise UserError(f"{option}: lab begins with a transposed convolution, which has none; choose it in the page")
     plain = args.input is None and args.weight is None and args.seed is None and args.channels == 1
     try:
         if plain and (args.size, args.kernel) == (3, 3):
             x = weight = None
         else:
             x, weight = _numbers(args, "conv-transpose")
-        return Laboratory(
-            x, weight, args.stride, args.padding, args.output_padding, args.dilation, backward=args.backward
-        )
+        sizes = args.stride, args.padding, args.output_padding, args.dilation
+        return Laboratory(x, weight, *sizes, backward=args.backward, mistake=args.mistake or "")
     except ValueError as error:
         raise UserError(f"{_given(args)}: {error}") from None
 

@@ -102,6 +102,12 @@ def test_a_loss_of_random_scores_has_three_classes(capsys):
     assert re.match(r"pixel 1 of 1: of the scores \d, \d, \d the softmax is", capsys.readouterr().out)
 
 
+def test_the_laboratory_begins_with_a_mistake(tmp_path):
+    out = tmp_path / "lab.html"
+    assert main(["explain", "lab", "--backward", "--mistake", "no-crop", "--out", str(out)]) == 0
+    assert 'laboratory(root, "way=backward&t=0&mistake=no-crop"' in out.read_text("utf-8")
+
+
 def test_the_laboratory_is_a_page(tmp_path, capsys):
     out = tmp_path / "lab.html"
     assert main(["explain", "lab", "--out", str(out)]) == 0
@@ -171,6 +177,18 @@ MISTAKES = {
     "a picture of the laboratory": (["explain", "lab", "--out", "o.png"], "lab is a page: give --out a file"),
     "a flight simulator without a file": (["explain", "fcn"], "fcn is a page: give --out a file"),
     "a stride of a trained network": (["explain", "fcn", "--stride", "3", "--out", "o.html"], "--stride: fcn shows"),
+    "a laboratory with labels": (
+        ["explain", "lab", "--labels", "0", "--out", "o.html"],
+        "--labels: lab begins with a transposed convolution, which has none",
+    ),
+    "a laboratory in ceil mode": (
+        ["explain", "lab", "--ceil-mode", "--out", "o.html"],
+        "--ceil-mode: lab begins with a transposed convolution",
+    ),
+    "a laboratory with a stride that it does not show": (
+        ["explain", "lab", "--stride", "33", "--out", "o.html"],
+        "stride may be at most 32, got 33",
+    ),
     "a laboratory that is too large": (["explain", "lab", "--size", "40", "--out", "o.html"], "x may have 16 rows"),
     "all cropped": (["explain", "conv-transpose", "--size", "1", "--padding", "2"], "crops the whole result"),
     "padding wider than half the window": (["explain", "max-pool", "--padding", "2"], "at most half the kernel size"),

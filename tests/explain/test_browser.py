@@ -1,30 +1,18 @@
 """The stepper's page in a real browser: buttons, slider and keys lead to the sentence and the cells they should."""
 
-import html
 import json
-import re
-import subprocess
 
-import browser
 import numpy as np
 import pytest
+import webdriver
 
 from minifcn.explain.stepper import Stepper
 
-pytestmark = pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
+pytestmark = pytest.mark.skipif(None in (webdriver.DRIVER, webdriver.browser.BROWSER), reason=webdriver.MISSING)
 
 # What a test does to the page, and after each deed what the page shows.
 DRIVER = """
 <script>
-// A headless page may open without the focus. Elements then become active, but are not told.
-const {focus, blur} = HTMLElement.prototype;
-const tell = (element, type) => document.hasFocus() || element.dispatchEvent(new FocusEvent(type));
-HTMLElement.prototype.focus = function () {
-  const before = document.activeElement;
-  focus.call(this);
-  if (before !== this) { tell(before, "blur"); tell(this, "focus"); }
-};
-HTMLElement.prototype.blur = function () { blur.call(this); tell(this, "blur"); };
 const root = document.querySelectorAll(".minifcn-stepper")[%d], seen = [];
 const button = (label) => root.querySelector(`[aria-label="${label}"]`).click();
 const key = (name, target) => (target || root).dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true}));
@@ -48,19 +36,19 @@ STEPPER = Stepper([[1, 2], [3, 4]], np.arange(1, 10).reshape(3, 3), stride=2, pa
 
 
 @pytest.fixture
-def watch(tmp_path):
+def watch(tmp_path, driver):
     """A function that shows steppers in the browser, does deeds to one of them, and tells what is seen after each."""
 
     def watch(deeds, *steppers, driven=0):
         fragments = "".join(stepper._repr_html_() for stepper in steppers or (STEPPER,))
         page = tmp_path / "page.html"
-        driver = DRIVER % (driven, f"[{', '.join(f'() => {deed}' for deed in deeds)}]")
-        page.write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{fragments}{driver}', "utf-8")
-        command = browser.command(tmp_path / "profile", "--dump-dom", page.as_uri())
-        dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60).stdout
-        seen = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
-        assert seen, f"the page's script stopped with an error: {dom[-2000:]}"
-        return json.loads(html.unescape(seen[1]))
+        script = DRIVER % (driven, f"[{', '.join(f'() => {deed}' for deed in deeds)}]")
+        page.write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{fragments}{script}', "utf-8")
+        driver.log("browser")
+        driver.open(page.as_uri())
+        seen = driver.run("return document.querySelector('#seen')?.textContent")
+        assert seen, f"the page's script stopped with an error: {driver.log('browser')}"
+        return json.loads(seen)
 
     return watch
 
@@ -171,16 +159,12 @@ def test_a_pixel_of_a_convolution_lights_its_window_without_the_padding(watch):
     assert state["grids"][0]["reached"] == [7, 8, 13, 14]  # of 6 x 6 cells with the padding
 
 
-def test_keys_work_at_once_on_a_page_of_its_own(tmp_path):
+def test_keys_work_at_once_on_a_page_of_its_own(tmp_path, driver):
     """Without a click before: whatever has the focus when the page is there takes them."""
     STEPPER.save_html(tmp_path / "page.html")
-    key = 'new KeyboardEvent("keydown", {key: "End", bubbles: true})'
-    press = f"<script>document.activeElement.dispatchEvent({key});</script>"
-    text = (tmp_path / "page.html").read_text("utf-8")
-    (tmp_path / "pressed.html").write_text(text.replace("</body>", f"{press}</body>"), "utf-8")
-    command = browser.command(tmp_path / "profile", "--dump-dom", (tmp_path / "pressed.html").as_uri())
-    dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60).stdout
-    assert re.search(r'class="sentence"[^>]*>stamp 4 of 4', dom)
+    driver.open((tmp_path / "page.html").as_uri())
+    driver.press("End")
+    assert driver.run("return document.querySelector('.sentence').textContent").startswith("stamp 4 of 4")
 
 
 def test_arrows_go_from_channel_to_channel_of_the_output(watch):

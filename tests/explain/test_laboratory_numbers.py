@@ -1,13 +1,11 @@
 """The laboratory's script computes what minifcn computes, forward and backward: 500 random settings in one page."""
 
-import html
 import json
 import re
-import subprocess
 
-import browser
 import numpy as np
 import pytest
+import webdriver
 
 import minifcn.functional as F
 from minifcn import Tensor, explain
@@ -15,7 +13,7 @@ from minifcn.compute.window import Window
 from minifcn.explain.laboratory.laboratory import MATHEMATICS, SHOWING, script
 from minifcn.explain.shown import number
 
-pytestmark = pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
+pytestmark = pytest.mark.skipif(None in (webdriver.DRIVER, webdriver.browser.BROWSER), reason=webdriver.MISSING)
 
 CASES = 500
 KINDS = ["conv", "conv-transpose", "max-pool", "cross-entropy"]
@@ -61,21 +59,21 @@ const shown = (one) => {
 """
 
 
-def run(tmp_path, text):
-    """Run a script of the page with minifcn's own in front of it, and give what its last expression is."""
+@pytest.fixture
+def run(tmp_path, driver):
+    """A function that gives what an expression is in the page's script, with minifcn's own in front of it."""
+
+    def run(text):
+        driver.log("browser")
+        driver.open(page.as_uri())
+        found = driver.run(f"try {{ return {{value: {text}}}; }} catch (error) {{ return {{error: error.stack}}; }}")
+        assert "error" not in found, found
+        return found["value"]
+
     page = tmp_path / "page.html"
     files = script(*MATHEMATICS, *SHOWING)
-    page.write_text(
-        f'<!DOCTYPE html><meta charset="utf-8"><body><script>{files}\n{COMPUTE}\n{SHOWN}\n{{ const computed = {text};\n'
-        'document.body.append(Object.assign(document.createElement("pre"), '
-        '{id: "result", textContent: JSON.stringify(computed)})); }</script>',
-        "utf-8",
-    )
-    command = browser.command(tmp_path / "profile", "--dump-dom", page.as_uri())
-    dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60).stdout
-    found = re.search(r'<pre id="result">(.*?)</pre>', dom, re.DOTALL)
-    assert found, f"the page's script stopped with an error: {dom[-1000:]}"
-    return json.loads(html.unescape(found[1]))
+    page.write_text(f'<!DOCTYPE html><meta charset="utf-8"><body><script>{files}\n{COMPUTE}\n{SHOWN}</script>', "utf-8")
+    return run
 
 
 def random_case(rng, kind, square=False):
@@ -139,10 +137,10 @@ def expected(case, numbers):
     return result
 
 
-def test_500_random_settings_agree_with_minifcn_to_twelve_digits(tmp_path, rng):
+def test_500_random_settings_agree_with_minifcn_to_twelve_digits(run, rng):
     cases = [random_case(rng, KINDS[n % len(KINDS)]) for n in range(CASES)]
     sent = [case | {name: array.tolist() for name, array in numbers.items()} for case, numbers in cases]
-    found = run(tmp_path, f"{json.dumps(sent)}.map((one) => COMPUTE[one.kind](one))")
+    found = run(f"{json.dumps(sent)}.map((one) => COMPUTE[one.kind](one))")
     assert len(found) == CASES
     for (case, numbers), computed in zip(cases, found, strict=True):
         wanted = expected(case, numbers)
@@ -153,11 +151,11 @@ def test_500_random_settings_agree_with_minifcn_to_twelve_digits(tmp_path, rng):
             np.testing.assert_allclose(got, array, rtol=0, atol=1e-12 * scale, err_msg=f"{name} of {case}")
 
 
-def test_what_the_page_shows_is_what_minifcn_computes(tmp_path, rng):
+def test_what_the_page_shows_is_what_minifcn_computes(run, rng):
     """The numbers in its cells: gradients as sums of their products, and products added up by pixels of x or of y."""
     cases = [random_case(rng, KINDS[n % len(KINDS)], square=True) for n in range(200)]
     sent = [case | {name: array.tolist() for name, array in numbers.items()} for case, numbers in cases]
-    found = run(tmp_path, f"{json.dumps(sent)}.map(shown)")
+    found = run(f"{json.dumps(sent)}.map(shown)")
     for (case, numbers), seen in zip(cases, found, strict=True):
         wanted = expected(case, numbers)
         assert {"x"} <= set(seen) <= {"x", "weight", "bias", "x first", "y first"}
@@ -169,31 +167,31 @@ def test_what_the_page_shows_is_what_minifcn_computes(tmp_path, rng):
             )
 
 
-def test_a_wrong_gradient_would_be_noticed(tmp_path, rng):
+def test_a_wrong_gradient_would_be_noticed(run, rng):
     """The comparison above can fail: the kernel turned, in one of the cases, is far from 1e-12."""
     cases = (random_case(rng, "conv") for _ in range(100))
     case, numbers = next((case, numbers) for case, numbers in cases if case["window"]["K"] > 1)
     sent = case | {name: array.tolist() for name, array in numbers.items()}
     sent["weight"] = numbers["weight"][:, :, ::-1, ::-1].tolist()
-    (found,) = run(tmp_path, f"[{json.dumps(sent)}].map((one) => COMPUTE[one.kind](one))")
+    (found,) = run(f"[{json.dumps(sent)}].map((one) => COMPUTE[one.kind](one))")
     assert abs(np.array(found["x"]) - expected(case, numbers)["x"][0]).max() > 1e-6
 
 
-def test_numbers_are_written_as_the_stepper_writes_them(tmp_path, rng):
+def test_numbers_are_written_as_the_stepper_writes_them(run, rng):
     values = [0.0, 1.0, -2.5, 1 / 3, 0.9999, 0.0004, 0.1 + 0.2, 12345678.0, 123456.789, 2 / 3 * 1e-6]
     values += [*(rng.normal(size=200) * 10.0 ** rng.integers(-4, 6, 200)).tolist(), *rng.integers(-99, 99, 50).tolist()]
-    found = run(tmp_path, f"{json.dumps(values)}.map((value) => number(value))")
+    found = run(f"{json.dumps(values)}.map((value) => number(value))")
     same = [re.sub(r"e([+-])0(\d)", r"e\1\2", number(value)) for value in values]
     assert found == same
 
 
-def test_the_matrix_is_that_of_explain(tmp_path):
+def test_the_matrix_is_that_of_explain(run):
     kernel, window = np.arange(1.0, 10).reshape(3, 3), {"K": 3, "S": 2, "P": 1, "D": 1}
-    found = run(tmp_path, f"convMatrix({kernel.tolist()}, {json.dumps(window)}, [3, 3], [5, 5])")
+    found = run(f"convMatrix({kernel.tolist()}, {json.dumps(window)}, [3, 3], [5, 5])")
     np.testing.assert_array_equal(found, explain.conv_matrix(kernel[None, None], (1, 5, 5), 2, 1))
 
 
-def test_the_right_way_back_is_never_called_wrong(tmp_path, rng):
+def test_the_right_way_back_is_never_called_wrong(run, rng):
     """On random settings and digits, with many ties in overlapping windows, where max-pooling has no derivative."""
     addresses = []
     for n in range(120):
@@ -201,7 +199,6 @@ def test_the_right_way_back_is_never_called_wrong(tmp_path, rng):
         x = ",".join(map(str, rng.integers(0, 3, 2 * size**2)))
         addresses.append(f"op={op}&way=backward&n={size}&K={k}&S={s}&P={min(p, k // 2)}&C=2&ceil={n % 8 // 4}&x={x}")
     found = run(
-        tmp_path,
         f"{json.dumps(addresses)}.map(fromAddress).filter((state) => !problem(state))"
         ".map((state) => [state.op, wayBack(state).map(({verdict}) => verdict)])",
     )

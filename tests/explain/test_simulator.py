@@ -40,20 +40,12 @@ def path(simulator, tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def driver():
-    driver = webdriver.Driver()
-    yield driver
-    driver.close()
-
-
 @pytest.fixture
 def page(driver, path):
     """The page, opened anew at a state; a script's error anywhere fails the test."""
 
     def show(state=""):
         driver.open(f"{path.as_uri()}#{state}")
-        driver.run(DRAWN)  # keys that come before the first picture go nowhere
         return driver
 
     driver.width(1600)

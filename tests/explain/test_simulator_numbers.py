@@ -21,13 +21,6 @@ return {score: [...flown.score.data], streams, predicted: [...predicted],
 """
 
 
-@pytest.fixture(scope="module")
-def driver():
-    driver = webdriver.Driver()
-    yield driver
-    driver.close()
-
-
 @pytest.fixture(scope="module", params=[(96, 96), (40, 57)], ids=["96x96", "40x57"])
 def flight(request, driver, tmp_path_factory):
     """A simulator of an image, and a page with its script and no more."""

@@ -24,14 +24,15 @@ function fromAddress(address) {
   }
   for (const name of ["t", "u", "shown", "pixel"]) {
     const number = Number(asked.get(name) ?? NaN);
-    if (Number.isInteger(number) && number >= -1 && number < 1e5) state[name] = number;
+    if (Number.isInteger(number) && number >= 0 && number < 1e5) state[name] = number;
   }
   if (MISTAKES[state.op].some(({name}) => name === asked.get("mistake"))) state.mistake = asked.get("mistake");
   const numbers = {}, held = changed({...state, numbers: {}}, {});
   for (const [name, shape] of Object.entries(shapes(held))) {
     if (NAMED_FILLS[name]?.includes(asked.get(name)))
       numbers[name] = filled(shape, (place) => fillNumber(asked.get(name), name, place, shape));
-    const list = (asked.get(name) ?? "").split(",").map(Number), all = list.every((value) => Math.abs(value) < 1e6);
+    const list = (asked.get(name) ?? "").split(",").map((text) => (text.trim() ? Number(text) : NaN));
+    const all = list.every((value) => Math.abs(value) < 1e6);
     if (asked.get(name) && all && list.length === shape.reduce((a, b) => a * b))
       numbers[name] = filled(shape, (place) => list[place.reduce((k, index, axis) => k * shape[axis] + index, 0)]);
   }

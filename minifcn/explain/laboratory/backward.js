@@ -8,6 +8,22 @@ function forwardNumbers(state) {  // y, whose <g, y> has the gradients that the 
   return [crossEntropy(x, labels, weights)];
 }
 
+// The step of the difference quotients, and how large the numbers are that each number of y adds up: with these, rounding
+// grows. A convolution is linear in each number, so that its step may be large; in a pool it is smaller than the
+// differences between numbers.
+function measureOf(state) {
+  const {x, weight, bias, g} = state.numbers, all = [x, weight ?? [], bias ?? []].flat(4);
+  const most = Math.max(...all.map(Math.abs));
+  if (!isConvolution(state)) {
+    const sorted = [...new Set(all)].sort((a, b) => a - b), gaps = sorted.slice(1).map((value, k) => value - sorted[k]);
+    const least = state.op === "max-pool" ? Math.min(4 * H, ...gaps) : 4 * H;
+    return {step: 2 ** Math.floor(Math.log2(least / 4)), sizes: g.flat(2).map(() => 1 + 2 * most)};
+  }
+  const absolute = (values) => values.map((value) => (Array.isArray(value) ? absolute(value) : Math.abs(value)));
+  const numbers = {x: absolute(x), weight: absolute(weight), bias: absolute(bias)};
+  return {step: most < 1000 ? H : 1, sizes: forwardNumbers({...state, numbers})};
+}
+
 // A number of a gradient: `terms` are written out; `lights` says which numbers they read, as "name:place".
 const entry = (place) => ({place, value: 0, terms: [], lights: new Set()});
 const key = (name, ...place) => `${name}:${place.join(",")}`;
@@ -81,31 +97,35 @@ const GRADIENTS = {conv: convolutionEntries, "conv-transpose": convolutionEntrie
 // All numbers of the gradients, in the order of the steps, each judged by its difference quotient.
 function wayBack(state) {
   const copy = structuredClone(state), all = [], y = () => forwardNumbers(copy), g = copy.numbers.g.flat(2);
+  const measure = measureOf(state);
   for (const [name, found] of Object.entries(GRADIENTS[state.op](state))) {
     const places = everyNumber(copy.numbers[name]);
     [...found.values()].forEach((one, k) => {
-      const quotient = slope([places[k]], g, y);
-      all.push({...one, name, slope: quotient, verdict: judged(one.value, quotient)});
+      const held = slope([places[k]], g, y, measure);
+      all.push({...one, name, slope: held, verdict: judged(one.value, held)});
     });
   }
-  return state.op === "max-pool" ? judgedTogether(state, copy, all) : all;
+  return state.op === "max-pool" ? judgedTogether(state, copy, all, measure) : all;
 }
 
 // At a tie one pixel may have the gradient, or each a share, but together they must have it once: when all of the equal
 // numbers of a window move together, there is a derivative again.
-function judgedTogether(state, copy, all) {
+function judgedTogether(state, copy, all, measure) {
   const wrong = new Set(), {x} = copy.numbers;
   x.forEach((plane, c) => largest(plane, windowOf(state), state.ceil === 1).flat().forEach(({pixels}) => {
     if (pixels.length < 2) return;
     const names = new Set(pixels.map(([i, j]) => `${c},${i},${j}`));
     const analytic = all.filter(({place}) => names.has(place.join(","))).reduce((total, {value}) => total + value, 0);
     const places = pixels.map(([i, j]) => [plane[i], j]), g = copy.numbers.g.flat(2);
-    if (judged(analytic, slope(places, g, () => forwardNumbers(copy))) === "wrong") names.forEach((name) =>
+    if (judged(analytic, slope(places, g, () => forwardNumbers(copy), measure)) === "wrong") names.forEach((name) =>
       wrong.add(name));
   }));
   return all.map((one) => (wrong.has(one.place.join(",")) && one.verdict === "kink"
     ? {...one, verdict: "wrong", together: true} : one));
 }
+
+const quotient = ({value, slope}, which, digits = 3) =>
+  number(rounded(slope[which], tolerance(value, slope)), digits);
 
 const gradientName = ({name, place}, state) => {
   const shown = name === "bias" ? place : place.slice(state.C > 1 || state.O > 1 ? 0 : -2);
@@ -118,13 +138,14 @@ function backwardSentence(state, all) {
   const summary = wrong ? `${wrong} of ${plural(all.length, "number")} differ from their difference quotients`
     : `all ${all.length} numbers agree with their difference quotients${kinks ? `, ${kinks} at a kink` : ""}`;
   if (!t) return `0 of ${all.length}: ${summary}`;
-  const one = all[t - 1], {slope, verdict, value, terms} = one;
+  const one = all[t - 1], {verdict, value, terms} = one;
+  const nothing = state.op === "max-pool" && !terms.length ? "it wins no window, and " : "";
   const checked = {
-    right: `the difference quotient is ${number(rounded(slope.central))} too`,
+    right: `${nothing}the difference quotient is ${quotient(one, "central")} too`,
     wrong: one.together ? "but when all of the equal numbers move together, the slope is another one: wrong"
-      : `but the difference quotient is ${number(rounded(slope.central), 4)}: wrong`,
-    kink: `a kink, as equal numbers are the largest: any number from ${number(rounded(slope.low))} to ${
-      number(rounded(slope.high))} will do`,
+      : `but the difference quotient is ${quotient(one, "central", 4)}: wrong`,
+    kink: `a kink, as equal numbers are the largest: any number from ${quotient(one, "low")} to ${
+      quotient(one, "high")} will do`,
   }[verdict];
   const written = !terms.length || (terms.length === 1 && terms[0] === number(value)) ? number(value)
     : `${sum(terms)} = ${number(value)}`;

@@ -67,17 +67,16 @@ function backwardViews(state, all) {
     const title = `d${state.op === "cross-entropy" && name === "x" ? "scores" : name}`;
     const tables = planes(`d${name}`, found, every[name], (place) => {
       const one = found.get(place.join(","));
-      const beside = one.verdict === "kink" ? `${number(rounded(one.slope.low))}|${number(rounded(one.slope.high))}`
-        : number(rounded(one.slope.central));
+      const beside = one.verdict === "kink" || one.together ? `${quotient(one, "low")}|${quotient(one, "high")}`
+        : quotient(one, "central");
       return {text: number(one.value), sub: beside, step: all.indexOf(one) + 1, label: gradientName(one, state),
         lit: lit({active: one === now, bad: one.verdict === "wrong", kink: one.verdict === "kink"})};
     }, title).map((grid) => ({...grid, subs: true}));
     const isNow = now?.name === name, lines = [BACKWARD_CODE[state.op][name], BACKWARD_WHERE[state.op]];
+    const isRun = isNow && now.terms.length > 0;  // of a number that nothing is added to, no line has run
     const code = {lines: name === "bias" ? lines.slice(0, 1) : lines.map((line) => dilated(line, state.D)),
-      lit: isNow ? 0 : -1,
-      numbers: isNow ? `${gradientName(now, state)} = ${sum(now.terms)}` : ""};
+      lit: isRun ? 0 : -1,
+      numbers: isRun ? `${gradientName(now, state)} = ${sum(now.terms)}` : ""};
     return {title, view: `d${name}`, tables, code};
   });
 }
-
-const rounded = (value) => Math.round(value * 1e5) / 1e5;  // a difference quotient has no more right digits

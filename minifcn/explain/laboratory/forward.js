@@ -19,10 +19,9 @@ const part = (k, l, {K, S, D}) => {
 };
 
 function result(model, id = "y") {
-  const {state, size, y, canvas, border, now, pixel: [fa, fb], done, all} = model, o = state.shown;
-  const written = places(now, AB), bias = state.numbers.bias[o], complete = done === all.length;
+  const {state, size, now, pixel: [fa, fb]} = model, o = state.shown, written = places(now, AB);
   return table(id, channelName("output y", state.O, o), size, (a, b) => ({
-    text: number(complete ? y[o][a][b] : canvas[a + border][b + border] + bias),
+    text: number(shownAt(model, a, b)),
     lit: lit({[model.order === "x" ? "touched" : "active"]: written.has(`${a},${b}`), reached: a === fa && b === fb}),
     pick: a * size[1] + b, label: pixel("y", ...(state.O > 1 ? [o] : []), a, b),
   }));

@@ -16,6 +16,7 @@ from minifcn.explain.check import real
 from minifcn.explain.laboratory.picture import picture
 from minifcn.explain.page import whole_page
 from minifcn.explain.stepper import Stepper
+from minifcn.explain.stepper.gradients import MISTAKES
 from minifcn.explain.stepper.loss import checked_labels
 from minifcn.explain.stepper.scene import TooMuchToRead
 from minifcn.files import atomic_write
@@ -23,11 +24,26 @@ from minifcn.files import atomic_write
 # In the order of reading: the mathematics, then what follows it step by step, then what shows it.
 MATHEMATICS = ("window", "convolution", "pooling", "cross_entropy", "ways", "differences", "mistakes")
 SHOWING = (
-    *("element", "shown", "state", "fills", "presets", "address", "trace", "code", "forward", "backward"),
+    *(
+        "element",
+        "shown",
+        "remembering",
+        "state",
+        "fills",
+        "presets",
+        "address",
+        "trace",
+        "code",
+        "forward",
+        "backward",
+    ),
     *("backward_views", "questions", "grid", "controls", "page"),
 )
 LARGEST = {"x": 16, "weight": 64}  # rows
 MOST_CHANNELS = 4
+# What the page shows at most, as in state.js; and on the way back, where all is computed many times.
+MOST = {"S": ("stride", 32), "P": ("padding", 64), "D": ("dilation", 8), "A": ("output_padding", 31)}
+MOST_BACKWARD = {"n": ("rows of x", 6), "K": ("rows of the kernel", 5)}
 DIGITS = np.arange(1.0, 10.0).reshape(3, 3)
 TIES = np.array([[4.0, 7, 1, 7], [2, 9, 3, 3], [5, 4, 7, 1], [7, 2, 9, 3]])
 SCORES = np.array([[[-1.0, 2], [0, 3]], [[3, 1], [-1, 2]], [[2, 0], [3, 1]]])
@@ -56,6 +72,8 @@ class Laboratory:
         Of "max-pool": whether the size is rounded up.
     backward : bool
         Whether to begin with the way back, as "max-pool" and "cross-entropy" always do.
+    mistake : str
+        What the way back does wrong on purpose, as of `Stepper.backward`.
 
     Raises
     ------
@@ -81,6 +99,7 @@ class Laboratory:
         kind: str = "conv-transpose",
         ceil_mode: bool = False,
         backward: bool = False,
+        mistake: str = "",
     ) -> None:
         if kind not in FIRST:
             raise ValueError(f"Laboratory: kind must be {', '.join(FIRST)}, got {kind!r}")
@@ -104,7 +123,9 @@ class Laboratory:
             "O": 1 if kernels is None else kernels.shape[1 if transposed else 0],
             "ceil": int(ceil_mode),
             "t": 0 if backward else 5 if x is None and transposed else 1,
+            "mistake": mistake,
         }
+        _expect_shown(self._state)
         self._picture = self._drawn()
         self.address = _address(self._state, self._filled)
 
@@ -122,7 +143,7 @@ class Laboratory:
         try:
             stepper = Stepper(self._filled["x"], weight, kind=kind, ceil_mode=bool(self._state["ceil"]), **settings)
             if self._state["way"] == "backward":
-                stepper = stepper.backward()
+                stepper = stepper.backward(None, self._state["mistake"])
         except TooMuchToRead:
             return "<p>The laboratory is a page that computes: its numbers are shown where scripts run.</p>"
         maps = [grid for grid in stepper._scene.grids(start) if grid.output_axis is None]
@@ -201,6 +222,21 @@ def _square(values: Any, name: str, axes: int) -> np.ndarray:
     return array
 
 
+def _expect_shown(state: dict[str, Any]) -> None:
+    """Refuse what the page would not show as it is."""
+    kind, mistake = state["op"], state["mistake"]
+    backward = MOST_BACKWARD if state["way"] == "backward" else {}
+    for name, (words, most) in (MOST | backward).items():
+        if state[name] > most:
+            where = " on the way back" if name in backward else ""
+            raise ValueError(f"Laboratory: {words} may be at most {most}{where}, got {state[name]}; take fewer")
+    if mistake and (state["way"] != "backward" or mistake not in MISTAKES[kind]):
+        raise ValueError(
+            f"Laboratory: mistake must be one of the way back of {kind}, {', '.join(MISTAKES[kind])}, got {mistake!r}; "
+            "give it with backward=True"
+        )
+
+
 def _one(value: int | None, name: str, otherwise: int) -> int:
     """Take a setting that is the same along rows and columns."""
     first, second = pair(otherwise if value is None else value, f"Laboratory: {name}")
@@ -212,7 +248,7 @@ def _one(value: int | None, name: str, otherwise: int) -> int:
 def _address(state: dict[str, Any], numbers: dict[str, np.ndarray]) -> str:
     """Write a state as the page does after its #."""
     first = {"op": "conv-transpose", "way": "forward", "n": 3, "K": 3, "S": 2, "P": 1, "D": 1, "A": 0, "C": 1, "O": 1}
-    first |= {"ceil": 0, "t": 5}
+    first |= {"ceil": 0, "t": 5, "mistake": ""}
     parts = [f"{name}={value}" for name, value in state.items() if value != first[name]]
     for name, array in numbers.items():
         if not (state["op"] == "conv-transpose" and np.array_equal(array.ravel(), DIGITS.ravel())):

@@ -4,6 +4,7 @@ function laboratory(root, address, alone) {
   let state = fromAddress((alone && location.hash.slice(1)) || address), timer = null, back = {key: "", all: []};
   let followed = {};
   const views = new Map();  // of tables, by id
+  const writeAddress = addressBar();
 
   const page = {
     root,
@@ -55,7 +56,7 @@ function laboratory(root, address, alone) {
   function moved(from, by) {
     const last = lastStep(), next = {...from, pixel: -1, ask: ""}, t = Math.min(from.t, last);
     if (!from.fine || from.way === "backward") return {...next, t: Math.min(last, Math.max(0, t + by)), u: 0};
-    const length = groupLength(t), u = t ? (from.u || length) + by : by > 0 ? 2 ** 20 : 0;
+    const length = groupLength(t), u = t ? Math.min(from.u || length, length) + by : by > 0 ? 2 ** 20 : 0;
     if (u > length) return t === last ? {...next, t, u: length} : {...next, t: t + 1, u: 1};
     if (u < 1) return t <= 1 ? {...next, t: 0, u: 0} : {...next, t: t - 1, u: groupLength(t - 1)};
     return {...next, t, u};
@@ -141,11 +142,11 @@ function laboratory(root, address, alone) {
       const [head, lines, body] = panels.children[n].children;
       head.textContent = title;
       lines.replaceChildren(...code.lines.map((line, k) => element("span", k === code.lit ? {class: "lit"} : {},
-        [`${line}\n`])),
+        unbroken(`${line}\n`))),
         element("span", {class: "filled"}, [code.numbers]));
       placeTables(body, tables);
-      body.querySelectorAll(".scroll").forEach(showStep);
     });
+    showSteps([...panels.querySelectorAll(".scroll")]);
   }
 
   function placeLegend(names) {
@@ -163,8 +164,7 @@ function laboratory(root, address, alone) {
       document.querySelectorAll("a[data-laboratory]").forEach((link) => { link.hash = text; });
       return;
     }
-    try { history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search); }
-    catch { /* a page inside another one may have no address */ }
+    writeAddress(text);
   }
 
   function onKey(event) {
@@ -193,10 +193,17 @@ function laboratory(root, address, alone) {
     if (alone || (event.target === document.body && !event.defaultPrevented && root.isConnected
       && isNext())) onKey(event);
   });
+  // What is drawn has the ink of its theme: whoever changes it, the page is shown anew.
+  root.addEventListener("transitionend", ({target, propertyName}) => {
+    if (target === root && propertyName === "color") render();
+  });
   if (alone) addEventListener("hashchange", () => page.show(fromAddress(location.hash.slice(1) || address)));
   render();
   return page;
 }
+
+// A line of code goes on below at a space, not inside K-1-l.
+const unbroken = (line) => line.split(/(?<=\S )/).map((word) => element("i", {}, [word]));
 
 const KINDS_OF_NUMBERS = {labels: `class, nor ${IGNORED}, which is ignored`, weights: "number from 0 up"};
 
@@ -208,10 +215,14 @@ const LEGEND = {
   kink: "no derivative there: from | to",
 };
 
-// Where a table is wider than its place, scroll to what the step lights.
+// Where tables are wider than their places, scroll to what the step lights. All are asked before one is scrolled: an
+// answer after a change costs a layout.
+function showSteps(boxes) {
+  boxes.filter((box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight).forEach(showStep);
+}
+
 function showStep(box) {
-  const cell = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight
-    ? box.querySelector(".touched") ?? box.querySelector(".active") : null;
+  const cell = box.querySelector(".touched") ?? box.querySelector(".active");
   if (!cell) return;
   const inside = cell.getBoundingClientRect(), outside = box.getBoundingClientRect();
   if (inside.left < outside.left || inside.right > outside.right) box.scrollLeft += inside.left - outside.left - 60;
@@ -234,9 +245,11 @@ function forwardGiven(model, names) {
 
 // A number as somebody types it: 0.5, -2, 1/3; labels are classes or 255. Null if it is none.
 function typed(name, text, state) {
-  const [above, below = "1", ...rest] = text.trim().replace(",", ".").replace("−", "-").split("/");
-  const value = Number(above) / Number(below);
-  if (!above || rest.length || !Number.isFinite(value) || Math.abs(value) >= 1e6) return null;
+  const parts = text.replace(",", ".").replace("−", "-").split("/"), isWritten = (part) =>
+    /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(part.trim());
+  if (parts.length > 2 || !parts.every(isWritten)) return null;
+  const value = Number(parts[0]) / Number(parts[1] ?? 1);
+  if (!Number.isFinite(value) || Math.abs(value) >= 1e6) return null;
   if (name === "labels" && value !== IGNORED && !(Number.isInteger(value) && 0 <= value
     && value < state.C)) return null;
   return name === "weights" && value < 0 ? null : value;

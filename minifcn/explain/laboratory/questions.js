@@ -17,10 +17,14 @@ function asked(model) {  // the pixel of y that the first question is about
   return model.inside ? model.pixel[0] * model.size[1] + model.pixel[1] : busiest(model);
 }
 
+// Whether anything has been added to a pixel of y. Of one that waits, the question is about its end.
+const isBegun = ({all, done}, a, b) => all.slice(0, done).some((one) => one.a === a && one.b === b);
+
 function questionText(question, model) {
   const p = asked(model), [a, b] = [Math.floor(p / model.size[1]), p % model.size[1]], {S} = model.state;
   return {
-    why: `Why is ${pixel("y", a, b)} = ${number(model.y[model.state.shown][a][b])}?`,
+    why: `Why is ${pixel("y", a, b)} = ${number(isBegun(model, a, b) ? shownAt(model, a, b)
+      : model.y[model.state.shown][a][b])}?`,
     border: "Where did the border go?",
     transposed: "Why is it called transposed?",
     stride: model.state.ask === "stride" ? `What would stride ${S + 1} do?`
@@ -30,7 +34,10 @@ function questionText(question, model) {
 
 function questionState(question, model) {
   const {state} = model, done = {t: model.groups.length, u: 0};
-  if (question === "why") return {...state, ...done, pixel: asked(model), ask: question};
+  if (question === "why") {
+    const p = asked(model), isKept = isBegun(model, Math.floor(p / model.size[1]), p % model.size[1]);
+    return {...state, ...(isKept ? {} : done), pixel: p, ask: question};
+  }
   if (question === "stride") {
     const S = state.ask === "stride" ? state.S + 1 : state.S === 3 ? 2 : 3;
     return {...changed(state, {S: Math.min(S, limits(state, "S")[1])}), t: 1e4, u: 0, ask: question};
@@ -58,11 +65,22 @@ function answer(model) {
 }
 
 function whyAnswer(model) {
-  const {made, pixel: [a, b]} = model, name = pixel("y", a, b);
-  if (!made.length) return `No pixel of x reaches ${name}: the kernel is smaller than the stride.`;
-  const from = made.slice(0, 4).map((one) => `${xName(model, one)} through ${pixel("w", one.k, one.l)}`);
-  return `${plural(made.length, "product")} ${made.length === 1 ? "lands" : "land"} on ${name}: ${from.join(", ")}${
-    made.length > 4 ? ", …" : ""}. All four views mark them in green.`;
+  const {made, madeSoFar, pixel: [a, b]} = model, name = pixel("y", a, b);
+  if (a === NOWHERE[0]) return "";
+  if (!made.length) return `No pixel of x reaches ${name}: ${whyNothing(model)}.`;
+  const here = madeSoFar.length ? madeSoFar : made, left = made.length - here.length;
+  const from = here.slice(0, 4).map((one) => `${xName(model, one)} through ${pixel("w", one.k, one.l)}`);
+  return `${plural(here.length, "product")} ${here.length === 1 ? "lands" : "land"} on ${name}: ${from.join(", ")}${
+    here.length > 4 ? ", …" : ""}${left ? `; ${left} more ${left === 1 ? "is" : "are"} still to come` : ""}. All four ` +
+    "views mark them in green.";
+}
+
+// Why a pixel of y lies under no stamp, or a window of a convolution under no pixel of x.
+function whyNothing({state: {op, n, K, S, P, D}, pixel: place}) {
+  if (op === "conv") return "its window sees only padding";
+  const reach = S * (n - 1) + D * (K - 1) - P;
+  if (place.some((a) => a > reach)) return "it is output padding, beyond the last stamp";
+  return D > 1 ? `the kernel has holes, as its dilation is ${D}` : "the kernel is smaller than the stride";
 }
 
 function transposedAnswer({state, size, now}) {

@@ -36,9 +36,17 @@ function problem(state) {
   if (side < 1)
     return `A kernel that spans ${D * (K - 1) + 1} pixels does not fit on ${pixels} with padding ${P}: make K or D ` +
       "smaller, or n or P larger.";
+  if (state.op === "max-pool" && !everyWindowSees(state, side))
+    return `A kernel of ${K}×${K} with padding ${P} and dilation ${D} has a window that sees none of ${pixels}: make P ` +
+      "or D smaller, or n larger.";
   if (Math.max(side + 2 * P, n + 2 * P) > LARGEST_SIDE)
     return `The map would have more than ${LARGEST_SIDE} rows, too many to be seen: make n, S or P smaller.`;
   return "";
+}
+
+// A window that begins in the padding comes out of it in steps of D: on the map, or behind it already.
+function everyWindowSees({n, S, P, D}, side) {
+  return range(Math.min(side, Math.ceil(P / S))).every((a) => (P - S * a) % D === 0 || D - ((P - S * a) % D) < n);
 }
 
 // Shapes of the numbers that one may type; a kernel's first axis is the channels of what the operation is W A x of.
@@ -97,7 +105,7 @@ function changed(state, settings) {
   if (next.op === "max-pool" || next.op === "cross-entropy") next.O = 1;
   if (next.op === "cross-entropy") next.C = Math.max(2, next.C);
   for (const name of ["n", "K", "S", "P", "D", "A", "C", "O"]) {
-    const [least, most] = limits(next, name);
+    const [least, most] = limits({...next, [name]: state[name]}, name);
     next[name] = Math.min(most, Math.max(least, next[name]));
   }
   if (next.op !== state.op && next.mistake && !MISTAKES[next.op].some(({name}) => name === next.mistake))

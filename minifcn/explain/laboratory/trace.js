@@ -63,10 +63,12 @@ function canvasSize(state) {
   return [Math.max(reach, rows + state.P), Math.max(reach, columns + state.P)];
 }
 
+const NOWHERE = [-1e6, -1e6];  // before the first step no pixel has the focus
+
 // The pixel of y that the sentence is about: the one that was picked, or of those that the step writes the one to which
 // most has been added; with what it is made of, and what of that is there already.
 function focus({state, all, now, done, size}) {
-  let [a, b] = [-1, -1];
+  let [a, b] = NOWHERE;
   if (state.pixel >= 0 && state.pixel < size[0] * size[1]) [a, b] = [Math.floor(state.pixel / size[1]),
     state.pixel % size[1]];
   else {
@@ -120,11 +122,19 @@ function addition(model, one) {
 // "Why is this 54?": the pixel of y, written out.
 function focusSentence(model) {
   const {pixel: [a, b], made, inside, state, y, madeSoFar, text} = model, name = pixel("y", a, b);
-  if (a === -1 && b === -1 && !made.length) return "Pick a pixel of y to see what it is made of.";
+  if (a === NOWHERE[0]) return "Pick a pixel of y to see what it is made of.";
   if (!inside) return `${name} lies in the border: ${sum(made.map(text))}, cut off by padding ${state.P}`;
   const bias = state.numbers.bias[state.shown], total = number(y[state.shown][a][b]);
   if (!made.length) return `${name} = ${number(bias)}: no pixel of x reaches it`;
-  const left = made.length - madeSoFar.length;
-  return `${name} = ${sum(made.map(text))}${bias ? ` + bias ${factor(bias)}` : ""} = ${total}` +
-    (left ? `; ${left} of these still to come` : "");
+  const left = made.length - madeSoFar.length, here = left ? madeSoFar : made;
+  const written = [...(here.length ? [sum(here.map(text))] : []), ...(bias ? [`bias ${factor(bias)}`] : [])].join(" + ");
+  if (!left) return `${name} = ${written} = ${total}`;
+  const now = number(shownAt(model, a, b));
+  return `${name} = ${written && written !== now ? `${written} = ${now}` : now} so far; with ${
+    plural(left, "product")} still to come it is ${total}`;
+}
+
+// What y shows of a pixel: what is added up so far.
+function shownAt({done, all, y, canvas, border, state}, a, b) {
+  return done === all.length ? y[state.shown][a][b] : canvas[a + border][b + border] + state.numbers.bias[state.shown];
 }

@@ -5,6 +5,7 @@ const NETS = {"32s": "32s, fc7's stream alone", "16s": "16s, with pool4's", "8s"
 function simulator(root, given, alone) {
   const network = networkOf(given), fly = flight(network), most = furthest(network), C = network.classes.length;
   const startingState = () => fromAddress(alone ? location.hash.slice(1) : "", network);
+  const writeAddress = addressBar();
   let state = startingState(), asked = false;
 
   const held = (value, least, largest) => Math.min(largest, Math.max(least, value));
@@ -76,10 +77,7 @@ function simulator(root, given, alone) {
   }
 
   function remember() {
-    if (!alone) return;
-    const text = toAddress(state, network);
-    try { history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search); }
-    catch { /* a page inside another one may have no address */ }
+    if (alone) writeAddress(toAddress(state, network));
   }
 
   const STEPS = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]};

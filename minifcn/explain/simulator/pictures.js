@@ -30,7 +30,7 @@ function greyPicture({seen: [H, W], data}, c) {
 
 // A picture of the image's size with a mark on the pixel in focus; a click on it picks another one.
 function imageView(network, title, page) {
-  const canvas = element("canvas"), mark = element("i", {class: "mark"}), caption = element("figcaption");
+  const canvas = element("canvas", {role: "img"}), mark = element("i", {class: "mark"}), caption = element("figcaption");
   const [H, W] = network.size, frame = element("div", {class: "frame"}, [canvas, mark]);
   frame.onclick = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -39,6 +39,7 @@ function imageView(network, title, page) {
   const show = (colour, text, [row, column]) => {
     painted(canvas, H, W, colour);
     caption.textContent = text;
+    canvas.setAttribute("aria-label", `${text}; row ${row}, column ${column} is marked`);
     Object.assign(mark.style, {top: `${100 * row / H}%`, left: `${100 * column / W}%`, height: `${100 / H}%`, width: `${100 / W}%`});
   };
   return {node: element("figure", {"data-view": title}, [caption, frame]), show};

@@ -14,7 +14,7 @@ function verdict(total) {
 function pixelSentence(network, state, flown) {
   const {total} = scoresAt(flown, state.pixel), {winner, second, margin} = verdict(total);
   const [row, column] = state.pixel, label = network.label[row * network.size[1] + column], {classes} = network;
-  const truth = label === IGNORED_LABEL ? "the label does not count it" : label === winner ? "so does the label"
+  const truth = label === IGNORED_LABEL ? "the label does not count it" : label === winner ? "and so says the label"
     : `but the label says ${classes[label]}`;
   return `Row ${row}, column ${column}: ${classes[winner]} wins with ${number(total[winner])}, ${number(margin)} above ` +
     `${classes[second]}; ${truth}.`;
@@ -24,7 +24,8 @@ function pixelTable(network, state, flown) {
   const {streams, total} = scoresAt(flown, state.pixel), {winner} = verdict(total);
   const heads = ["class", ...Object.entries(STREAMS).map(([name, from]) => `${name}, from ${from}`), "sum"];
   const head = element("tr", {}, heads.map((text, n) => {
-    const cell = element("th", {scope: "col"}, [text]), ink = INK[Object.keys(STREAMS)[n - 1]];
+    const parts = text.split(/(?<=_)/).flatMap((part, k) => (k ? [element("wbr"), part] : [part]));  // on a phone
+    const cell = element("th", {scope: "col"}, parts), ink = INK[Object.keys(STREAMS)[n - 1]];
     if (ink) cell.style.borderBottom = `4px solid ${ink}`;
     return cell;
   }));

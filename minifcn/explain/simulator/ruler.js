@@ -57,7 +57,8 @@ function rulerPanel(network, name, page) {
     if (name === "image" || name === "score") outline(context, placed([[1, 0], [1, 0]], [state.pixel[0], state.pixel[0], state.pixel[1], state.pixel[1]]), "#cc79a7");
     const about = more ?? (name in flown.maps ? `class ${network.classes[shown]}` : "");
     caption.replaceChildren(element("b", {}, [name.replace("fuse_", "sum at ")]), ` ${C}×${rows}×${columns}`, element("small", {}, [about]));
-    canvas.setAttribute("aria-label", `${name}: ${fieldSentence(name, fields)}`);
+    const focus = `the pixel is row ${state.pixel[0]}, column ${state.pixel[1]}`;
+    canvas.setAttribute("aria-label", `${name}: ${name === "score" ? focus : fieldSentence(name, fields)}`);
   };
   canvas.setAttribute("role", "img");
   return {node, show};

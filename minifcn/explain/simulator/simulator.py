@@ -179,7 +179,7 @@ def script(*names: str) -> str:
     >>> script("streams").splitlines()[-1]
     '}'
     """
-    return "\n".join([laboratory_script("element", "shown"), *(_text(f"{name}.js") for name in names)])
+    return "\n".join([laboratory_script("element", "shown", "remembering"), *(_text(f"{name}.js") for name in names)])
 
 
 def _text(name: str) -> str:

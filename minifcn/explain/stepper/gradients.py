@@ -5,6 +5,7 @@ The way back can be made wrong on purpose, as it often is by accident; then the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -33,7 +34,8 @@ MISTAKES = {
     },
 }
 MISTAKES["conv-transpose"] = MISTAKES["conv"]
-H = 2.0**-17  # a power of 2, so that x + H and x - H are exact
+H = 2.0**-17  # the usual step: a power of 2, so that x + H and x - H are exact
+ROUNDING = 8 * 2.0**-52  # of a sum of some products, as a part of their sizes
 IGNORED = 255
 
 Place = tuple[int, ...]
@@ -58,6 +60,8 @@ class GradientNumber:
         The central difference.
     low, high : float
         Where there is no derivative, the numbers between these will do.
+    noise : float
+        What rounding may do to these three.
     verdict : "right", "wrong" or "kink"
         A kink has no derivative, and the value is one that will do.
     """
@@ -70,6 +74,7 @@ class GradientNumber:
     quotient: float = np.nan
     low: float = np.nan
     high: float = np.nan
+    noise: float = 0.0
     verdict: str = "right"
 
     def add(self, value: float, term: str, *reads: tuple[str, Place]) -> None:
@@ -166,15 +171,49 @@ def of_cross_entropy(arrays: dict[str, np.ndarray], mistake: str) -> Gradients:
 Forward = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
-def judge(found: Gradients, arrays: dict[str, np.ndarray], forward: Forward) -> None:
-    """Hold every number against the difference quotients of <g, y>, where y is what `forward` gives."""
+@dataclass(eq=False)
+class Measure:
+    """How difference quotients are taken: by which step, and what the numbers are that each number of y adds up.
+
+    The larger these are, the more rounding does to a quotient. A convolution is linear in each number, so that its step
+    may be large; in a pool it is smaller than the differences between numbers.
+
+    Parameters
+    ----------
+    forward : function
+        From arrays by name to y.
+    step : float
+    sizes : array
+        Of the shape of y.
+    """
+
+    forward: Forward
+    step: float
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, kind: str, arrays: dict[str, np.ndarray], forward: Forward) -> Measure:
+        """Choose the step for an operation and its numbers."""
+        numbers = np.concatenate([arrays[name].ravel() for name in ("x", "weight", "bias") if name in arrays])
+        if kind in ("conv", "conv-transpose"):
+            sizes = forward({name: abs(array) for name, array in arrays.items()})
+            return cls(forward, H if abs(numbers).max() < 1000 else 1.0, sizes)
+        gaps = np.diff(np.unique(numbers)) if kind == "max-pool" else np.empty(0)
+        step = 2.0 ** math.floor(math.log2(min([4 * H, *gaps]) / 4))
+        return cls(
+            forward, step, np.full(arrays["g"].shape, 1 + 2 * abs(numbers).max())
+        )  # of a loss its logarithm, too
+
+
+def judge(found: Gradients, arrays: dict[str, np.ndarray], measure: Measure) -> None:
+    """Hold every number against the difference quotients of <g, y>, where y is what the measure's `forward` gives."""
     for name, numbers in found.items():
         for place, one in numbers.items():
-            one.quotient, one.low, one.high = slope(arrays, [(name, place)], forward)
-            one.verdict = verdict(one.value, one.quotient, one.low, one.high)
+            one.quotient, one.low, one.high, one.noise = slope(arrays, [(name, place)], measure)
+            one.verdict = verdict(one.value, one.quotient, one.low, one.high, one.noise)
 
 
-def judge_ties(found: Gradients, arrays: dict[str, np.ndarray], window: Window, forward: Forward) -> None:
+def judge_ties(found: Gradients, arrays: dict[str, np.ndarray], window: Window, measure: Measure) -> None:
     """At a tie hold the equal numbers of a window together against the slope when they move together.
 
     One of them may have the gradient, or each a share; but together they have it once.
@@ -184,37 +223,49 @@ def judge_ties(found: Gradients, arrays: dict[str, np.ndarray], window: Window, 
         if len(winners) < 2:
             continue
         together = sum(found["x"][at].value for at in winners)
-        if verdict(together, *slope(arrays, [("x", at) for at in winners], forward)) == "wrong":
+        if verdict(together, *slope(arrays, [("x", at) for at in winners], measure)) == "wrong":
             for at in winners:
                 found["x"][at].verdict = "wrong"
 
 
 def slope(
-    arrays: dict[str, np.ndarray], places: list[tuple[str, Place]], forward: Forward
-) -> tuple[float, float, float]:
-    """Give the central difference of <g, y> when some numbers move together, and between what it may lie at a kink.
+    arrays: dict[str, np.ndarray], places: list[tuple[str, Place]], measure: Measure
+) -> tuple[float, float, float, float]:
+    """Give the central difference of <g, y> when some numbers move together, between what it may lie, and its noise.
 
     A number of y with a kink, as max-pooling has at a tie, has a slope on either side, and any between them will do.
     """
-    here, sides = forward(arrays), []
-    for step in (-H, H):
+    here, sides = measure.forward(arrays), []
+    for step in (-measure.step, measure.step):
         shifted = {name: array.copy() for name, array in arrays.items()}
         for name, place in places:
             shifted[name][place] += step
-        sides.append(arrays["g"] * (forward(shifted) - here) / step)
-    return float(sum(sides).sum() / 2), float(np.minimum(*sides).sum()), float(np.maximum(*sides).sum())
+        sides.append(arrays["g"] * (measure.forward(shifted) - here) / step)
+    noise = float((abs(arrays["g"]) * measure.sizes).sum() * ROUNDING / measure.step)
+    return float(sum(sides).sum() / 2), float(np.minimum(*sides).sum()), float(np.maximum(*sides).sum()), noise
 
 
-def verdict(value: float, quotient: float, low: float, high: float) -> str:
+def verdict(value: float, quotient: float, low: float, high: float, noise: float = 0.0) -> str:
     """Judge a derivative by its difference quotient, or at a kink by the numbers that will do.
 
-    >>> verdict(2, 2, 2, 2), verdict(3, 2, 2, 2), verdict(1, 0.5, 0, 1)
-    ('right', 'wrong', 'kink')
+    >>> verdict(2, 2, 2, 2), verdict(3, 2, 2, 2), verdict(1, 0.5, 0, 1), verdict(1e-9, 2e-9, 2e-9, 2e-9)
+    ('right', 'wrong', 'kink', 'wrong')
     """
-    small = 1e-5 * max(1.0, abs(value), abs(low), abs(high))
+    small = tolerance(value, low, high, noise)
     if high - low > 100 * small:
         return "kink" if low - small <= value <= high + small else "wrong"
     return "right" if abs(value - quotient) <= small else "wrong"
+
+
+def tolerance(value: float, low: float, high: float, noise: float) -> float:
+    """Say how far a quotient may be off: large numbers round more, and small ones may differ by little."""
+    return 1e-5 * max(abs(value), abs(low), abs(high)) + noise
+
+
+def rounded(quotient: float, one: GradientNumber) -> float:
+    """Round a difference quotient to the digits that its tolerance leaves."""
+    small = tolerance(one.value, one.low, one.high, one.noise)
+    return round(quotient, max(0, -math.floor(math.log10(small)))) if small > 0 else quotient
 
 
 def factor(value: float) -> str:

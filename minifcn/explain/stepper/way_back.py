@@ -72,9 +72,10 @@ class WayBack(Scene):
         else:
             transposed = self.kind == "conv-transpose"
             found = gradients.of_convolution(self.arrays, self.window, transposed, mistake)
-        gradients.judge(found, self.arrays, self._result)
+        measure = gradients.Measure.of(self.kind, self.arrays, self._result)
+        gradients.judge(found, self.arrays, measure)
         if self.kind == "max-pool":
-            gradients.judge_ties(found, self.arrays, self.window, self._result)
+            gradients.judge_ties(found, self.arrays, self.window, measure)
         return found
 
     def _result(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -94,16 +95,22 @@ class WayBack(Scene):
         return F.conv_transpose2d(x, weight, bias, output_padding=extra, **settings).data[0]
 
     def _sentence(self, n: int, one: GradientNumber) -> str:
-        quotient, low, high = (_rounded(value) for value in (one.quotient, one.low, one.high))
+        quotient, low, high = (gradients.rounded(value, one) for value in (one.quotient, one.low, one.high))
         checked = {
-            "right": f"the difference quotient is {number(quotient)} too",
+            "right": f"{self._nothing(one)}the difference quotient is {number(quotient)} too",
             "wrong": f"but the difference quotient is {number(quotient, 4)}: wrong",
             "kink": f"a kink, as equal numbers are the largest: any number from {number(low)} to {number(high)} "
             "will do",
         }[one.verdict]
-        if one.verdict == "wrong" and gradients.verdict(one.value, one.quotient, one.low, one.high) == "kink":
+        if (
+            one.verdict == "wrong"
+            and gradients.verdict(one.value, one.quotient, one.low, one.high, one.noise) == "kink"
+        ):
             checked = "but when all of the equal numbers move together, the slope is another one: wrong"
         return f"{n} of {len(self.numbers)}: {self._written(one)}; {checked}"
+
+    def _nothing(self, one: GradientNumber) -> str:
+        return "it wins no window, and " if self.kind == "max-pool" and not one.terms else ""
 
     def _written(self, one: GradientNumber) -> str:
         name = name_of(one, self._single)
@@ -147,7 +154,9 @@ class WayBack(Scene):
             active = mask(shape, one.place if one and one.name == name else None)
             wrong = np.array([number.verdict == "wrong" for number in found.values()]).reshape(shape)
             values = np.array([number.value for number in found.values()]).reshape(shape)
-            quotients = np.array([_rounded(number.quotient) for number in found.values()]).reshape(shape)
+            quotients = np.array([gradients.rounded(number.quotient, number) for number in found.values()]).reshape(
+                shape
+            )
             shown += _tables(f"d{name}", values, active=active, wrong=wrong)
             shown += _tables(f"by differences: d{name}", quotients, active=active)
         return shown
@@ -182,8 +191,3 @@ def _tables(title: str, array: np.ndarray, **masks: np.ndarray) -> Iterator[Grid
     for first in leading:
         lights = {name: light.reshape(matrix.shape)[first] for name, light in masks.items()}
         yield Grid(named(title, *first, of=len(leading)), matrix[first], **lights)
-
-
-def _rounded(value: float) -> float:
-    """A difference quotient has no more right digits than these."""
-    return round(value, 5)

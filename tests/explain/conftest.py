@@ -1,0 +1,36 @@
+"""One browser for all tests that look at pages, and the laboratory's page in it."""
+
+import pytest
+import webdriver
+
+from minifcn import explain
+
+
+@pytest.fixture(scope="session")
+def driver():
+    driver = webdriver.Driver()
+    yield driver
+    driver.close()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    path = tmp_path_factory.mktemp("laboratory") / "lab.html"
+    explain.Laboratory().save_html(path)
+    return path.as_uri()
+
+
+@pytest.fixture
+def laboratory(driver, address):
+    """A function that opens the laboratory anew at a state; a script's error anywhere fails the test."""
+
+    def show(state=""):
+        driver.open(f"{address}#{state}")
+        return driver
+
+    driver.width(1600)
+    driver.theme("light")
+    driver.log("browser")
+    yield show
+    driver.command("Emulation.setTouchEmulationEnabled", enabled=False)
+    assert [entry["message"] for entry in driver.log("browser")] == []
