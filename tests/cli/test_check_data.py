@@ -10,17 +10,19 @@ from PIL import Image
 
 from minifcn.cli import main
 
-FILE_FAULTS = {name: fault for name, fault in (FAULTS | IMAGE_FAULTS).items() if "{}" in fault.file}
-FOLDER_FAULTS = {
-    name: FAULTS[name]
-    for name in (
-        "names that differ in capitals",
-        "classes in two files that differ",
-        "colour out of range",
-        "two folders of images",
-        "two folders of masks",
-    )
-}
+# Behind each of these nothing is looked for: there is no pair, or no split to train on. No two are of one folder.
+ENDS = (
+    "list of validation alone",
+    "no folder of masks",
+    "no folder of images",
+    ".json files that are not labelme's",
+    "images divided, masks not",
+    "names of another kind",
+)
+# One says that all masks hold one value, and others are about the values of masks that have several; and of the five
+# names that a list of classes may have, four are of lists with other faults, and one is of the list that is right.
+APART = ("one class alone", "list without a class")
+TOGETHER = {name: fault for name, fault in (FAULTS | IMAGE_FAULTS).items() if name not in (*ENDS, *APART)}
 
 
 @pytest.fixture
@@ -61,23 +63,44 @@ def test_a_sound_data_set_is_told_in_few_lines(sound, capsys):
     ]
 
 
-def test_faults_of_25_kinds_are_found_at_once(tmp_path, capsys):
-    names = [f"pair{number:02}" for number in range(len(FILE_FAULTS))]
-    folder_sets.photos(tmp_path, ["a", "b", *names, "z"])
+@pytest.mark.parametrize("folder", [TOGETHER, {name: FAULTS[name] for name in APART}], ids=["together", "apart"])
+def test_faults_are_found_at_once_in_as_few_folders_as_can_hold_them(folder, tmp_path, capsys):
+    of_pairs = [name for name, fault in folder.items() if "{}" in fault.file]
+    pairs = {name: f"pair{number:02}" for number, name in enumerate(of_pairs)}
+    folder_sets.photos(tmp_path, ["a", "b", "c", *pairs.values(), "z"])
     (tmp_path / "classes.txt").write_text(folder_sets.NAMES)
-    made = [*zip(FILE_FAULTS.values(), names, strict=True), *((fault, "z") for fault in FOLDER_FAULTS.values())]
-    assert len(made) >= 25
-    for fault, name in made:
-        fault.make(tmp_path, name)
+    for name, fault in folder.items():
+        fault.make(tmp_path, pairs.get(name, "z"))
+    if (tmp_path / "train.txt").exists():  # where there are lists, pairs in none are not looked at
+        images, masks = ({path.stem for path in (tmp_path / kind).iterdir()} for kind in ("images", "masks"))
+        with open(tmp_path / "train.txt", "a") as file:
+            file.write("\n".join(sorted(images & masks & {*pairs.values()})))
     assert check(tmp_path, "--json") == 2
     faults = json.loads(capsys.readouterr().out)["faults"]
-    for fault, name in made:
-        assert any(fault.file.format(name) in line and fault.says in line for line in faults), fault
-    assert len(faults) == len(set(faults)) < len(made) + 5
+    for name, fault in folder.items():
+        path = fault.file.format(pairs.get(name, "z"))
+        assert any(path in line and fault.says in line for line in faults), name
+    assert len(faults) == len(set(faults)) < len(folder) + 5
     assert check(tmp_path) == 2
     text = capsys.readouterr().out
     assert f"{len(faults)} faults at which training or evaluation stops:" in text
-    assert all(fault.file.format(name) in text for fault, name in made)
+    assert all(fault.file.format(pairs.get(name, "z")) in text for name, fault in folder.items())
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_fault_behind_which_nothing_is_looked_for_is_the_only_one(name, tmp_path, capsys):
+    folder_sets.photos(tmp_path)
+    FAULTS[name].make(tmp_path, "c")
+    (tmp_path / "images" / "b.jpg").write_bytes(b"") if (tmp_path / "images").exists() else None
+    assert check(tmp_path) == 2
+    text = "".join(capsys.readouterr())
+    assert FAULTS[name].says in text
+    assert "b.jpg: the file is empty" not in text
+
+
+def test_every_fault_is_in_one_of_the_folders_and_most_are_in_one():
+    assert {*TOGETHER, *APART, *ENDS} == {*FAULTS, *IMAGE_FAULTS}
+    assert len(TOGETHER) >= 25
 
 
 def test_what_stands_out_stops_nothing(sound, capsys):

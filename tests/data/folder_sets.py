@@ -106,6 +106,16 @@ def _write(place, content):
     return write
 
 
+def _add(place, content, first=b""):
+    """Add lines to a text that may have been written already, or else begin it."""
+
+    def add(root, name):
+        path = root / place
+        path.write_bytes((path.read_bytes() if path.exists() else first) + content)
+
+    return add
+
+
 def _cut(place, length):
     def cut(root, name):
         path = root / place.format(name)
@@ -173,13 +183,11 @@ FAULTS = {
         _move("images/{}.jpg", "images/{}.HEIC"), "images/{}.HEIC", "save it as JPEG"
     ),
     "mask that is a link to nothing": Fault(_link("masks/{}.png"), "masks/{}.png", "mend the link, or remove it"),
-    "list that is a link to nothing": Fault(_link("classes.txt"), "classes.txt", "mend the link, or remove it"),
-    "split that is a link to nothing": Fault(_link("train.txt"), "train.txt", "mend the link, or remove it"),
-    "list without a class": Fault(
-        _write("classes.txt", b""), "classes.txt", "write one name a line, or remove the file"
-    ),
+    "list that is a link to nothing": Fault(_link("class_dict.csv"), "class_dict.csv", "mend the link, or remove it"),
+    "split that is a link to nothing": Fault(_link("trainval.txt"), "trainval.txt", "mend the link, or remove it"),
+    "list without a class": Fault(_write("labels.txt", b""), "labels.txt", "write one name a line, or remove the file"),
     "row that lacks a number": Fault(
-        _write("classes.csv", b"name,r,g,b\nbackground,0,0,0\nroad,200,0\n"), "classes.csv", "line 3: a row reads"
+        _add("classes.csv", b"car,200,0\n", b"name,r,g,b\nbackground,0,0,0\n"), "classes.csv", "line 3: a row reads"
     ),
     "empty mask file": Fault(_write("masks/{}.png", b""), "masks/{}.png", "copy or download it again"),
     "cut mask": Fault(_cut("masks/{}.png", 50), "masks/{}.png", "copy or download it again"),
@@ -210,28 +218,28 @@ FAULTS = {
     "classes in two files that differ": Fault(
         _write("class_names.txt", b"background\nroad\ntree\n"), "class_names.txt", "remove the one that is wrong"
     ),
-    "class twice": Fault(_write("classes.txt", b"background\nroad\nroad\n"), "classes.txt", "line 3: 'road'"),
+    "class twice": Fault(_add("labels.txt", b"road\nroad\n", b"background\n"), "labels.txt", "line 3: 'road'"),
     "table called a list": Fault(
-        _write("classes.txt", b"background,0,0,0\nroad,1,1,1\n"), "classes.txt", "name the file classes.csv"
+        _add("labels.txt", b"car,1,1,1\n", b"background,0,0,0\n"), "labels.txt", "name the file classes.csv"
     ),
     "two classes that do not count": Fault(
-        _write("classes.txt", b"void\nroad\nunknown\n"), "classes.txt", "both stand for what does not count"
+        _add("labels.txt", b"void\nunknown\n", b"background\n"), "labels.txt", "both stand for what does not count"
     ),
     "colour out of range": Fault(
-        _write("classes.csv", b"name,r,g,b\nbackground,0,0,0\nroad,1,2,300\n"),
+        _add("classes.csv", b"road,1,2,300\n", b"name,r,g,b\nbackground,0,0,0\n"),
         "classes.csv",
         "but 300 is not within 0..255; correct the row",
     ),
     "list of an image that is not there": Fault(
-        _write("train.txt", b"a\nb\nnobody\n"), "train.txt", "line 3: there is no image with a mask"
+        _add("train.txt", b"nobody\n", b"a\nb\n"), "train.txt", "line 3: there is no image with a mask"
     ),
     "image in two lists": Fault(
-        lambda root, name: [_write(f"{s}.txt", b"a\nb\n")(root, name) for s in ("train", "val")],
+        lambda root, name: [_add(f"{split}.txt", b"c\n")(root, "") for split in ("train", "val")],
         "val.txt",
         "an image is in one split, once",
     ),
     "list of validation alone": Fault(_write("val.txt", b"a\n"), "", "name the images to train on in train.txt", True),
-    "empty list": Fault(_write("train.txt", b"\n"), "train.txt", "the list names no images", True),
+    "empty list": Fault(_write("test.txt", b"\n"), "test.txt", "the list names no images"),
     "no folder of masks": Fault(_move("masks", "other"), "", "no masks/: draw them in labelme, or add masks", True),
     "no folder of images": Fault(_move("images", "other"), "", "no folder of images beside it", True),
     ".json files that are not labelme's": Fault(_only_json, "", "no .json file of labelme has the name", True),

@@ -64,8 +64,8 @@ def of_borders(smoothed: Sequence[tuple[str, str]], pairs: int) -> list[str]:
         places += f"; {in_short([name for name, _ in others], 3)}"
     look = f"{counted_of(len(smoothed), pairs, 'label')} {_verb(smoothed, 'looks', 'look')}"
     return [
-        f"{look} resized with interpolation or saved as JPEG ({places}): values in between are wrong classes; make such labels again from where they were drawn, "
-        "resized with nearest neighbour and saved as PNG"
+        f"{look} resized with interpolation or saved as JPEG ({places}): values in between are wrong classes; make "
+        "such labels again from where they were drawn, resized with nearest neighbour and saved as PNG"
     ]
 
 
