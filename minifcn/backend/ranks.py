@@ -6,12 +6,13 @@ MPI is imported only where a launcher (mpiexec, srun) has started several proces
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import socket
 import stat
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -31,6 +32,8 @@ _LAUNCHERS = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
 )
+_PATIENCE = 5.0  # seconds in which the others are to hear of a problem before they are ended
+_HURRY = 1  # the tag of such a message
 
 
 class Ranks:
@@ -62,6 +65,7 @@ class Ranks:
         self.rank: int = 0 if comm is None else comm.Get_rank()
         self.size: int = 1 if comm is None else comm.Get_size()
         self.settled, self.local = False, 0
+        self._hurried = False
 
     @property
     def first(self) -> bool:
@@ -108,8 +112,11 @@ class Ranks:
         Raises
         ------
         Disagreement
-            On every rank, if one of them has a problem, or facts other than the first one's.
+            On every rank, if one of them has a problem, or facts other than the first one's. Not on one whose problem
+            the others take too long to hear of: they may still have much to do.
         """
+        if not self.rest(_PATIENCE if problem else math.inf):
+            return
         told = self.objects((dict(facts or {}), problem))
         problems = {rank: problem for rank, (_, problem) in enumerate(told) if problem}
         if problems:
@@ -132,12 +139,34 @@ class Ranks:
         part = self.comm.Split(0 if self.rank < count else self.mpi.UNDEFINED, self.rank)
         return None if part == self.mpi.COMM_NULL else Ranks(*((self.mpi, part) if count > 1 else ()))
 
-    def rest(self) -> None:
-        """Wait for all ranks without keeping a core busy, as waiting for MPI does."""
+    def rest(self, patience: float = math.inf, meanwhile: Callable[[], Any] = lambda: None) -> bool:
+        """Wait for all ranks without keeping a core busy, as waiting for MPI does; says if they came in time.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds.
+        meanwhile : function
+            Called again and again.
+        """
         if self.comm is not None:
-            request = self.comm.Ibarrier()
+            request, until = self.comm.Ibarrier(), time.monotonic() + patience
             while not request.Test():
+                meanwhile()
                 time.sleep(0.001)
+                if time.monotonic() > until:
+                    return False
+        return True
+
+    def hurry(self) -> None:
+        """Let the first rank know that this one was asked to stop, while it does something for all."""
+        if not self._hurried:
+            self._hurried = True
+            self.comm.isend(self.rank, 0, _HURRY)
+
+    def hurried(self) -> bool:
+        """Say, on the first rank, if another one was asked to stop; MPI looks for messages while it is asked."""
+        return any(self.comm.iprobe(self.mpi.ANY_SOURCE, _HURRY) for _ in range(3))
 
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once, wherever they wait; this one has said why, so MPI need not."""

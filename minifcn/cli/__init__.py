@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 from typing import Any, NoReturn
 
@@ -91,7 +92,7 @@ def _module(room: str, command: str) -> Any:
     return importlib.import_module(f"minifcn.cli.{room}{command.replace('-', '_')}")
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None, joined: bool) -> argparse.Namespace:
     try:
         return build_parser().parse_args(argv)
     except SystemExit:  # after -h or --version
@@ -100,9 +101,26 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     except UserError:
         from minifcn.backend.ranks import launched
 
-        if launched()[0]:  # all processes of a job have the same arguments, and the first one says what is wrong
+        if launched()[0] and not joined:  # all processes have the same arguments; the first one says what is wrong
             sys.exit(2)
         raise
+
+
+def _shared(words: Sequence[str]) -> AbstractContextManager[Any]:
+    """Give what joins the processes of a job for a command that they share; nothing, where one process works alone.
+
+    They meet before anything else: one that ended alone, for arguments of its own, would leave the others waiting.
+    """
+    if words[:1] not in (["train"], ["evaluate"]) and not ("bench" in words[:1] and "ranks" in words):
+        return nullcontext()
+    from minifcn.backend.ranks import launched
+
+    asked = bool({"--mpi", "--mp"} & {*words})
+    if {"-h", "--help"} & {*words} or (launched()[1] == 1 and not asked):
+        return nullcontext()
+    from minifcn.cli import jobs
+
+    return jobs.joined(asked)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,10 +139,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         129 after Ctrl-C, SIGTERM or SIGHUP; 141 if nobody reads the output any more.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of what the data room reports in one line
+    job = _shared(sys.argv[1:] if argv is None else argv)
     with output.any_terminal(), output.without_windows(), signals.handled(signals.stop):
         try:
-            args = _parse(argv)
-            status = _module("", args.command).run(args)
+            with job as ranks:
+                args = _parse(argv, joined=ranks is not None)
+                args.ranks = ranks
+                status = _module("", args.command).run(args)
             output.finish()
             return status or 0
         except BrokenPipeError:

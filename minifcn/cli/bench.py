@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from minifcn.backend import use_device
+from minifcn.backend.ranks import Ranks
 from minifcn.backend.sums import sums_for
 from minifcn.benchmark import contestants, machine, report, rule
 from minifcn.benchmark.asked import RANKS, RULE, WARM_UP
@@ -46,21 +47,21 @@ def _measure_ranks(args: argparse.Namespace) -> None:
     works = select(named)
     if len(works) != 1 or works[0].kind != "step":
         raise UserError(f"bench {RANKS} times the steps of one network, such as {RANKS} narrow-step, not {named}")
-    with jobs.joined(args.mpi) as ranks:
-        device = use_device(jobs.own_device(args.device, ranks), args.precision)
-        work = dataclasses.replace(works[0], device=device, precision=args.precision)
-        ranks.agree()
-        ranks.settled = True
-        turns = (2 * len(contest.sizes(ranks.size)) - 1) * (args.rounds + 1)
-        with Progress(f"bench {RANKS}", turns, stream=sys.stderr if ranks.first else None) as progress:
-            rows = contest.measure(work, ranks, args.rounds, progress.advance)
-        way = sums_for(device, ranks).way if ranks.size > 1 else "nobody: start it with mpiexec -n 4, or more"
-        print(contest.text(work, rows, way))
-        if args.out and ranks.first:
-            with atomic_write(args.out) as file:
-                file.write(f"```\n{contest.text(work, rows, way)}\n```\n".encode())
-            with atomic_write(args.out.with_suffix(".json")) as file:
-                file.write(contest.raw(work, rows, way))
+    ranks = args.ranks or Ranks()
+    device = use_device(jobs.own_device(args.device, ranks), args.precision)
+    work = dataclasses.replace(works[0], device=device, precision=args.precision)
+    ranks.agree()
+    ranks.settled = True
+    turns = (2 * len(contest.sizes(ranks.size)) - 1) * (args.rounds + 1)
+    with Progress(f"bench {RANKS}", turns, stream=sys.stderr if ranks.first else None) as progress:
+        rows = contest.measure(work, ranks, args.rounds, progress.advance)
+    way = sums_for(device, ranks).way if ranks.size > 1 else "nobody: start it with mpiexec -n 4, or more"
+    print(contest.text(work, rows, way))
+    if args.out and ranks.first:
+        with atomic_write(args.out) as file:
+            file.write(f"```\n{contest.text(work, rows, way)}\n```\n".encode())
+        with atomic_write(args.out.with_suffix(".json")) as file:
+            file.write(contest.raw(work, rows, way))
 
 
 def _measure_rule(args: argparse.Namespace) -> None:

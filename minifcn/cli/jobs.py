@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,8 +18,7 @@ from typing import NoReturn
 
 from minifcn.backend import resolve_device
 from minifcn.backend.ranks import Disagreement, Ranks, join, named
-from minifcn.cli import failures, output
-from minifcn.cli.signals import Stopped
+from minifcn.cli import failures, output, signals
 from minifcn.errors import UserError
 
 _MEANWHILE = 1.0  # seconds in which the first rank says what all others would
@@ -36,20 +36,31 @@ def joined(asked: bool = False) -> Iterator[Ranks]:
     asked : bool
         Ask MPI even where no launcher is known.
     """
-    ranks = join(asked)
+    received: list[int] = []
+    with signals.handled(lambda signum, frame: received.append(signum)):  # who ended now would leave others waiting
+        ranks = join(asked)
     if ranks.size == 1:
+        _stop_if(received)
         yield ranks
         return
-    ranks.local, cores = ranks.place()
-    os.environ.setdefault("MINIFCN_THREADS", str(cores))
-    leave = _watched(ranks)
+    leave: Callable[[], None] = lambda: None  # noqa: E731
     try:
         with _quiet(not ranks.first):
+            _stop_if(received)
+            ranks.local, cores = ranks.place()
+            os.environ.setdefault("MINIFCN_THREADS", str(cores))
+            leave = _watched(ranks)
             yield ranks
     except BaseException as error:
-        _end(ranks, error, leave)
+        with signals.handled(signal.SIG_IGN):  # type: ignore[arg-type]  # a second Ctrl-C must not cut off the first
+            _end(ranks, error, leave)
     finally:
         leave()
+
+
+def _stop_if(received: list[int]) -> None:
+    if received:
+        raise signals.Stopped(received[0])
 
 
 def _watched(ranks: Ranks) -> Callable[[], None]:
@@ -104,7 +115,7 @@ def _end(ranks: Ranks, error: BaseException, leave: Callable[[], None]) -> NoRet
             ranks.agree(problem=(message, status))
         except Disagreement as agreed:
             error = agreed
-    if isinstance(error, Disagreement) or (isinstance(error, Stopped) and error.together):
+    if isinstance(error, Disagreement) or (isinstance(error, signals.Stopped) and error.together):
         if ranks.first:
             raise error
         sys.exit(failures.told(error)[1])

@@ -36,22 +36,20 @@ from minifcn.files import atomic_write, lock_folder
 from minifcn.progress import unbreakable
 from minifcn.training import Checkpoint, Trainer, build, checkpoint, images_list
 from minifcn.training.album import PICTURES, Album
-from minifcn.training.config import Config
+from minifcn.training.config import Config, option, written
 from minifcn.training.datasets import open_data
 from minifcn.training.facts import facts
 from minifcn.training.parallel_trainer import ParallelTrainer
 from minifcn.training.start import begin, open_start
 
 RESULTS = (stages.FILE, "config.json", "images.csv", "log.csv", "iou.csv", *PICTURES, "checkpoint.npz", "best.npz")
+_STEERING = ("out", "resume", "overwrite", "staged")  # no settings of the run, and the same in all processes
 
 
 def run(args: argparse.Namespace) -> int:
     """Train as the arguments say, together with the other processes of a job."""
-    with jobs.joined(args.mpi) as args.ranks:
-        return _run(args)
-
-
-def _run(args: argparse.Namespace) -> int:
+    args.ranks = args.ranks or Ranks()
+    args.ranks.agree({option(name): written(getattr(args, name)) for name in _STEERING})
     device = use_device(jobs.own_device(args.device, args.ranks), args.precision)
     if args.resume and args.overwrite:
         raise UserError("--resume continues the run in --out, and --overwrite replaces it; choose one of the two")
@@ -134,11 +132,11 @@ def train(
         config, notes = begin(config, model, read["train"], start, workers=workers, stream=sys.stderr)
     optimizer = build.build_optimizer(config, model)
     valid_loader = build.valid_loader(config, read["val"], workers)
-    album = Album(args.out, config, model, valid_loader, say) if args.ranks.first else None
     parts = (config, model, optimizer, build.train_loader(config, read["train"], workers), valid_loader, args.out)
     how: dict[str, Any] = {"checkpoint_every": args.checkpoint_every, "stream": sys.stderr}
     alone = args.ranks.size == 1
     trainer = Trainer(*parts, **how) if alone else ParallelTrainer(*parts, ranks=args.ranks, **how)
+    album = Album(args.out, config, model, valid_loader, say, trainer.is_stopping) if args.ranks.first else None
     watcher = Watcher(trainer, album)
     trainer.after_epoch = watcher.after_epoch
     if state is not None:

@@ -39,6 +39,8 @@ class Album:
         Of the validation split.
     say : function of a message
         Is told of a picture that could not be drawn.
+    stopping : function, optional
+        Says if the run is to stop: no picture is begun then.
 
     Attributes
     ----------
@@ -46,8 +48,17 @@ class Album:
         The pictures that could not be drawn, and why.
     """
 
-    def __init__(self, folder: Path, config: Config, model: FCN, loader: DataLoader, say: Callable[[str], None]):
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        model: FCN,
+        loader: DataLoader,
+        say: Callable[[str], None],
+        stopping: Callable[[], bool] = lambda: False,
+    ):
         self.folder, self.config, self.model, self.loader, self.say = folder, config, model, loader, say
+        self.stopping = stopping
         self.failed: dict[str, str] = {}
 
     def draw_logs(self, rows: list[Epoch], ious: Mapping[int, np.ndarray]) -> None:
@@ -65,6 +76,8 @@ class Album:
         self._draw("confusion.png", lambda path: pictures.save_confusion(path, counts, names))
 
     def _draw(self, name: str, save: Callable[[Path], None]) -> None:
+        if self.stopping():  # a run that goes on draws it
+            return
         try:
             save(self.folder / name)
         except Exception as error:  # a plotting library has more ways to fail than can be listed

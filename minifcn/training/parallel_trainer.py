@@ -123,10 +123,13 @@ class ParallelTrainer(Trainer):
     def _save_or_stop(self) -> None:
         if self.whole.stop >= 0 or self.whole.due:
             self.save()
-        if self.whole.stop >= 0:
+        self._stop_for(self.whole.stop)
+
+    def _stop_for(self, rank: int) -> None:
+        if rank >= 0:
             path = self.folder / "checkpoint.npz"
             raise KeyboardInterrupt(
-                f"{named(self.whole.stop, self.ranks.size)} was interrupted; {path} is saved at iteration "
+                f"{named(rank, self.ranks.size)} was interrupted; {path} is saved at iteration "
                 f"{self.position.iteration}, --resume continues from it"
             )
 
@@ -190,9 +193,16 @@ class ParallelTrainer(Trainer):
             super().finish_epoch(matrix, valid_loss, seconds)
         else:
             self.save()
+        self.ranks.rest(meanwhile=lambda: self.ranks.hurry() if self.stop_requested else None)  # the first one draws
         self.position, row = self.ranks.from_first((self.position, self.log.rows[-1] if self.log.rows else None))
         if not self.ranks.first:
             self.log.rows.append(row)
+        stops = self.ranks.all(np.array([float(self.stop_requested)]))[:, 0]  # meanwhile
+        self._stop_for(int(stops.argmax()) if stops.any() else -1)
+
+    def is_stopping(self) -> bool:
+        """Say if this rank was asked to stop, or, on the first one, any other while that draws."""
+        return self.stop_requested or (self.ranks.first and self.ranks.hurried())
 
     def mean_loss(self) -> float:
         """Give the mean loss as `Trainer.mean_loss`; the first rank looks at it for all."""

@@ -143,6 +143,10 @@ class Trainer:
         """Say if all epochs are trained, or the configured patience is at its end."""
         return self.position.epoch >= self.config.epochs or bool(log.out_of_patience(self.log.rows, self.config))
 
+    def is_stopping(self) -> bool:
+        """Say if there should be no more work than is needed to stop."""
+        return self.stop_requested
+
     def train_epoch(self) -> None:
         """Take the steps that are left of the epoch."""
         now = self.position
@@ -242,8 +246,7 @@ class Trainer:
         """Write checkpoint.npz if it is time to, or to stop."""
         if self.stop_requested:
             self.save()
-            path = self.folder / "checkpoint.npz"
-            at = self.position.iteration
+            path, at = self.folder / "checkpoint.npz", self.position.iteration
             raise KeyboardInterrupt(f"interrupted; {path} is saved at iteration {at}, --resume continues from it")
         if time.monotonic() - self._saved >= self.checkpoint_every:
             self.save()

@@ -6,12 +6,14 @@ python tests/parallel/spoiled.py FAULT ARGUMENT ...
 import os
 import signal
 import sys
+import time
 
 import minifcn
 import minifcn.pictures
-from minifcn.backend.ranks import launched
-from minifcn.cli import main
+from minifcn.backend.ranks import Ranks, launched
+from minifcn.cli import jobs, main, train
 from minifcn.data import Shapes
+from minifcn.errors import UserError
 from minifcn.training.parallel_trainer import ParallelTrainer
 
 AT = 1  # the step of the fault, in the first epoch
@@ -30,6 +32,36 @@ def at_a_step(happens):
 
 def unreadable():
     raise OSError(5, "Input/output error", "photo.png")
+
+
+def before_mpi(happens):
+
+    def joining(asked):
+        happens()
+        return join(asked)
+
+    join, jobs.join = jobs.join, joining
+
+
+def wrong():
+    raise UserError("photo.png: is damaged")
+
+
+def at_the_command(happens):
+    train.run = lambda args: happens()
+
+
+def while_the_first_draws():
+    """This rank waits for the first one then, which takes a second for every picture."""
+    rest = Ranks.rest
+
+    def resting(self, *args, **settings):
+        if settings and not os.environ.get("STOPPED"):
+            os.environ["STOPPED"] = "yes"
+            os.kill(os.getpid(), signal.SIGTERM)
+        return rest(self, *args, **settings)
+
+    Ranks.rest = resting
 
 
 def other_images():
@@ -51,13 +83,19 @@ FAULTS = {
     "version": lambda: setattr(minifcn, "__version__", "0.0"),
     "setting": lambda: sys.argv.extend(["--lr", "0.5"]),
     "images": other_images,
+    "terminate before MPI": lambda: before_mpi(lambda: os.kill(os.getpid(), signal.SIGTERM)),
+    "error at first": lambda: at_the_command(wrong),
+    "misspelt": lambda: sys.argv.extend(["--lrr", "0.5"]),
+    "folder": lambda: sys.argv.extend(["--out", "elsewhere"]),
+    "terminate while the first one draws": while_the_first_draws,
     "none": lambda: None,
 }
 
 
 if __name__ == "__main__":
+    slow = time.sleep if sys.argv[1].endswith("draws") else lambda seconds: None
     for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):  # which take longer than the steps
-        setattr(minifcn.pictures, name, lambda path, *rest: None)
+        setattr(minifcn.pictures, name, lambda path, *rest: [slow(1), path.touch()])
     rank, size = launched()
     if rank == size - 1:
         FAULTS[sys.argv[1]]()

@@ -34,6 +34,9 @@ class Twin:
     def Allgather(self, own, found):
         found[:] = own
 
+    def Ibarrier(self):
+        return SimpleNamespace(Test=lambda: True)
+
     def allgather(self, thing):
         return [thing, thing]
 

@@ -25,6 +25,9 @@ FOUND_BEFORE = {
     "version": "rank 1 of 2 has another version of minifcn than rank 0 (0.0, and not ",
     "setting": "rank 1 of 2 has another --lr than rank 0 (0.5, and not 0.001)",
     "images": "rank 1 of 2 has another data set in train than rank 0",
+    "folder": "rank 1 of 2 has another --out than rank 0 (elsewhere, and not ",
+    "misspelt": "rank 1 of 2: there is no option --lrr",
+    "error at first": "rank 1 of 2: photo.png: is damaged",
 }
 
 
@@ -63,6 +66,22 @@ def test_a_rank_that_goes_ends_the_job_with_one_message_and_a_whole_checkpoint(t
     assert message in said[1]
     assert checkpoint.load(tmp_path / "checkpoint.npz").position.iteration == steps
     assert time.monotonic() - began < 60  # to begin takes most of it, where other programs keep the cores busy
+
+
+def test_a_rank_that_is_stopped_before_mpi_begins_leaves_nobody_waiting(tmp_path):
+    status, said = train(2, tmp_path / "out", fault="terminate before MPI")
+    assert (status, said) == (143, ["minifcn: rank 1 of 2: interrupted"])
+
+
+def test_a_rank_that_is_stopped_while_the_first_one_draws_waits_for_one_picture(tmp_path):
+    """The last epoch is stopped too: who asks for an end is not told that all went well."""
+    status, said = train(2, tmp_path, "--epochs", "1", fault="terminate while the first one draws")
+    assert status == 143
+    assert "rank 1 of 2 was interrupted; " in said[-1]
+    assert not (tmp_path / "confusion.png").exists()
+    assert checkpoint.load(tmp_path / "checkpoint.npz").position.epoch == 1
+    assert train(2, tmp_path, "--resume")[0] == 0
+    assert (tmp_path / "confusion.png").exists()
 
 
 def test_a_run_goes_on_with_any_number_of_ranks(tmp_path):

@@ -78,6 +78,9 @@ class Told:
     def Get_size(self):
         return 1 + len(self.others)
 
+    def Ibarrier(self):
+        return SimpleNamespace(Test=lambda: True)
+
     def allgather(self, thing):
         return [thing, *self.others]
 
