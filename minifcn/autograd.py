@@ -224,11 +224,11 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
         return tuple(inputs)
     if any(map(guards.is_geometry, inputs)):  # it has no array, and goes with all
         return tuple(inputs)
-    arrays = alike([x.data if isinstance(x, Tensor) else x for x in inputs], name)
-    tensors = tuple(map(lambda x, a: x if isinstance(x, Tensor) and x.data is a else Tensor(a), inputs, arrays))
-    for tensor, a in zip(tensors, arrays, strict=True):
-        tensor._data = a  # a number that a GPU's kernel takes as it is would have become an array of the host
-    return tensors
+    arrays, tensors = alike([x._data if isinstance(x, Tensor) else x for x in inputs], name), []
+    for x, a in zip(inputs, arrays, strict=True):
+        tensors.append(x if isinstance(x, Tensor) and x._data is a else Tensor(a))
+        tensors[-1]._data = a  # a number that a GPU's kernel takes as it is would have become an array of the host
+    return tuple(tensors)
 
 
 def backward_pass(

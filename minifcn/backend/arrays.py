@@ -12,6 +12,8 @@ import numpy as np
 
 from minifcn.backend.devices import gpu, resolve_device
 
+OF_NUMPY = (np.ndarray, np.generic)
+
 
 def array_module(x: Any) -> ModuleType:
     """Give the module whose functions work on an array.
@@ -37,7 +39,7 @@ def array_module(x: Any) -> ModuleType:
     >>> xp.sqrt(x)
     array([1., 2.])
     """
-    if isinstance(x, np.ndarray | np.generic):
+    if isinstance(x, OF_NUMPY):
         return np
     cupy = sys.modules.get("cupy")  # whoever holds a CuPy array has imported it
     if isinstance(x, getattr(cupy, "ndarray", ())):
@@ -67,7 +69,7 @@ def device_of(x: Any) -> str:
     >>> device_of(np.zeros(3))
     'cpu'
     """
-    return "cpu" if array_module(x) is np else f"cuda:{x.device.id}"
+    return "cpu" if isinstance(x, OF_NUMPY) or array_module(x) is np else f"cuda:{x.device.id}"
 
 
 def to_device(x: Any, device: str) -> Any:

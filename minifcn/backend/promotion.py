@@ -23,8 +23,11 @@ def is_array(x: Any) -> bool:
     >>> is_array(np.zeros(())), is_array(np.float32(0)), is_array([0.0])
     (True, False, False)
     """
-    if isinstance(x, np.ndarray):
-        return True
+    return isinstance(x, np.ndarray) or is_array_of_gpu(x)
+
+
+def is_array_of_gpu(x: Any) -> bool:
+    """Whether x is an array of CuPy."""
     return "cupy" in sys.modules and isinstance(x, sys.modules["cupy"].ndarray)
 
 
@@ -51,7 +54,7 @@ def as_array(data: Any, name: str = "Tensor") -> Any:
     Traceback (most recent call last):
     TypeError: Tensor: the data must be real numbers or booleans, got complex128
     """
-    if type(data) is np.ndarray and data.dtype.kind in "biuf" and data.dtype.isnative:
+    if (type(data) is np.ndarray or is_array_of_gpu(data)) and data.dtype.kind in "biuf" and data.dtype.isnative:
         return data  # nearly always; the questions below would take longer than a small sum
     if _needs_gradient(data):
         raise TypeError(
@@ -114,6 +117,11 @@ def alike(operands: Sequence[Any], name: str) -> list:
     >>> [a.dtype.name for a in alike([np.uint8([1, 2]), 0.5], "multiply")]
     ['uint8', 'float64']
     """
+    others = [x for x in operands if type(x) not in PYTHON_NUMBERS]
+    if len(others) == 1 and is_array(others[0]) and others[0].dtype.kind == "f":  # as nearly always
+        array = as_array(others[0], name)
+        xp, dtype = array_module(array), array.dtype
+        return [array if x is others[0] else _in_dtype(x, dtype, xp, name) for x in operands]
     arrays = [as_array(x, name) for x in operands if is_array(x)]
     if not arrays:
         return [as_array(x, name) for x in operands]

@@ -23,10 +23,9 @@ def pair(value: SupportsIndex | Sequence[SupportsIndex], name: str, least: int =
     >>> pair(2, "stride")
     (2, 2)
     """
-    if type(value) is tuple and len(value) == 2:  # nearly always
-        rows, columns = value
-        if type(rows) is type(columns) is int and least <= rows <= LARGEST and least <= columns <= LARGEST:
-            return rows, columns
+    rows, columns = value if type(value) is tuple and len(value) == 2 else (value, value)
+    if type(rows) is type(columns) is int and least <= rows <= LARGEST and least <= columns <= LARGEST:
+        return rows, columns  # nearly always
     several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
     values = value if several else (value, value)
     found = [v if type(v) is int else as_whole(v) for v in values]  # type: ignore[union-attr]
@@ -63,14 +62,12 @@ class Window:
         >>> Window.of(3, stride=2, padding=(1, 0))
         Window(kernel=(3, 3), stride=(2, 2), padding=(1, 0), dilation=(1, 1))
         """
-        prefix = f"{caller}: " if caller else ""
-        return _made(
-            pair(kernel_size, f"{prefix}kernel_size", 1),
-            pair(stride, f"{prefix}stride", 1),
-            pair(padding, f"{prefix}padding"),
-            pair(dilation, f"{prefix}dilation", 1),
-            caller,
-        )
+        if not (
+            type(kernel_size) is type(stride) is type(padding) is type(dilation) is tuple
+            and set(map(type, (*kernel_size, *stride, *padding, *dilation))) == {int}
+        ):
+            kernel_size, stride, padding, dilation = _pairs(kernel_size, stride, padding, dilation, caller)
+        return _made(kernel_size, stride, padding, dilation, caller)
 
     @classmethod
     def of_pool(cls, kernel_size, stride=None, padding=0, dilation=1, *, caller: str = "") -> Window:
@@ -183,4 +180,16 @@ class Window:
         return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
 
 
-_made = functools.lru_cache(SIGNATURES)(Window)
+def _pairs(kernel_size, stride, padding, dilation, caller: str) -> tuple[Pair, Pair, Pair, Pair]:
+    prefix = f"{caller}: " if caller else ""
+    return (
+        pair(kernel_size, f"{prefix}kernel_size", 1),
+        pair(stride, f"{prefix}stride", 1),
+        pair(padding, f"{prefix}padding"),
+        pair(dilation, f"{prefix}dilation", 1),
+    )
+
+
+@functools.lru_cache(SIGNATURES)  # asked with pairs of ints: to it 2.0 and True would be the numbers that they equal
+def _made(kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, caller: str) -> Window:
+    return Window(*_pairs(kernel, stride, padding, dilation, caller), caller)

@@ -20,7 +20,6 @@ from minifcn.functional.convolution import add_bias, convolution, transposed_con
 from minifcn.functional.fused import finished_convolution, finished_transposed_convolution, pooled_convolution
 from minifcn.functional.pooling import max_pool2d
 from minifcn.functional.shape import cut, surround
-from minifcn.guards import is_geometry
 
 
 def conv2d(
@@ -190,13 +189,11 @@ def _checked(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: 
 
     Whole numbers come in the dtype that NumPy sums them in, where a uint8 does not wrap.
     """
-    tensors: tuple[Any, ...] = (x, weight) if bias is None else (x, weight, bias)
-    if not is_geometry(x):
-        tensors = as_tensors(tensors, name)
-        if tensors[0].dtype.kind != "f":  # then none is
-            dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
-            tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
-        x, weight, bias = tensors if bias is not None else (*tensors, None)
+    tensors: tuple[Any, ...] = as_tensors((x, weight) if bias is None else (x, weight, bias), name)
+    if tensors[0].dtype.kind != "f":  # then none is
+        dtype = np.zeros(0, np.result_type(*(tensor.dtype for tensor in tensors))).sum().dtype
+        tensors = tuple(Tensor(tensor.data.astype(dtype, copy=False)) for tensor in tensors)
+    x, weight, bias = tensors if bias is not None else (*tensors, None)
     if type(groups) is not int:
         groups = whole_argument(groups, f"{name}: groups")
     _check_shapes(name, x.shape, weight.shape, None if bias is None else bias.shape, groups, transposed)

@@ -40,7 +40,8 @@ def floating(x: Any, name: str) -> Tensor:
 
 def number(value: Any, name: str) -> float:
     """Give a number as a float, inf and nan too; a Tensor or array of one element is one here."""
-    expect(not isinstance(value, str) and hasattr(value, "__float__"), f"{name} must be a number, got {value!r}")
+    if isinstance(value, str) or not hasattr(value, "__float__"):
+        raise ValueError(f"{name} must be a number, got {value!r}")
     return float(value)
 
 

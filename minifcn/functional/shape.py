@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
+from operator import attrgetter
 
 from minifcn import named_otherwise
 from minifcn.autograd import Tensor, as_tensors, operation
@@ -129,17 +130,20 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
     Tensor([[1., 2., 3.]])
     """
     expect(not isinstance(tensors, Tensor), "concatenate: pass a list of tensors, as in concatenate([x, y])")
-    tensors, axis = list(tensors), whole_argument(axis, "concatenate: axis")
+    tensors = as_tensors(list(tensors), "concatenate")
     expect(len(tensors) > 0, "concatenate: there is nothing to join; pass at least one tensor")
-    if not any(map(is_geometry, tensors)):
-        tensors = list(as_tensors(tensors, "concatenate"))
-    shapes = [x.shape for x in tensors]
+    axis = axis if type(axis) is int else whole_argument(axis, "concatenate: axis")
+    _check_joint(tuple(map(attrgetter("shape"), tensors)), axis)
+    return join(*tensors, axis=axis)
+
+
+@functools.lru_cache(SIGNATURES)
+def _check_joint(shapes: tuple[tuple[int, ...], ...], axis: int) -> None:
     ndim = len(shapes[0])
     expect(
         -ndim <= axis < ndim and len({_without(shape, axis % ndim) for shape in shapes}) == 1,
         f"concatenate: the shapes {', '.join(map(str, shapes))} must agree but for axis {axis}, and have one",
     )
-    return join(*tensors, axis=axis)
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
@@ -149,9 +153,10 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 @operation
 def join(*tensors, axis):
     """The tensors one behind the other."""
-    edges = list(itertools.accumulate((x.shape[axis] for x in tensors), initial=0))
+    lengths = [x.shape[axis] for x in tensors]
 
     def backward(gy):
+        edges = itertools.accumulate(lengths, initial=0)
         before = (slice(None),) * (axis % gy.ndim)
         return tuple(lambda at=(*before, slice(*ends)): gy[at] for ends in itertools.pairwise(edges))
 
@@ -179,15 +184,19 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if not is_geometry(x):
         x, weight, *rest = as_tensors((x, weight) if bias is None else (x, weight, bias), "linear")
         bias = rest[0] if rest else None
-    expect(
-        weight.ndim == 2 and x.ndim > 0 and x.shape[-1] == weight.shape[1],
-        f"linear: weight (O, I) has shape {weight.shape} and x has {x.shape[-1] if x.ndim else 0} features "
-        f"(x.shape = {x.shape}); I must be that number",
-    )
-    expect(
-        bias is None or bias.shape == weight.shape[:1],
-        f"linear: bias must have one number for each of the {weight.shape[0]} outputs, "
-        f"got shape {None if bias is None else bias.shape}",
-    )
+    _check_linear(x.shape, weight.shape, None if bias is None else bias.shape)
     y = x @ weight.transpose()
     return y if bias is None else y + bias
+
+
+@functools.lru_cache(SIGNATURES)
+def _check_linear(x: tuple, weight: tuple, bias: tuple | None) -> None:
+    expect(
+        len(weight) == 2 and len(x) > 0 and x[-1] == weight[1],
+        f"linear: weight (O, I) has shape {weight} and x has {x[-1] if x else 0} features (x.shape = {x}); I must be "
+        "that number",
+    )
+    expect(
+        bias is None or bias == weight[:1],
+        f"linear: bias must have one number for each of the {weight[0]} outputs, got shape {bias}",
+    )
