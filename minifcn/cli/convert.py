@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from minifcn import export, weights
 from minifcn.cli import arguments
 from minifcn.data.normalize import PREPROCESSINGS, Preprocessing
 from minifcn.errors import UserError
-from minifcn.models import FCN, Classifier
+from minifcn.models import FCN, Classifier, TwoHeads
 from minifcn.text import counted, did_you_mean
 from minifcn.training import build
 from minifcn.training.classifiers import open_classifier
@@ -38,7 +39,10 @@ def run(args: argparse.Namespace) -> None:
         images += f"; turned into {_seen(found.recognised.preprocessing)}, by the first layer"
     print(_indented(images))
     if args.to.suffix.lower() == ".onnx":
-        export.onnx_file.write(args.to, _network(found), text_about(found))
+        network = _network(found)
+        export.onnx_file.write(args.to, network, text_about(found))
+        if isinstance(network, TwoHeads):
+            print(f"{args.to}: its scores are those of the semantic classes; it does not give the geometric ones")
     else:
         weights.write(args.to, found.arrays, text_about(found))
     numbers = sum(array.size for array in found.arrays.values())
@@ -65,11 +69,18 @@ def _seen(preprocessing: Preprocessing) -> str:
 
     >>> _seen(PREPROCESSINGS["caffe"])
     'B, G, R minus 104.007, 116.669, 122.679'
+    >>> _seen(Preprocessing((1.0, 2.0, 3.0, 7.844), (1.0,) * 4, "bgr", ""))
+    'B, G, R minus 3, 2, 1; what is behind them minus 7.844'
     """
     turn = -1 if preprocessing.order == "bgr" else 1
-    mean, std = (", ".join(f"{n:g}" for n in numbers[::turn]) for numbers in preprocessing[:2])
-    divided = "" if set(preprocessing.std) == {1.0} else f", divided by {std}"
-    return f"{', '.join('RGB'[::turn])} minus {mean}{divided}"
+    seen = f"{', '.join('RGB'[::turn])}{_minus(*(numbers[:3][::turn] for numbers in preprocessing[:2]))}"
+    behind = _minus(preprocessing.mean[3:], preprocessing.std[3:])
+    return f"{seen}; what is behind them{behind}" if preprocessing.mean[3:] else seen
+
+
+def _minus(*numbers: Sequence[float]) -> str:
+    mean, std = (", ".join(f"{n:g}" for n in each) for each in numbers)
+    return f" minus {mean}" + ("" if {*numbers[1]} == {1.0} else f", divided by {std}")
 
 
 def _indented(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import groupby
 from typing import Any
 
 from minifcn.text import in_columns
@@ -17,7 +18,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def table() -> str:
-    """Show a line for each recipe."""
+    """Show a line for each recipe, and below them where they are from."""
     rows = [("recipe", "network", "classes", "lr", "momentum", "images a step", "loss", "length")]
     for name, recipe in RECIPES.items():
         config = Config(**recipe.settings)
@@ -28,7 +29,18 @@ def table() -> str:
         length = f"{config.iterations:,} steps" if config.iterations else f"{config.epochs} epochs"
         row = (network, recipe.classes, f"{config.lr:g}", momentum, images, config.reduction, length)
         rows.append((name, *row))
-    return in_columns(rows)
+    return "\n".join([in_columns(rows), "", *sources()])
+
+
+def sources() -> list[str]:
+    """Say of recipes with one source which they are, and the source.
+
+    >>> [line.partition(": ")[0] for line in sources()]
+    ['voc-fcn32s ... pascalcontext-fcn8s', 'camvid-course, voc-course']
+    """
+    together = groupby(RECIPES, lambda name: RECIPES[name].source)
+    named = ((source, list(names)) for source, names in together)
+    return [f"{names[0]}{' ... ' if len(names) > 2 else ', '}{names[-1]}: {source}" for source, names in named]
 
 
 def described(name: str, size: tuple[int, int] | None = None) -> str:

@@ -29,8 +29,8 @@ class Compound(FCN):
         self.trunk, self.crop_offsets = first.trunk, first.crop_offsets
 
     def named_here(self, part: str, layer: str) -> str:
-        """Give the name that a layer of a part has in the whole."""
-        raise NotImplementedError
+        """Give the name that a layer of a part has in the whole; parts are the modules that this one holds."""
+        raise TypeError(f"{type(self).__name__} has no named_here(part, layer); a Compound must define it")
 
     def named_modules(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
         """Yield this network and all modules inside; layers have the names that the reference gives them."""

@@ -185,7 +185,7 @@ def _expect_fit(found: Weights, config: Config) -> None:
     try:
         shapes = build.parameter_shapes(whole)
     except (UserError, ValueError) as error:  # what a file of minifcn says may be nonsense
-        raise UserError(f"{found.source.path}: {error}") from error
+        raise UserError(f"{found.source.path}: {shortened(str(error), 300)}") from error
     for name, shape in shapes.items():
         given = found.arrays.get(name)
         if name == "fc6.weight" and not config.class_names:
@@ -292,4 +292,4 @@ def _said(found: Weights) -> dict[str, Any]:
     try:
         return {name: Config.from_dict(Config().to_dict() | settings | seen).to_dict()[name] for name in settings}
     except (UserError, TypeError) as error:
-        raise UserError(f"{found.source.path}: {error}") from error
+        raise UserError(f"{found.source.path}: {shortened(str(error), 300)}") from error

@@ -1,6 +1,7 @@
 """`minifcn recipes` and `train --recipe`: what is printed, what counts more than a recipe, and what is refused."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,18 @@ def config_of(folder):
 class TestPrint:
     def test_of_all_has_a_line_for_each(self, capsys):
         assert main(["recipes"]) == 0
-        lines = capsys.readouterr().out.splitlines()
+        lines, sources = (text.splitlines() for text in capsys.readouterr().out.split("\n\n"))
         assert [line.split()[0] for line in lines] == ["recipe", *RECIPES]
+        names = iter(RECIPES)
+        for line in sources:  # each about neighbours, the first and the last of which it names
+            which, _, source = line.partition(": ")
+            first, last = re.split(r" \.\.\. |, ", which)
+            assert next(names) == first
+            assert RECIPES[first].source == source
+            while first != last:
+                first = next(names)
+                assert RECIPES[first].source == source
+        assert next(names, None) is None
 
     @pytest.mark.parametrize("name", RECIPES)
     def test_of_one_has_its_source_and_how_to_train_it(self, name, capsys):

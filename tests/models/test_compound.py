@@ -7,6 +7,7 @@ import minifcn.functional as F
 from minifcn import Tensor, models
 from minifcn.errors import UserError
 from minifcn.models import FCN8s, FCN16s, FCN32s, LateFusion, TwoHeads, summary
+from minifcn.models.compound import Compound
 
 WIDTH = 1 / 32
 HEADS = {FCN32s: ("score_fr",), FCN16s: ("score_fr", "score_pool4"), FCN8s: ("score_fr", "score_pool4", "score_pool3")}
@@ -168,3 +169,14 @@ def test_the_lecture_has_no_such_network(options):
 def test_two_streams_with_two_heads_are_refused():
     with pytest.raises(UserError, match="has no second head"):
         models.create("fcn32s", geometric_classes=3, streams=2)
+
+
+def test_one_that_names_no_layers_is_told_what_it_lacks():
+    class Pair(Compound):
+        def __init__(self):
+            first = FCN32s(3, width=1 / 64)
+            super().__init__(first)
+            self.first = first
+
+    with pytest.raises(TypeError, match=r"Pair has no named_here\(part, layer\); a Compound must define it"):
+        Pair().state_dict()

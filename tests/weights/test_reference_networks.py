@@ -15,7 +15,7 @@ from minifcn import weights
 from minifcn.cli import main
 from minifcn.data.normalize import PREPROCESSINGS
 from minifcn.errors import UserError
-from minifcn.training import build, published
+from minifcn.training import about, build, published
 from minifcn.weights.published import recognise
 
 # Of B, G, R, as the data layers of the reference have them; of HHA and the logarithm of depth.
@@ -171,3 +171,31 @@ def test_another_preprocessing_than_that_of_its_data_is_refused(tmp_path):
     path = save(tmp_path / "net.caffemodel", "siftflow-fcn8s-heavy", state_of("siftflow-fcn8s-heavy"))
     with pytest.raises(UserError, match="only minus the mean of SIFT Flow"):
         weights.convert(weights.read(path), "caffe")
+
+
+def test_what_a_network_of_depth_is_given_is_said(tmp_path, capsys):
+    name = "nyud-fcn32s-color-d-heavy"
+    path = save(tmp_path / "net.caffemodel", name, state_of(name))
+    assert main(["convert", str(path), "--to", str(tmp_path / "net.npz")]) == 0
+    assert "images: B, G, R minus 116.19, 97.203, 92.318; what is behind them minus 7.844\n" in capsys.readouterr().out
+
+
+def test_onnx_of_two_heads_says_whose_scores_it_gives(tmp_path, capsys):
+    pytest.importorskip("onnx")
+    name = "siftflow-fcn32s-heavy"
+    path = save(tmp_path / "net.caffemodel", name, state_of(name))
+    assert main(["convert", str(path), "--to", str(tmp_path / "net.onnx")]) == 0
+    assert "it does not give the geometric ones" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("key", "value"), [("name", "x" * 5000), ("backbone", ["a"] * 5000), ("width", "x" * 5000)])
+def test_what_a_file_says_of_its_network_is_quoted_in_short(key, value, tmp_path):
+    path = tmp_path / "net.safetensors"
+    config = published.open_network(
+        save(tmp_path / "a.caffemodel", "siftflow-fcn32s-heavy", state_of("siftflow-fcn32s-heavy"))
+    ).config
+    said = about.about(config)
+    weights.write(path, state_of("siftflow-fcn32s-heavy"), said | {"network": said["network"] | {key: value}})
+    with pytest.raises(UserError) as refused:
+        published.open_network(path)
+    assert len(str(refused.value)) < len(str(path)) + 320
