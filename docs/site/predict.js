@@ -3,6 +3,18 @@
    minifcn/explain/predictions.py does it. */
 "use strict";
 (() => {
+  const ENGLISH = {
+    first: "Write what you expect first; a wrong guess costs nothing.", compare: "Compare with the answer below.",
+    wrong: (label, said, truth) => `✗ ${label}: you wrote ${said}, it is ${truth}`, all: "show all answers",
+    below: (high) => `below ${high}`, above: (low) => `above ${low}`, between: (low, high) => `${low} to ${high}`,
+  };
+  const KOREAN = {
+    first: "먼저 예상을 적어 보십시오. 틀려도 괜찮습니다.", compare: "아래의 답과 비교해 보십시오.",
+    wrong: (label, said, truth) => `✗ ${label}: 적은 것 ${said}, 답 ${truth}`, all: "모든 답 보기",
+    below: (high) => `${high} 미만`, above: (low) => `${low} 초과`, between: (low, high) => `${low}에서 ${high}까지`,
+  };
+  const words = document.documentElement.lang === "ko" ? KOREAN : ENGLISH;
+
   const everything = (form) => document.querySelectorAll(
     `.tag_${CSS.escape(form.dataset.answer)}, div.${CSS.escape(form.dataset.answer)}`);
   const open = (form, isOpen) => everything(form).forEach((part) => { part.hidden = !isOpen; });
@@ -30,7 +42,7 @@
     if (field.between) {
       const [low, high] = field.between, got = tokens(said).find((v) => typeof v === "number");
       const inside = got !== undefined && (low === null || got >= low) && (high === null || got <= high);
-      return [inside, low === null ? `below ${high}` : high === null ? `above ${low}` : `${low} to ${high}`];
+      return [inside, low === null ? words.below(high) : high === null ? words.above(low) : words.between(low, high)];
     }
     return [null, ""];
   }
@@ -42,15 +54,15 @@
     const inputs = [...form.querySelectorAll("input, select")], output = form.querySelector("output");
     const empty = inputs.find((input) => !input.value.trim());
     if (empty) {
-      output.textContent = "Write what you expect first; a wrong guess costs nothing.";
+      output.textContent = words.first;
       empty.focus();
       return;
     }
     output.replaceChildren(...fields.map((field, n) => {
       const [right, truth] = verdict(field, inputs[n].value), line = document.createElement("span");
       const label = field.options ? field.label.split(" (")[0] : field.label;
-      line.textContent = right === null ? "Compare with the answer below."
-        : right ? `✓ ${label}: ${inputs[n].value}` : `✗ ${label}: you wrote ${inputs[n].value}, it is ${truth}`;
+      line.textContent = right === null ? words.compare
+        : right ? `✓ ${label}: ${inputs[n].value}` : words.wrong(label, inputs[n].value, truth);
       return line;
     }));
     open(form, true);
@@ -62,7 +74,7 @@
     const switcher = document.createElement("label"), box = document.createElement("input");
     box.type = "checkbox";
     switcher.className = "predict-all";
-    switcher.append(box, " show all answers");
+    switcher.append(box, ` ${words.all}`);
     forms[0].before(switcher);
     box.onchange = () => forms.forEach((form) => open(form, box.checked));
     for (const form of forms) {
