@@ -82,9 +82,10 @@ for file in ("site.css", "predict.js"):
     shutil.copyfile(HERE / file, STATIC / file)
 html_static_path = [str(STATIC)]
 
-# The laboratory as a page of its own, whose address keeps its state.
+# The laboratory and the flight simulator as pages of their own, whose addresses keep their states.
 EXTRA = BUILD / "extra"
 EXTRA.mkdir(exist_ok=True)
 explain.Laboratory().save_html(EXTRA / "lab.html")
+explain.FlightSimulator().save_html(EXTRA / "fcn.html")
 html_extra_path = [str(EXTRA)]
 mathjax_path = "mathjax.js"

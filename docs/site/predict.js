@@ -5,6 +5,26 @@
 "use strict";
 (() => {
   const KEY = "minifcn-progress";
+  const ENGLISH = {
+    first: "Write what you expect first; a wrong guess costs nothing.", compare: "Compare with the answer below.",
+    wrong: (label, said, truth) => `✗ ${label}: you wrote ${said}, it is ${truth}`, all: "show all answers",
+    below: (high) => `below ${high}`, above: (low) => `above ${low}`, between: (low, high) => `${low} to ${high}`,
+    count: (done, all, right) => `${done} of ${all} predicted, ${right} of them right`,
+    before: (right) => right ? "✓ predicted before, rightly" : "✗ predicted before, wrongly",
+    nothing: "This browser keeps nothing; save a file instead.", none: (name) => `${name}: this is no file of progress`,
+    keep: "keep my progress in this browser", save: "save it as a file", open: "open a file",
+  };
+  const KOREAN = {
+    first: "먼저 예상을 적어 보십시오. 틀려도 괜찮습니다.", compare: "아래의 답과 비교해 보십시오.",
+    wrong: (label, said, truth) => `✗ ${label}: 적은 것 ${said}, 답 ${truth}`, all: "모든 답 보기",
+    below: (high) => `${high} 미만`, above: (low) => `${low} 초과`, between: (low, high) => `${low}에서 ${high}까지`,
+    count: (done, all, right) => `${all}개 가운데 ${done}개 예상, ${right}개 정답`,
+    before: (right) => right ? "✓ 전에 맞게 예상했습니다" : "✗ 전에 틀리게 예상했습니다",
+    nothing: "이 브라우저는 아무것도 저장하지 않습니다. 파일로 저장하십시오.", none: (name) => `${name}: 진도 파일이 아닙니다`,
+    keep: "이 브라우저에 진도 저장", save: "파일로 저장", open: "파일 열기",
+  };
+  const words = document.documentElement.lang === "ko" ? KOREAN : ENGLISH;
+
   const everything = (form) => document.querySelectorAll(
     `.tag_${CSS.escape(form.dataset.answer)}, div.${CSS.escape(form.dataset.answer)}`);
   const open = (form, isOpen) => everything(form).forEach((part) => { part.hidden = !isOpen; });
@@ -38,7 +58,7 @@
     if (field.between) {
       const [low, high] = field.between, got = tokens(said).find((v) => typeof v === "number");
       const inside = got !== undefined && (low === null || got >= low) && (high === null || got <= high);
-      return [inside, low === null ? `below ${high}` : high === null ? `above ${low}` : `${low} to ${high}`];
+      return [inside, low === null ? words.below(high) : high === null ? words.above(low) : words.between(low, high)];
     }
     return [null, ""];
   }
@@ -50,15 +70,15 @@
     const inputs = [...form.querySelectorAll("input, select")], output = form.querySelector("output");
     const empty = inputs.find((input) => !input.value.trim());
     if (empty) {
-      output.textContent = "Write what you expect first; a wrong guess costs nothing.";
+      output.textContent = words.first;
       empty.focus();
       return;
     }
     const verdicts = fields.map((field, n) => verdict(field, inputs[n].value));
     output.replaceChildren(...fields.map((field, n) => {
       const [right, truth] = verdicts[n], label = field.options ? field.label.split(" (")[0] : field.label;
-      return make("span", {textContent: right === null ? "Compare with the answer below."
-        : right ? `✓ ${label}: ${inputs[n].value}` : `✗ ${label}: you wrote ${inputs[n].value}, it is ${truth}`});
+      return make("span", {textContent: right === null ? words.compare
+        : right ? `✓ ${label}: ${inputs[n].value}` : words.wrong(label, inputs[n].value, truth)});
     }));
     reveal(form);
     note(verdicts.every(([right]) => right !== false));
@@ -84,7 +104,7 @@
 
     function show() {
       const done = forms.map((form) => ours()[number(form)]).filter((right) => right !== undefined);
-      text.textContent = `${done.length} of ${forms.length} predicted, ${done.filter(Boolean).length} of them right`;
+      text.textContent = words.count(done.length, forms.length, done.filter(Boolean).length);
     }
     function save() {
       try {
@@ -92,7 +112,7 @@
         else localStorage.removeItem(KEY);
       } catch {
         keep.checked = false;
-        text.textContent = "This browser keeps nothing; save a file instead.";
+        text.textContent = words.nothing;
         return;
       }
       show();
@@ -101,7 +121,7 @@
       for (const form of forms) {
         const right = ours()[number(form)];
         if (right === undefined || form.dataset.predicted) continue;
-        form.querySelector("output").textContent = right ? "✓ predicted before, rightly" : "✗ predicted before, wrongly";
+        form.querySelector("output").textContent = words.before(right);
         reveal(form);
       }
       show();
@@ -115,7 +135,7 @@
         }
         save();
         restore();
-      } catch { text.textContent = `${file.name}: this is no file of progress`; }
+      } catch { text.textContent = words.none(file.name); }
     }
     function write() {
       const data = new Blob([`${JSON.stringify(all, null, 1)}\n`], {type: "application/json"});
@@ -128,9 +148,9 @@
     keep.onchange = save;
     restore();
     return {
-      parts: [make("label", {}, keep, " keep my progress in this browser"),
-        make("button", {type: "button", onclick: write}, "save it as a file"),
-        make("button", {type: "button", onclick: () => file.click()}, "open a file"), file, text],
+      parts: [make("label", {}, keep, ` ${words.keep}`),
+        make("button", {type: "button", onclick: write}, words.save),
+        make("button", {type: "button", onclick: () => file.click()}, words.open), file, text],
       note(form, right) {  // the first prediction counts
         all[name] = {[number(form)]: right, ...ours()};
         save();
@@ -146,7 +166,7 @@
       open(form, false);
     }
     const {parts, note} = progress(forms), box = make("input", {type: "checkbox"});
-    forms[0].before(make("div", {className: "predict-all"}, ...parts, make("label", {}, box, " show all answers")));
+    forms[0].before(make("div", {className: "predict-all"}, ...parts, make("label", {}, box, ` ${words.all}`)));
     box.onchange = () => forms.forEach((form) => open(form, box.checked || Boolean(form.dataset.predicted)));
     for (const form of forms) form.onsubmit = (event) => submit(form, event, (right) => note(form, right));
   });

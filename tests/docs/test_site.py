@@ -196,9 +196,8 @@ ASK = """<script>window.addEventListener("load", () => {
 });</script>"""
 
 
-@pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
-def test_an_answer_is_hidden_until_a_prediction_is_written(tmp_path):
-    folder = SITE / "notebooks"
+def asked(tmp_path, folder):
+    """What notebook 5 of a folder shows at first, after nothing is handed in, and after a prediction."""
     text = (folder / "05_transposed_convolution.html").read_text("utf-8")
     text = text.replace("<head>", f'<head><base href="{folder.as_uri()}/">', 1).replace("</body>", f"{ASK}</body>", 1)
     (tmp_path / "page.html").write_text(text, "utf-8")
@@ -206,7 +205,19 @@ def test_an_answer_is_hidden_until_a_prediction_is_written(tmp_path):
         tmp_path / "profile", "--allow-file-access-from-files", "--dump-dom", (tmp_path / "page.html").as_uri()
     )
     dom = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120).stdout
-    at_first, empty, predicted = json.loads(html.unescape(re.search(r'<pre id="seen">(.*?)</pre>', dom)[1]))
+    return json.loads(html.unescape(re.search(r'<pre id="seen">(.*?)</pre>', dom)[1]))
+
+
+@pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
+def test_the_form_of_a_korean_notebook_speaks_korean(tmp_path):
+    _, empty, predicted = asked(tmp_path, SITE / "notebooks" / "ko")
+    assert empty[1] == "먼저 예상을 적어 보십시오. 틀려도 괜찮습니다."
+    assert predicted[1].splitlines() == ["✓ 결과의 행과 열: 5x5", "✗ 한가운데의 수: 적은 것 1000, 답 1379"]
+
+
+@pytest.mark.skipif(browser.BROWSER is None, reason=browser.MISSING)
+def test_an_answer_is_hidden_until_a_prediction_is_written(tmp_path):
+    at_first, empty, predicted = asked(tmp_path, SITE / "notebooks")
     assert len(at_first[0]) >= 2
     assert not any(at_first[0])
     assert not any(empty[0])

@@ -538,6 +538,7 @@ class TestPython:
     def test_without_a_script_the_first_state_is_there_as_a_picture(self):
         page = re.sub(r"<(script|style)\b.*?</\1>", "", explain.Laboratory()._repr_html_(), flags=re.DOTALL)
         assert "stamp 5 of 9: x[1,1] = 5 times w" in page
+        assert "column x[1,1] of Cᵀ</figcaption>" in page
         assert page.count("<svg") == 1
         y = explain.transposed_conv_steps(np.arange(1, 10).reshape(3, 3), np.arange(1, 10).reshape(3, 3), 2, 1)[4]
         texts = re.findall(r"<text[^>]*middle[^>]*>(.*?)</text>", page)

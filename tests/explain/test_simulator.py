@@ -72,6 +72,48 @@ class TestPage:
         assert views == ["image", "label", "32s", "16s", "8s"]
         assert shown_iou(page, "32s") < shown_iou(page, "16s") < shown_iou(page, "8s")
 
+    def test_predictions_without_a_stream_are_not_called_a_network(self, page):
+        """FCN-32s and 16s do far better than the streams of an FCN-8s that was trained with all three."""
+        page = page()
+        captions = [text(page, f"[data-view='{view}'] figcaption").split(":")[0] for view in ("32s", "16s", "8s")]
+        assert captions == [
+            "fc7's stream alone, at stride 32",
+            "with pool4's, at stride 16",
+            "with pool3's, as in FCN-8s",
+        ]
+        assert "not how well FCN-32s and FCN-16s do" in text(page, ".about")
+
+    def test_pictures_say_what_they_are(self, page):
+        page = page("pixel=3,5")
+        labels = page.run("return [...document.querySelectorAll('.frame canvas')].map((one) => one.ariaLabel)")
+        assert labels[:2] == [f"{name}; row 3, column 5 is marked" for name in ("image", "label")]
+        score = page.run("return document.querySelector('[data-map=score] canvas').ariaLabel")
+        assert score == "score: the pixel is row 3, column 5"
+
+    def test_the_table_of_streams_is_whole_on_a_phone(self, page):
+        page = page()
+        page.width(390)
+        assert (
+            page.run(
+                "const {parentElement: box} = document.querySelector('.streams');"
+                "return box.scrollWidth - box.clientWidth"
+            )
+            <= 0
+        )
+
+    def test_the_maps_of_a_row_stand_level(self, page):
+        tops = page().run(
+            "return [...document.querySelectorAll('.ruler:last-child canvas')].slice(0, 4)"
+            ".map((one) => Math.round(one.getBoundingClientRect().top))"
+        )
+        assert len(set(tops)) == 1
+
+    def test_an_empty_stamp_has_an_edge(self, page):
+        edges = page("t=0").run(
+            "return [...document.querySelectorAll('.stamps canvas')].map((one) => getComputedStyle(one).borderTopWidth)"
+        )
+        assert edges == ["1px"] * 3
+
     def test_its_mean_iou_is_that_of_the_network(self, page, simulator):
         assert f"mean IoU {shown_iou(page()):.3f})" in repr(simulator)
 

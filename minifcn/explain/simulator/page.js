@@ -1,6 +1,6 @@
 // The page: one state, what is shown of it, and what changes it.
 
-const NETS = {"32s": "32s, fc7's stream alone", "16s": "16s, with pool4's", "8s": "8s, with pool3's"};
+const NETS = {"32s": "fc7's stream alone, at stride 32", "16s": "with pool4's, at stride 16", "8s": "with pool3's, as in FCN-8s"};
 
 function simulator(root, given, alone) {
   const network = networkOf(given), fly = flight(network), most = furthest(network), C = network.classes.length;
@@ -100,8 +100,9 @@ function simulator(root, given, alone) {
 }
 
 const ABOUT = "A small FCN-8s with trained weights, in the paper's geometry: the image is padded by 100, and three crops, " +
-  "at 5, 9 and 31, bring the maps over each other again. Click a pixel, or move it with the arrow keys. The pictures for " +
-  "32s and 16s are the first one and two streams of this network, not networks trained for themselves.";
+  "at 5, 9 and 31, bring the maps over each other again. Click a pixel, or move it with the arrow keys. Two of the " +
+  "predictions leave streams out: they show what each of them adds, not how well FCN-32s and FCN-16s do, whose streams are " +
+  "trained to do without the others.";
 const RULER = "Each cell lies over the pixels of the image that it stands for; the grey square is the image, ticks are 32 " +
   "pixels apart. Dashed red: what a crop keeps; drag it. Frames: what the pixel sees, by stream, in the colours of the " +
   "table. Orange scores are above 0, blue ones below.";
