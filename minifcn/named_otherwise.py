@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from minifcn.text import did_you_mean
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _NORMALISATION = (
     "no network of the paper normalises by the batch, whose scores would depend on the other images; "
     "nn.LocalResponseNorm is that of AlexNet and GoogLeNet"
@@ -85,6 +86,7 @@ NN = {
     "ParameterDict": "give each parameter a name with setattr(self, name, parameter)",
     "Conv1d": _DIMENSIONS,
     "Conv3d": _DIMENSIONS,
+    "utils": "norms and clipping are NumPy on p.grad.data, for p in net.parameters(), before optimizer.step()",
     "DataParallel": "a network runs on all cores, or on one GPU; several processes share a training, docs/parallel.md",
 }
 
@@ -199,6 +201,9 @@ TENSOR = {
     "eq": "write x == y",
     "norm": "write (x ** 2).sum() ** 0.5",
     "var": "write ((x - x.mean(axis=1, keepdims=True)) ** 2).mean(axis=1)",
+    "std": "write ((x - x.mean(axis=1, keepdims=True)) ** 2).mean(axis=1) ** 0.5",
+    "repeat": "write F.concatenate([x, x], axis=1)",
+    "tile": "write F.concatenate([x, x], axis=1)",
     "all": "write x.data.all()",
     "any": "write x.data.any()",
 }
@@ -227,6 +232,7 @@ ARGUMENTS = {
     "dim": "it is called axis here, as in NumPy",
     "keepdim": "it is called keepdims here, as in NumPy",
     "inplace": "no operation works in place here",
+    "padding_mode": "padding is of zeros; pad the images with np.pad for another one",
     "set_to_none": "zero_grad() always sets the gradients to None",
     "num_workers": "it is called workers here: threads, not processes; 0 loads each batch when it is asked for",
     "prefetch_factor": "prefetch=2 loads two batches ahead, however many workers there are",
@@ -264,7 +270,7 @@ def of_object(thing: Any, name: str, others: Mapping[str, str], in_place: str = 
     raise AttributeError(f"{type(thing).__name__!r} object has no attribute {name!r}", name=name, obj=thing)
 
 
-def arguments(function: Callable) -> Callable:
+def arguments(function: _Function) -> _Function:
     """Let a function answer an argument that PyTorch has with what to write for it.
 
     >>> arguments(lambda x: x)(x=1, dim=0)
@@ -279,4 +285,4 @@ def arguments(function: Callable) -> Callable:
             raise TypeError(f"{called}: no argument is called {name!r}; {ARGUMENTS[name]}")
         return function(*given, **named)
 
-    return checked
+    return cast(_Function, checked)

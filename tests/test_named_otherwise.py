@@ -13,6 +13,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import Tensor, data, explain, nn, optim, training
 from minifcn import named_otherwise as names
+from minifcn.errors import UserError
 
 ROOMS = {"mf": mf, "F": F, "nn": nn, "optim": optim, "np": np, "data": data, "explain": explain, "training": training}
 PLACES = {
@@ -88,6 +89,8 @@ BY_METHODS = {
     "argmin": lambda x: x.argmin(axis=1),
     "norm": np.linalg.norm,
     "var": lambda x: x.var(axis=1),
+    "std": lambda x: x.std(axis=1),
+    "repeat": lambda x: np.tile(x, (1, 2)),
     "clamp": lambda x: np.maximum(x, 0.2),
 }
 
@@ -174,11 +177,24 @@ class TestArguments:
         with pytest.raises(TypeError, match=r"^relu: no argument is called 'inplace'; there are x$"):
             F.relu(Tensor([1.0]), inplace=True)
 
+    @pytest.mark.parametrize("thing", [Tensor([1.0]), nn.Conv2d(1, 1, 1)], ids=["tensor", "network"])
+    @pytest.mark.parametrize("dtype", [np.float64, np.dtype("float32")])
+    def test_a_number_type_is_no_device(self, thing, dtype):
+        with pytest.raises(UserError, match=r"device must be .*; to change the number type, write \.astype\(dtype\)"):
+            thing.to(dtype)
+
     def test_nothing_works_in_place(self):
         with pytest.raises(
             TypeError, match=r"^ReLU: no argument is called 'inplace'; no operation works in place here"
         ):
             nn.ReLU(inplace=True)
+        with pytest.raises(TypeError, match=r"^Dropout: no argument is called 'inplace'; no operation works in place"):
+            nn.Dropout(0.5, inplace=True)
+
+    @pytest.mark.parametrize("layer", [nn.Conv2d, nn.ConvTranspose2d])
+    def test_padding_is_of_zeros(self, layer):
+        with pytest.raises(TypeError, match=rf"^{layer.__name__}: no argument is called 'padding_mode'; padding is of"):
+            layer(3, 8, 3, padding=1, padding_mode="reflect")
 
     @pytest.mark.parametrize("name", ["num_workers", "pin_memory", "collate_fn", "sampler", "generator"])
     def test_of_a_loader_say_what_does_it_here(self, name):

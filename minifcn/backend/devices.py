@@ -42,7 +42,8 @@ def resolve_device(device: str) -> str:
     """
     match = _DEVICE.fullmatch(device) if isinstance(device, str) else None
     if match is None:
-        raise UserError(f"device must be auto, cpu, cuda or cuda:N (N = 0, 1, ...), got {device!r}")
+        hint = "; to change the number type, write .astype(dtype)" if isinstance(device, type | np.dtype) else ""
+        raise UserError(f"device must be auto, cpu, cuda or cuda:N (N = 0, 1, ...), got {device!r}{hint}")
     if device == "cpu":
         return "cpu"
     problem = cuda_problem()

@@ -36,6 +36,7 @@ class Conv2d(Module):
     (1, 64, 5, 7)
     """
 
+    @named_otherwise.arguments
     def __init__(
         self,
         in_channels: int,
@@ -88,6 +89,7 @@ class ConvTranspose2d(Module):
     ((1, 21, 6, 6), np.float32(1.0))
     """
 
+    @named_otherwise.arguments
     def __init__(
         self,
         in_channels: int,
@@ -144,6 +146,7 @@ class MaxPool2d(Module):
     (1, 1, 3, 3)
     """
 
+    @named_otherwise.arguments
     def __init__(
         self,
         kernel_size: int | Pair,
@@ -202,6 +205,7 @@ class Dropout(Module):
 
     function = staticmethod(F.dropout)
 
+    @named_otherwise.arguments
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None):
         name = type(self).__name__
         self.p, self.rng = check.probability(p, f"{name}: p"), check.generator(rng, f"{name}: rng")
