@@ -120,7 +120,7 @@ def _shared(words: Sequence[str]) -> AbstractContextManager[Any]:
         return nullcontext()
     from minifcn.cli import jobs
 
-    return jobs.joined(asked)
+    return jobs.joined(asked, "train --resume goes on from the last checkpoint" if words[0] == "train" else "")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

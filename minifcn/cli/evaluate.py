@@ -13,12 +13,15 @@ from pathlib import Path
 
 from minifcn import pictures
 from minifcn.backend import use_device
-from minifcn.cli import arguments, tables
+from minifcn.backend.ranks import Ranks
+from minifcn.cli import arguments, jobs, tables
 from minifcn.cli.apart import refuse_among_data
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
 from minifcn.data import Dataset
+from minifcn.data.batch import rows_of
 from minifcn.data.siftflow import GeometricLabels
+from minifcn.data.some_images import SomeImages
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.metrics import ConfusionMatrix
@@ -28,14 +31,20 @@ from minifcn.nn import Module
 from minifcn.progress import show_progress
 from minifcn.text import counted
 from minifcn.training import Config, build, checkpoint
+from minifcn.training.config import option, written
 from minifcn.training.datasets import open_data
-from minifcn.training.evaluate import evaluate, evaluate_dataset
+from minifcn.training.evaluate import mean, measure, measure_dataset
+from minifcn.training.facts import facts_of_network
 from minifcn.training.published import Published, open_network, recognition
+
+_OWN = ("ranks", "workers", "device", "mpi")  # arguments in which processes may differ
 
 
 def run(args: argparse.Namespace) -> None:
-    """Evaluate as the arguments say."""
-    device = use_device(args.device, args.precision)
+    """Evaluate as the arguments say, together with the other processes of a job."""
+    ranks = args.ranks = args.ranks or Ranks()
+    ranks.agree({option(name): written(value) for name, value in vars(args).items() if name not in _OWN})
+    device = use_device(jobs.own_device(args.device, ranks), args.precision)
     _check_files(args.confusion)
     path = checkpoint.file_of(args.checkpoint)
     state = open_network(path)
@@ -65,6 +74,8 @@ def run(args: argparse.Namespace) -> None:
         names = [", ".join(some) or "none" for some in (dataset.geometric_names, config.geometric_names)]
         say(f"{config.data} has the geometric classes {names[0]}, {path} {names[1]}; the semantic ones are measured")
     model = build.load_model(config, state.model, device, name=str(path))
+    ranks.agree(None if ranks.size == 1 else facts_of_network(model, dataset))
+    ranks.settled = True
     matrix, loss = _measured(model, dataset, config, args)
     second = None
     if isinstance(model, TwoHeads) and tuple(dataset.geometric_names) == config.geometric_names:
@@ -84,7 +95,9 @@ def run(args: argparse.Namespace) -> None:
         if second:
             print("\ngeometric classes")
             _print(*second, config.geometric_names)
-    for file in args.confusion:  # after the numbers: a disk that is full takes none of what was measured
+    for file in (
+        args.confusion if ranks.first else ()
+    ):  # after the numbers: a disk that is full takes none of what was measured
         _save_confusion(file, matrix, config.class_names)
 
 
@@ -97,14 +110,21 @@ def _print(matrix: ConfusionMatrix, loss: float, class_names: Sequence[str]) -> 
 def _measured(
     model: Module, dataset: Dataset, config: Config, args: argparse.Namespace
 ) -> tuple[ConfusionMatrix, float]:
-    if not args.network_size and _network_size(config) != "labels":
+    ranks, workers = args.ranks, arguments.workers_of(args)
+    own = SomeImages(dataset, rows_of(ranks.rank, ranks.size, len(dataset)))
+    matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
+    losses: list[float] = []
+    if not len(own):
+        pass  # more ranks than images
+    elif not args.network_size and _network_size(config) != "labels":
         normalize, seen = build.normalizing(config), partial(build.network_size, config)
-        return evaluate_dataset(
-            model, dataset, normalize=normalize, size=seen, workers=arguments.workers_of(args), stream=sys.stderr
-        )
-    with closing(build.valid_loader(config, dataset, arguments.workers_of(args)).epoch(0)) as epoch:
-        batches = show_progress("evaluation", epoch, len(dataset), sys.stderr)
-        return evaluate(model, batches, ignore_index=dataset.ignore_index)
+        matrix, losses = measure_dataset(model, own, normalize, seen, workers, sys.stderr)
+    else:
+        with closing(build.valid_loader(config, own, workers).epoch(0)) as epoch:
+            batches = show_progress("evaluation", epoch, len(own), sys.stderr)
+            matrix, losses = measure(model, batches, dataset.ignore_index)
+    ranks.add(matrix.matrix)
+    return matrix, mean([loss for part in ranks.objects(losses) for loss in part])
 
 
 def _network_size(config: Config) -> str:

@@ -1,6 +1,6 @@
 """A process beside the ranks of a machine: it says which of them was killed, which nobody else can, and ends the rest.
 
-    python job_watch.py FOLDER SIZE ALL_HERE RANK:PROCESS ...
+    python job_watch.py FOLDER SIZE ALL_HERE ADVICE RANK:PROCESS ...
 
 A rank that ends by itself has left a file in the folder. The file runs alone, so that it starts at once.
 """
@@ -17,7 +17,7 @@ from contextlib import suppress
 PATIENCE = 3.0  # seconds that a launcher has to end the other ranks
 
 
-def main(folder: str, size: str, all_here: str, *processes: str) -> None:
+def main(folder: str, size: str, all_here: str, advice: str, *processes: str) -> None:
     """Wait for the first rank that ends."""
     ranks, numbers = {}, dict(text.split(":") for text in processes)
     with suppress(PermissionError):
@@ -38,7 +38,7 @@ def main(folder: str, size: str, all_here: str, *processes: str) -> None:
     if all_here == "1" or len(ended) < len(ranks):  # else those of another machine may have been first
         print(
             f"minifcn: rank {' or '.join(sorted(ended))} of {size} was killed, as by kill -9 or for want of "
-            "memory, and the others end with it; train --resume goes on from the last checkpoint",
+            f"memory, and the others end with it{advice and '; '}{advice}",
             file=sys.stderr,
             flush=True,
         )

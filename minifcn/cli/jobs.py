@@ -25,7 +25,7 @@ _MEANWHILE = 1.0  # seconds in which the first rank says what all others would
 
 
 @contextmanager
-def joined(asked: bool = False) -> Iterator[Ranks]:
+def joined(asked: bool = False, advice: str = "") -> Iterator[Ranks]:
     """Run a block in all processes of a job; alone, where no launcher has started several.
 
     What goes wrong before `Ranks.settled` is told to all, and the first rank says it; later, the rank that it happens
@@ -35,6 +35,8 @@ def joined(asked: bool = False) -> Iterator[Ranks]:
     ----------
     asked : bool
         Ask MPI even where no launcher is known.
+    advice : str
+        What to do if a rank is killed.
     """
     received: list[int] = []
     with signals.handled(lambda signum, frame: received.append(signum)):  # who ended now would leave others waiting
@@ -49,7 +51,7 @@ def joined(asked: bool = False) -> Iterator[Ranks]:
             _stop_if(received)
             ranks.local, cores = ranks.place()
             os.environ.setdefault("MINIFCN_THREADS", str(cores))
-            leave = _watched(ranks)
+            leave = _watched(ranks, advice)
             yield ranks
     except BaseException as error:
         with signals.handled(signal.SIG_IGN):  # type: ignore[arg-type]  # a second Ctrl-C must not cut off the first
@@ -63,7 +65,7 @@ def _stop_if(received: list[int]) -> None:
         raise signals.Stopped(received[0])
 
 
-def _watched(ranks: Ranks) -> Callable[[], None]:
+def _watched(ranks: Ranks, advice: str) -> Callable[[], None]:
     """Have a process beside the ranks of each machine say which of them is killed, where the system can.
 
     Gives what a rank that ends by itself calls before.
@@ -76,7 +78,7 @@ def _watched(ranks: Ranks) -> Callable[[], None]:
     if ranks.local == 0 and hasattr(os, "pidfd_open"):
         command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("job_watch.py")), folder]
         alone = str(int(len(processes) == ranks.size))
-        subprocess.Popen([*command, str(ranks.size), alone, *processes], stdin=DEVNULL, start_new_session=True)
+        subprocess.Popen([*command, str(ranks.size), alone, advice, *processes], stdin=DEVNULL, start_new_session=True)
 
     def leave() -> None:
         with suppress(OSError):

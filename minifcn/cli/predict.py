@@ -15,6 +15,7 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.backend import to_host, use_device
+from minifcn.backend.ranks import launched
 from minifcn.cli import generated, output, photographs, targets, written
 from minifcn.cli.parsers.predict import UNASKED
 from minifcn.data import read_image
@@ -33,6 +34,11 @@ from minifcn.training.published import open_network
 
 def run(args: argparse.Namespace) -> int:
     """Predict as the arguments say."""
+    rank, processes = launched()
+    if processes > 1:  # all of them would write the same files
+        if rank:
+            return 2
+        raise UserError("predict is the work of one process; start it without a launcher such as mpiexec")
     device = use_device(args.device, args.precision)
     if args.overlap is not None and args.tile is None:
         raise UserError("--overlap is of tiles; give --tile too, such as --tile 512")

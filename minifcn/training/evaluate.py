@@ -62,6 +62,14 @@ def evaluate(
     >>> round(loss, 4)  # of a new network, whose scores are all 0: ln 3
     1.0986
     """
+    matrix, losses = measure(model, batches, ignore_index, weight)
+    return matrix, mean(losses)
+
+
+def measure(
+    model: Module, batches: Iterable[Batch], ignore_index: int = 255, weight: Sequence[float] | None = None
+) -> tuple[ConfusionMatrix, list[float]]:
+    """Do as `evaluate`, and give the loss of every image that has a pixel that counts."""
     if isinstance(batches, Batch) or not isinstance(batches, Iterable):
         fix = "pass [batch]" if isinstance(batches, Batch) else "pass loader.epoch(0)"
         fix = "call evaluate_dataset" if isinstance(batches, Dataset) else fix
@@ -93,7 +101,12 @@ def evaluate(
                     losses.append(loss.item())
     if matrix is None:
         raise ValueError("evaluate: batches holds no image; an epoch is made anew each time: pass loader.epoch(0)")
-    return matrix, float(np.mean(losses)) if losses else float("nan")
+    return matrix, losses
+
+
+def mean(losses: Sequence[float]) -> float:
+    """Give the mean of the losses of images; nan if there is none."""
+    return float(np.mean(losses)) if losses else float("nan")
 
 
 def evaluate_dataset(
@@ -138,6 +151,19 @@ def evaluate_dataset(
     >>> int(matrix.matrix.sum()) == 2 * 64 * 64, round(loss, 4)
     (True, 1.0986)
     """
+    matrix, losses = measure_dataset(model, dataset, normalize, size, workers, stream)
+    return matrix, mean(losses)
+
+
+def measure_dataset(
+    model: Module,
+    dataset: Dataset,
+    normalize: Callable[[np.ndarray], np.ndarray],
+    size: Size | Callable[[Size], Size] | None,
+    workers: int,
+    stream: TextIO | None,
+) -> tuple[ConfusionMatrix, list[float]]:
+    """Do as `evaluate_dataset`, and give the loss of every image that has a pixel that counts."""
     if not isinstance(dataset, Dataset):
         raise TypeError(f"evaluate_dataset: dataset must be a data.Dataset, got {check.kind(dataset)}")
     matrix, losses = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index), []
@@ -161,7 +187,7 @@ def evaluate_dataset(
             if counted:
                 losses.append(loss / counted)
             progress.advance()
-    return matrix, float(np.mean(losses)) if losses else float("nan")
+    return matrix, losses
 
 
 def _update(matrix: ConfusionMatrix, scores: np.ndarray, label: np.ndarray) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 import minifcn
 from minifcn.data import Dataset
+from minifcn.nn import Module
 from minifcn.training.config import Config, option, written
 from minifcn.training.images_list import entries
 from minifcn.training.trainer import Trainer
@@ -33,6 +34,13 @@ def facts(config: Config, splits: Mapping[str, Dataset], trainer: Trainer) -> di
     found["state of the optimizer"] = _digest(optimizer[name] for name in sorted(optimizer))
     found["place in the run"] = str(trainer.position)
     return found
+
+
+def facts_of_network(model: Module, dataset: Dataset) -> dict[str, str]:
+    """Give what has to be the same in every rank that evaluates a network, by its name."""
+    state = model.state_dict()
+    found = {"version of minifcn": minifcn.__version__, "data set": fingerprint(dataset)}
+    return found | {"network": _digest(state[name] for name in sorted(state))}
 
 
 def fingerprint(dataset: Dataset) -> str:

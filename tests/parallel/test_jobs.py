@@ -102,6 +102,38 @@ def test_a_run_goes_on_with_any_number_of_ranks(tmp_path):
         )
 
 
+EVALUATIONS = {
+    "as trained, and more ranks than images": ["--network-size", "--images", "2"],
+    "at the size of the labels": ["--size", "24x24", "--images", "7"],
+}
+
+
+@pytest.fixture(scope="module")
+def run_of_one(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluated")
+    assert train(1, folder, "--epochs", "1")[0] == 0
+    return folder
+
+
+@pytest.mark.parametrize("how", EVALUATIONS)
+def test_ranks_evaluate_to_what_one_process_finds(run_of_one, tmp_path, how):
+    """The same integers, the same loss to its last digit, and all of it printed once."""
+    found = []
+    for ranks in (1, 3):
+        arguments = ["--checkpoint", run_of_one, "--device", "cpu", "--json", "--confusion", tmp_path / "found.csv"]
+        done = launching.run(ranks, spoiled.__file__, "none", "evaluate", *arguments, *EVALUATIONS[how])
+        assert done.returncode == 0, done.stderr
+        found.append((json.loads(done.stdout), (tmp_path / "found.csv").read_text()))
+    assert found[0] == found[1]
+
+
+def test_ranks_do_not_predict(tmp_path):
+    done = launching.run(2, "-m", "minifcn", "predict", "--data", "shapes", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.count("predict is the work of one process") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_bench_ranks_times_one_and_two(tmp_path):
     arguments = ["bench", "ranks", "narrow-step", "--rounds", "1", "--out", tmp_path / "ranks.md"]
     done = launching.run(2, "-m", "minifcn", *arguments)
