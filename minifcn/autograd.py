@@ -4,8 +4,7 @@ A `Tensor` holds an array. If an operation made it, it also holds the operation'
 that turns the gradient of the output into the gradients of the inputs. `backward_pass` walks from the outputs to the
 leaves. Operations are written with `@operation`: the value, and right under it its derivative.
 
-What a graph refuses is in guards.py, `no_grad` in recording.py, `grad` in gradients.py, and the operators of a Tensor
-in functional/operators.py.
+What a graph refuses is in guards.py, `no_grad` in recording.py, `grad` in gradients.py, operators in functional/.
 """
 
 from __future__ import annotations
@@ -222,12 +221,13 @@ def as_tensors(inputs: Sequence[Any], name: str) -> tuple[Tensor, ...]:
             break
     else:  # as nearly always
         return tuple(inputs)
-    if any(map(guards.is_geometry, inputs)):  # it has no array, and goes with all
+    given, tensors = [x._data if isinstance(x, Tensor) else x for x in inputs], list(inputs)
+    if any(map(guards.is_geometry, given)):  # it has no array, and goes with all
         return tuple(inputs)
-    arrays, tensors = alike([x._data if isinstance(x, Tensor) else x for x in inputs], name), []
-    for x, a in zip(inputs, arrays, strict=True):
-        tensors.append(x if isinstance(x, Tensor) and x._data is a else Tensor(a))
-        tensors[-1]._data = a  # a number that a GPU's kernel takes as it is would have become an array of the host
+    for i, a in enumerate(alike(given, name)):
+        if a is not given[i] or not isinstance(inputs[i], Tensor):
+            tensors[i] = Tensor(a)
+            tensors[i]._data = a  # a number that a GPU's kernel takes as it is would have become an array of the host
     return tuple(tensors)
 
 

@@ -17,6 +17,7 @@ from minifcn.backend import is_array, is_plain, memory_of, short_lock
 if TYPE_CHECKING:
     from minifcn.autograd import Tensor
 
+VALUES = (float, int, np.ndarray)  # of which it is known at once that they are no geometry
 HARMLESS = (int, float, str, bytes, type(None), EllipsisType, slice, range, np.generic, np.dtype, type, ModuleType)
 
 one_at_a_time = short_lock()  # backward passes of several threads add to the gradients of one model
@@ -38,7 +39,7 @@ def check_requires_grad(requires_grad: Any, data: Any) -> None:
 
 def is_geometry(x: Any) -> bool:
     """Whether x is a geometry (models/geometry.py), which stands for a map and has no values."""
-    return hasattr(type(x), "operate")
+    return type(x) not in VALUES and hasattr(type(x), "operate")
 
 
 def no_result(name: str, found: Any) -> TypeError:

@@ -10,7 +10,12 @@ from minifcn.marking.folder import exercises
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+README_KO = ROOT / "docs" / "ko" / "README.md"
 WORDS = {6: "six", 12: "twelve", 13: "thirteen"}
+
+
+def text_of(page):
+    return " ".join(page.read_text(encoding="utf-8").split())
 
 
 def test_shares_of_pytorchs_time_are_those_that_were_measured():
@@ -18,10 +23,10 @@ def test_shares_of_pytorchs_time_are_those_that_were_measured():
     ratios = {row[0]: row[head.index("minifcn / PyTorch")] for row in rows}
     full = sorted(ratio for work, ratio in ratios.items() if work.startswith("fcn8s"))
     narrow = max(ratio for work, ratio in ratios.items() if work.startswith("narrow"))
-    text = " ".join(README.read_text().split())
-    assert (
-        f"the networks at full width take {full[0]} to {full[-1]} of PyTorch's time, narrow ones up to {narrow}" in text
-    )
+    said = f"the networks at full width take {full[0]} to {full[-1]} of PyTorch's time, narrow ones up to {narrow}"
+    assert said in text_of(README)
+    in_korean = f"PyTorch의 {full[0]}배에서 {full[-1]}배이고, 폭이 좁은 신경망에서는 최대 {narrow}배입니다"
+    assert in_korean in text_of(README_KO)
 
 
 def test_shares_of_the_time_of_what_people_would_pick_instead_are_those_that_were_measured():
@@ -34,7 +39,12 @@ def test_shares_of_the_time_of_what_people_would_pick_instead_are_those_that_wer
     full, narrow = (shares("PyTorch keeping memory", work) for work in ("fcn8s", "narrow"))
     predicting = shares("ONNX Runtime", "")
     said = f"{full[0]} to {full[-1]} and up to {narrow[-1]}, and up to {predicting[-1]} of ONNX Runtime's"
-    assert said in " ".join(README.read_text().split())
+    assert said in text_of(README)
+    in_korean = (
+        f"PyTorch와 견주면 {full[0]}배에서 {full[-1]}배이고 좁은 신경망에서는 최대 {narrow[-1]}배이며, "
+        f"ONNX Runtime과 견주면 최대 {predicting[-1]}배입니다"
+    )
+    assert in_korean in text_of(README_KO)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ def as_array(data: Any, name: str = "Tensor") -> Any:
     """
     if (type(data) is np.ndarray or is_array_of_gpu(data)) and data.dtype.kind in "biuf" and data.dtype.isnative:
         return data  # nearly always; the questions below would take longer than a small sum
+    if isinstance(data, np.generic) and data.dtype.kind in "biuf":
+        return np.asarray(data)
     if _needs_gradient(data):
         raise TypeError(
             f"{name}: a list of Tensors would lose their gradients; join them with functional.concatenate, or pass "

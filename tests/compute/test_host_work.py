@@ -63,6 +63,15 @@ def test_what_is_entered_is_seen():
     assert "Tensor.__init__" in host_time.functions_entered(lambda: x + x)
 
 
+@pytest.mark.parametrize("expression", [lambda x: x + x, lambda x: x * 0.5], ids=["add", "times a number"])
+def test_what_is_elementwise_sorts_and_asks_nothing_anew_on_a_gpu(stand_in, expression):
+    """A layout has its order from the first call, and an array of CuPy is known by its type."""
+    x = Tensor(to_device(np.zeros((1, 4, 5, 3), "float32").transpose(0, 3, 1, 2), stand_in))
+    found = host_time.functions_entered(lambda: expression(x))
+    assert {"on_vectors", "as_array"} <= set(found)
+    assert {"_order", "_inverse", "_needs_gradient"}.isdisjoint(found)
+
+
 def test_a_pass_on_a_gpu_leaves_the_threads_of_blas_alone(stand_in):
     """To hold them to one takes as long as all checks of a convolution."""
     net = models.FCN8s(3, width=1 / 64).to(stand_in)

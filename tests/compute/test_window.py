@@ -87,6 +87,15 @@ def test_impossible_windows_are_refused_by_name(argument, value):
         Window.of(**arguments)
 
 
+@pytest.mark.parametrize("stride", [(2.0, 2.0), (True, True), (2, 2, 2), (0, 0)], ids=str)
+def test_what_equals_a_window_that_was_made_before_is_refused_all_the_same(stride):
+    for made in [(2, 2), (1, 1)]:
+        Window.of((3, 3), made, (1, 1), (1, 1), caller="conv2d")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="conv2d: stride must be a whole number"):
+            Window.of((3, 3), stride, (1, 1), (1, 1), caller="conv2d")
+
+
 def test_pair_takes_numbers_of_numpy():
     assert pair(np.int64(3), "stride") == (3, 3)
     assert type(pair(np.int64(3), "stride")[0]) is int
