@@ -78,9 +78,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     number = arguments.number
     group.add_argument("--model", metavar="NAME", help="fcn32s, fcn16s or fcn8s (default fcn8s)")
     group.add_argument("--backbone", metavar="NAME", help=arguments.BACKBONE)
-    group.add_argument(
-        "--variant", metavar="NAME", help="aligned, paper (the reference code) or lecture (default aligned)"
-    )
+    group.add_argument("--variant", metavar="NAME", help="aligned, paper or lecture (default aligned)")
     group.add_argument("--width", type=number, help="factor for all channels (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
     group.add_argument("--at-once", action="store_true", help="scale pool4 and pool3 down to train all streams")
