@@ -141,6 +141,8 @@ FAULTS = {
         "images forgotten": ("(ptrdiff_t)n * H", "(ptrdiff_t)0 * H"),
     },
     "COL2IM": {
+        "the padding of columns for rows": ("oh >= 0 && h + PH", "oh >= 0 && h + PW"),
+        "the padding of rows for columns": ("ow >= 0 && w + PW", "ow >= 0 && w + PH"),
         "the first row left out": ("oh >= 0", "oh > 0"),
         "the first column left out": ("ow >= 0", "ow > 0"),
         "windows that do not reach": ("(KH - 1) * DH", "KH * DH"),
@@ -205,7 +207,7 @@ def test_a_planted_fault_is_found(name, right, wrong, rng, stand_in, monkeypatch
 @np.errstate(invalid="ignore")
 def assert_all_agree(name, device, rng):
     """What the other tests ask of one kernel, on windows that show every fault."""
-    window, size = Window((3, 2), (2, 1), (1, 1), (1, 2)), (5, 6)
+    window, size = Window((3, 2), (2, 1), (2, 1), (1, 2)), (5, 6)
     if name == "GATHER":
         assert_twins_agree(rng.standard_normal((2, 3, *size)).astype("float32"), window, device)
     elif name == "DROP":
