@@ -20,6 +20,21 @@ ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "parallel"
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MINIFCN_THREADS"), "1")
 PATH = os.pathsep.join([str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
+CASES_IN_WORDS = {
+    "adam": "Adam; batches of 3",
+    "adam, early": "the same, with early sums",
+    "sgd": "SGD, bias groups, weight decay",
+    "class weights": "SGD, class weights",
+    "summed loss": "Caffe's SGD, loss summed over pixels",
+    "summed loss, class weights": "the same, with class weights",
+    "accumulated": "SGD, two batches a step",
+    "batches of five": "batches of 5",
+    "sizes": "images of two sizes, padded",
+    "only ignored pixels": "ranks with only ignored pixels",
+    "all pixels ignored": "batches with only ignored pixels",
+    "frozen": "frozen layers, dropout of channels",
+    "recomputed": "`--recompute`; batches of 2",
+}
 FAULTS = {"an error": "error", "kill -9": "kill", "Ctrl-C": "interrupt", "SIGTERM": "terminate"}
 SMALL = [
     "--data",
@@ -76,10 +91,10 @@ def table(folder):
             done = started(ranks, CASES / "steps.py", own)
             assert done.returncode == 0, done.stderr
     print("| case | 2 | 3 | 4 |\n|---|---:|---:|---:|")
-    for path in sorted((folder / "2").glob("*.npz")):
-        expected = dict(np.load(folder / "1" / f"{path.stem.removesuffix(', early')}.npz"))
-        numbers = [largest_difference(dict(np.load(folder / str(n) / path.name)), expected) for n in (2, 3, 4)]
-        print(f"| {path.stem} | " + " | ".join(f"{number:.0e}" for number in numbers) + " |")
+    for case, words in CASES_IN_WORDS.items():
+        expected = dict(np.load(folder / "1" / f"{case.removesuffix(', early')}.npz"))
+        numbers = [largest_difference(dict(np.load(folder / str(n) / f"{case}.npz")), expected) for n in (2, 3, 4)]
+        print(f"| {words} | " + " | ".join(f"{number:.0e}" for number in numbers) + " |")
 
 
 def faults(folder):
@@ -107,7 +122,7 @@ def curves(folder):
                 logs[dtype, ranks] = list(csv.DictReader(file))
     for dtype in ("float64", "float32"):
         rows = zip(logs[dtype, 1], logs[dtype, 2], strict=True)
-        apart = [[abs(float(a[name]) - float(b[name])) for name in ("train_loss", "mean_iou")] for a, b in rows]
+        apart = [[abs(float(a[name]) - float(b[name])) for name in ("train_loss", "valid_mean_iu")] for a, b in rows]
         text = "; ".join(f"{loss:.0e} and {iou:.0e}" for loss, iou in apart)
         print(f"{dtype}: training loss and mean IoU of one and two ranks differ, after each epoch, by {text}")
     draw(logs)
@@ -120,7 +135,7 @@ def draw(logs):
     figure = Figure((9, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, name, title in zip(
-        figure.subplots(1, 2), ("train_loss", "mean_iou"), ("training loss", "mean IoU"), strict=True
+        figure.subplots(1, 2), ("train_loss", "valid_mean_iu"), ("training loss", "mean IoU"), strict=True
     ):
         for (dtype, ranks), rows in logs.items():
             colour = {"float64": "#0072B2", "float32": "#D55E00"}[dtype]

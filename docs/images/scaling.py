@@ -62,6 +62,7 @@ def draw_measured(axes):
     axes.bar(right, model[:, 1], width, model[:, 0], color="#D55E00", alpha=0.4)
     axes.set_xticks(range(len(ranks)), [f"{n} rank{'s' * (n > 1)}" for n in ranks])
     axes.set(ylabel="ms of a step", ylim=(0, 175), title="narrow-step on two hyperthreads")
+    axes.text(ranks.index(4), 142, "share two cores:\nnot in the model", ha="center", fontsize=8)
     axes.legend(fontsize=8, loc="upper left")
 
 

@@ -2,7 +2,7 @@
 
 In a ring of n workers each sends 2 (n - 1) / n times the gradient, in 2 (n - 1) turns, of which each waits for the
 link's latency once (Patarasuk and Yuan 2009, "Bandwidth optimal all-reduce algorithms for clusters of workstations").
-No algorithm sends less.
+No algorithm sends less. Each worker has a core of its own: those that share one also wait for each other's turn on it.
 """
 
 from __future__ import annotations
