@@ -1,12 +1,16 @@
 """A small Sphinx extension: figures of notebooks get a text alternative, which is the title that the code gives them.
 
 The titles state what a figure shows. Without this a screen reader would read out the name of the picture's file.
-Figures that show no image also get the class "plot": a dark page may turn black and white in them (site.css).
+Figures that show no image also get the class "plot": a dark page may turn black and white in them (site.css). So do the
+pictures of a page that are mostly white paper; its other pictures get the class "photo".
 """
 
 import ast
+from pathlib import Path
 
+import numpy as np
 from docutils import nodes
+from PIL import Image
 
 
 def setup(app):
@@ -22,6 +26,16 @@ def describe_figures(app, doctree, page):
             if "imshow" not in code:
                 image["classes"].append("plot")
             image["alt"] = image.get("alt") or f"Figure: {'; '.join(titles(code)) or 'drawn by the code above'}"
+    for image in doctree.findall(nodes.image):
+        path = Path(app.srcdir) / image["uri"]
+        if path.parent.name == "images" and path.suffix == ".png":
+            image["classes"].append("plot" if white_share(path) > 0.5 else "photo")
+
+
+def white_share(path):
+    """Give the share of a picture's pixels that are as white as paper."""
+    with Image.open(path) as picture:
+        return float((np.asarray(picture.convert("RGB")) >= 250).all(axis=2).mean())
 
 
 def titles(code):
