@@ -1,6 +1,7 @@
 """Convolution, ReLU and pool in one pass, where nothing is recorded: the bits of the three operations."""
 
 import contextlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -97,6 +98,18 @@ def test_the_map_before_the_pool_is_never_there(name, forced, layers, rng, no_po
     batch, channels, outputs, *size = MAPS[name]
     with mf.no_grad(), by(forced):
         nn.Sequential(*layers(channels, outputs))(Tensor(channels_last(rng, batch, channels, *size)))
+
+
+@pytest.mark.parametrize("forced", ["strips", "winograd"])
+def test_it_takes_less_memory_than_that_map(forced, layers, rng):
+    net, x = nn.Sequential(*layers(16, 16)), Tensor(channels_last(rng, 1, 16, 256, 256))
+    with mf.no_grad(), by(forced):
+        net(x)  # scratch memory is there now
+        tracemalloc.start()
+        y = net(x)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert y.data.nbytes <= peak < 2 * y.data.nbytes
 
 
 @pytest.mark.parametrize("value", [NAN, INF, -INF], ids=str)

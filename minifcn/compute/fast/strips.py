@@ -68,7 +68,7 @@ class Strips:
             strip = images, slice(high * rows.start, min(high * rows.stop, height))
             done = y[images, rows, :, outputs] if pool else y[strip].reshape(-1, y.shape[3])[:, outputs]  # a view
             gathered = gather(x, window, strip, places)
-            found = buffer(xp, "found", (len(gathered), w[0, outputs].size), x.dtype) if pool else done
+            found = buffer(xp, "rows", (len(gathered), w[0, outputs].size), x.dtype) if pool else done  # free again
             xp.matmul(gathered, w[:, outputs], out=found)
             if pool:
                 pooled(found.reshape(len(done), -1, width, done.shape[3]), 1, out=done)
