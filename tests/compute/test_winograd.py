@@ -150,6 +150,7 @@ class TestTheChoice:
     ("caches", "kind"),
     [
         (("32K", "1024K"), "small"),  # AMD Zen 4
+        (("32K", "512K"), "middle"),  # AMD Zen 3
         (("48K", "1024K"), "middle"),  # AMD Zen 5
         (("48K", "2048K"), "large"),  # Intel Sapphire Rapids
         (("48K", "2M"), "large"),
