@@ -100,7 +100,8 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
     """
     size = window.output_size(x.shape[2:])
     chosen = choose(x, window, size, weight.shape[1], weight.shape[0] // groups)
-    if finish and finish.pool and (groups > 1 or chosen is blocks or device_of(x) != "cpu" or not finite(finish.bias)):
+    pools = getattr(chosen, "pools", False)
+    if finish and finish.pool and (groups > 1 or not pools or device_of(x) != "cpu" or not finite(finish.bias)):
         y = convolve(x, weight, window, groups, finish._replace(pool=False))
         return max_pool(y, HALVES, HALVES.output_size(size, True), with_winner=False)[0]
     for room in (chosen, PLAIN):
