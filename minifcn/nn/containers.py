@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minifcn.autograd import Tensor
-from minifcn.compute.algorithm import HALVES
+from minifcn.compute.window import HALVES
 from minifcn.functional.conv import pooled_conv2d
 from minifcn.nn.layers import Conv2d, MaxPool2d
 from minifcn.nn.module import Module
