@@ -93,9 +93,10 @@ class Sequential(ModuleList):
 def passed(modules: Iterable[Module], x: Any) -> Any:
     """Pass one module after the other; a convolution and the pool behind it at once, which is quicker.
 
-    >>> from minifcn.nn import Conv2d, MaxPool2d
-    >>> passed([Conv2d(1, 2, 3, padding=1, relu=True), MaxPool2d(2)], Tensor([[[[1.0, 2.0], [3.0, 4.0]]]])).shape
-    (1, 2, 1, 1)
+    >>> import numpy as np
+    >>> x = Tensor(np.zeros((1, 3, 8, 6), "float32"))
+    >>> passed([Conv2d(3, 2, 3, padding=1, relu=True), MaxPool2d(2)], x).shape
+    (1, 2, 4, 3)
     """
     waiting = list(modules)[::-1]
     while waiting:
