@@ -136,7 +136,7 @@ def prepare(work):
 
     def timed():
         operations = patch.multiple(F, conv2d=conv2d, conv_transpose2d=conv_transpose2d, max_pool2d=max_pool2d)
-        one_by_one = patch.object(containers, "at_once", lambda *_: False)
+        one_by_one = patch.object(containers, "takes_pool", lambda *_: False)
         with (
             operations,
             one_by_one,

@@ -15,9 +15,8 @@ from minifcn.compute.fast import blocks, kernels, winograd
 from minifcn.compute.fast import pooling as fast_pooling
 from minifcn.compute.fast.elementwise import Finish, finish_map
 from minifcn.compute.fast.strips import Strips
-from minifcn.compute.window import Pair, Window
+from minifcn.compute.window import HALVES, Pair, Window
 
-HALVES = Window((2, 2), (2, 2))  # what a convolution may pool with
 PLAIN = Strips()  # of single outputs: the definition, for any window
 # The others multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one pixel that is nan
 # would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
@@ -100,7 +99,8 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
     """
     size = window.output_size(x.shape[2:])
     chosen = choose(x, window, size, weight.shape[1], weight.shape[0] // groups)
-    if finish and finish.pool and (groups > 1 or chosen is blocks or device_of(x) != "cpu" or not finite(finish.bias)):
+    pools = getattr(chosen, "pools", False)
+    if finish and finish.pool and (groups > 1 or not pools or device_of(x) != "cpu" or not finite(finish.bias)):
         y = convolve(x, weight, window, groups, finish._replace(pool=False))
         return max_pool(y, HALVES, HALVES.output_size(size, True), with_winner=False)[0]
     for room in (chosen, PLAIN):

@@ -193,3 +193,6 @@ def _pairs(kernel_size, stride, padding, dilation, caller: str) -> tuple[Pair, P
 @functools.lru_cache(SIGNATURES)  # asked with pairs of ints: to it 2.0 and True would be the numbers that they equal
 def _made(kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, caller: str) -> Window:
     return Window(*_pairs(kernel, stride, padding, dilation, caller), caller)
+
+
+HALVES = Window((2, 2), (2, 2))  # the pool that a convolution may take along

@@ -87,22 +87,24 @@ def pooled_conv2d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    stride: int | Pair,
-    padding: int | Pair,
-    dilation: int | Pair,
+    window: Window,
     groups: int,
     relu: bool,
+    ceil_mode: bool,
 ) -> Tensor:
-    """Give the maximum of each 2x2 pixels of `conv2d`, and at the edges of those that there are.
+    """Give the maximum of each 2x2 pixels of `conv2d`; with ceil_mode, at the edges, of those that there are.
 
-    It is ``max_pool2d(conv2d(...), 2, ceil_mode=True)`` to the bit. Where nothing is recorded, and it is not the
-    definition that computes, the map between the two is never in memory.
+    It is ``max_pool2d(conv2d(...), 2, ceil_mode=ceil_mode)`` to the bit. Where nothing is recorded, no pixel is left
+    over, and it is not the definition that computes, the map between the two is never in memory. The size of the kernel
+    is that of the weight.
     """
-    if bias is None or textbook(x.data):
-        y = conv2d(x, weight, bias, stride, padding, dilation, groups, relu=relu)
-        return cast(Tensor, max_pool2d(y, 2, ceil_mode=True))
     x, weight, bias, groups = _checked("conv2d", x, weight, bias, groups, transposed=False)
-    window = Window.of(weight.shape[2:], stride, padding, dilation, caller="conv2d")
+    settings = window.stride, window.padding, window.dilation
+    window = Window.of(weight.shape[2:], *settings, caller="conv2d")
+    left_over = not ceil_mode and any(length % 2 for length in window.output_size(x.shape[2:]))
+    if bias is None or left_over or textbook(x.data):
+        y = conv2d(x, weight, bias, *settings, groups, relu=relu)
+        return cast(Tensor, max_pool2d(y, 2, ceil_mode=ceil_mode))
     return pooled_convolution(x, weight, bias, window=window, groups=groups, relu=relu)
 
 

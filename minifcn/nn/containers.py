@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minifcn.autograd import Tensor
-from minifcn.compute.algorithm import HALVES
+from minifcn.compute.window import HALVES
 from minifcn.functional.conv import pooled_conv2d
 from minifcn.nn.layers import Conv2d, MaxPool2d
 from minifcn.nn.module import Module
@@ -93,39 +93,35 @@ class Sequential(ModuleList):
 def passed(modules: Iterable[Module], x: Any) -> Any:
     """Pass one module after the other; a convolution and the pool behind it at once, which is quicker.
 
-    >>> from minifcn.nn import Conv2d, MaxPool2d
-    >>> passed([Conv2d(1, 2, 3, padding=1, relu=True), MaxPool2d(2)], Tensor([[[[1.0, 2.0], [3.0, 4.0]]]])).shape
-    (1, 2, 1, 1)
+    >>> import numpy as np
+    >>> x = Tensor(np.zeros((1, 3, 8, 6), "float32"))
+    >>> passed([Conv2d(3, 2, 3, padding=1, relu=True), MaxPool2d(2)], x).shape
+    (1, 2, 4, 3)
     """
     waiting = list(modules)[::-1]
     while waiting:
         module = waiting.pop()
-        if waiting and at_once(module, waiting[-1], x):
-            waiting.pop()
-            x = _pooled(module, x)
-        else:
-            x = module(x)
+        with_pool = bool(waiting) and takes_pool(module, waiting[-1], x)
+        x = _pooled(module, waiting.pop(), x) if with_pool else module(x)
     return x
 
 
-def at_once(conv: Module, pool: Module, x: Any) -> bool:
-    """Whether a module is a convolution, and the one behind it takes the maximum of 2x2 pixels, none of them left over.
+def takes_pool(conv: Any, pool: Any, x: Any) -> bool:
+    """Whether a module is a convolution, and the one behind it takes the maximum of 2x2 pixels.
 
-    Not where somebody wants to see the map between the two, and has given one of them a forward of its own; and a
-    geometry passes every layer.
+    Not where somebody wants to see the map between the two, and has given one of them, or all of their class, another
+    forward; and a geometry passes every layer.
     """
     if not (type(conv) is Conv2d and type(pool) is MaxPool2d and isinstance(x, Tensor) and pool.window == HALVES):
         return False
-    if "forward" in vars(conv) or "forward" in vars(pool):
-        return False
-    # to round down is to round up, where the convolution gives an even number of rows and columns
-    axes = [(n, *conv.window.along(axis)) for axis, n in enumerate(x.shape[2:4])]
-    return pool.ceil_mode or all(((n + 2 * p - d * (k - 1) - 1) // s + 1) % 2 == 0 for n, k, s, p, d in axes)
+    return tuple(getattr(module.forward, "__func__", None) for module in (conv, pool)) == _FORWARDS
 
 
-def _pooled(conv: Any, x: Tensor) -> Tensor:
-    w = conv.window
-    return pooled_conv2d(x, conv.weight, conv.bias, w.stride, w.padding, w.dilation, conv.groups, conv.relu)
+_FORWARDS = Conv2d.forward, MaxPool2d.forward
+
+
+def _pooled(conv: Any, pool: Any, x: Tensor) -> Tensor:
+    return pooled_conv2d(x, conv.weight, conv.bias, conv.window, conv.groups, conv.relu, pool.ceil_mode)
 
 
 def _expect_module(container: str, index: int | str, value: Any) -> None:

@@ -237,6 +237,40 @@ def test_who_watches_a_layer_sees_its_map(watched, layers, rng):
     assert [y.shape for y in seen] == [[(1, 16, 29, 30), (1, 16, 15, 15)][watched]]
 
 
+@pytest.mark.parametrize("watched", [nn.Conv2d, nn.MaxPool2d])
+def test_who_watches_all_layers_of_a_class_sees_their_maps(watched, layers, rng, monkeypatch):
+    modules, x, seen = layers(16, 16), Tensor(channels_last(rng, 1, 16, 8, 8)), []
+    inner = watched.forward
+    monkeypatch.setattr(watched, "forward", lambda self, x: seen.append(self) or inner(self, x))
+    with mf.no_grad():
+        nn.Sequential(*modules)(x)
+    assert seen == [module for module in modules if type(module) is watched]
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@every_algorithm
+def test_a_weight_whose_kernel_is_not_that_of_the_layer(forced, ceil_mode, layers, rng):
+    """The map has the size that the weight gives it: 9x9, where the layer alone would have given 8x8."""
+    modules, x = layers(16, 16, ceil_mode=ceil_mode), Tensor(channels_last(rng, 1, 16, 8, 8))
+    modules[0].weight = nn.Parameter(rng.standard_normal((16, 16, 2, 2)).astype("float32"))
+    with mf.no_grad(), by(forced):
+        found = nn.Sequential(*modules)(x).data
+        assert_same_bits(found, separately(modules, x))
+    assert found.shape[2:] == ((5, 5) if ceil_mode else (4, 4))
+
+
+def test_behind_an_algorithm_that_knows_of_no_pool_the_door_pools(layers, rng, monkeypatch):
+    class Plain:
+        def convolve(self, x, weight, window, size, finish=None):
+            return algorithm.PLAIN.convolve(x, weight, window, size, finish and finish._replace(pool=False))
+
+    monkeypatch.setitem(algorithm.ALGORITHMS, "plain", Plain())
+    monkeypatch.setattr(algorithm, "choose", lambda *_: algorithm.ALGORITHMS["plain"])
+    modules, x = layers(16, 16), Tensor(channels_last(rng, 1, 16, 9, 8))
+    with mf.no_grad(), by("plain"):
+        assert_same_bits(nn.Sequential(*modules)(x).data, separately(modules, x))
+
+
 def test_a_convolution_of_ones_own_sees_its_map(rng):
     class Watched(nn.Conv2d):
         def forward(self, x):

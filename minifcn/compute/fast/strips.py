@@ -46,6 +46,7 @@ class Strips:
     """
 
     t: int = 1
+    pools = True  # where `finish` says so
 
     def convolve(self, x, weight, window: Window, size: Pair, finish: Finish | None = None):
         """W A x, as in convolution.py.

@@ -51,6 +51,7 @@ AT = [
     [0, 1, -1, 8, -8, 1],
 ]
 
+pools = True  # where `finish` says so
 TILES = 256  # in a strip, about: enough for products at full speed
 KEEPS = range(26, 1000)  # tiles, for which U is kept: with fewer, reading takes as long as making; with more, no time
 OUTPUTS = 64  # in a part, where all tiles make one strip: its transformed weights stay in the cache
