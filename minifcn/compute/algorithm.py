@@ -13,7 +13,7 @@ from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
 from minifcn.compute.fast import blocks, kernels, winograd
 from minifcn.compute.fast import pooling as fast_pooling
-from minifcn.compute.fast.elementwise import Finish, finish_map
+from minifcn.compute.fast.finish import Finish, finish_map
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import HALVES, Pair, Window
 

@@ -26,7 +26,7 @@ from minifcn.backend.nan import finite
 from minifcn.backend.pieces import ELEMENT_WORK
 from minifcn.backend.threads import cut, evenly, share
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish, finish_outputs
+from minifcn.compute.fast.finish import Finish, finish_outputs
 from minifcn.compute.fast.strips import gather
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.window import Pair, Window

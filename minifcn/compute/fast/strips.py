@@ -30,7 +30,7 @@ from minifcn.backend.cutting import LARGEST_STRIP_BYTES, STRIP_BYTES, Strip, cut
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast import kernels
-from minifcn.compute.fast.elementwise import Finish, finish_outputs, pooled
+from minifcn.compute.fast.finish import Finish, finish_outputs, pooled
 from minifcn.compute.im2col import padded, pixels, windows
 from minifcn.compute.window import Pair, Window
 

@@ -24,7 +24,7 @@ from minifcn.backend import array_module, kept
 from minifcn.backend.cutting import cut_map
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
-from minifcn.compute.fast.elementwise import Finish, finish_outputs, pooled
+from minifcn.compute.fast.finish import Finish, finish_outputs, pooled
 from minifcn.compute.fast.strips import windows_of_strip
 from minifcn.compute.window import Pair, Window
 

@@ -1,4 +1,4 @@
-"""What a convolution does to its outputs at once: elementwise, piece by piece on all cores."""
+"""What a convolution does to its outputs while they are in the cache: a bias, a ReLU, the maximum of each 2x2."""
 
 from __future__ import annotations
 
