@@ -55,6 +55,13 @@ class _Parser(argparse.ArgumentParser):
             near = did_you_mean(value, map(str, choices)) or f"; choose {', '.join(map(str, choices))}"
             raise argparse.ArgumentError(action, f"there is no {value!r}{near}")
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help once, where several processes were started together: the first one does."""
+        from minifcn.backend.ranks import launched
+
+        if not launched()[0]:
+            super().print_help(file)
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}{' ' if message.endswith('?') else '; '}{self.prog} -h shows what there is")
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from minifcn.cli import arguments
+from minifcn.cli import arguments, main
 from minifcn.cli.parsers import explain, train
 from minifcn.data.catalogue import _OPENERS
 from minifcn.explain.stepper.scenes import SCENES
@@ -62,3 +62,13 @@ def test_the_settings_without_a_stated_default_are_known():
     unstated = {"val_share", "size", "longer_side", "crop", "scale", "mirror", "images", "recompute"}
     unstated |= {"init", "freeze", "patience", "recipe", "iterations", "at_once", "upsampling"}
     assert settings - set(stated()) == unstated
+
+
+@pytest.mark.parametrize(("rank", "times"), [("0", 1), ("1", 0)])
+def test_of_several_processes_the_first_one_prints_the_help(monkeypatch, capsys, rank, times):
+    monkeypatch.setenv("PMI_RANK", rank)
+    monkeypatch.setenv("PMI_SIZE", "2")
+    with pytest.raises(SystemExit) as end:
+        main(["train", "-h"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.count("usage: minifcn train") == times
