@@ -551,9 +551,17 @@ assert simulator.mean_iou() < whole / 2
 # Here is this network as a page, with the picture in which the two were measured: every map lies over the image. Click
 # a pixel, or move it with the arrow keys; the table has its three streams class by class. (Its crops at 5, 9 and 31 are
 # the subject of notebook 10.)
+#
+# Beside it stand an FCN-32s and an FCN-16s with the same trunk. Only their score layers were trained, each to do
+# without the finer maps, and both do better than the coarse stream alone.
 
 # %%
-explain.FlightSimulator()
+page = explain.FlightSimulator()
+for name, iou in page.mean_ious().items():
+    print(f"{name}: mean IoU {iou:.3f}")
+coarse, middle, fine = page.mean_ious().values()
+assert simulator.mean_iou() < coarse < middle < fine
+page
 
 # %% [markdown]
 # ## Questions

@@ -11,6 +11,7 @@ from minifcn import data, explain, metrics
 from minifcn.data import Sample
 
 in_a_browser = pytest.mark.skipif(None in (webdriver.DRIVER, webdriver.browser.BROWSER), reason=webdriver.MISSING)
+NETS = ["FCN-32s", "FCN-16s", "FCN-8s"]
 TEXT = "return document.querySelector(arguments[0]).textContent"
 DRAWN = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 DRAG = """
@@ -60,28 +61,36 @@ def text(page, selector):
     return page.run(TEXT, selector)
 
 
-def shown_iou(page, view="8s"):
+def shown_iou(page, view="FCN-8s"):
     return float(text(page, f"[data-view='{view}'] figcaption").rsplit(" ", 1)[1])
 
 
 @in_a_browser
 class TestPage:
-    def test_the_three_nets_stand_beside_image_and_label(self, page):
+    def test_the_three_nets_stand_beside_image_and_label(self, page, simulator):
         page = page()
-        views = page.run("return [...document.querySelectorAll('.images figure')].map((one) => one.dataset.view)")
-        assert views == ["image", "label", "32s", "16s", "8s"]
-        assert shown_iou(page, "32s") < shown_iou(page, "16s") < shown_iou(page, "8s")
+        views = page.run("return [...document.querySelector('.images').children].map((one) => one.dataset.view)")
+        assert views == ["image", "label", "FCN-32s", "FCN-16s", "FCN-8s"]
+        captions = [text(page, f"[data-view='{view}'] figcaption").split(":")[0] for view in NETS]
+        assert captions == ["FCN-32s, cropped at 19", "FCN-16s, cropped at 27", "FCN-8s, cropped at 31"]
+        assert {name: shown_iou(page, name) for name in NETS} == {
+            name: round(iou, 3) for name, iou in simulator.mean_ious().items()
+        }
+        assert shown_iou(page, "FCN-32s") < shown_iou(page, "FCN-16s") < shown_iou(page, "FCN-8s")
 
-    def test_predictions_without_a_stream_are_not_called_a_network(self, page):
+    def test_streams_of_one_network_are_not_called_others(self, page):
         """FCN-32s and 16s do far better than the streams of an FCN-8s that was trained with all three."""
         page = page()
-        captions = [text(page, f"[data-view='{view}'] figcaption").split(":")[0] for view in ("32s", "16s", "8s")]
+        captions = [text(page, f"[data-view='{view}'] figcaption").split(":")[0] for view in ("fc7", "pool4", "pool3")]
         assert captions == [
             "fc7's stream alone, at stride 32",
             "with pool4's, at stride 16",
             "with pool3's, as in FCN-8s",
         ]
-        assert "not how well FCN-32s and FCN-16s do" in text(page, ".about")
+        assert "not how well FCN-32s and FCN-16s do" in text(page, ".sums")
+        assert shown_iou(page, "fc7") < shown_iou(page, "FCN-32s") - 0.1
+        assert shown_iou(page, "pool4") < shown_iou(page, "FCN-16s") - 0.3
+        assert shown_iou(page, "pool3") == shown_iou(page)
 
     def test_pictures_say_what_they_are(self, page):
         page = page("pixel=3,5")
@@ -188,12 +197,25 @@ class TestCrops:
         page.run(DRAWN)
         assert page.run("return location.hash") == "#score_pool4=9,0"
 
-    @pytest.mark.parametrize("stream", ["32s", "16s"])
-    def test_a_stream_without_the_map_does_not_move_with_its_crop(self, page, stream):
+    @pytest.mark.parametrize("view", ["FCN-32s", "FCN-16s", "fc7", "pool4"])
+    def test_what_has_no_pool3_does_not_move_with_its_crop(self, page, view):
         page = page()
-        before = shown_iou(page, stream)
+        before = shown_iou(page, view)
         page.run(SLIDE, "score_pool3", 2)
-        assert shown_iou(page, stream) == before
+        assert shown_iou(page, view) == before
+
+    def test_the_crop_of_pool4_moves_fcn16s_too(self, page):
+        page = page()
+        before = {name: shown_iou(page, name) for name in NETS}
+        page.run(SLIDE, "score_pool4", 4)
+        assert shown_iou(page, "FCN-16s") < before["FCN-16s"]
+        assert shown_iou(page, "FCN-32s") == before["FCN-32s"]
+
+    @pytest.mark.parametrize(("offset", "crops"), [(29, [17, 25, 29]), (2, [0, 0, 2]), (88, [64, 80, 88])])
+    def test_the_last_crop_moves_all_three_as_far_as_their_maps_go(self, page, offset, crops):
+        page = page(f"score={offset},{offset}")
+        captions = [text(page, f"[data-view='{view}'] figcaption").split(":")[0] for view in NETS]
+        assert captions == [f"{name}, cropped at {crop}" for name, crop in zip(NETS, crops, strict=True)]
 
 
 @in_a_browser

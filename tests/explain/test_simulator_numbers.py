@@ -7,8 +7,6 @@ import pytest
 import webdriver
 
 from minifcn import Tensor, data, explain, metrics, no_grad
-from minifcn.explain.simulator.maps import page_data
-from minifcn.explain.simulator.network import maps_of
 from minifcn.explain.simulator.simulator import MATHEMATICS, script
 
 pytestmark = pytest.mark.skipif(None in (webdriver.DRIVER, webdriver.browser.BROWSER), reason=webdriver.MISSING)
@@ -25,12 +23,11 @@ return {score: [...flown.score.data], streams, predicted: [...predicted],
 def flight(request, driver, tmp_path_factory):
     """A simulator of an image, and a page with its script and no more."""
     simulator = explain.FlightSimulator(data.Shapes(1, size=request.param, seed=3)[0])
-    sample = simulator._sample
-    content = page_data(simulator.net, sample.image, sample.label, maps_of(simulator.net, simulator._x))
     page = tmp_path_factory.mktemp("simulator") / "numbers.html"
     page.write_text(
         f'<!DOCTYPE html><meta charset="utf-8"><script>{script(*MATHEMATICS, "stamps")}\n'
-        f"const network = networkOf({json.dumps(content)}), fly = flight(network);</script>",
+        f"const network = networkOf({json.dumps(simulator._content())}), fly = flight(network);\n"
+        "const flyCoarser = coarserFlights(network);</script>",
         "utf-8",
     )
     driver.open(page.as_uri())
@@ -67,6 +64,29 @@ def test_scores_and_mean_iou_are_those_of_the_network_with_these_crops(flight, c
     confusion = metrics.ConfusionMatrix(6)
     confusion.update(simulator._sample.label, score.argmax(axis=0))
     assert abs(found["iou"] - confusion.mean_iou) < 1e-12
+
+
+@pytest.mark.parametrize("crops", [CROPS["derived"], CROPS["all"]], ids=["derived", "all"])
+@pytest.mark.parametrize("name", ["FCN-32s", "FCN-16s"])
+def test_coarser_nets_are_what_minifcn_computes_with_their_crops(flight, name, crops):
+    """From the image on, by the network itself: trunk, score layers, bilinear upsampling, crops."""
+    simulator, driver = flight
+    found = driver.run(
+        "const {crop, score} = flyCoarser(arguments[1])[arguments[0]]; return [crop, [...score.data]]",
+        name,
+        {key: list(offset) for key, offset in crops.items()},
+    )
+    net = simulator.nets[name]
+    derived = dict(net.crop_offsets)
+    last = tuple(derived["score"] + n - 31 for n in crops["score"])
+    assert tuple(found[0]) == last
+    try:
+        net.crop_offsets.update({"score": last, **{key: crops[key] for key in derived if key == "score_pool4"}})
+        with no_grad():
+            score = net(Tensor(simulator._x[None])).data[0]
+    finally:
+        net.crop_offsets.update(derived)
+    np.testing.assert_allclose(found[1], score.ravel(), rtol=0, atol=1e-12 * np.abs(score).max())
 
 
 def test_another_crop_moves_the_mean_iou(flight):

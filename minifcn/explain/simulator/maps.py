@@ -7,23 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import Tensor, no_grad
 from minifcn.compute.window import Window
-from minifcn.models import FCN8s
+from minifcn.explain.simulator.coarser import COARSER
+from minifcn.models import FCN
 from minifcn.models.summary import LayerRow, rows
 from minifcn.nn import Module
 
+Maps = dict[str, np.ndarray]  # (C, h, w) each, by the names of their layers
+
 BESIDE = 48  # pixels of the padding that are shown around the image
 UPSAMPLINGS = ("upscore2", "upscore_pool4", "upscore8")
-SCORES = ("score_fr", "score_pool4", "score_pool3")
+SCORED = {"score_fr": "fc7", "score_pool4": "pool4", "score_pool3": "pool3"}  # and the map of the trunk that it scores
 
 
-def page_data(net: FCN8s, image: np.ndarray, label: np.ndarray, maps: dict[str, np.ndarray]) -> dict[str, Any]:
+def page_data(nets: dict[str, FCN], image: np.ndarray, label: np.ndarray, maps: Maps) -> dict[str, Any]:
     """Give all that the page computes with, ready for JSON.
 
     Parameters
     ----------
-    net : FCN8s
-        Of the paper's variant.
+    nets : dict of str to FCN
+        As `side_by_side` gives them.
     image, label : arrays (H, W, 3) and (H, W) of uint8
     maps : dict of str to array (C, h, w)
         As `maps_of` gives them.
@@ -32,7 +36,7 @@ def page_data(net: FCN8s, image: np.ndarray, label: np.ndarray, maps: dict[str, 
     -------
     dict
     """
-    size = image.shape[:2]
+    size, net = image.shape[:2], nets["FCN-8s"]
     layers = {row.name: row for row in rows(net, size)}
     return {
         "size": list(size),
@@ -40,9 +44,23 @@ def page_data(net: FCN8s, image: np.ndarray, label: np.ndarray, maps: dict[str, 
         "label": _bytes(label),
         "crops": net.crop_offsets,
         "maps": [_looked_at(layers[name], maps[name], size) for name in maps],
-        "scores": {name: {"shape": maps[name].shape, "data": _exact(maps[name])} for name in SCORES},
+        "scores": {name: {"shape": maps[name].shape, "data": _exact(maps[name])} for name in SCORED},
         "upsamplings": {name: _upsampling(layers[name], net.state_dict()[f"{name}.weight"]) for name in UPSAMPLINGS},
+        "coarser": {name: _coarser(nets[name], maps, size) for name in COARSER},
     }
+
+
+def _coarser(net: FCN, maps: Maps, size: tuple[int, int]) -> dict[str, Any]:
+    """Score the maps of the trunk; the upsampling is bilinear, so its size says all."""
+    scores = {name: _scored(net, name, maps[scored]) for name, scored in SCORED.items() if hasattr(net, name)}
+    upsamplings = {row.name: _window(row.layer) for row in rows(net, size) if row.name.startswith("upscore")}
+    return {"crop": net.crop_offsets["score"], "scores": scores, "upsamplings": upsamplings}
+
+
+def _scored(net: FCN, name: str, map_: np.ndarray) -> dict[str, Any]:
+    with no_grad():
+        score = getattr(net, name)(Tensor(map_[None])).data[0]
+    return {"shape": score.shape, "data": _exact(score)}
 
 
 def _looked_at(row: LayerRow, map_: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 // The page: one state, what is shown of it, and what changes it.
 
-const NETS = {"32s": "fc7's stream alone, at stride 32", "16s": "with pool4's, at stride 16", "8s": "with pool3's, as in FCN-8s"};
+const NETS = [...COARSER, "FCN-8s"];
+const SUMS = {fc7: "fc7's stream alone, at stride 32", pool4: "with pool4's, at stride 16", pool3: "with pool3's, as in FCN-8s"};
 
 function simulator(root, given, alone) {
-  const network = networkOf(given), fly = flight(network), most = furthest(network), C = network.classes.length;
+  const network = networkOf(given), most = furthest(network), C = network.classes.length;
+  const fly = flight(network), flyCoarser = coarserFlights(network);
   const startingState = () => fromAddress(alone ? location.hash.slice(1) : "", network);
   const writeAddress = addressBar();
   let state = startingState(), asked = false;
@@ -29,7 +31,8 @@ function simulator(root, given, alone) {
   }
 
   const views = {image: imageView(network, "image", page), label: imageView(network, "label", page)};
-  for (const name of Object.keys(NETS)) views[name] = imageView(network, name, page);
+  for (const name of NETS) views[name] = imageView(network, name, page);
+  const sums = Object.fromEntries(Object.keys(SUMS).map((name) => [name, imageView(network, name, page)]));
   const sentence = element("p", {class: "sentence", "aria-live": "polite"}), table = element("div", {class: "scroll"});
   const crops = cropControls(network, most, page), shownMenu = element("select", {}, [element("option", {value: -1}, ["the winner"]),
     ...network.classes.map((name, c) => element("option", {value: c}, [name]))]);
@@ -39,8 +42,9 @@ function simulator(root, given, alone) {
     .map((name) => rulerPanel(network, name, page));
   const stamps = stampView(page), nodes = (panels) => panels.map(({node}) => node);
   root.replaceChildren(element("p", {class: "about"}, [ABOUT]),
-    element("div", {class: "images"}, Object.values(views).map(({node}) => node)),
+    element("div", {class: "images"}, nodes(Object.values(views))),
     crops.node, sentence, table,
+    element("p", {class: "sums"}, [STREAMS_ALONE]), element("div", {class: "images few"}, nodes(Object.values(sums))),
     element("h2", {}, ["From scores to the image, coarse to fine"]),
     element("p", {}, [RULER, element("label", {}, [" Class shown: ", shownMenu])]),
     element("div", {class: "ruler"}, nodes(up)),
@@ -61,13 +65,17 @@ function simulator(root, given, alone) {
     const ink = (classes) => (n) => network.palette[classes[n]] ?? GREY;
     views.image.show((n) => network.image.subarray(3 * n, 3 * n + 3), "image", state.pixel);
     views.label.show(ink(network.label), "label", state.pixel);
-    const sums = {"32s": streams.score_fr, "16s": added(streams.score_fr, streams.score_pool4), "8s": flown.score};
-    const ious = Object.fromEntries(Object.entries(sums).map(([name, score]) => {
+    const show = (view, text, score) => {
       const predicted = winners(score), iou = meanIoU(network.label, predicted, C);
-      views[name].show(ink(predicted), `${NETS[name]}: mean IoU ${iou.toFixed(3)}`, state.pixel);
-      return [name, iou];
-    }));
-    crops.show(state, ious["8s"]);
+      view.show(ink(predicted), `${text}: mean IoU ${iou.toFixed(3)}`, state.pixel);
+      return iou;
+    };
+    for (const [name, {crop, score}] of Object.entries(flyCoarser(state.crops)))
+      show(views[name], `${name}, cropped at ${both(crop)}`, score);
+    crops.show(state, show(views["FCN-8s"], `FCN-8s, cropped at ${both(state.crops.score)}`, flown.score));
+    show(sums.fc7, SUMS.fc7, streams.score_fr);
+    show(sums.pool4, SUMS.pool4, added(streams.score_fr, streams.score_pool4));
+    show(sums.pool3, SUMS.pool3, flown.score);
     sentence.textContent = pixelSentence(network, state, flown);
     table.replaceChildren(pixelTable(network, state, flown));
     shownMenu.value = state.shown;
@@ -100,9 +108,12 @@ function simulator(root, given, alone) {
 }
 
 const ABOUT = "A small FCN-8s with trained weights, in the paper's geometry: the image is padded by 100, and three crops, " +
-  "at 5, 9 and 31, bring the maps over each other again. Click a pixel, or move it with the arrow keys. Two of the " +
-  "predictions leave streams out: they show what each of them adds, not how well FCN-32s and FCN-16s do, whose streams are " +
-  "trained to do without the others.";
+  "at 5, 9 and 31, bring the maps over each other again. FCN-32s and FCN-16s have its trunk, on which only their score " +
+  "layers were trained; the crop of score_pool4 moves FCN-16s too, and the last crop moves all three. Click a pixel, or " +
+  "move it with the arrow keys.";
+const STREAMS_ALONE = "The streams of this FCN-8s, added one after the other. They show what each of them adds, not how well " +
+  "FCN-32s and FCN-16s do: trained together, they rely on each other.";
+const both = ([top, left]) => (top === left ? `${top}` : `${top}, ${left}`);
 const RULER = "Each cell lies over the pixels of the image that it stands for; the grey square is the image, ticks are 32 " +
   "pixels apart. Dashed red: what a crop keeps; drag it. Frames: what the pixel sees, by stream, in the colours of the " +
   "table. Orange scores are above 0, blue ones below.";
@@ -120,13 +131,13 @@ function cropControls(network, most, page) {
     const show = ({crops}) => {
       const [top, left] = crops[name], [derived] = network.crops[name];
       input.value = top;
-      value.textContent = `${top === left ? top : `${top}, ${left}`}${top === derived && left === derived ? "" : `, not ${derived}`}`;
+      value.textContent = `${both(crops[name])}${top === derived && left === derived ? "" : `, not ${derived}`}`;
     };
     return {show, node: element("div", {class: "slider"}, [element("label", {}, [element("span", {}, [`${text} `, value]), input]), less, more])};
   });
   const node = element("div", {class: "crops"}, [...rows.map((row) => row.node), reset, result]);
   return {node, show: (state, iou) => {
     rows.forEach((row) => row.show(state));
-    result.textContent = `Mean IoU of this image: ${iou.toFixed(3)}`;
+    result.textContent = `FCN-8s: mean IoU ${iou.toFixed(3)}`;
   }};
 }

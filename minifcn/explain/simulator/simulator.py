@@ -9,6 +9,7 @@ import json
 import os
 import uuid
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +17,14 @@ from minifcn import Tensor, data, metrics, models, no_grad
 from minifcn.compute.window import Pair
 from minifcn.explain.laboratory.laboratory import script as laboratory_script
 from minifcn.explain.page import whole_page
+from minifcn.explain.simulator.coarser import side_by_side
 from minifcn.explain.simulator.maps import page_data
 from minifcn.explain.simulator.network import in_the_papers_geometry, maps_of
 from minifcn.files import atomic_write
 from minifcn.models import FCN8s
 
 # In the order of reading: the mathematics, then what shows it.
-MATHEMATICS = ("numbers", "streams", "fields")
+MATHEMATICS = ("numbers", "streams", "coarser", "fields")
 SHOWING = ("state", "pictures", "pixel", "ruler", "stamps", "page")
 SMALLEST, LARGEST = 16, 128  # sides of an image, in pixels
 TITLE = "The flight simulator: one image through FCN-8s"
@@ -33,7 +35,8 @@ class FlightSimulator:
 
     The network is the trained one of the package in the paper's geometry: padding 100, a 7x7 fc6 whose middle is the
     trained 1x1 one, and so crops at 5, 9 and 31. A click on a pixel shows what it sees in each map, and the three
-    streams that add up there. A notebook shows the page; it asks the network for nothing.
+    streams that add up there. Beside it are an FCN-32s and an FCN-16s on the same trunk, with score layers of their own
+    and bilinear upsampling. A notebook shows the page; it asks the network for nothing.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ class FlightSimulator:
     ----------
     net : FCN8s
         In float64.
+    nets : dict of str to FCN
+        FCN-32s, FCN-16s and FCN-8s, which is `net`, by name.
 
     Raises
     ------
@@ -66,6 +71,7 @@ class FlightSimulator:
         sample = data.Shapes(15, size=96, seed=7)[14] if sample is None else sample
         _expect(sample, trained.num_classes)
         self.net, self._sample = in_the_papers_geometry(trained), sample
+        self.nets = side_by_side(self.net)
         self._class_names, self._palette = trained.class_names, trained.palette
         self._x = trained.normalize(sample.image).astype(np.float64)
         self._predicted = self.predict()
@@ -124,8 +130,27 @@ class FlightSimulator:
         >>> round(simulator.mean_iou(), 3), round(simulator.mean_iou(score=19), 3)
         (0.947, 0.402)
         """
+        return self._iou_of(self.predict(**crops))
+
+    def mean_ious(self) -> dict[str, float]:
+        """Give the mean IoU of this image by each of the three networks.
+
+        Returns
+        -------
+        dict of str to float
+
+        Examples
+        --------
+        >>> {name: round(iou, 3) for name, iou in FlightSimulator().mean_ious().items()}
+        {'FCN-32s': 0.547, 'FCN-16s': 0.841, 'FCN-8s': 0.947}
+        """
+        with no_grad():
+            scores = {name: net(Tensor(self._x[None])).data[0] for name, net in self.nets.items()}
+        return {name: self._iou_of(score.argmax(axis=0)) for name, score in scores.items()}
+
+    def _iou_of(self, predicted: np.ndarray) -> float:
         confusion = metrics.ConfusionMatrix(self.net.num_classes)
-        confusion.update(self._sample.label, self.predict(**crops))
+        confusion.update(self._sample.label, predicted)
         return confusion.mean_iou
 
     def save_html(self, path: str | os.PathLike) -> None:
@@ -139,9 +164,7 @@ class FlightSimulator:
             file.write(whole_page(TITLE, self._fragment("simulator", alone=True)))
 
     def _fragment(self, name: str, alone: bool) -> str:
-        label = self._sample.label.astype(np.uint8)
-        content = page_data(self.net, self._sample.image, label, maps_of(self.net, self._x))
-        content |= {"classes": self._class_names, "palette": np.asarray(self._palette).tolist()}
+        content = self._content()
         values = {
             "ID": name,
             "ALONE": " alone" if alone else "",
@@ -156,6 +179,12 @@ class FlightSimulator:
         for key, value in values.items():
             page = page.replace(f"@{key}@", value)
         return page
+
+    def _content(self) -> dict[str, Any]:
+        """Give all that the script is given."""
+        label = self._sample.label.astype(np.uint8)
+        content = page_data(self.nets, self._sample.image, label, maps_of(self.net, self._x))
+        return content | {"classes": self._class_names, "palette": np.asarray(self._palette).tolist()}
 
     def _picture(self) -> str:
         """Draw image, label and prediction for where no script runs."""

@@ -1,6 +1,7 @@
 """The trained networks of the package: a file of weights beside this one for each, at most 1 MB.
 
-The weights are kept in float16, and computed with in float32. benchmarks/pretrained.py makes the files anew.
+The weights are kept in float16, and computed with in float32. Commands in benchmarks/ make the files anew.
+shapes-coarser.npz is no network but the score layers of two more on the trunk of shapes-fcn8s, for `explain`.
 """
 
 from __future__ import annotations
@@ -34,9 +35,7 @@ def load(name: str, make: Callable[..., AnyModule]) -> AnyModule:
     """
     from minifcn.data import Normalize  # a network that is not trained needs no data
 
-    with np.load(file_of(name), allow_pickle=False) as file:
-        about = json.loads(file["about"].item())
-        state = {key: file[key].astype(np.float32) for key in file.files if key != "about"}
+    about, state = read(name)
     network = make(**about["network"])
     network.load_state_dict(state)
     knows: dict[str, Any] = {
@@ -46,6 +45,13 @@ def load(name: str, make: Callable[..., AnyModule]) -> AnyModule:
     }
     vars(network).update(knows)
     return network.eval()
+
+
+def read(name: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Give what a file of this folder says of itself, and its arrays in float32."""
+    with np.load(file_of(name), allow_pickle=False) as file:
+        about = json.loads(file["about"].item())
+        return about, {key: file[key].astype(np.float32) for key in file.files if key != "about"}
 
 
 def file_of(name: str) -> Path:
