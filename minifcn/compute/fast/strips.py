@@ -68,7 +68,7 @@ class Strips:
             (images, rows), outputs = task
             strip = images, slice(high * rows.start, min(high * rows.stop, height))
             done = y[images, rows, :, outputs] if pool else y[strip].reshape(-1, y.shape[3])[:, outputs]  # a view
-            gathered = gather(x, window, strip, places)
+            gathered = gather(x, window, strip, places) if whole is None else whole
             found = buffer(xp, "rows", (len(gathered), w[0, outputs].size), x.dtype) if pool else done  # free again
             xp.matmul(gathered, w[:, outputs], out=found)
             if pool:
@@ -80,6 +80,7 @@ class Strips:
         strip_bytes = max(least, min(w.nbytes, LARGEST_STRIP_BYTES))
         tasks = cut_map(n, -(-height // high), -(-count * w[:, 0].nbytes // strip_bytes), work, w.nbytes)
         parts = cut(w.shape[1], evenly(1, work) if len(tasks) == self.t == 1 else 1)
+        whole = gather(x, window, (slice(0, n), slice(0, height)), places) if len(parts) > 1 else None  # read by all
         share(fill, list(itertools.product(tasks, parts)), work)
         return y.reshape(n, y_size[0], -1, w.shape[1] // self.t).transpose(0, 3, 1, 2)
 

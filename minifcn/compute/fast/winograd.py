@@ -145,7 +145,7 @@ def transform(name: str, a):
     def fill(part):
         some = a[:, :, part]
         if not a.flags.c_contiguous:
-            some = buffer(xp, "some", some.shape, a.dtype)
+            some = buffer(xp, "M", some.shape, a.dtype)  # whose products are made later
             some[...] = a[:, :, part]
         some = some.reshape(k, k, -1)
         half = xp.matmul(matrix, some, out=buffer(xp, "half", (k, m, some.shape[2]), a.dtype))
