@@ -99,7 +99,7 @@ def _module(room: str, command: str) -> Any:
     return importlib.import_module(f"minifcn.cli.{room}{command.replace('-', '_')}")
 
 
-def _parse(argv: Sequence[str] | None, joined: bool) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None, joined: bool = False) -> argparse.Namespace:
     try:
         return build_parser().parse_args(argv)
     except SystemExit:  # after -h or --version

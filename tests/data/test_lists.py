@@ -134,7 +134,7 @@ class TestVocList:
             pytest.param("a\nb\n".encode("utf-16-le"), "line 1: a text has no zero bytes (UTF-16 ", id="no-mark"),
             pytest.param(b"\xff\xfea", "the text is not UTF-16; save the file as UTF-8", id="half-a-character"),
             pytest.param(b"a\n\0\n", "line 2: a text has no zero bytes", id="zero-byte"),
-            pytest.param(b"a" * 5000, "images of the split 'train' are missing", id="endless-name"),
+            pytest.param(b"a" * 5000, "the only image of the split 'train' is missing", id="endless-name"),
             pytest.param(b"a\x1b[31m\n", r"line 1: 'a\x1b[31m' is not the name", id="escape"),
         ],
     )
