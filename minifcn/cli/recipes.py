@@ -40,7 +40,10 @@ def sources() -> list[str]:
     """
     together = groupby(RECIPES, lambda name: RECIPES[name].source)
     named = ((source, list(names)) for source, names in together)
-    return [f"{names[0]}{' ... ' if len(names) > 2 else ', '}{names[-1]}: {source}" for source, names in named]
+    return [
+        f"{' ... '.join((names[0], names[-1])) if len(names) > 2 else ', '.join(names)}: {source}"
+        for source, names in named
+    ]
 
 
 def described(name: str, size: tuple[int, int] | None = None) -> str:
