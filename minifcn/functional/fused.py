@@ -17,7 +17,6 @@ from minifcn.compute.im2col import pixels
 from minifcn.functional.activation import where_positive
 from minifcn.functional.arithmetic import broadcast_to
 from minifcn.functional.convolution import gradients_of_convolution, gradients_of_transposed
-from minifcn.functional.pooling import max_pool2d
 from minifcn.recording import recording
 
 
@@ -36,11 +35,7 @@ def finished_convolution(x, weight, bias, *, window, groups=1, relu=False):
 
 
 def pooled_convolution(x, weight, bias, *, window, groups=1, relu=False):
-    """The maximum of each 2x2 pixels of `finished_convolution`, and of those that there are at the edges."""
-    if recording.get() and (x.requires_grad or weight.requires_grad or bias.requires_grad):
-        return max_pool2d(
-            finished_convolution(x, weight, bias, window=window, groups=groups, relu=relu), 2, ceil_mode=True
-        )
+    """The maximum of each 2x2 pixels of `finished_convolution`, and of those that there are at the edges; no graph."""
     finish = Finish(bias.data, relu, keep=not recording.get(), pool=True)
     return Tensor(algorithm.convolve(x.data, weight.data, window, groups, finish))
 
