@@ -168,9 +168,9 @@ def transformed(weight):
 
 
 def whole_u(weight):
-    """U in memory of its own, to be kept; made part by part, as it is four times as large as the weight."""
+    """U in memory of its own, to be kept; made in small parts, as it is four times as large as the weight."""
     u = array_module(weight).empty((36, weight.shape[1], weight.shape[0]), weight.dtype)
-    for part in cut(len(weight), len(weight) // OUTPUTS):
+    for part in cut(len(weight), len(weight) // (OUTPUTS // 8)):
         u[..., part] = transformed(weight[part])
     return u
 
