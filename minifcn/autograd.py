@@ -144,9 +144,7 @@ class Tensor(Operators):
         taken, since = {memory_of(grad.data if isinstance(grad, Tensor) else grad)}, next(_numbers)
         for tensor, g in backward_pass([self], [grad], create_graph):
             if tensor.is_leaf:
-                g = guards.of_its_own(g, taken, since, create_graph)
-                with guards.one_at_a_time:
-                    tensor.grad = g if tensor.grad is None else tensor.grad + g
+                guards.add_to_grad(tensor, guards.of_its_own(g, taken, since, create_graph))
 
     def detach(self) -> Tensor:
         """Give the same data without its history."""

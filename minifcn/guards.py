@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 VALUES = (float, int, np.ndarray)  # of which it is known at once that they are no geometry
 HARMLESS = (int, float, str, bytes, type(None), EllipsisType, slice, range, np.generic, np.dtype, type, ModuleType)
 
-one_at_a_time = short_lock()  # backward passes of several threads add to the gradients of one model
+_one_at_a_time = short_lock()
 
 
 def check_requires_grad(requires_grad: Any, data: Any) -> None:
@@ -175,6 +175,12 @@ def of_its_own(g: Tensor, taken: set[int], since: int, create_graph: bool) -> Te
         g = (g if create_graph else g.detach()).astype(g.dtype)
     taken.add(memory_of(g.data))
     return g
+
+
+def add_to_grad(tensor: Tensor, g: Tensor) -> None:
+    """Add to a leaf's `.grad`, to which backward passes of other threads may be adding too."""
+    with _one_at_a_time:
+        tensor.grad = g if tensor.grad is None else tensor.grad + g
 
 
 def _shares_memory(g: Tensor, taken: set[int], since: int) -> bool:

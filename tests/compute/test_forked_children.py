@@ -153,7 +153,7 @@ assert leaf.grad.data.tolist() == [1, 1, 1]
 """)
 
 
-@pytest.mark.parametrize("lock", ["blas._limit.lock", "workspace._lock", "mf.guards.one_at_a_time"])
+@pytest.mark.parametrize("lock", ["blas._limit.lock", "workspace._lock", "mf.guards._one_at_a_time"])
 def test_no_lock_is_taken_along(lock):
     """The worst moment: another thread has just taken it."""
     run(f"""
