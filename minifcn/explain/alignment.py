@@ -16,7 +16,7 @@ from minifcn.text import in_columns
 
 
 @dataclass(frozen=True)
-class Moved:
+class MovedRow:
     """A layer that moves pixels.
 
     Parameters
@@ -42,7 +42,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Crop:
+class CropRow:
     """A map that is cut so that it lies over another one.
 
     Parameters
@@ -75,22 +75,22 @@ class AlignmentTable:
 
     Parameters
     ----------
-    rows : tuple of Moved and Crop
+    rows : tuple of MovedRow and CropRow
         In the order in which an image passes them, along the axis that was asked for.
     other_axis : bool
         Whether the other axis has another table.
     """
 
-    rows: tuple[Moved | Crop, ...]
+    rows: tuple[MovedRow | CropRow, ...]
     other_axis: bool = False
 
     @property
     def crop_offsets(self) -> dict[str, int]:
         """Offset of every crop, by the name of the score layer; "score" is the crop to the image at the end."""
-        return {row.name: row.offset for row in self.rows if isinstance(row, Crop)}
+        return {row.name: row.offset for row in self.rows if isinstance(row, CropRow)}
 
     def __str__(self) -> str:
-        moving = [row for row in self.rows if isinstance(row, Crop) or row.step != IDENTITY]
+        moving = [row for row in self.rows if isinstance(row, CropRow) or row.step != IDENTITY]
         lines = [("layer", "moves u to, or cuts", "image's pixel u is at"), *(row.cells() for row in moving)]
         still = len(self.rows) - len(moving)
         last = f"{still} more layers move nothing."
@@ -146,13 +146,13 @@ def alignment_table(model: Module, size: Pair = (224, 224), axis: int = 0) -> Al
     return AlignmentTable((of_rows, of_columns)[axis], of_rows != of_columns)
 
 
-def _along(seen: Trace, axis: int) -> tuple[Moved | Crop, ...]:
-    rows: list[Moved | Crop] = []
+def _along(seen: Trace, axis: int) -> tuple[MovedRow | CropRow, ...]:
+    rows: list[MovedRow | CropRow] = []
     for layer, before, behind in seen.layers:
         step = behind.moved[axis].compose(before.moved[axis].inverse())
-        rows.append(Moved(seen.name_of(layer), step, behind.moved[axis], behind.aligned))
+        rows.append(MovedRow(seen.name_of(layer), step, behind.moved[axis], behind.aligned))
     for crop in reversed(seen.crops):
-        rows.insert(crop.place, Crop(crop.name, crop.larger.moved[axis], crop.smaller.moved[axis]))
+        rows.insert(crop.place, CropRow(crop.name, crop.larger.moved[axis], crop.smaller.moved[axis]))
     return tuple(rows)
 
 

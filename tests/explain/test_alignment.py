@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from minifcn import models
-from minifcn.explain.alignment import Crop, Moved, alignment_table, written
+from minifcn.explain.alignment import CropRow, MovedRow, alignment_table, written
 from minifcn.models.coordinates import CoordinateMap
 
 NETWORKS = ["fcn32s", "fcn16s", "fcn8s"]
@@ -37,7 +37,7 @@ def test_every_layer_that_moves_pixels_is_a_step_on_the_way():
     """Along a chain without skips, each step leads from the total before it to the next one."""
     total = CoordinateMap()
     for row in table_of("fcn32s", "paper").rows:
-        if isinstance(row, Moved):
+        if isinstance(row, MovedRow):
             total = row.step.compose(total)
             assert row.total == total
     assert total.shift == 19
@@ -45,7 +45,7 @@ def test_every_layer_that_moves_pixels_is_a_step_on_the_way():
 
 def test_steps_by_hand():
     """Padding 100 around a 3x3 kernel moves by 99; a 2x2 pool puts pixel 1/2 at 0; a 7x7 kernel moves by -3."""
-    steps = {row.name: written(row.step) for row in table_of("fcn8s", "paper").rows if isinstance(row, Moved)}
+    steps = {row.name: written(row.step) for row in table_of("fcn8s", "paper").rows if isinstance(row, MovedRow)}
     assert steps["conv1_1"] == "u + 99"
     assert steps["pool1"] == "u/2 - 1/4"
     assert steps["fc6"] == "u - 3"
@@ -55,7 +55,7 @@ def test_steps_by_hand():
 
 
 def test_crops_stand_where_they_happen():
-    names = [f"crop {row.name}" if isinstance(row, Crop) else row.name for row in table_of("fcn8s", "paper").rows]
+    names = [f"crop {row.name}" if isinstance(row, CropRow) else row.name for row in table_of("fcn8s", "paper").rows]
     assert names[names.index("upscore2") :] == [
         "upscore2",
         "score_pool4",
