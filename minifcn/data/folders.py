@@ -131,6 +131,9 @@ def listing(folder: Path) -> list[Path]:
     """Give what is in a folder in the order of the names."""
     try:
         return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        fix = "look whether the data set was unpacked completely"
+        raise UserError(broken_link(folder) or f"{folder}: there is no such folder; {fix}") from None
     except OSError as error:
         raise UserError(f"{folder}: the folder cannot be read ({error.strerror}); allow reading it") from None
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from minifcn.data import CamVid, VOCSegmentation
+from minifcn.data.folders import image_files
 from minifcn.data.voc import voc_palette
 from minifcn.errors import UserError
 
@@ -303,3 +304,11 @@ class TestRealCamVid:
             assert sample.image.shape == (360, 480, 3)
             present |= set(np.unique(sample.label).tolist())
         assert present == set(range(12))
+
+
+def test_a_folder_that_is_not_there_is_no_matter_of_permission(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for name, message in [("none", "there is no such folder; look"), ("file", "no such folder"), ("link", "link")]:
+        with pytest.raises(UserError, match=message):
+            image_files(tmp_path / name)

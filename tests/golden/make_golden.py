@@ -1,8 +1,9 @@
 """Freeze what PyTorch computes, so that the tests compare with it where it is not installed.
 
-Writes operations.npz, networks.npz and trunks.npz beside this file. It needs PyTorch, in float64 on the CPU:
+Writes operations.npz, networks.npz and trunks.npz beside this file, or those that are named. It needs PyTorch, in
+float64 on the CPU:
 
-    python tests/golden/make_golden.py
+    python tests/golden/make_golden.py [operations] [networks] [trunks]
 """
 
 import sys
@@ -17,7 +18,8 @@ HERE = Path(__file__).parent
 IMAGE_SHAPE = (1, 3, 19, 23)
 TRUNKS = ("alexnet", "googlenet")
 
-# Name: function, shapes of the inputs, settings; both have the same names in minifcn and in PyTorch.
+# Name: function, shapes of the inputs, settings; both have the same names in minifcn and in PyTorch. A new one stands
+# at the end, as inputs are drawn in this order.
 OPERATIONS = {
     "conv2d": ("conv2d", [(2, 3, 6, 7), (4, 3, 3, 3), (4,)], {}),
     "conv2d of VGG": ("conv2d", [(1, 4, 5, 6), (3, 4, 3, 3), (3,)], {"padding": 1}),
@@ -143,9 +145,9 @@ def trunks():
 
 
 if __name__ == "__main__":
-    np.savez_compressed(HERE / "operations.npz", **operations())
     sys.path += [str(HERE.parents[1] / "benchmarks"), str(HERE.parent / "oracle")]
     from train_with_pytorch import forward
 
-    np.savez_compressed(HERE / "networks.npz", **networks(forward))
-    np.savez_compressed(HERE / "trunks.npz", **trunks())
+    parts = {"operations": operations, "networks": partial(networks, forward), "trunks": trunks}
+    for part in sys.argv[1:] or parts:
+        np.savez_compressed(HERE / f"{part}.npz", **parts[part]())
