@@ -8,6 +8,7 @@ import importlib
 import inspect
 import itertools
 import pkgutil
+import pydoc
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -61,6 +62,14 @@ def test_a_wheel_has_what_is_no_python():
             package = ".".join(path.parent.relative_to(ROOT).parts)
             patterns = setup["options.package_data"].get(package, "").split(", ")
             assert any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns), path
+
+
+def test_the_page_on_the_house_names_what_is_there():
+    page = re.sub("```.*?```", "", (ROOT / "docs" / "architecture.md").read_text("utf-8"), flags=re.DOTALL)
+    rooms = "|".join(room.name for room in pkgutil.iter_modules(minifcn.__path__))
+    named = set(re.findall(rf"`((?:{rooms})(?:\.\w+)+)`", page)) - set(re.findall(r"`(\w+\.py)`", page))
+    assert len(named) > 8
+    assert [name for name in sorted(named) if pydoc.locate(f"minifcn.{name}") is None] == []
 
 
 def functions(tree, prefix):

@@ -70,12 +70,12 @@ def followed(function):
 CALLS = {
     "a strip": (64, 12, {}, 18, 32, 2),
     "a strip, without bias and ReLU": (64, 12, {"bias": False, "relu": False}, 17, 30, 2),
-    "neighbouring outputs": (3, 16, {}, 20, 34, 2),
-    "blocks": (64, 64, {"stride": 2}, 20, 34, 2),
-    "winograd": (64, 64, {}, 20, 35, 2),  # one of them asks what was kept of the weight
+    "neighbouring outputs": (3, 16, {}, 19, 34, 2),
+    "blocks": (64, 64, {"stride": 2}, 18, 33, 2),
+    "winograd": (64, 64, {}, 19, 35, 2),  # one of them asks what was kept of the weight
     "two groups": (64, 24, {"groups": 2}, 20, 35, 2),
-    "the definition": (64, 64, {"bias": False, "relu": False, "algorithm": "im2col"}, 19, 35, 3),
-    "the definition, in three steps": (64, 64, {"algorithm": "im2col"}, 22, 38, 4),
+    "the definition": (64, 64, {"bias": False, "relu": False, "algorithm": "im2col"}, 18, 31, 2),
+    "the definition, in three steps": (64, 64, {"algorithm": "im2col"}, 21, 36, 4),
 }
 
 
