@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 
 import pytest
 
@@ -35,3 +36,13 @@ def test_has_a_docstring_with_an_example(thing):
     text = inspect.getdoc(thing)
     assert text
     assert ">>>" in text or thing.__name__ in SHOWN_ELSEWHERE
+
+
+@pytest.mark.parametrize("thing", list(public_names()))
+def test_the_parameters_that_are_explained_are_those_that_there_are(thing):
+    section = re.search(r"^Parameters\n-+\n(.*?)(\n\n\S|\Z)", inspect.getdoc(thing), flags=re.DOTALL | re.MULTILINE)
+    if section:  # otherwise the first sentences say it
+        explained = re.findall(r"^([\w*][\w*, ]*?)(?: :.*)?$", section[1], flags=re.MULTILINE)
+        names = {name.strip("*") for line in explained for name in line.split(", ")}
+        made_by = thing.__init__ if inspect.isclass(thing) and "__init__" in vars(thing) else thing
+        assert names == set(inspect.signature(made_by).parameters) - {"self"}

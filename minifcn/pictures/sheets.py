@@ -86,6 +86,8 @@ def save_label(path: str | os.PathLike, label: np.ndarray, palette: np.ndarray, 
     path : path of the PNG
     label : integer array (H, W) of 0..255
     palette : uint8 array (num_classes, 3)
+    ignore_index : int
+        Label of the pixels that have no class.
 
     Examples
     --------
