@@ -95,7 +95,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
 def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None = None):
     """W A x: (N, C, H, W), (O, C/groups, KH, KW) -> (N, O, OH, OW).
 
-    `finish` adds a bias, and perhaps a ReLU, where it is not the definition that computes, and pools what comes out.
+    `finish` adds a bias, and perhaps a ReLU, and pools what comes out; an algorithm does so strip by strip.
     """
     size = window.output_size(x.shape[2:])
     chosen = choose(x, window, size, weight.shape[1], weight.shape[0] // groups)
@@ -105,12 +105,13 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
         return max_pool(y, HALVES, HALVES.output_size(size, True), with_winner=False)[0]
     for room in (chosen, PLAIN):
         settings = (window,) if room is convolution else (window, size)
+        along = (finish,) if finish and groups == 1 and room is not convolution else ()
         if groups > 1:
             y = by_groups(room.convolve, (x, 1), (weight, 0), groups, 1, *settings)
-            if finish:
-                finish_map(y, finish)
         else:
-            y = room.convolve(x, weight, *settings, *filter(None, [finish]))
+            y = room.convolve(x, weight, *settings, *along)
+        if finish and not along:
+            finish_map(y, finish)
         if room in AS_DEFINED or not has_nan(y):
             break
     return y

@@ -110,9 +110,8 @@ class Reach:
         return self.at(np.arange(math.lcm(len(self.first), len(other.first))))
 
 
-Paths = tuple[
-    tuple[Reach, Reach], ...
-]  # rows and columns: a box of the image for each pixel; together, all that it sees
+# Rows and columns: a box of the image for each pixel; together, all that it sees.
+Paths = tuple[tuple[Reach, Reach], ...]
 
 
 def joined(some: Paths, more: Paths) -> Paths:

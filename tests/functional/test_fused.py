@@ -6,6 +6,9 @@ import pytest
 import minifcn as mf
 import minifcn.functional as F
 from minifcn import Tensor, grad
+from minifcn.compute import algorithm
+from minifcn.compute.algorithm import Finish
+from minifcn.compute.window import Window
 from minifcn.functional import convolution, fused
 
 
@@ -58,6 +61,16 @@ def test_values_and_gradients_are_those_of_the_steps(name, rng):
         expected = value_and_gradients()
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.data, other.data, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_door_finishes_what_the_definition_computes_too(groups, rng):
+    x, weight, bias = (rng.normal(size=shape) for shape in [(2, 4, 7, 8), (6, 4 // groups, 3, 3), (6,)])
+    y = F.conv2d(Tensor(x), Tensor(weight), Tensor(bias), padding=1, groups=groups, relu=True)
+    window, finish = Window.of(3, padding=1), Finish(bias, relu=True)
+    np.testing.assert_array_equal(algorithm.convolve(x, weight, window, groups, finish), y.data)
+    pooled = algorithm.convolve(x, weight, window, groups, finish._replace(pool=True))
+    np.testing.assert_array_equal(pooled, F.max_pool2d(y, 2, ceil_mode=True).data)
 
 
 @every_function
