@@ -9,7 +9,7 @@ import numpy as np
 
 from minifcn import check, nn
 from minifcn.models.backbones import backbone_of
-from minifcn.models.expect import expect_images
+from minifcn.models.expect import expect_images, expect_width
 from minifcn.models.geometry import Geometry, trace
 from minifcn.models.record import GeometryError, Trace
 from minifcn.models.sliding import CropGrid
@@ -81,8 +81,7 @@ class Classifier(nn.Module):
         self.crop_size = check.whole(
             kind.crop_size if crop_size is None else crop_size, f"classifier: crop_size of {kind.__name__}"
         )
-        if not check.number(width, "classifier: width") > 0:
-            raise ValueError(f"classifier: width must be above 0, got {width}")
+        expect_width("classifier", width)
         if fc6_kernel is not None:
             fc6_kernel = check.whole(fc6_kernel, "classifier: fc6_kernel")
         rng = check.generator(rng, "classifier: rng") or np.random.default_rng(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from minifcn.check import as_whole
+from minifcn.check import as_whole, number
 from minifcn.errors import UserError
 from minifcn.models.geometry import Geometry
 from minifcn.models.trunk import Trunk
@@ -55,6 +55,15 @@ def expect_strides(kind: str, trunk: Trunk, maps: Mapping[str, Geometry]) -> Non
                 f"{kind}: scored of the backbone {type(trunk).__name__} says that {name} has stride {stride}, but it "
                 f"has {found}, counted from the image to the end of the stage with this layer"
             )
+
+
+def expect_width(kind: str, width: Any) -> None:
+    """Refuse a factor for the numbers of channels that leaves none."""
+    if not number(width, f"{kind}: width") > 0:
+        raise ValueError(
+            f"{kind}: width must be above 0, got {width}; 1 is the published network, 0.25 has a quarter of its "
+            "channels"
+        )
 
 
 def expect_fc6(kind: str, asked: Any, variant: str, kernels: dict[str, tuple[int, ...]]) -> None:

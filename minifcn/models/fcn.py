@@ -13,7 +13,7 @@ from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.backbones import backbone_of
 from minifcn.models.coordinates import IDENTITY, Moved, bilinear_between
-from minifcn.models.expect import expect_fc6, expect_free, expect_images, expect_maps, expect_strides
+from minifcn.models.expect import expect_fc6, expect_free, expect_images, expect_maps, expect_strides, expect_width
 from minifcn.models.geometry import Geometry
 from minifcn.models.record import Trace
 from minifcn.models.trunk import Trunk
@@ -106,11 +106,7 @@ class FCN(nn.Module):
         trunk = backbone_of(backbone, kind)
         expect_maps(kind, self.skips, trunk)
         expect_fc6(kind, fc6_kernel, variant, trunk.fc6_kernels)
-        if not check.number(width, f"{kind}: width") > 0:
-            raise ValueError(
-                f"{kind}: width must be above 0, got {width}; 1 is the published network, 0.25 has a quarter of its "
-                "channels"
-            )
+        expect_width(kind, width)
         dropout = check.probability(dropout, f"{kind}: dropout")
         rng = check.generator(rng, f"{kind}: rng") or np.random.default_rng(0)
         self.trunk = trunk(variant, width, dropout, fc6_kernel, rng)
