@@ -15,6 +15,7 @@ import numpy as np
 
 from minifcn.check import as_whole
 from minifcn.compute.window import Pair, pair
+from minifcn.explain.page import whole_page
 from minifcn.explain.shown import number
 from minifcn.explain.stepper.drawing import draw
 from minifcn.explain.stepper.planes import kernels
@@ -200,19 +201,9 @@ class Stepper:
         ----------
         path : path of the HTML file
         """
-        title = f"{self._scene.title}, step by step"
-        page = (
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            '<meta name="color-scheme" content="light dark">\n'
-            f"<title>{title}</title>\n</head>\n"
-            f'<body style="margin: 24px">\n<h1 style="font: 600 20px system-ui, sans-serif">{title}</h1>\n'
-            f"{self._fragment('stepper')}"
-            '<script>document.getElementById("stepper").focus({preventScroll: true})</script>\n'  # keys work at once
-            "</body>\n</html>\n"
-        )
+        keys_work_at_once = '<script>document.getElementById("stepper").focus({preventScroll: true})</script>\n'
         with atomic_write(path) as file:
-            file.write(page.encode())
+            file.write(whole_page(f"{self._scene.title}, step by step", self._fragment("stepper") + keys_work_at_once))
 
     def _checked(self, step: int | None) -> int:
         last = len(self.steps)
