@@ -114,10 +114,21 @@ def classes():
                 yield value
 
 
-def test_a_class_has_a_name_of_its_own():
+def type_aliases():
+    """Names in capitals and small letters that are given to something at the top of a file, such as Pair."""
+    for path in SOURCES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and re.fullmatch(r"[A-Z]\w*[a-z]\w*", name := ast.unparse(node.targets[0])):
+                yield name, str(path.relative_to(ROOT))
+
+
+def test_a_class_or_type_has_a_name_of_its_own():
     places = defaultdict(set)
     for kind in classes():
         places[kind.__name__].add(kind.__module__)
+    assert {"Pair", "Strip"} <= {name for name, _ in type_aliases()}
+    for name, path in type_aliases():
+        places[name].add(path)
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 

@@ -23,13 +23,13 @@ from minifcn.compute import algorithm
 from minifcn.models import FCN
 from minifcn.optim import SGD
 
-Timed = Callable[[], np.ndarray]
+TimedRun = Callable[[], np.ndarray]
 
 
-def contestant(name: str | None) -> Callable[[Work], Timed]:
+def contestant(name: str | None) -> Callable[[Work], TimedRun]:
     """Make `prepare` for one algorithm; None leaves the choice to the rule."""
 
-    def prepare(work: Work) -> Timed:
+    def prepare(work: Work) -> TimedRun:
         device = use_device(work.device, work.precision)
         if work.is_network:
             model, images, labels = work.network()
@@ -50,7 +50,7 @@ def contestant(name: str | None) -> Callable[[Work], Timed]:
     return prepare
 
 
-def layer(kind: str, x: np.ndarray, weight: np.ndarray, gy: np.ndarray) -> Timed:
+def layer(kind: str, x: np.ndarray, weight: np.ndarray, gy: np.ndarray) -> TimedRun:
     """Give one of the three maps of a convolution."""
     return {
         "forward map": lambda: algorithm.convolve(x, weight, WINDOW),
@@ -59,7 +59,7 @@ def layer(kind: str, x: np.ndarray, weight: np.ndarray, gy: np.ndarray) -> Timed
     }[kind]
 
 
-def network(work: Work, model: FCN, images: np.ndarray, labels: np.ndarray) -> Timed:
+def network(work: Work, model: FCN, images: np.ndarray, labels: np.ndarray) -> TimedRun:
     """Give a forward pass, with the scores as its result, or a training step or an epoch, with the loss."""
     optimizer = SGD(model.parameters(), **SETTINGS)
 

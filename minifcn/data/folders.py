@@ -18,7 +18,7 @@ from minifcn.text import counted_of
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 # The path of an image, and that of its label.
-Pair = tuple[Path, Path]
+ImageAndLabel = tuple[Path, Path]
 # What is told each fault of a data set, in one line as a UserError has it.
 Report = Callable[[str], None]
 
@@ -53,7 +53,7 @@ class FolderDataset(Dataset):
 
     turns = False
 
-    def __init__(self, pairs: Sequence[Pair]):
+    def __init__(self, pairs: Sequence[ImageAndLabel]):
         self.pairs = list(pairs)
 
     def __len__(self) -> int:
@@ -150,12 +150,12 @@ def spelled(path: Path) -> Path:
 
 
 def check_pairs(
-    pairs: Sequence[Pair],
+    pairs: Sequence[ImageAndLabel],
     split: str,
     source: Path,
     places: Sequence[str] | None = None,
     report: Report = refuse,
-) -> list[Pair]:
+) -> list[ImageAndLabel]:
     """Give the pairs of a split without those that lack a file, or have one that another pair has; report those.
 
     `places` says where each pair is listed; it is the path of the image if there is no list.

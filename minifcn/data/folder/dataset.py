@@ -16,7 +16,7 @@ from minifcn.data.folder.meaning import Meaning, fault, find_meaning
 from minifcn.data.folder.pairs import find_pairs
 from minifcn.data.folder.splits import Drawing, Splits, divide
 from minifcn.data.folder.values import MaskValues, scan
-from minifcn.data.folders import FolderDataset, Pair, Report, listing, look_at_image, refuse, unknown_split
+from minifcn.data.folders import FolderDataset, ImageAndLabel, Report, listing, look_at_image, refuse, unknown_split
 from minifcn.data.images import unread
 from minifcn.data.labels import read_colour_label
 from minifcn.errors import UserError
@@ -140,7 +140,7 @@ class Folder(FolderDataset):
         return np.where(label == 255, np.uint8(self.ignore_index), label)
 
 
-def _of_split(root: Path, split: str, splits: Splits, report: Report) -> list[Pair]:
+def _of_split(root: Path, split: str, splits: Splits, report: Report) -> list[ImageAndLabel]:
     if split not in splits.pairs:
         raise unknown_split(split, [*splits.pairs, "all"], root)
     if not splits.pairs[split] and "drawn at random" not in splits.how:  # for a drawing that was reported already
@@ -148,7 +148,9 @@ def _of_split(root: Path, split: str, splits: Splits, report: Report) -> list[Pa
     return splits.pairs[split]
 
 
-def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, report: Report) -> list[Pair]:
+def _sound(
+    pairs: list[ImageAndLabel], masks: dict[Path, MaskValues], meaning: Meaning, report: Report
+) -> list[ImageAndLabel]:
     """The pairs whose masks mean something; the others are reported."""
     sound = []
     for image, mask in pairs:

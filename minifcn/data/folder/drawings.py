@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minifcn.data.folder.json_files import is_annotation
-from minifcn.data.folders import Pair, Report, listing
+from minifcn.data.folders import ImageAndLabel, Report, listing
 from minifcn.data.images import ENDINGS, OTHER_ENDINGS, unread
 from minifcn.data.paths import no_file
 
@@ -25,7 +25,7 @@ class Drawings(NamedTuple):
         Whether one of those has a .json file.
     """
 
-    pairs: list[Pair]
+    pairs: list[ImageAndLabel]
     bare: list[Path]
     unread: list[Path]
     drawn_unread: bool

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minifcn.data.folder.layout import BESIDE, Part, is_picture
-from minifcn.data.folders import Pair, Report, listing
+from minifcn.data.folders import ImageAndLabel, Report, listing
 from minifcn.data.images import unread
 
 # "_mask", "-label", ".seg", "Mask"; but a 0 is none: 10 is no mask of 1.
 _SUFFIX = re.compile(r"|[_\-. ].*|(mask|label|seg|annot|gt).*")
 
 
-def find_pairs(part: Part, report: Report) -> list[Pair]:
+def find_pairs(part: Part, report: Report) -> list[ImageAndLabel]:
     """Find the pairs of image and mask of two folders, in the order of the names.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minifcn.data.folder.pairs import folded
-from minifcn.data.folders import Pair, Report, listing
+from minifcn.data.folders import ImageAndLabel, Report, listing
 from minifcn.data.lists import read_lines
 from minifcn.data.paths import no_file
 from minifcn.errors import UserError
@@ -51,13 +51,13 @@ class Splits(NamedTuple):
         The images that no list names, where there are lists.
     """
 
-    pairs: dict[str, list[Pair]]
+    pairs: dict[str, list[ImageAndLabel]]
     how: str
     drawn: tuple[str, ...] = ()
     unlisted: tuple[Path, ...] = ()
 
 
-def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawing, report: Report) -> Splits:
+def divide(root: Path, parts: dict[str, list[ImageAndLabel]], wanted: str, drawing: Drawing, report: Report) -> Splits:
     """Divide the pairs of a folder into splits.
 
     Parameters
@@ -115,8 +115,8 @@ def divide(root: Path, parts: dict[str, list[Pair]], wanted: str, drawing: Drawi
 
 
 def _draw(
-    root: Path, pairs: dict[str, list[Pair]], how: str, drawing: Drawing, report: Report
-) -> tuple[dict[str, list[Pair]], str, tuple[str, ...]]:
+    root: Path, pairs: dict[str, list[ImageAndLabel]], how: str, drawing: Drawing, report: Report
+) -> tuple[dict[str, list[ImageAndLabel]], str, tuple[str, ...]]:
     every = pairs["train"]
     if drawing.names:
         val = _as_drawn(root, every, drawing.names)
@@ -138,7 +138,7 @@ def _draw(
     return divided, how, tuple(every[index][0].stem for index in val)
 
 
-def _as_drawn(root: Path, pairs: Sequence[Pair], names: Sequence[str]) -> list[int]:
+def _as_drawn(root: Path, pairs: Sequence[ImageAndLabel], names: Sequence[str]) -> list[int]:
     places = {folded(image.stem): index for index, (image, _) in enumerate(pairs)}
     missing = [name for name in names if folded(name) not in places]
     if missing:
@@ -167,9 +167,9 @@ def _lists(root: Path, report: Report) -> dict[str, Path]:
     return next(iter(found.values()), {})
 
 
-def _listed(lists: dict[str, Path], pairs: Sequence[Pair], report: Report) -> dict[str, list[Pair]]:
+def _listed(lists: dict[str, Path], pairs: Sequence[ImageAndLabel], report: Report) -> dict[str, list[ImageAndLabel]]:
     by_name = {folded(image.stem): (image, mask) for image, mask in pairs}
-    splits: dict[str, list[Pair]] = {}
+    splits: dict[str, list[ImageAndLabel]] = {}
     seen: dict[str, tuple[str, str]] = {}
     for split, path in lists.items():
         splits[split] = []
@@ -198,7 +198,7 @@ def _listed(lists: dict[str, Path], pairs: Sequence[Pair], report: Report) -> di
     return splits
 
 
-def _named(line: str, by_name: dict[str, Pair]) -> str | None:
+def _named(line: str, by_name: dict[str, ImageAndLabel]) -> str | None:
     """The name that a line means: NAME, NAME.jpg, images/NAME.jpg, or two paths of image and mask."""
     for text in (line, line.split()[0]):
         last = text.replace("\\", "/").rpartition("/")[2]
