@@ -73,7 +73,7 @@ def col2im(rows, window: Window, size: Pair):
     """Aᵀ rows: add a matrix (N·OH·OW, KH·KW·C) back where `im2col` gathered it, to a map `(N, C, *size)`.
 
     Windows overlap where the kernel is larger than the stride, and `+=` on overlapping views would lose all but one
-    of the contributions. So the kernel is cut into blocks no larger than the stride, whose windows cannot overlap:
+    of the contributions. So the kernel is cut into parts no larger than the stride, whose windows cannot overlap:
     a 64x64 kernel with stride 32 takes four additions instead of 4096.
 
     >>> import numpy as np
@@ -92,7 +92,6 @@ def col2im(rows, window: Window, size: Pair):
     for i in range(0, kh, bh):
         for j in range(0, kw, bw):
             part = columns[:, :, i : i + bh, j : j + bw]
-            block = Window(part.shape[2:4], window.stride)
-            target = windows(x[:, :, i * dh :, j * dw :], block, (oh, ow))
+            target = windows(x[:, :, i * dh :, j * dw :], Window(part.shape[2:4], window.stride), (oh, ow))
             target += part
     return x[:, :, ph : ph + size[0], pw : pw + size[1]]
