@@ -92,18 +92,24 @@ def test_korean_pages_say_that_they_are_korean():
     assert korean == {"ko/README.html", "notebooks/ko/05_transposed_convolution.html"}
 
 
-def test_every_picture_is_dimmed_or_turned_in_the_dark():
-    """Those that are drawn on white would shine there."""
+def test_every_picture_is_dimmed_or_turned_in_the_dark_or_has_no_paper():
+    """What is drawn on white would shine there."""
     text = (SITE / "gallery.html").read_text("utf-8")
     found = {name: re.search(rf'<img [^>]*class="(\w+)"[^>]*/{name}\.png"', text) for name in CLASSES}
     assert {name: image and image[1] for name, image in found.items()} == CLASSES
     style = (SITE / "_static" / "site.css").read_text("utf-8")
     for light in ('body[data-theme="dark"]', 'body:not([data-theme="light"])'):
         assert f"{light} img.plot {{ filter: invert(" in style
-        assert f"{light} :is(.cell_output img:not(.plot), img.photo) {{ filter: brightness(" in style
+        assert f"{light} img.photo {{ filter: brightness(" in style
 
 
-CLASSES = {"demo-predictions": "photo", "camvid-predictions": "photo", "camvid-curves": "plot", "performance": "plot"}
+CLASSES = {"demo-predictions": "clear", "camvid-predictions": "clear", "camvid-curves": "plot", "performance": "plot"}
+
+
+def test_figures_of_notebooks_let_the_page_shine_through():
+    for name in (name for name in PAGES if name.startswith("notebooks/")):
+        figures = re.findall(r'<img[^>]*alt="Figure: [^>]*>', (SITE / name).read_text("utf-8"))
+        assert [figure for figure in figures if 'class="clear"' not in figure] == []
 
 
 def test_every_picture_has_a_text_alternative_that_is_not_the_name_of_its_file():
