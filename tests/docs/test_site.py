@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import browser
 import pytest
+import webdriver
 
 SITE = Path(os.environ["MINIFCN_SITE"]).resolve() if "MINIFCN_SITE" in os.environ else None
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")) if SITE else []
@@ -90,6 +91,17 @@ def test_korean_pages_say_that_they_are_korean():
     languages = {name: re.search(r"<html[^>]* lang=\"(\w+)\"", (SITE / name).read_text())[1] for name in PAGES}
     korean = {name for name, language in languages.items() if language == "ko"}
     assert korean == {"ko/README.html", "notebooks/ko/05_transposed_convolution.html"}
+
+
+@pytest.mark.skipif(None in (webdriver.DRIVER, browser.BROWSER), reason=webdriver.MISSING)
+def test_an_image_segmented_and_the_laboratory_with_its_numbers_are_in_the_first_screenful(driver):
+    driver.width(1440, 900)
+    driver.open((SITE / "index.html").as_uri())
+    edge = "const one = document.querySelector(arguments[0]).getBoundingClientRect(); return [one.top, one.bottom]"
+    edges = [
+        driver.run(edge, one) for one in ("article img.clear", ".controls", ".bar", "[data-id=x-0]", "[data-id=y]")
+    ]
+    assert all(0 < top < bottom <= 900 for top, bottom in edges), edges
 
 
 def test_every_picture_is_dimmed_or_turned_in_the_dark_or_has_no_paper():

@@ -161,6 +161,37 @@ def test_a_question_is_answered_by_one_click(page, question, answer):
     assert re.search(answer, page.run(TEXT, ".reply"))
 
 
+def test_why_is_this_54_is_answered_by_a_click_on_it(page):
+    """54 is there as the page opens; the sentence beside it has the products that are 54 so far."""
+    page = page()
+    page.run("[...document.querySelectorAll('[data-id=y] .cell')].find((cell) => cell.textContent === '54').click()")
+    assert page.run(TEXT, ".made") == "y[1,3] = 2·9 + 3·7 + 5·3 = 54 so far; with 1 product still to come it is 60"
+    page.run(CLICK, "Why is y[1,3] = 54?")
+    assert "3 products land on y[1,3]: x[0,1] through w[2,2]" in page.run(TEXT, ".reply")
+
+
+def test_the_menu_names_the_preset_that_is_shown_as_long_as_it_is_one(page):
+    page = page()
+    shown = "return document.querySelector('.menus select').value"
+    assert page.run(shown) == "To begin with/0"
+    page.run(CHOOSE, "Preset", "Upsampling in FCNs/4")
+    page.press("ArrowRight")
+    assert page.run(shown) == "Upsampling in FCNs/4"
+    page.run("document.querySelector('[aria-label=\"more stride S\"]').click()")
+    assert page.run(shown) == ""
+
+
+@pytest.mark.parametrize("width", [1600, 390])
+def test_at_1600_the_views_begin_in_the_upper_half_beside_nothing_that_is_cut_off(page, driver, width):
+    driver.width(width)
+    page = page()
+    edge = "return Math.round(document.querySelector(arguments[0]).getBoundingClientRect()[arguments[1]])"
+    y, controls, panels = (page.run(edge, one, "top") for one in ("[data-id=y]", ".controls", ".panels"))
+    assert (y < controls + 40) == (width == 1600)
+    assert (panels < 450) == (width == 1600)
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
 # Of Dumoulin and Visin's report: pixels that go in and come out of each of its figures, in the order of the menu.
 SIZES = [(4, 2), (5, 6), (5, 5), (5, 7), (5, 2), (5, 3), (6, 3), (7, 3), (5, 3), (5, 3)]
 TRANSPOSED_SIZES = [(2, 4), (6, 5), (5, 5), (7, 5), (2, 5), (3, 5), (3, 6)]
