@@ -527,6 +527,31 @@ FIRST_NUMBERS = {
 FIRST_SETTINGS = {"conv-transpose": {"stride": 2, "padding": 1}}
 
 
+CODE = """
+return [...document.querySelectorAll(".code > span")].map((line) => line.textContent.trim());
+"""
+LINES = {
+    "op=conv&way=backward&D=2&n=5": "where i = S*a + D*k - P and j = S*b + D*l - P",
+    "op=conv&way=backward&mistake=no-flip": "dx[i,j] += g[a,b] * w[K-1-k,K-1-l]",
+    "op=conv&way=backward&mistake=no-crop": "where i = S*a + k and j = S*b + l",
+    "way=backward&mistake=wrong-stride": "where a = 1*i + k - P and b = 1*j + l - P",
+    "way=backward&mistake=mean-bias": "dbias += g[a,b] / g.size",
+    "op=max-pool&K=2&P=0&mistake=every-tie": "winner: each of the largest",
+    "op=max-pool&K=2&P=0&mistake=overwrite": "dx[winner(a,b)] = g[a,b]",
+    "op=max-pool&K=2&P=0&mistake=average": "dx[pixel] += g[a,b] / len(window(a,b))",
+    "op=cross-entropy&C=3&mistake=no-onehot": "dscores = g * (softmax(scores)) * w / sum(w)",
+    "op=cross-entropy&C=3&mistake=count-all": "dscores = g * (softmax(scores) - onehot) * w / labels.size",
+    "op=cross-entropy&C=3&mistake=ignored-too": "of each pixel whether ignored or not",
+}
+
+
+@pytest.mark.parametrize(("settings", "line"), LINES.items(), ids=LINES)
+def test_the_lines_of_the_way_back_are_those_that_run_also_when_they_are_wrong(page, settings, line):
+    assert line in page(settings).run(CODE)
+    right = page(re.sub(r"&?(mistake=[\w-]+|D=2)", "", settings)).run(CODE)
+    assert line not in right
+
+
 class TestInsideANotebook:
     @pytest.fixture
     def two(self, driver, tmp_path):
