@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from minifcn import data, explain, metrics, models, pictures, training
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]

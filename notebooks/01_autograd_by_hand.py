@@ -24,6 +24,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import explain, optim
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]
@@ -103,8 +104,9 @@ figure, ax = plt.subplots(figsize=(7, 3.4))
 for start, end in ("xu", "wu", "up", "bp", "pe", "te", "eL"):
     arrow = {"arrowstyle": "->", "color": "grey", "shrinkA": 14, "shrinkB": 14}
     ax.annotate("", places[end], places[start], arrowprops=arrow)
+circle = {"boxstyle": "circle", "fc": "white", "ec": "grey"}
 for name, (right, up) in places.items():
-    ax.text(right, up, name, ha="center", va="center", bbox={"boxstyle": "circle", "fc": "white", "ec": "grey"})
+    ax.text(right, up, name, ha="center", va="center", color="black", bbox=circle)
     ax.text(right, up + 0.33, f"{values[name]:g}", color="#0072B2", ha="center", va="center", weight="bold")
     if name in gradients:
         ax.text(right, up - 0.33, f"{gradients[name]:g}", color="#D55E00", ha="center", va="center", weight="bold")

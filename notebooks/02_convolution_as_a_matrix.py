@@ -25,6 +25,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import explain
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]
@@ -233,7 +234,7 @@ light = ListedColormap(["white", "#56B4E9", "#E69F00", "#009E73", "#CC79A7"])
 figure, ax = plt.subplots(figsize=(7, 4.3))
 ax.imshow(C, cmap=light)  # the weights are 1, 2, 3, 4, so the entry is the number of its colour
 for (i, j), weight in np.ndenumerate(C):
-    ax.text(j, i, f"{weight:g}" if weight else "·", ha="center", va="center", fontsize=12)
+    ax.text(j, i, f"{weight:g}" if weight else "·", ha="center", va="center", fontsize=12, color="black")
 ax.set(xticks=range(16), yticks=range(9))
 ax.set_xticklabels([f"{r}{c}" for r, c in np.ndindex(4, 4)])
 ax.set_yticklabels([f"{i}{j}" for i, j in np.ndindex(3, 3)])

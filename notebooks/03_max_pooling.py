@@ -21,6 +21,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import data, explain
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]

@@ -17,6 +17,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import explain
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 rng = np.random.default_rng(0)
 np.set_printoptions(suppress=True)  # 1379 instead of 1.379e+03
 

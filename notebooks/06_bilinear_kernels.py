@@ -16,6 +16,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import data, explain, nn, optim
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 BLUE, ORANGE, GREEN, VERMILLION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
 rng = np.random.default_rng(0)
 
@@ -49,7 +50,7 @@ fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for n, values in enumerate(hats):
     ax.plot(t, values, color=SKY, label="hat of one pixel" if n == 0 else None)
 ax.plot(t, sum(hats), color=BLUE, linewidth=2.5, label="sum of the hats")
-ax.plot(range(5), y, "o", color="black", label="pixels y")
+ax.plot(range(5), y, "o", color="grey", label="pixels y")
 ax.set(xlabel="place t, in pixels of y", ylabel="value", xticks=range(5))
 ax.set_title("The sum of the hats joins the pixels by straight lines", fontsize=12)
 ax.legend(fontsize=10)
@@ -105,7 +106,7 @@ np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
 axes[0].imshow(kernel, cmap="Greys", vmin=0, vmax=1.2)
 for (k, l), value in np.ndenumerate(kernel):
-    axes[0].text(l, k, f"{value * 16:g}/16", ha="center", va="center", fontsize=10)
+    axes[0].text(l, k, f"{value * 16:g}/16", ha="center", va="center", fontsize=10, color="black")
 axes[0].set(title="S = 2, K = 4", xlabel="column of the kernel", ylabel="row of the kernel")
 axes[0].set(xticks=range(4), yticks=range(4))
 shown = axes[1].imshow(nn.init.bilinear_kernel(32), cmap="cividis", vmin=0, vmax=1)

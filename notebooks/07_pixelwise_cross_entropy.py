@@ -15,6 +15,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import models
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 rng = np.random.default_rng(0)
 
@@ -164,7 +165,7 @@ panels = [("label", labels[0]), ("class with the largest score", prediction[0]),
 for ax, (title, values) in zip(axes, panels, strict=True):
     ax.imshow(values, cmap="Greys", vmin=0, vmax=1.7 * values.max())
     for (i, j), value in np.ndenumerate(values):
-        ax.text(j, i, f"{value:.2f}" if title == "loss" else value, ha="center", va="center", fontsize=10)
+        ax.text(j, i, f"{value:.2f}" if title == "loss" else value, ha="center", va="center", color="black")
     ax.set(xlabel="column", xticks=range(W), yticks=range(H))
     ax.set_title(title, fontsize=10)
 axes[0].set_ylabel("row")
@@ -250,7 +251,7 @@ fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.bar(np.arange(3) - 0.2, p, width=0.4, color=BLUE, label="probability p")
 bars = ax.bar(np.arange(3) + 0.2, p - onehot, width=0.4, color=ORANGE, label="gradient p - onehot")
 ax.bar_label(bars, fmt="%.1f", fontsize=10)
-ax.axhline(0, color="black", linewidth=0.8)
+ax.axhline(0, color="grey", linewidth=0.8)
 ax.set(xlabel="class", xticks=range(3), xticklabels=["0", "1 (the label)", "2"], ylim=(-1, 1))
 ax.set_title("A step against the gradient lifts the right score and lowers the others", fontsize=12)
 ax.legend(fontsize=10)

@@ -15,6 +15,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import explain
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 rng = np.random.default_rng(0)
 
@@ -468,7 +469,7 @@ np.testing.assert_allclose([at_zero, beside], [0.5, 0.65])
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 places = np.linspace(-0.2, 0.2, 5)
-ax.plot(places, relu(places), color="black", label="ReLU")
+ax.plot(places, relu(places), color="grey", label="ReLU")
 for x, colour, marker in [(0.0, BLUE, "o"), (0.3 * h, ORANGE, "s")]:
     ends = np.array([x - h, x + h])
     label = f"from x - h to x + h, x = {x:.2f}: slope {central(relu, x, h):.2f}"

@@ -16,6 +16,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import data, explain, metrics, models, nn, optim
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 10, "figure.constrained_layout.use": True})
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 

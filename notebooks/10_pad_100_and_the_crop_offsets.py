@@ -18,6 +18,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import data, explain, metrics, models, nn
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 10, "figure.constrained_layout.use": True})
 BLUE, ORANGE, GREEN, VERMILLION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "0.6"
 
@@ -200,14 +201,14 @@ assert sizes["upscore"] == 32 * (sizes["score_fr"] - 1) + 64
 
 # %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(7, 3.4))
-axes.axvspan(-0.5, n - 0.5, color="0.9")
+axes.axvspan(-0.5, n - 0.5, color="grey", alpha=0.2)
 for level, (name, count) in enumerate(sizes.items()):
     a, b = (float(value) for value in maps[name])
     centre = (np.arange(count) - b) / a
     colour = {"image": GREY, "score_fr": BLUE, "upscore": VERMILLION}.get(name, GREEN)
     edge = {"edgecolor": "white", "linewidth": 0.6 if a < 1 else 0}
     axes.barh([level] * count, [1 / a] * count, 0.7, centre - 0.5 / a, color=colour, **edge)
-axes.annotate("cut off: 19", (-10, 5.4), (-10, 6.2), ha="center", arrowprops={"arrowstyle": "->"})
+axes.annotate("cut off: 19", (-10, 5.4), (-10, 6.2), ha="center", arrowprops={"arrowstyle": "->", "color": "grey"})
 axes.set_yticks(range(len(sizes)), [f"{name} ({count})" for name, count in sizes.items()])
 axes.set(xlim=(-108, 200), ylim=(6.8, -0.6))
 axes.set_xlabel("row of the image")
@@ -305,7 +306,7 @@ assert (9 - Fraction(1, 2) - b) / a < 0
 
 # %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(7, 3.8))
-axes.axvspan(-0.5, 63.5, color="0.9")
+axes.axvspan(-0.5, 63.5, color="grey", alpha=0.2)
 fills = [GREY, GREEN, ORANGE, BLUE, ORANGE, GREEN, VERMILLION]
 for level, ((rows, (a, b), offset, kept), fill) in enumerate(zip(streams.values(), fills, strict=True)):
     centre = (np.arange(rows) - float(b)) / float(a)
@@ -315,7 +316,7 @@ for level, ((rows, (a, b), offset, kept), fill) in enumerate(zip(streams.values(
         axes.barh([level] * part.sum(), [1 / float(a)] * part.sum(), 0.7, centre[part] - 0.5 / a, color=colour, **edge)
 axes.set_yticks(range(len(streams)), [f"{name} ({rows})" for name, (rows, *_) in streams.items()])
 axes.set(xlim=(-108, 180), ylim=(6.8, -0.6), xlabel="row of the image")
-_ = axes.set_title("FCN-8s: what is added lies in the same rows; grey ends are cropped")
+_ = axes.set_title("FCN-8s: what is added lies in the same rows; grey is cropped")
 
 # %% [markdown]
 # Before it, in the padding. Read the figure in pairs of one colour: score_pool4 is cropped to lie over upscore2,

@@ -18,6 +18,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import data, metrics, models, optim, pictures, training
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 10, "figure.constrained_layout.use": True})
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 
@@ -145,7 +146,7 @@ fig, axes = plt.subplots(figsize=(6.5, 3.4))
 for (lr, losses), colour, marker in zip(one_image.items(), (BLUE, GREEN, VERMILLION), "os^", strict=True):
     axes.plot(losses, marker + "-", markersize=3, color=colour, label=f"lr = {lr:g}")
 axes.axhline(np.log(CLASSES), color="0.6", linestyle="--")
-axes.text(66, 1.3 * np.log(CLASSES), "ln 3", color="0.3")
+axes.text(66, 1.3 * np.log(CLASSES), "ln 3")
 axes.set(xlabel="step", ylabel="loss on the one image", yscale="log", ylim=(0.03, 30))
 axes.text(25, 14, f"goes up to {max(one_image[0.1]):.0e}", color=VERMILLION)
 axes.set_title("One image learned by heart: only the middle learning rate does it")
@@ -218,7 +219,7 @@ axes.plot(steps, train_loss, color="0.75", linewidth=1, label="training, single 
 axes.plot(steps, smooth, color=BLUE, linewidth=2, label="training, mean of 10 steps")
 axes.plot(epoch_ends, test_loss, "o", color=VERMILLION, markersize=7, label="test pictures")
 axes.axhline(np.log(CLASSES), color="0.6", linestyle="--")
-axes.text(0.8 * len(steps), np.log(CLASSES) + 0.02, "ln 3", color="0.3")
+axes.text(0.8 * len(steps), np.log(CLASSES) + 0.02, "ln 3")
 axes.set(xlabel="step", ylabel="loss", ylim=(0, 1.25))
 axes.set_title("The loss starts at ln 3 and falls, quickly at first")
 _ = axes.legend(loc="lower left")

@@ -16,6 +16,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import models
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 10, "figure.constrained_layout.use": True})
 BLUE, ORANGE, VERMILLION = "#0072B2", "#E69F00", "#D55E00"
 
@@ -162,7 +163,7 @@ panels[0].set_title("one run: 6x6")
 panels[1].set_title("16 runs: 24x24")
 panels[2].imshow(run_colour[:8, :8])
 for i, j in np.ndindex(8, 8):
-    panels[2].text(j, i, FACTOR * (i % FACTOR) + j % FACTOR, ha="center", va="center", fontsize=9)
+    panels[2].text(j, i, FACTOR * (i % FACTOR) + j % FACTOR, ha="center", va="center", fontsize=9, color="black")
 panels[2].set(title="which run gives a pixel")
 for panel in panels:
     panel.set(xticks=[], yticks=[])
@@ -308,7 +309,7 @@ big = {"color": VERMILLION, "markersize": 8, "zorder": 3}
 axes.plot(np.arange(0, 24, FACTOR), coarse[0, 0, row // FACTOR], "o", label="coarse (6 scores)", **big)
 axes.set(xlabel="place of the window (column)", ylabel="score of class 0")
 axes.set_title("Both agree at the coarse scores; between them one computes, one interpolates")
-axes.title.set_fontsize(10.5)
+axes.title.set_fontsize(9.5)
 _ = axes.legend()
 
 # %% [markdown]

@@ -17,6 +17,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import data, nn, optim
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]
@@ -225,7 +226,7 @@ p = np.linspace(0, 1, 101)
 fig, ax = plt.subplots(figsize=(6.5, 3.5))
 ax.plot(p, p * ratio, color="#D55E00", linewidth=2.5)
 ax.axhline(1, color="#0072B2", linewidth=2.5)
-ax.plot(1 / ratio, 1, "o", color="black", markersize=9)
+ax.plot(1 / ratio, 1, "o", color="grey", markersize=9)
 ax.text(0.6, 2.7, "patches", color="#D55E00", ha="right")
 ax.text(0.97, 1.1, "whole image", color="#0072B2", ha="right")
 ax.text(1 / ratio + 0.02, 0.72, f"equal at p = {1 / ratio:.2f}")

@@ -16,6 +16,7 @@ import numpy as np
 import minifcn as mf
 from minifcn import data, metrics, models, nn, training
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]
@@ -123,7 +124,7 @@ ax.semilogx(factors, blocks, "s-", base=2, color="#E69F00", linewidth=2.5, marke
 ax.semilogx(factors, paper, "^--", base=2, color="grey", linewidth=2, markersize=8)
 ax.text(4.1, 0.80, "bilinear", color="#0072B2", fontsize=12)
 ax.text(4.1, 0.73, "blocks", color="#B07800", fontsize=12)
-ax.text(4.1, 0.66, "paper, PASCAL VOC", color="dimgrey", fontsize=12)
+ax.text(4.1, 0.66, "paper, PASCAL VOC", color="grey", fontsize=12)
 ax.set_xticks(factors, [str(factor) for factor in factors])
 _ = ax.set(xlabel="factor", ylabel="mean IoU", ylim=(0.5, 1.02), title="The finer the grid, the higher the bound")
 

@@ -27,6 +27,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import data, metrics, models, optim
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 
 # %% [markdown]
@@ -55,7 +56,7 @@ assert (K == K.T).all()
 fig, ax = plt.subplots(figsize=(5, 4))
 ax.imshow(K, cmap="Greys", vmin=0, vmax=1.6)
 for i, j in np.ndindex(6, 6):
-    ax.text(j, i, f"{K[i, j]:.2f}", ha="center", va="center", fontsize=10)
+    ax.text(j, i, f"{K[i, j]:.2f}", ha="center", va="center", fontsize=10, color="black")
 _ = ax.set(xlabel="pixel j", ylabel="pixel i", title="Dark pixels (0 to 2) hold together, and light ones")
 
 # %% [markdown]
@@ -134,7 +135,7 @@ fig, ax = plt.subplots(figsize=(6.5, 3.5))
 for pixel, colour, marker in [(0, "#0072B2", "o"), (1, "#D55E00", "s"), (3, "grey", "v"), (4, "#009E73", "^")]:
     curve = [belief[pixel, 1] for belief in beliefs]
     ax.plot(curve, marker=marker, color=colour, linewidth=2.5, label=f"pixel {pixel}")
-ax.axhline(0.5, color="black", linestyle=":")
+ax.axhline(0.5, color="grey", linestyle=":")
 ax.set(xlabel="step", ylabel="belief in class 1", ylim=(0, 1), title="Pixels 1 and 4 follow those that look like them")
 _ = ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
 

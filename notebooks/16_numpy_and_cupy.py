@@ -21,6 +21,7 @@ from minifcn import Tensor, backend, models, nn
 from minifcn.benchmark import scaling
 from minifcn.benchmark.devices import compare_devices
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 rng = np.random.default_rng(0)
 

@@ -28,6 +28,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn.compute.fast import winograd
 
+plt.style.use("minifcn.explain.figures")  # legible on light and on dark pages
 plt.rcParams.update({"font.size": 11, "figure.constrained_layout.use": True})
 rng = np.random.default_rng(0)
 
@@ -179,7 +180,7 @@ for ax, matrix, name, texts in zip(
 ):
     ax.imshow(abs(matrix), cmap="Greys", vmin=0, vmax=16)
     for row, column in np.ndindex(matrix.shape):
-        ax.text(column, row, texts[row][column], ha="center", va="center", fontsize=10)
+        ax.text(column, row, texts[row][column], ha="center", va="center", fontsize=10, color="black")
     ax.set(title=name, xticks=[], yticks=[])
 axes[0].set(xlabel="6 inputs", ylabel="6 products")
 axes[1].set(xlabel="3 weights", ylabel="6 products")
@@ -303,11 +304,11 @@ assert winograds[-1] / directly[-1] < 0.29
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.6))
 ax.axhline(1, color="grey", linewidth=1.5)
-ax.text(128, 1.04, "im2col", color="dimgrey", ha="right")
+ax.text(128, 1.04, "im2col", color="grey", ha="right")
 ax.plot(channels, winograds / directly, color="#0072B2", linewidth=2.5)
 ax.text(30, 0.52, "F(4x4, 3x3) with its transforms", color="#0072B2")
 ax.axhline(1 / 4, color="grey", linestyle="--", linewidth=1.5)
-ax.text(128, 0.14, "the products alone", color="dimgrey", ha="right")
+ax.text(128, 0.14, "the products alone", color="grey", ha="right")
 ax.set(xlabel="channels, C = O", ylabel="multiplications / im2col's", ylim=(0, 2), xlim=(0, 130))
 _ = ax.set_title("The transforms pay only between many channels")
 

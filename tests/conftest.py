@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import standin
+import webdriver
 
 from minifcn.backend import cuda_problem, resolve_device
 
@@ -24,6 +25,14 @@ def rng(request):
     seed = zlib.crc32(request.node.nodeid.encode())
     request.node.add_report_section("call", "rng", f"numpy.random.default_rng({seed})")
     return np.random.default_rng(seed)
+
+
+@pytest.fixture(scope="session")
+def driver():
+    """The browser of all tests that look at pages; it starts for the first of them."""
+    driver = webdriver.Driver()
+    yield driver
+    driver.close()
 
 
 @pytest.fixture(params=["float32", "float64"])

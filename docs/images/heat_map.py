@@ -6,6 +6,7 @@ python docs/images/heat_map.py
 from pathlib import Path
 
 import numpy as np
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -28,6 +29,7 @@ def draw(path):
     net = models.convolutionalize(models.pretrained("shapes-classifier"))
     image, kinds = scene()
     probability = F.softmax(net(Tensor(net.normalize(image)[None]))).data[0]
+    style.use("minifcn.explain.figures")
     figure = Figure(figsize=(8, 4.2), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 3)

@@ -53,14 +53,14 @@ def titled(word):
 
 
 def small(figure, size):
-    """Give a figure as a small picture on white."""
+    """Give a figure as a small picture, as transparent as the figure is."""
     memory = io.BytesIO()
     figure.savefig(memory, dpi=100)
-    picture = Image.open(memory).convert("RGB")
+    picture = Image.open(memory).convert("RGBA")
     picture.thumbnail(size, Image.Resampling.LANCZOS)
-    white = Image.new("RGB", size, "white")
-    white.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
-    return white
+    sheet = Image.new("RGBA", size)
+    sheet.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
+    return sheet
 
 
 def main(chosen):

@@ -57,6 +57,7 @@ STARTUP = BUILD / "ipython" / "profile_default" / "startup"
 STARTUP.mkdir(parents=True, exist_ok=True)
 shutil.copyfile(HERE / "notebook_startup.py", STARTUP / "notebook_startup.py")
 os.environ["IPYTHONDIR"] = str(BUILD / "ipython")
+os.environ["MATPLOTLIBRC"] = str(ROOT / "minifcn" / "explain" / "figures.mplstyle")  # also for pages without pyplot
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's list of parameters says more than their annotations

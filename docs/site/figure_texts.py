@@ -1,8 +1,8 @@
 """A small Sphinx extension: figures of notebooks get a text alternative, which is the title that the code gives them.
 
 The titles state what a figure shows. Without this a screen reader would read out the name of the picture's file.
-Figures that show no image also get the class "plot": a dark page may turn black and white in them (site.css). So do the
-pictures of a page that are mostly white paper; its other pictures get the class "photo".
+A picture on paper of its own gets the class "plot" if that is most of it: a dark page may turn black and white in it
+(site.css); otherwise it gets the class "photo". A figure that lets the page shine through gets the class "clear".
 """
 
 import ast
@@ -23,19 +23,22 @@ def describe_figures(app, doctree, page):
         inputs = [part for part in cell.findall(nodes.container) if "cell_input" in part["classes"]]
         code = "\n".join(block.astext() for part in inputs for block in part.findall(nodes.literal_block))
         for image in cell.findall(nodes.image):
-            if "imshow" not in code:
-                image["classes"].append("plot")
+            image["classes"].append(kind(Path(app.srcdir, image["uri"])))
             image["alt"] = image.get("alt") or f"Figure: {'; '.join(titles(code)) or 'drawn by the code above'}"
     for image in doctree.findall(nodes.image):
         path = Path(app.srcdir) / image["uri"]
         if path.parent.name == "images" and path.suffix == ".png":
-            image["classes"].append("plot" if white_share(path) > 0.5 else "photo")
+            image["classes"].append(kind(path))
 
 
-def white_share(path):
-    """Give the share of a picture's pixels that are as white as paper."""
+def kind(path):
+    """Tell how a picture is to be shown on a dark page."""
     with Image.open(path) as picture:
-        return float((np.asarray(picture.convert("RGB")) >= 250).all(axis=2).mean())
+        pixels = np.asarray(picture.convert("RGBA"))
+    if (pixels[..., 3] == 0).mean() > 0.01:
+        return "clear"
+    paper = (pixels[..., :3] >= 250).all(axis=2).mean()
+    return "plot" if paper > 0.5 else "photo"
 
 
 def titles(code):

@@ -17,6 +17,7 @@ import minifcn as mf
 import minifcn.functional as F
 from minifcn import explain
 
+plt.style.use("minifcn.explain.figures")  # 밝은 화면에서도 어두운 화면에서도 읽힌다
 rng = np.random.default_rng(0)
 np.set_printoptions(suppress=True)  # 1.379e+03 대신 1379로 출력
 

@@ -25,7 +25,7 @@ def test_without_a_file_it_prints_the_sentences(capsys):
     assert main(TRANSPOSED) == 0
     *_, last = capsys.readouterr().out.splitlines()
     assert last.startswith("stamp 4 of 4: x[1,1] = ")
-    assert last.endswith("times w, added at rows 1..3 and columns 1..3 = column 3 of Cᵀ")
+    assert last.endswith("times w, added at rows 1..3 and columns 1..3 = column x[1,1] of Cᵀ")
 
 
 @pytest.mark.parametrize(("suffix", "frames"), [(".gif", 5), (".png", 1)])
@@ -55,8 +55,8 @@ def test_numbers_are_typed(capsys):
         main(["explain", "conv", "--input", "1 2; 3 1/2", "--weight", "1 -1", "--stride", "1", "--padding", "0"]) == 0
     )
     assert [line.rsplit("added up: ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
-        "y[0,0] = -1 = row 0 of C times x",
-        "y[1,0] = 2.5 = row 1 of C times x",
+        "y[0,0] = -1 = row y[0,0] of C times x",
+        "y[1,0] = 2.5 = row y[1,0] of C times x",
     ]
 
 

@@ -43,13 +43,6 @@ def page(fields):
     return body.encode()
 
 
-@pytest.fixture(scope="module")
-def driver():
-    driver = webdriver.Driver()
-    yield driver
-    driver.close()
-
-
 @pytest.fixture
 def opened(driver, tmp_path):
     """Three questions with a number each, in a browser that has kept nothing yet."""

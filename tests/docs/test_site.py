@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import browser
 import pytest
+import webdriver
 
 SITE = Path(os.environ["MINIFCN_SITE"]).resolve() if "MINIFCN_SITE" in os.environ else None
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")) if SITE else []
@@ -92,18 +93,35 @@ def test_korean_pages_say_that_they_are_korean():
     assert korean == {"ko/README.html", "notebooks/ko/05_transposed_convolution.html"}
 
 
-def test_every_picture_is_dimmed_or_turned_in_the_dark():
-    """Those that are drawn on white would shine there."""
+@pytest.mark.skipif(None in (webdriver.DRIVER, browser.BROWSER), reason=webdriver.MISSING)
+def test_an_image_segmented_and_the_laboratory_with_its_numbers_are_in_the_first_screenful(driver):
+    driver.width(1440, 900)
+    driver.open((SITE / "index.html").as_uri())
+    edge = "const one = document.querySelector(arguments[0]).getBoundingClientRect(); return [one.top, one.bottom]"
+    edges = [
+        driver.run(edge, one) for one in ("article img.clear", ".controls", ".bar", "[data-id=x-0]", "[data-id=y]")
+    ]
+    assert all(0 < top < bottom <= 900 for top, bottom in edges), edges
+
+
+def test_every_picture_is_dimmed_or_turned_in_the_dark_or_has_no_paper():
+    """What is drawn on white would shine there."""
     text = (SITE / "gallery.html").read_text("utf-8")
     found = {name: re.search(rf'<img [^>]*class="(\w+)"[^>]*/{name}\.png"', text) for name in CLASSES}
     assert {name: image and image[1] for name, image in found.items()} == CLASSES
     style = (SITE / "_static" / "site.css").read_text("utf-8")
     for light in ('body[data-theme="dark"]', 'body:not([data-theme="light"])'):
         assert f"{light} img.plot {{ filter: invert(" in style
-        assert f"{light} :is(.cell_output img:not(.plot), img.photo) {{ filter: brightness(" in style
+        assert f"{light} img.photo {{ filter: brightness(" in style
 
 
-CLASSES = {"demo-predictions": "photo", "camvid-predictions": "photo", "camvid-curves": "plot", "performance": "plot"}
+CLASSES = {"demo-predictions": "clear", "camvid-predictions": "clear", "camvid-curves": "plot", "performance": "plot"}
+
+
+def test_figures_of_notebooks_let_the_page_shine_through():
+    for name in (name for name in PAGES if name.startswith("notebooks/")):
+        figures = re.findall(r'<img[^>]*alt="Figure: [^>]*>', (SITE / name).read_text("utf-8"))
+        assert [figure for figure in figures if 'class="clear"' not in figure] == []
 
 
 def test_every_picture_has_a_text_alternative_that_is_not_the_name_of_its_file():

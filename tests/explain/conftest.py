@@ -1,16 +1,8 @@
-"""One browser for all tests that look at pages, and the laboratory's page in it."""
+"""The laboratory's page in the browser of all tests."""
 
 import pytest
-import webdriver
 
 from minifcn import explain
-
-
-@pytest.fixture(scope="session")
-def driver():
-    driver = webdriver.Driver()
-    yield driver
-    driver.close()
 
 
 @pytest.fixture(scope="session")

@@ -71,12 +71,21 @@ def test_each_step_shows_its_sentence_and_lights_its_cells(watch):
 def test_the_column_of_the_step_is_lit_in_the_transposed_matrix(watch):
     (state,) = watch(['{ for (const n of [1, 2, 3]) button("one step forward"); }'])
     assert (
-        state["sentence"] == "stamp 3 of 4: x[1,0] = 3 times w, added at rows 1..3 and columns -1..1 = column 2 of Cᵀ"
+        state["sentence"]
+        == "stamp 3 of 4: x[1,0] = 3 times w, added at rows 1..3 and columns -1..1 = column x[1,0] of Cᵀ"
     )
     x, *_, transpose = state["grids"]
     assert x["active"] == [2]
     assert transpose["title"] == "Cᵀ (9×4)"
     assert transpose["active"] == [2 + 4 * row for row in range(9)]
+
+
+def test_the_lines_of_a_matrix_are_called_by_their_pixels(watch, driver):
+    watch(["0"])
+    names = "return [...document.querySelectorAll('.matrix')].map((one) => [...one.querySelectorAll('.index')].map("
+    c, transpose = driver.run(f"{names}(name) => name.textContent))")
+    x, y = ([f"{letter}[{i},{j}]" for i in range(n) for j in range(n)] for letter, n in (("x", 2), ("y", 3)))
+    assert (c, transpose) == (["", *y, *x], ["", *x, *y])
 
 
 def test_the_cropped_border_is_dashed(watch):
@@ -113,13 +122,13 @@ def test_a_pixel_of_the_output_shows_what_it_is_made_of(watch):
     centre = 12  # of the 5 x 5 cells with the border: y[1,1], which all four stamps reach
     deeds = [f"pixel({centre}).focus()", f'key("ArrowLeft", pixel({centre}))', "document.activeElement.blur()"]
     focused, moved, left = watch(deeds)
-    assert focused["origin"] == "in the end y[1,1] = 1·9 + 2·7 + 3·3 + 4·1 = 36 = row 4 of Cᵀ times x"
+    assert focused["origin"] == "in the end y[1,1] = 1·9 + 2·7 + 3·3 + 4·1 = 36 = row y[1,1] of Cᵀ times x"
     x, _, _, y, matrix, transpose = (grid["reached"] for grid in focused["grids"])
     assert x == [0, 1, 2, 3]
     assert y == [centre]
     assert matrix == [4 + 9 * row for row in range(4)]
     assert transpose == [4 * 4 + column for column in range(4)]
-    assert moved["origin"] == "in the end y[1,0] = 1·8 + 3·2 = 14 = row 3 of Cᵀ times x"
+    assert moved["origin"] == "in the end y[1,0] = 1·8 + 3·2 = 14 = row y[1,0] of Cᵀ times x"
     assert moved["slider"] == "0"
     assert left["origin"].startswith("Point at a pixel of y")
     assert not any(grid["reached"] for grid in left["grids"])

@@ -161,6 +161,37 @@ def test_a_question_is_answered_by_one_click(page, question, answer):
     assert re.search(answer, page.run(TEXT, ".reply"))
 
 
+def test_why_is_this_54_is_answered_by_a_click_on_it(page):
+    """54 is there as the page opens; the sentence beside it has the products that are 54 so far."""
+    page = page()
+    page.run("[...document.querySelectorAll('[data-id=y] .cell')].find((cell) => cell.textContent === '54').click()")
+    assert page.run(TEXT, ".made") == "y[1,3] = 2·9 + 3·7 + 5·3 = 54 so far; with 1 product still to come it is 60"
+    page.run(CLICK, "Why is y[1,3] = 54?")
+    assert "3 products land on y[1,3]: x[0,1] through w[2,2]" in page.run(TEXT, ".reply")
+
+
+def test_the_menu_names_the_preset_that_is_shown_as_long_as_it_is_one(page):
+    page = page()
+    shown = "return document.querySelector('.menus select').value"
+    assert page.run(shown) == "To begin with/0"
+    page.run(CHOOSE, "Preset", "Upsampling in FCNs/4")
+    page.press("ArrowRight")
+    assert page.run(shown) == "Upsampling in FCNs/4"
+    page.run("document.querySelector('[aria-label=\"more stride S\"]').click()")
+    assert page.run(shown) == ""
+
+
+@pytest.mark.parametrize("width", [1600, 390])
+def test_at_1600_the_views_begin_in_the_upper_half_beside_nothing_that_is_cut_off(page, driver, width):
+    driver.width(width)
+    page = page()
+    edge = "return Math.round(document.querySelector(arguments[0]).getBoundingClientRect()[arguments[1]])"
+    y, controls, panels = (page.run(edge, one, "top") for one in ("[data-id=y]", ".controls", ".panels"))
+    assert (y < controls + 40) == (width == 1600)
+    assert (panels < 450) == (width == 1600)
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
 # Of Dumoulin and Visin's report: pixels that go in and come out of each of its figures, in the order of the menu.
 SIZES = [(4, 2), (5, 6), (5, 5), (5, 7), (5, 2), (5, 3), (6, 3), (7, 3), (5, 3), (5, 3)]
 TRANSPOSED_SIZES = [(2, 4), (6, 5), (5, 5), (7, 5), (2, 5), (3, 5), (3, 6)]
@@ -494,6 +525,31 @@ FIRST_NUMBERS = {
     "cross-entropy": ([[[-1, 2], [0, 3]], [[3, 1], [-1, 2]], [[2, 0], [3, 1]]], [[0, 255], [1, 0]]),
 }
 FIRST_SETTINGS = {"conv-transpose": {"stride": 2, "padding": 1}}
+
+
+CODE = """
+return [...document.querySelectorAll(".code > span")].map((line) => line.textContent.trim());
+"""
+LINES = {
+    "op=conv&way=backward&D=2&n=5": "where i = S*a + D*k - P and j = S*b + D*l - P",
+    "op=conv&way=backward&mistake=no-flip": "dx[i,j] += g[a,b] * w[K-1-k,K-1-l]",
+    "op=conv&way=backward&mistake=no-crop": "where i = S*a + k and j = S*b + l",
+    "way=backward&mistake=wrong-stride": "where a = 1*i + k - P and b = 1*j + l - P",
+    "way=backward&mistake=mean-bias": "dbias += g[a,b] / g.size",
+    "op=max-pool&K=2&P=0&mistake=every-tie": "winner: each of the largest",
+    "op=max-pool&K=2&P=0&mistake=overwrite": "dx[winner(a,b)] = g[a,b]",
+    "op=max-pool&K=2&P=0&mistake=average": "dx[pixel] += g[a,b] / len(window(a,b))",
+    "op=cross-entropy&C=3&mistake=no-onehot": "dscores = g * (softmax(scores)) * w / sum(w)",
+    "op=cross-entropy&C=3&mistake=count-all": "dscores = g * (softmax(scores) - onehot) * w / labels.size",
+    "op=cross-entropy&C=3&mistake=ignored-too": "of each pixel whether ignored or not",
+}
+
+
+@pytest.mark.parametrize(("settings", "line"), LINES.items(), ids=LINES)
+def test_the_lines_of_the_way_back_are_those_that_run_also_when_they_are_wrong(page, settings, line):
+    assert line in page(settings).run(CODE)
+    right = page(re.sub(r"&?(mistake=[\w-]+|D=2)", "", settings)).run(CODE)
+    assert line not in right
 
 
 class TestInsideANotebook:

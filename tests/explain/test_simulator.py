@@ -293,10 +293,27 @@ class TestFile:
         assert 300_000 < len(content) < 3_000_000
         assert re.findall(r"https?://|src=(?!\"data:)|@import|url\(", content) == []
 
-    def test_without_a_script_image_label_and_prediction_are_there(self, path):
+    def test_without_a_script_predictions_and_streams_are_there(self, path):
         before = path.read_text("utf-8").partition("<script>")[0]
-        assert '<img src="data:image/png;base64,' in before
-        assert "Image, label, and what FCN-8s predicts: mean IoU 0.947." in before
+        captions = re.findall(
+            r'<figcaption>(.*?)</figcaption><img src="data:image/png;base64,[^"]{100,}" alt="', before
+        )
+        assert captions == [
+            *("image", "label", "FCN-32s: mean IoU 0.547", "FCN-16s: mean IoU 0.841", "FCN-8s: mean IoU 0.947"),
+            *("score_fr, from fc7", "score_pool4, from pool4", "score_pool3, from pool3", "their sum, the score"),
+        ]
+        assert "What the three streams of FCN-8s add to the score of disc: orange is above 0" in before
+
+    def test_the_streams_of_the_pictures_add_up_to_the_score(self, simulator):
+        from minifcn import Tensor, no_grad
+        from minifcn.explain.simulator.still import streams
+
+        x = simulator._x
+        with no_grad():
+            score = simulator.net(Tensor(x[None])).data[0]
+        found = streams(simulator.net, x, simulator._maps)
+        np.testing.assert_allclose(sum(found.values()), score, rtol=0, atol=1e-11)
+        assert min(abs(stream).max() for stream in found.values()) > 1
 
     def test_two_in_a_notebook_have_names_of_their_own(self, simulator):
         ids = [re.search(r'id="(minifcn-\w+)"', simulator._repr_html_())[1] for _ in range(2)]

@@ -112,7 +112,7 @@ class TestChannels:
     def test_a_number_is_made_of_all_channels(self):
         pixels, sentence = Stepper([[[1]], [[5]]], [[[[2]], [[3]]]], kind="conv")._scene.origin(0)
         assert pixels == [0, 1]
-        assert sentence == "y[0,0,0] = 1·2 + 5·3 = 17 = row 0 of C times x"
+        assert sentence == "y[0,0,0] = 1·2 + 5·3 = 17 = row y[0,0,0] of C times x"
 
     def test_repr_has_the_channels(self):
         assert repr(self.CONV).startswith("Stepper(conv, x 2x3x3 -> y 3x2x2, kernel 2x2")
@@ -145,7 +145,8 @@ class TestNumbers:
 
     def test_a_large_whole_number_is_written_out(self):
         assert (
-            Stepper([[12345678]], [[1]])._scene.origin(0)[1] == "y[0,0] = 12345678·1 = 12345678 = row 0 of Cᵀ times x"
+            Stepper([[12345678]], [[1]])._scene.origin(0)[1]
+            == "y[0,0] = 12345678·1 = 12345678 = row y[0,0] of Cᵀ times x"
         )
 
     def test_the_largest_of_a_window_looks_larger_than_the_others(self):
@@ -170,7 +171,7 @@ class TestOrigin:
     def test_a_pixel_is_the_sum_of_the_stamps_that_reach_it(self):
         pixels, sentence = Stepper([[1, 2]], [[3, 4, 5]], stride=2)._scene.origin(2)
         assert pixels == [0, 1]
-        assert sentence == "y[0,2] = 1·5 + 2·3 = 11 = row 2 of Cᵀ times x"
+        assert sentence == "y[0,2] = 1·5 + 2·3 = 11 = row y[0,2] of Cᵀ times x"
 
     def test_a_pixel_between_the_stamps_is_zero(self):
         assert Stepper([[1, 2]], [[3]], stride=2)._scene.origin(1) == ([], "y[0,1] = 0, for no pixel of x reaches it")
@@ -178,7 +179,7 @@ class TestOrigin:
     def test_a_pixel_of_a_convolution_is_its_window(self):
         pixels, sentence = Stepper([[1, 2, 3]], [[10, 1]], kind="conv")._scene.origin(1)
         assert pixels == [1, 2]
-        assert sentence == "y[0,1] = 2·10 + 3·1 = 23 = row 1 of C times x"
+        assert sentence == "y[0,1] = 2·10 + 3·1 = 23 = row y[0,1] of C times x"
 
     def test_a_maximum_is_one_pixel(self):
         assert Stepper([[1, 5, 2]], (1, 3), kind="max-pool")._scene.origin(0)[0] == [1]

@@ -147,15 +147,15 @@ def test_a_tensor_and_leading_axes_of_one_are_welcome(kind):
 SENTENCES = {
     "stamp": (
         transposed_conv_steps([[1, 2], [3, 4]], np.ones((3, 3)), stride=2, padding=1)[2],
-        "stamp 3 of 4: x[1,0] = 3 times w, added at rows 1..3 and columns -1..1 = column 2 of Cᵀ",
+        "stamp 3 of 4: x[1,0] = 3 times w, added at rows 1..3 and columns -1..1 = column x[1,0] of Cᵀ",
     ),
     "fraction": (
         transposed_conv_steps([[1 / 3, -0.0]], [[1]])[0],
-        "stamp 1 of 2: x[0,0] = 0.333 times w, added at row 0 and column 0 = column 0 of Cᵀ",
+        "stamp 1 of 2: x[0,0] = 0.333 times w, added at row 0 and column 0 = column x[0,0] of Cᵀ",
     ),
     "small number": (
         transposed_conv_steps([[0.0004]], [[1]])[0],
-        "stamp 1 of 1: x[0,0] = 0.0004 times w, added at row 0 and column 0 = column 0 of Cᵀ",
+        "stamp 1 of 1: x[0,0] = 0.0004 times w, added at row 0 and column 0 = column x[0,0] of Cᵀ",
     ),
     "almost equal": (
         max_pool_steps([[0.33331, 0.33334]], (1, 2))[0],
@@ -164,11 +164,11 @@ SENTENCES = {
     ),
     "minus zero": (
         transposed_conv_steps([[1 / 3, -0.0]], [[1]])[1],
-        "stamp 2 of 2: x[0,1] = 0 times w, added at row 0 and column 1 = column 1 of Cᵀ",
+        "stamp 2 of 2: x[0,1] = 0 times w, added at row 0 and column 1 = column x[0,1] of Cᵀ",
     ),
     "convolution": (
         conv_steps([[1, 2], [3, 4]], np.ones((3, 3)), stride=2, padding=1)[0],
-        "window 1 of 1: rows -1..1 and columns -1..1 of x times w, added up: y[0,0] = 10 = row 0 of C times x",
+        "window 1 of 1: rows -1..1 and columns -1..1 of x times w, added up: y[0,0] = 10 = row y[0,0] of C times x",
     ),
     "im2col": (
         im2col_steps([[1, 2], [3, 4]], 1)[3],
@@ -176,16 +176,16 @@ SENTENCES = {
     ),
     "dilated stamp": (
         transposed_conv_steps([[1, 2]], np.ones((2, 2)), dilation=2)[1],
-        "stamp 2 of 2: x[0,1] = 2 times w, added at rows 0..2 by 2 and columns 1..3 by 2 = column 1 of Cᵀ",
+        "stamp 2 of 2: x[0,1] = 2 times w, added at rows 0..2 by 2 and columns 1..3 by 2 = column x[0,1] of Cᵀ",
     ),
     "stamp on channels": (
         transposed_conv_steps([[[1]], [[5]]], np.ones((2, 3, 1, 1)))[1],
-        "stamp 2 of 2: x[1,0,0] = 5 times w[1], added at row 0 and column 0 of every channel = column 1 of Cᵀ",
+        "stamp 2 of 2: x[1,0,0] = 5 times w[1], added at row 0 and column 0 of every channel = column x[1,0,0] of Cᵀ",
     ),
     "convolution of channels": (
         conv_steps([[[1]], [[5]]], np.ones((3, 2, 1, 1)))[2],
-        "window 3 of 3: row 0 and column 0 of every channel of x times w[2], added up: y[2,0,0] = 6 = row 2 of C times "
-        "x",
+        "window 3 of 3: row 0 and column 0 of every channel of x times w[2], added up: y[2,0,0] = 6 = "
+        "row y[2,0,0] of C times x",
     ),
     "a window over the edge": (
         max_pool_steps([[1, 2, 3]], 2, ceil_mode=True, padding=(1, 0))[1],

@@ -74,7 +74,7 @@ function backwardViews(state, all) {
     }, title).map((grid) => ({...grid, subs: true}));
     const isNow = now?.name === name, lines = [BACKWARD_CODE[state.op][name], BACKWARD_WHERE[state.op]];
     const isRun = isNow && now.terms.length > 0;  // of a number that nothing is added to, no line has run
-    const code = {lines: name === "bias" ? lines.slice(0, 1) : lines.map((line) => dilated(line, state.D)),
+    const code = {lines: name === "bias" ? [mistakenLine(lines[0], state)] : lines.map((line) => dilated(mistakenLine(line, state), state.D)),
       lit: isRun ? 0 : -1,
       numbers: isRun ? `${gradientName(now, state)} = ${sum(now.terms)}` : ""};
     return {title, view: `d${name}`, tables, code};

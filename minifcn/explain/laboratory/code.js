@@ -31,7 +31,7 @@ const LIT = {stamps: 1, gather: 2, insertion: 2, transpose: 1, window: 1, scatte
 // With dilation D every k and l of the kernel is D pixels wide.
 function dilated(line, D) {
   if (D === 1) return line;
-  return line.replaceAll(/(?<=[-+])([kl])\b/g, "D*$1").replaceAll("K-1-P", "D*(K-1)-P")
+  return line.replaceAll(/(?<=[-+] ?)([kl])\b/g, "D*$1").replaceAll("K-1-P", "D*(K-1)-P")
     .replaceAll(/(S\*[ij]):S\*[ij]\+K/g, "$1:$1+D*(K-1)+1:D").replaceAll("K-1-D*k", "K-1-k").replaceAll("K-1-D*l",
       "K-1-l");
 }

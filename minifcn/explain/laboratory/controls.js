@@ -60,9 +60,14 @@ function presetMenu(page) {
   menu.onchange = () => {
     const [name, k] = menu.value.split("/");
     if (PRESETS[name]) page.show(preset(page.state(), PRESETS[name][k]));
-    menu.value = "";
   };
-  return labelled("Preset", menu);
+  // It names the state as long as it is a preset: of several, the one that was chosen.
+  const all = Object.entries(PRESETS).flatMap(([name, presets]) => presets.map((one, k) => [`${name}/${k}`, one]));
+  const show = (state) => {
+    const same = all.filter(([, one]) => isPreset(state, one)).map(([name]) => name);
+    if (!same.includes(menu.value)) menu.value = same[0] ?? "";
+  };
+  return {node: labelled("Preset", menu), show};
 }
 
 function fillMenu(name, text, kinds, page) {
@@ -90,12 +95,13 @@ function buildControls(page) {
   const ceil = setting("ceil", "Size", {0: "rounded down", 1: "rounded up (ceil mode)"}, page);
   const shown = setting("shown", "Shown channel of y", {0: "0"}, page), mistakes = setting("mistake", "Way back", {},
     page);
-  const menus = element("div", {class: "menus"}, [presetMenu(page), fillX, fillW, ceil.node, shown.node,
-    mistakes.node]);
+  const presets = presetMenu(page);
+  const menus = element("div", {class: "menus"}, [presets.node, fillX, fillW, ceil.node, shown.node, mistakes.node]);
   const node = element("div", {class: "controls"}, [
     element("div", {class: "choices"}, [operation.node, way.node]), menus,
     element("div", {class: "sliders"}, sliders.map(([, {node: one}]) => one))]);
   const show = (state) => {
+    presets.show(state);
     operation.show(state.op);
     way.show(state.way);
     way.node.hidden = !isConvolution(state);

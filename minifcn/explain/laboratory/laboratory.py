@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import os
-import re
 import uuid
 from importlib.resources import files
 from typing import Any
@@ -148,7 +147,7 @@ class Laboratory:
         except TooMuchToRead:
             return "<p>The laboratory is a page that computes: its numbers are shown where scripts run.</p>"
         maps = [grid for grid in stepper._scene.grids(start) if grid.output_axis is None]
-        return picture(maps, _by_pixels(stepper._sentence(start)))
+        return picture(maps, stepper._sentence(start))
 
     def _repr_html_(self) -> str:
         return self._fragment(f"minifcn-{uuid.uuid4().hex[:12]}", alone=False)
@@ -236,15 +235,6 @@ def _expect_shown(state: dict[str, Any]) -> None:
             f"Laboratory: mistake must be one of the way back of {kind}, {', '.join(MISTAKES[kind])}, got {mistake!r}; "
             "give it with backward=True"
         )
-
-
-def _by_pixels(sentence: str) -> str:
-    """Name the line of the matrix by its pixel, as the page does.
-
-    >>> _by_pixels("x[1,1] = 5 times w = column 4 of Cᵀ"), _by_pixels("y[0,1] = 23 = row 1 of C times x")
-    ('x[1,1] = 5 times w = column x[1,1] of Cᵀ', 'y[0,1] = 23 = row y[0,1] of C times x')
-    """
-    return re.sub(r"([xy]\[[\d,]+\])(.*)(column|row) \d+ of C", r"\1\2\3 \1 of C", sentence)
 
 
 def _one(value: int | None, name: str, otherwise: int) -> int:

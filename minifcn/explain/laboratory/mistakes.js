@@ -20,6 +20,25 @@ const MISTAKES = {
 };
 MISTAKES["conv-transpose"] = MISTAKES.conv;
 
+// What of the lines of the way back a mistake writes otherwise.
+const OTHERWISE = {
+  "no-flip": [["w[k,l]", "w[K-1-k,K-1-l]"]],
+  "no-crop": [[" - P", ""]],
+  "mean-bias": [["dbias += g[a,b]", "dbias += g[a,b] / g.size"]],
+  "every-tie": [["the first of the largest", "each of the largest"]],
+  overwrite: [["+= g", "= g"]],
+  average: [["winner(a,b)] += g[a,b]", "pixel] += g[a,b] / len(window(a,b))"], ["winner: the first of the largest",
+    "for every pixel of the window"]],
+  "no-onehot": [[" - onehot", ""]],
+  "count-all": [["sum(w)", "labels.size"]],
+  "ignored-too": [["that is not ignored", "whether ignored or not"]],
+};
+
+function mistakenLine(line, {mistake, S}) {
+  const changes = mistake === "wrong-stride" ? [["S*", `${S === 1 ? 2 : 1}*`]] : OTHERWISE[mistake] ?? [];
+  return changes.reduce((text, [right, wrong]) => text.replaceAll(right, wrong), line);
+}
+
 // Of a convolution: window, and weight for dx, with which the backward pass then goes wrong.
 function mistaken(mistake, window, weight) {
   if (mistake === "no-flip") return {window, weight: turned(weight)};

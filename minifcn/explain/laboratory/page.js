@@ -83,7 +83,8 @@ function laboratory(root, address, alone) {
     return [question, one];
   });
   questions.append(...asks.map(([, one]) => one));
-  root.replaceChildren(controls.node, bar.node, trouble, questions, reply, numbers, panels, legend);
+  root.replaceChildren(element("div", {class: "body"}, [controls.node, bar.node, trouble, questions, reply, numbers,
+    panels, legend]));
 
   function render() {
     const why = problem(state);
@@ -105,7 +106,7 @@ function laboratory(root, address, alone) {
     });
     reply.textContent = answer(model);
     const names = ["x", "weight", ...(state.K > 20 ? [] : ["bias"])];
-    placeTables(numbers, [...forwardGiven(model, names), result(model)]);
+    placeNumbers([...forwardGiven(model, names), result(model)]);
     placePanels(forwardViews(model).map((view) => ({...view, code: codeOf(view.view, model)})));
     placeLegend(["active", "touched", "reached", ...(state.op === "conv-transpose" ? ["quarters"] : [])]);
   }
@@ -115,9 +116,15 @@ function laboratory(root, address, alone) {
     bar.show(state, {t: Math.min(state.t, all.length), last: all.length, text: backwardSentence(state, all),
       about: mistakeSentence(state, all), isPlaying: timer !== null});
     questions.hidden = reply.hidden = true;
-    placeTables(numbers, [...given(state, now?.lights), ...resultTables(state)]);
+    placeNumbers([...given(state, now?.lights), ...resultTables(state)]);
     placePanels(backwardViews(state, all));
-    placeLegend(["active", "touched", "bad", "kink"]);
+    placeLegend(["active", "touched", "quotient", "bad", "kink"]);
+  }
+
+  function placeNumbers(specs) {
+    const width = specs.reduce((sum, {columns}) => sum + 31 * columns + 44, 0);
+    numbers.classList.toggle("beside", width <= 620 && specs.every((spec) => spec.rows <= 7 && !isDrawn(spec)));
+    placeTables(numbers, specs);
   }
 
   function placeTables(parent, specs) {
@@ -154,6 +161,7 @@ function laboratory(root, address, alone) {
     legend.dataset.names = names.join();
     legend.replaceChildren(...names.map((name) => element("span", {}, name === "quarters"
       ? [...[0, 1, 2, 3].map((q) => element("i", {class: `cell whole q${q}`})), LEGEND[name]]
+      : name === "quotient" ? [element("i", {class: "cell"}, [element("small", {}, ["½"])]), LEGEND[name]]
       : [element("i", {class: `cell ${name}`}), LEGEND[name]])),
       element("span", {}, [KEYS]));
   }
@@ -211,7 +219,8 @@ const KEYS = "Keys: ← → step, Home and End, Tab to what one sets, arrows fro
 
 const LEGEND = {
   active: "this step", touched: "what it reads or writes", reached: "what the pixel in focus is made of",
-  quarters: "which part of the kernel a number comes from", bad: "differs from the difference quotient below it",
+  quarters: "which part of the kernel a number comes from", quotient: "small, below a number: its difference quotient",
+  bad: "differs from the difference quotient below it",
   kink: "no derivative there: from | to",
 };
 

@@ -62,6 +62,12 @@ const PRESETS = {
   ],
 };
 
+// Whether a state is a preset, however far it has been stepped.
+function isPreset(state, {settings: {fill = "count", t, ...settings}}) {
+  return Object.entries(settings).every(([name, value]) => state[name] === value) && !state.mistake &&
+    Object.keys(shapes(state)).every((name) => fillOf(state, name) === (name === "weight" ? fill : "count"));
+}
+
 function preset(state, {settings: {fill, ...settings}}) {
   const plain = {...FIRST, numbers: {}, t: 1, by: "", mistake: ""};
   const next = changed({...plain, ...settings, t: settings.t ?? 1}, {});

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
+import functools
 import html
-import io
 import json
 import os
 import uuid
@@ -17,8 +16,9 @@ from minifcn import Tensor, data, metrics, models, no_grad
 from minifcn.compute.window import Pair
 from minifcn.explain.laboratory.laboratory import script as laboratory_script
 from minifcn.explain.page import whole_page
+from minifcn.explain.simulator import still
 from minifcn.explain.simulator.coarser import side_by_side
-from minifcn.explain.simulator.maps import page_data
+from minifcn.explain.simulator.maps import SCORED, Maps, page_data
 from minifcn.explain.simulator.network import in_the_papers_geometry, maps_of
 from minifcn.files import atomic_write
 from minifcn.models import FCN8s
@@ -170,7 +170,7 @@ class FlightSimulator:
             "ALONE": " alone" if alone else "",
             "ABOUT": html.escape(repr(self), quote=True),
             "TABINDEX": "" if alone else ' tabindex="0"',
-            "PICTURE": self._picture(),
+            "PICTURE": self._still(),
             "STYLE": _text("simulator.css"),
             "SCRIPT": script(*MATHEMATICS, *SHOWING),
             "DATA": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
@@ -180,26 +180,38 @@ class FlightSimulator:
             page = page.replace(f"@{key}@", value)
         return page
 
+    @functools.cached_property
+    def _maps(self) -> Maps:
+        return maps_of(self.net, self._x)
+
     def _content(self) -> dict[str, Any]:
         """Give all that the script is given."""
         label = self._sample.label.astype(np.uint8)
-        content = page_data(self.nets, self._sample.image, label, maps_of(self.net, self._x))
+        content = page_data(self.nets, self._sample.image, label, self._maps)
         return content | {"classes": self._class_names, "palette": np.asarray(self._palette).tolist()}
 
-    def _picture(self) -> str:
-        """Draw image, label and prediction for where no script runs."""
-        from PIL import Image
-
-        palette = np.concatenate([self._palette, np.full((256 - len(self._palette), 3), 128, np.uint8)])
-        three = [self._sample.image, palette[self._sample.label], palette[self._predicted]]
-        memory = io.BytesIO()
-        Image.fromarray(np.concatenate(three, axis=1).astype(np.uint8)).save(memory, "png")
-        about = f"Image, label, and what FCN-8s predicts: mean IoU {self._mean_iou:.3f}."
-        source = f"data:image/png;base64,{base64.b64encode(memory.getvalue()).decode()}"
-        return (
-            f'<figure style="margin: 0"><figcaption>{about}</figcaption>'
-            f'<img src="{source}" alt="{about}" style="width: min(100%, 720px); image-rendering: pixelated"></figure>'
+    def _still(self) -> str:
+        """Draw what is seen where no script runs: the predictions, and how three streams make a score."""
+        colours = np.concatenate([self._palette, np.full((256 - len(self._palette), 3), 128)]).astype(np.uint8)
+        maps = self._maps
+        given = {32: maps["fc7"], 16: maps["pool4"], 8: maps["pool3"]}
+        pictures = {"image": self._sample.image, "label": colours[self._sample.label]}
+        for name, net in self.nets.items():
+            with no_grad():
+                score = net(Tensor(self._x[None]), {stride: Tensor(map_[None]) for stride, map_ in given.items()})
+            predicted = score.data[0].argmax(axis=0)
+            pictures[f"{name}: mean IoU {self._iou_of(predicted):.3f}"] = colours[predicted]
+        added = still.streams(self.net, self._x, maps)
+        total = np.sum(list(added.values()), axis=0)
+        shown = int(self._predicted[tuple(n // 2 for n in self._predicted.shape)])  # what wins in the middle
+        largest = max(abs(stream[shown]).max() for stream in [*added.values(), total])
+        parts = {f"{name}, from {SCORED[name]}": still.coloured(one[shown], largest) for name, one in added.items()}
+        parts["their sum, the score"] = still.coloured(total[shown], largest)
+        about = (
+            f"What the three streams of FCN-8s add to the score of {self._class_names[shown]}: orange is above 0, blue "
+            "below, white 0. Where scripts run, the crops can be dragged, and every pixel asked."
         )
+        return f"{still.side_by_side(pictures)}\n<p>{about}</p>\n{still.side_by_side(parts)}"
 
 
 def script(*names: str) -> str:

@@ -56,7 +56,8 @@ function stampView(page) {
     const {K} = upsampling;
     enlarged(canvases[1], scorePicture(last ? last.stamp : emptyMap(1, K, K), 0), null);
     enlarged(canvases[2], scorePicture(y, 0), last && [last.left, last.top, K, K]);
-    const about = [`${INPUTS[state.stage].replace("fuse_", "sum at ")}, ${x.H}×${x.W}`, `its stamp, ${K}×${K}`, `${state.stage} so far, ${y.H}×${y.W}`];
+    const about = [`${INPUTS[state.stage].replace("fuse_", "sum at ")}, ${x.H}×${x.W}`, `its stamp, ${K}×${K}${t ? "" : ": none yet"}`,
+      `${state.stage} so far, ${y.H}×${y.W}${t ? "" : ": all 0"}`];
     about.forEach((text, n) => { captions[n].textContent = text; canvases[n].setAttribute("aria-label", text); });
   };
   return {node, show};

@@ -15,6 +15,7 @@ CELL = 0.36  # inches
 MATRIX_CELL = 0.22
 WIDTH = 11.0  # beyond it the next table starts a new line
 GAP = 0.45
+NAMES = 0.28  # what the names of a matrix's lines take, beside it and above it
 LINE, INK, FAINT = "#999999", "#202020", "#777777"
 # Okabe and Ito's colours, told apart with any colour vision; the thick border tells them apart in grey.
 ACTIVE, TOUCHED, WRONG = ("#f5d590", "#b06f00"), ("#cfe8f7", "#0072B2"), ("#f3b899", "#D55E00")
@@ -55,13 +56,14 @@ def _arrange(grids: Sequence[Grid]) -> tuple[list[tuple[float, float]], tuple[fl
     matrices = False
     for grid in grids:
         rows, columns = (n * _cell(grid) for n in grid.numbers.shape)
-        width = max(columns, 0.085 * len(grid.title))
+        named = NAMES if grid.names else 0.0
+        width = named + max(columns, 0.085 * len(grid.title))
         starts_matrices = grid.output_axis is not None and not matrices
         if x > GAP and (starts_matrices or x + width + GAP > WIDTH):
             x, y, line_height = GAP, y + line_height + 0.75, 0.0
         matrices = matrices or starts_matrices
-        corners.append((x, y))
-        x, line_height = x + width + GAP, max(line_height, rows)
+        corners.append((x + named, y + named))
+        x, line_height = x + width + GAP, max(line_height, named + rows)
         right = max(right, x)
     return corners, (right, y + line_height + 0.3)
 
@@ -71,7 +73,7 @@ def _draw_grid(axes: Any, grid: Grid, corner: tuple[float, float]) -> None:
     shape = grid.numbers.shape
     texts = np.array(grid.texts(), object).reshape(shape)
     lit = [mask if mask is not None else np.zeros(shape, bool) for mask in (grid.active, grid.touched)]
-    axes.text(left, top - 0.2, grid.title, fontsize=9.5, color=INK, va="bottom")
+    axes.text(left, top - 0.2 - (NAMES if grid.names else 0), grid.title, fontsize=9.5, color=INK, va="bottom")
     _draw_cells(axes, grid, corner, *lit)
     for r, c in np.argwhere((texts != "") & (texts != "·")):
         zero, marked = texts[r, c] == "0", lit[0][r, c] or lit[1][r, c]
@@ -87,11 +89,23 @@ def _draw_grid(axes: Any, grid: Grid, corner: tuple[float, float]) -> None:
         )
     rows, columns = np.nonzero(texts == "·")
     axes.scatter(left + (columns + 0.5) * side, top + (rows + 0.5) * side, s=0.3, color=FAINT, zorder=2)
+    _draw_indices(axes, grid, corner)
+
+
+def _draw_indices(axes: Any, grid: Grid, corner: tuple[float, float]) -> None:
+    """Write beside each line its number or its name; names of columns stand upright."""
+    (left, top), side = corner, _cell(grid)
+    style = {"fontsize": 6.5 if grid.output_axis is None else 5.5, "color": FAINT}
     for axis, first in enumerate(grid.first):
-        for n in range(shape[axis]):
+        for n in range(grid.numbers.shape[axis]):
             along = (n + 0.5) * side
             x, y = (left - 0.09, top + along) if axis == 0 else (left + along, top - 0.09)
-            axes.text(x, y, n + first, ha="center", va="center", fontsize=5.5 if small else 6.5, color=FAINT)
+            if grid.names is None:
+                axes.text(x, y, n + first, ha="center", va="center", **style)
+            elif axis == 0:
+                axes.text(left - 0.04, y, grid.names[0][n], ha="right", va="center", **style)
+            else:
+                axes.text(x, top - 0.04, grid.names[1][n], ha="center", va="bottom", rotation=90, **style)
 
 
 def _draw_cells(axes: Any, grid: Grid, corner: tuple[float, float], active: np.ndarray, touched: np.ndarray) -> None:

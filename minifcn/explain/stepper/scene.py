@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Grid:
         The cells whose numbers are wrong, whatever the step.
     output_axis : int or None
         Of a matrix the axis that runs over the numbers of the result, else None.
+    names : (rows, columns), lists of str, or None
+        What the rows and columns are called, if not by their numbers.
     digits : int
         As of `shown.number`.
     """
@@ -48,6 +50,7 @@ class Grid:
     wrong: np.ndarray | None = None
     inside: Area = (slice(None), slice(None))
     output_axis: int | None = None
+    names: tuple[list[str], list[str]] | None = None
     digits: int = 3
 
     @property
@@ -76,7 +79,7 @@ class Scene(ABC):
     result, thing, caption = "y", "pixel of y", "output y"  # what it and one number of it are called
     letters = "x", "y"
     has_window = True
-    law: str  # what row {} of `factors` is
+    law: str  # what the row of `factors` is that is called {}
     digits = 3  # that are shown of a number
 
     x: np.ndarray  # (C, H, W)
@@ -110,7 +113,7 @@ class Scene(ABC):
             return pixels, f"{name} = 0, for no pixel of x reaches it"
         shown = functools.partial(number, digits=self.digits)
         products = [f"{shown(self.x.flat[k])}·{shown(self.factors[o, k])}" for k in pixels]
-        return pixels, f"{name} = {' + '.join(products)} = {shown(self.output.flat[o])} = {self.law.format(o)}"
+        return pixels, f"{name} = {' + '.join(products)} = {shown(self.output.flat[o])} = {self.law.format(name)}"
 
     def _padded(self, step: Step | None, size: Pair, outside: float = 0.0) -> Iterator[dict[str, Any]]:
         """Give each channel of x with its padding, and the window on it, as arguments of Grid.
@@ -125,6 +128,18 @@ class Scene(ABC):
             touched = mask(numbers.shape, step and area(step, self.window.padding))
             yield {"numbers": numbers, "touched": touched, "inside": (slice(ph, ph + h), slice(pw, pw + w))}
 
+    def _matrices(self, name: str, matrix: np.ndarray, reach: np.ndarray, q: int, output_axis: int) -> list[Grid]:
+        """Give a matrix whose row q the step lights, and its transpose; their lines are called by their pixels."""
+        active = mask(matrix.shape, None if q < 0 else (q, slice(None)))
+        touched = active & (reach > 0)
+        rows, columns = matrix.shape
+        pixels = zip("yx", (self.output.shape, self.x.shape[-self.output.ndim :]), strict=True)
+        y, x = ([steps.pixel(letter, place) for place in np.ndindex(shape)] for letter, shape in pixels)
+        names = (y, x) if output_axis == 0 else (x, y)
+        grid = Grid(f"{name} ({rows}×{columns})", matrix, active, touched, output_axis=output_axis, names=names)
+        transposed = Grid(f"{name}ᵀ ({columns}×{rows})", matrix.T, active.T, touched.T)
+        return [grid, replace(transposed, output_axis=1 - output_axis, names=names[::-1])]
+
 
 class TooMuchToRead(ValueError):
     """A table is larger than anybody could read."""
@@ -138,17 +153,6 @@ def check_legible(**tables: Pair) -> None:
                 f"there would be too much to read: {name} has {rows} x {columns} numbers, more than {LARGEST}; take a "
                 "smaller x or kernel, or less padding"
             )
-
-
-def matrices(name: str, matrix: np.ndarray, reach: np.ndarray, q: int, output_axis: int) -> list[Grid]:
-    """Give a matrix whose row q the step lights, and its transpose."""
-    active = mask(matrix.shape, None if q < 0 else (q, slice(None)))
-    touched = active & (reach > 0)
-    rows, columns = matrix.shape
-    return [
-        Grid(f"{name} ({rows}×{columns})", matrix, active, touched, output_axis=output_axis),
-        Grid(f"{name}ᵀ ({columns}×{rows})", matrix.T, active.T, touched.T, output_axis=1 - output_axis),
-    ]
 
 
 def named(name: str, *channels: int, of: int) -> str:

@@ -19,7 +19,6 @@ from minifcn.explain.stepper.scene import (
     area,
     check_legible,
     mask,
-    matrices,
     named,
     padded_size,
     padding_title,
@@ -71,7 +70,7 @@ class TransposedConv(Scene):
             *_kernels(self.kernel, None if place is None else (place[0], ...)),
             *_stamps("stamp", self.window, step, channels),
             *results,
-            *matrices("C", self.factors.T, self.reach.T, q, output_axis=1),
+            *self._matrices("C", self.factors.T, self.reach.T, q, output_axis=1),
         ]
 
 
@@ -103,7 +102,7 @@ class Conv(Scene):
             *_kernels(self.kernel, None if place is None else (place[0], ...)),
             *_stamps("window times w", self.window, step, channels),
             *_results(step, (outputs, *self.size), place),
-            *matrices("C", self.factors, self.reach, q, output_axis=0),
+            *self._matrices("C", self.factors, self.reach, q, output_axis=0),
         ]
 
 
@@ -169,7 +168,7 @@ class MaxPool(Scene):
             *self._input_grids(step, place),
             Grid("window", stamp, active=first, touched=mask(stamp.shape, step and ...), digits=self.digits),
             *_results(step, (channels, *self.size), place, self.digits),
-            *matrices("M", self.factors, self.reach, q, output_axis=0),
+            *self._matrices("M", self.factors, self.reach, q, output_axis=0),
         ]
 
     def _input_grids(self, step: Step | None, place: Any) -> Iterator[Grid]:

@@ -62,7 +62,7 @@ class Stepper:
     >>> stepper
     Stepper(conv-transpose, x 2x2 -> y 3x3, kernel 3x3, stride 2x2, padding 1x1, 4 steps)
     >>> stepper.steps[0].sentence
-    'stamp 1 of 4: x[0,0] = 1 times w, added at rows -1..1 and columns -1..1 = column 0 of Cᵀ'
+    'stamp 1 of 4: x[0,0] = 1 times w, added at rows -1..1 and columns -1..1 = column x[0,0] of Cᵀ'
     """
 
     def __init__(
@@ -257,6 +257,7 @@ def _static(grid: Grid) -> dict[str, Any]:
         "first": grid.first,
         "dashed": outside,
         "axis": grid.output_axis,
+        "names": grid.names,
         "wrong": _lit(grid.wrong),
     }
 

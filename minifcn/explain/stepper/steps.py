@@ -88,7 +88,7 @@ def transposed_conv_steps(
     --------
     >>> steps = transposed_conv_steps([[1, 2], [3, 4]], np.ones((3, 3)), stride=2, padding=1)
     >>> steps[2].sentence
-    'stamp 3 of 4: x[1,0] = 3 times w, added at rows 1..3 and columns -1..1 = column 2 of Cᵀ'
+    'stamp 3 of 4: x[1,0] = 3 times w, added at rows 1..3 and columns -1..1 = column x[1,0] of Cᵀ'
     >>> steps[2].output
     array([[1., 3., 2.],
            [4., 6., 2.],
@@ -111,7 +111,7 @@ def transposed_conv_steps(
         w, where = ("w", "") if single else (f"w[{place[0]}]", " of every channel")
         sentence = (
             f"stamp {n + 1} of {x.size}: {pixel('x', position)} = {number(value)} times {w}, "
-            f"added at {area(rows, columns)}{where} = column {n} of Cᵀ"
+            f"added at {area(rows, columns)}{where} = column {pixel('x', position)} of Cᵀ"
         )
         shown, y, canvas = dropped(single, stamp, output, uncropped)
         steps.append(Step(position, value, shown, rows, columns, y, canvas, matrix[n], sentence))
@@ -143,7 +143,7 @@ def conv_steps(
     --------
     >>> steps = conv_steps([[1, 2, 3]], [[10, 1]])
     >>> steps[1].sentence
-    'window 2 of 2: row 0 and columns 1..2 of x times w, added up: y[0,1] = 23 = row 1 of C times x'
+    'window 2 of 2: row 0 and columns 1..2 of x times w, added up: y[0,1] = 23 = row y[0,1] of C times x'
     >>> steps[0].output, steps[1].output
     (array([[12., nan]]), array([[12., 23.]]))
     """
@@ -162,7 +162,7 @@ def conv_steps(
         w, of = ("w", "x") if single else (f"w[{place[0]}]", "every channel of x")
         sentence = (
             f"window {n + 1} of {output.size}: {area(rows, columns)} of {of} times {w}, added up: "
-            f"{pixel('y', position)} = {number(stamp.sum())} = row {n} of C times x"
+            f"{pixel('y', position)} = {number(stamp.sum())} = row {pixel('y', position)} of C times x"
         )
         shown, y = dropped(single, stamp, output)
         steps.append(Step(position, float(output[place]), shown, rows, columns, y, y, matrix[n], sentence))
