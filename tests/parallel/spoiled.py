@@ -10,7 +10,8 @@ import time
 
 import minifcn
 import minifcn.pictures
-from minifcn.backend.ranks import Ranks, launched
+from minifcn.backend.joining import launched
+from minifcn.backend.ranks import Ranks
 from minifcn.cli import jobs, main, train
 from minifcn.data import Shapes
 from minifcn.errors import UserError
@@ -36,9 +37,9 @@ def unreadable():
 
 def before_mpi(happens):
 
-    def joining(asked):
+    def joining(*arguments):
         happens()
-        return join(asked)
+        return join(*arguments)
 
     join, jobs.join = jobs.join, joining
 

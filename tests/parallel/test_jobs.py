@@ -1,6 +1,7 @@
 """`mpiexec -n N minifcn train`: one voice, one run, and one end, whatever happens to a rank."""
 
 import json
+import subprocess
 import time
 
 import launching
@@ -71,6 +72,33 @@ def test_a_rank_that_goes_ends_the_job_with_one_message_and_a_whole_checkpoint(t
 def test_a_rank_that_is_stopped_before_mpi_begins_leaves_nobody_waiting(tmp_path):
     status, said = train(2, tmp_path / "out", fault="terminate before MPI")
     assert (status, said) == (143, ["minifcn: rank 1 of 2: interrupted"])
+
+
+WITHOUT_MPI = "import sys; sys.modules['mpi4py.MPI'] = None; from minifcn.cli import main; sys.exit(main(sys.argv[1:]))"
+LATE = "import time; time.sleep(0.5); import nothing"
+NEVER_COME = {  # instead of the training, and what is said
+    "another command": (["-m", "minifcn", "--version"], ["rank 1 of 3", " has ended before the ranks met; "]),
+    "a failing import": (["-c", LATE], ["rank 1 of 3", " has ended before the ranks met; "]),
+    "no MPI": (["-c", WITHOUT_MPI, "train"], ["rank 1 of 3: mpi4py finds no MPI library ", "pip install mpich"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "who"), [("another command", 0), ("a failing import", 1), ("no MPI", 0), ("no MPI", 1)]
+)
+def test_a_rank_that_never_comes_to_mpi_is_named_and_not_waited_for(tmp_path, what, who):
+    instead, said = NEVER_COME[what]
+    programs = [["-m", "minifcn", "train", *SETTINGS, "--out", tmp_path / "out"] for _ in range(3)]
+    programs[who] = instead
+    done = subprocess.run(
+        launching.together(*programs), capture_output=True, text=True, timeout=60, env=launching.environment()
+    )
+    found = [line for line in done.stderr.splitlines() if line.startswith("minifcn: ")]
+    assert done.returncode in (2, 3)  # MPICH's launcher gives 1 | 2 where one has ended with 1
+    assert len(found) == 1, done.stderr
+    for words in said:
+        assert words.replace("rank 1", f"rank {who}") in found[0]
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_rank_that_is_stopped_while_the_first_one_draws_waits_for_one_picture(tmp_path):

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minifcn.backend import ranks
-from minifcn.backend.ranks import Disagreement, Ranks, cores_each, join, launched
+from minifcn.backend import joining
+from minifcn.backend.joining import join, launched
+from minifcn.backend.ranks import Disagreement, Ranks
 from minifcn.data.batch import rows_of
 from minifcn.errors import UserError
 
@@ -31,14 +32,14 @@ def test_who_is_alone(environment):
 
 
 def test_mpi_is_not_imported_by_who_is_alone():
-    program = "import sys; from minifcn.backend.ranks import join; print(join().size, 'mpi4py' in sys.modules)"
+    program = "import sys; from minifcn.backend.joining import join; print(join().size, 'mpi4py' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]
 
 
 def test_a_job_without_mpi4py_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(ranks, "launched", lambda: (0, 4))
-    monkeypatch.setattr(ranks.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(joining, "launched", lambda: (0, 4))
+    monkeypatch.setattr(joining.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"4 processes were started together, but .* pip install 'minifcn\[mpi\]'"):
         join()
 
@@ -54,17 +55,21 @@ def test_every_image_has_one_rank_and_the_first_has_one_of_any(count, size):
 
 
 @pytest.mark.parametrize(
-    ("own", "there", "cores"),
+    ("there", "cores", "crowd"),
     [
-        ({0, 1, 2, 3}, [("a", {0, 1, 2, 3})] * 2, 2),
-        ({0}, [("a", {0}), ("a", {1})], 1),
-        ({0, 1}, [("a", {0, 1})] * 4, 1),
-        ({0, 1, 2, 3}, [("a", {0, 1, 2, 3}), ("b", {0, 1, 2, 3})], 4),
+        ([("a", {0, 1, 2, 3})] * 2, 2, 1),
+        ([("a", {0}), ("a", {1})], 1, 1),
+        ([("a", {0, 1})] * 5, 1, 2.5),
+        ([("a", {0, 1, 2, 3}), ("b", {0, 1, 2, 3})], 4, 1),
+        ([("a", {0, 1, 2, 3}), ("b", {0}), ("b", {0})], 4, 2),
     ],
-    ids=["shared", "bound", "more ranks than cores", "two machines"],
+    ids=["shared", "bound", "more ranks than cores", "two machines", "one of two is crowded"],
 )
-def test_cores_are_shared_out(own, there, cores):
-    assert cores_each(("a", frozenset(own)), [(machine, frozenset(some)) for machine, some in there]) == cores
+def test_cores_are_shared_out(there, cores, crowd):
+    ranks = Ranks(None, Told())
+    ranks.objects = lambda own: there
+    assert ranks.place() == cores
+    assert (ranks.crowd, ranks.gentle) == (crowd, crowd > 1)
 
 
 class Told:
