@@ -216,7 +216,10 @@ class Meeting:
 
     def _end(self, ranks: list[int], what: str) -> None:
         message = f"{self._described(ranks)} {what}; all of them are to run the same command, and what a rank has said "
-        raise self._not_met(f"{message}of a failure stands above", 2, told=not self._speaks(ranks))
+        message, speaks = f"{message}of a failure stands above", self._speaks(ranks)
+        if speaks:
+            self._send(message, 2, lambda: self._look() - {*ranks})
+        raise self._not_met(message, 2, told=not speaks)
 
     def _read(self) -> None:
         """Hear what another has told this one."""
@@ -225,23 +228,29 @@ class Meeting:
             status, _, message = words.partition(" ")
             raise self._not_met(message, int(status), told=not self._speaks([]))
 
-    def told(self, problem: str, status: int) -> NotMet:
-        """Tell the first one here why this one cannot go on, or all others, if this is the first; gives the error."""
-        message, until = f"{named(self.rank, self.size)}: {problem}", time.monotonic() + _STARTING
-        words, sent = f"{status} {message}".encode(errors="replace")[:_LONGEST], {self.rank}
-        while time.monotonic() < until:
-            here = self._look()
-            first = min(self.seen)
-            if first not in here:  # which has said why
-                return self._not_met(message, status, told=True)
-            for rank in ({first} if first != self.rank else here) - sent:
+    def _send(self, message: str, status: int, others: Callable[[], set[int]]) -> set[int]:
+        """Tell others, each as soon as it has a mailbox; gives those who know, this one too."""
+        words, knowing = f"{status} {message}".encode(errors="replace")[:_LONGEST], {self.rank}
+        until = time.monotonic() + _STARTING
+        while (left := others() - knowing) and time.monotonic() < until:
+            for rank in left:
                 with suppress(OSError):
                     self.box.sendto(words, self._address("mailbox", rank))  # type: ignore[union-attr]
-                    sent.add(rank)
-            if (here if first == self.rank else {first}) <= sent:
-                break
+                    knowing.add(rank)
             time.sleep(_LOOK)
-        return self._not_met(message, status, told=first != self.rank and first in sent)
+        return knowing
+
+    def told(self, problem: str, status: int) -> NotMet:
+        """Tell the first one here why this one cannot go on, or all others, if this is the first; gives the error."""
+        self._look()
+        message, first = f"{named(self.rank, self.size)}: {problem}", min(self.seen)
+        if first == self.rank:
+            self._send(message, status, self._look)
+            return self._not_met(message, status, told=False)
+        knows = first in self._send(message, status, lambda: self._look() & {first})
+        return self._not_met(
+            message, status, told=knows or first not in self._look()
+        )  # which has said why, if it is gone
 
 
 def _launcher(rank: int) -> tuple[int, int]:

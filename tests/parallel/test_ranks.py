@@ -1,5 +1,6 @@
 """What ranks say to each other, and who is one: without MPI."""
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 from minifcn.backend import joining
 from minifcn.backend.joining import join, launched
 from minifcn.backend.ranks import Disagreement, Ranks
+from minifcn.cli import job_watch
 from minifcn.data.batch import rows_of
 from minifcn.errors import UserError
 
@@ -120,3 +122,27 @@ def test_one_rank_needs_no_mpi():
     assert (alone.total(2.5), alone.objects("x"), alone.from_first("x"), alone.some(1)) == (2.5, ["x"], "x", alone)
     alone.agree({"lr": "1"})
     alone.rest()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="who is killed is told on Linux alone")
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_ranks_that_are_gone_before_they_are_watched_are_not_waited_for(tmp_path, by_itself):
+    """Who waited for them would keep the launcher's pipes open, and the job with them."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    if by_itself:
+        (tmp_path / "1").touch()
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        job_watch.__file__,
+        tmp_path,
+        "2",
+        "1",
+        "",
+        f"0:{ended.pid}",
+        f"1:{ended.pid}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ("rank 0 or 1 of 2 was killed" in done.stderr) is not by_itself
