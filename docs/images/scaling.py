@@ -2,7 +2,8 @@
 
     python docs/images/scaling.py
 
-The measured steps are those of docs/ranks.json, which `mpiexec -n 4 minifcn bench ranks --out docs/ranks.md` wrote.
+The measured steps are those of docs/ranks.json, which
+`chrt -r 1 mpiexec -n 4 minifcn bench ranks --ranks 1 2 3 4 --rounds 11 --out docs/ranks.md` wrote.
 """
 
 import json
@@ -12,7 +13,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from minifcn.benchmark.scaling import LINKS, efficiency, fit, ring_seconds
+from minifcn.benchmark.scaling import LINKS, efficiency
 
 HERE = Path(__file__).parent
 # Of FCN-8s with 21 classes: bytes of the gradient, and seconds of the processor for a step with one image of 224x224 on
@@ -26,17 +27,13 @@ WORKERS = 2 ** np.arange(11)
 
 
 def measured():
-    """Give the rows with as many images for each rank, by the number of ranks, and the bytes of the gradient."""
+    """Give the rows with as many images for each rank, by the number of ranks, and those of the model."""
     about = json.loads((HERE.parent / "ranks.json").read_text())
     each = about["work"]["shape"][0]
-    return {row["ranks"]: row for row in about["rows"] if row["images"] == each * row["ranks"]}, 4 * 666_343
-
-
-def predicted(ranks):
-    """Give the seconds of so many ranks, computing and sums, that follow from those of 1 and 2."""
-    rows, size = measured()
-    link = fit({1: 0.0, 2: rows[2]["fastest"]}, size, cores=2)
-    return rows[1]["processor"], ring_seconds(ranks, size, link)
+    rows, model = (
+        {row["ranks"]: row for row in about[kind] if row["images"] == each * row["ranks"]} for kind in ("rows", "model")
+    )
+    return rows, model
 
 
 def draw(axes, strong, speed, title):
@@ -50,33 +47,30 @@ def draw(axes, strong, speed, title):
     axes.grid(alpha=0.3)
 
 
-def draw_measured(axes):
-    rows, _ = measured()
+def draw_measured(axes, key, title):
+    rows, model = measured()
     ranks, width = sorted(rows), 0.35
-    compute, sums = ([1000 * rows[n][key] for n in ranks] for key in ("processor", "fastest"))
-    model = 1000 * np.array([predicted(n) for n in ranks])
-    left, right = np.arange(len(ranks)) - width / 2, np.arange(len(ranks)) + width / 2
-    axes.bar(left, compute, width, color="#0072B2", label="measured: computing")
-    axes.bar(left, sums, width, compute, color="#D55E00", label="measured: sums")
-    axes.bar(right, model[:, 0], width, color="#0072B2", alpha=0.4, label="model, from 1 and 2")
-    axes.bar(right, model[:, 1], width, model[:, 0], color="#D55E00", alpha=0.4)
-    axes.set_xticks(range(len(ranks)), [f"{n} rank{'s' * (n > 1)}" for n in ranks])
-    axes.set(ylabel="ms of a step", ylim=(0, 175), title="narrow-step on two hyperthreads")
-    axes.text(ranks.index(4), 142, "share two cores:\nnot in the model", ha="center", fontsize=8)
-    axes.legend(fontsize=8, loc="upper left")
+    for found, side, alpha, name in (rows, -0.5, 1, "measured"), (model, 0.5, 0.4, "model"):
+        heights = [1000 * found[n][key] for n in ranks]
+        axes.bar(np.arange(len(ranks)) + side * width, heights, width, color="#0072B2", alpha=alpha, label=name)
+    axes.set_xticks(range(len(ranks)), ranks)
+    axes.set(xlabel="ranks, on two hyperthreads", title=title)
 
 
 def main():
     figure = Figure((11, 7.2), layout="constrained")
     FigureCanvasAgg(figure)
-    (one, two), (three, four) = figure.subplots(2, 2)
+    places = figure.subplot_mosaic([["one", "one", "two", "two"], ["three", "three", "step", "sum"]])
+    one, two, three = (places[name] for name in ("one", "two", "three"))
     draw(one, False, 1, f"{IMAGES} images for each worker, a CPU thread")
     draw(two, False, FASTER, f"{IMAGES} images for each worker, {FASTER} times as fast")
     draw(three, True, FASTER, f"{TOGETHER} images for all together, {FASTER} times as fast")
     one.set_ylabel("efficiency")
     three.set_ylabel("efficiency")
     three.legend(fontsize=8)
-    draw_measured(four)
+    draw_measured(places["step"], "seconds", "a step, ms")
+    draw_measured(places["sum"], "alone", "its sum of gradients, ms")
+    places["step"].legend(fontsize=8)
     figure.savefig(HERE / "scaling.png", dpi=110, metadata={"Software": None})
 
 

@@ -1,11 +1,7 @@
-"""Several processes that compute one thing, called ranks: what they say to each other, by MPI.
-
-MPI is imported only where a launcher (mpiexec, srun) has started several processes, or where that is asked for.
-"""
+"""Several processes that compute one thing, called ranks: what they say to each other, by MPI."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import socket
@@ -18,7 +14,6 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minifcn.errors import UserError
-from minifcn.text import counted
 
 try:
     import fcntl
@@ -26,14 +21,9 @@ try:
 except ImportError:  # Windows
     fcntl = termios = None  # type: ignore[assignment]
 
-# Rank and number of processes, as launchers tell them: MPICH's and Intel's, Open MPI's, Slurm's srun.
-_LAUNCHERS = (
-    ("PMI_RANK", "PMI_SIZE"),
-    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
-    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
-)
 _PATIENCE = 5.0  # seconds in which the others are to hear of a problem before they are ended
 _HURRY = 1  # the tag of such a message
+_NAP = 2e-5  # seconds of sleep between two looks, which on Linux are some 70 millionths
 
 
 class Ranks:
@@ -49,7 +39,11 @@ class Ranks:
     rank, size : int
         The number of this one, from 0, and how many there are.
     local : int
-        The number of this one among those of its machine, once somebody has set it from `place`.
+        The number of this one among those of its machine, as `place` finds.
+    crowd : float
+        How many of them share a core, at least 1, as `place` finds: the most on any machine.
+    gentle : bool
+        Whether to sleep while waiting, so that a rank that has something to do gets the core: where they share cores.
     settled : bool
         Whether all of them have agreed to go on; before that, a rank that cannot tells the others by `agree`.
 
@@ -65,6 +59,7 @@ class Ranks:
         self.rank: int = 0 if comm is None else comm.Get_rank()
         self.size: int = 1 if comm is None else comm.Get_size()
         self.settled, self.local = False, 0
+        self.crowd, self.gentle = 1.0, False
         self._hurried = False
 
     @property
@@ -78,7 +73,7 @@ class Ranks:
         if self.comm is None:
             found[0] = numbers
         else:
-            self.comm.Allgather(np.asarray(numbers, np.float64), found)
+            self.wait([self.comm.Iallgather(np.asarray(numbers, np.float64), found)])
         return found
 
     def total(self, number: float) -> float:
@@ -88,16 +83,24 @@ class Ranks:
     def add(self, array: np.ndarray) -> np.ndarray:
         """Add up an array of every rank, in place; gives it."""
         if self.comm is not None:
-            self.comm.Allreduce(self.mpi.IN_PLACE, array)
+            self.wait([self.comm.Iallreduce(self.mpi.IN_PLACE, array)])
         return array
 
     def objects(self, thing: Any) -> list[Any]:
         """Give one thing of every rank to every rank; what arrives was made by this program, and is trusted."""
-        return [thing] if self.comm is None else self.comm.allgather(thing)
+        if self.comm is None:
+            return [thing]
+        if self.gentle:
+            self.rest()
+        return self.comm.allgather(thing)
 
     def from_first(self, thing: Any) -> Any:
         """Give what the first rank has to every rank."""
-        return thing if self.comm is None else self.comm.bcast(thing)
+        if self.comm is None:
+            return thing
+        if self.gentle:
+            self.rest()
+        return self.comm.bcast(thing)
 
     def agree(self, facts: Mapping[str, str] | None = None, problem: tuple[str, int] | None = None) -> None:
         """Go on together, or not at all.
@@ -137,7 +140,17 @@ class Ranks:
         if self.comm is None:
             return self
         part = self.comm.Split(0 if self.rank < count else self.mpi.UNDEFINED, self.rank)
-        return None if part == self.mpi.COMM_NULL else Ranks(*((self.mpi, part) if count > 1 else ()))
+        if part == self.mpi.COMM_NULL:
+            return None
+        found = Ranks(*((self.mpi, part) if count > 1 else ()))
+        found.place()
+        return found
+
+    def wait(self, requests: list[Any]) -> None:
+        """Wait for what is under way; MPI itself asks again and again, and keeps the core that another may need."""
+        while self.gentle and not self.mpi.Request.Testall(requests):
+            time.sleep(_NAP)
+        self.mpi.Request.Waitall(requests)
 
     def rest(self, patience: float = math.inf, meanwhile: Callable[[], Any] = lambda: None) -> bool:
         """Wait for all ranks without keeping a core busy, as waiting for MPI does; says if they came in time.
@@ -176,12 +189,14 @@ class Ranks:
         self.comm.Abort(status)
         os._exit(status)
 
-    def place(self) -> tuple[int, int]:
-        """Give the number of this rank among those of its machine, and the cores that it may call its own."""
+    def place(self) -> int:
+        """Find this rank's number among those of its machine, and who shares cores; gives how many are its own."""
         own = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset(range(_all_cores()))
         there = self.objects((socket.gethostname(), own))
-        before = [machine for machine, _ in there[: self.rank]]
-        return before.count(there[self.rank][0]), cores_each(there[self.rank], there)
+        self.local = [machine for machine, _ in there[: self.rank]].count(there[self.rank][0])
+        self.crowd = max(1.0, *(sharing(one, there) / len(one[1]) for one in there))
+        self.gentle = self.crowd > 1
+        return max(1, len(there[self.rank][1]) // sharing(there[self.rank], there))
 
 
 class Disagreement(UserError):
@@ -199,8 +214,8 @@ class Disagreement(UserError):
         self.status = status
 
 
-def cores_each(own: tuple[str, frozenset[int]], there: Sequence[tuple[str, frozenset[int]]]) -> int:
-    """Share out cores among the ranks of a machine that may use them.
+def sharing(own: tuple[str, frozenset[int]], there: Sequence[tuple[str, frozenset[int]]]) -> int:
+    """Count the ranks of a machine that may use the cores that one of them may.
 
     Parameters
     ----------
@@ -212,14 +227,13 @@ def cores_each(own: tuple[str, frozenset[int]], there: Sequence[tuple[str, froze
     Examples
     --------
     >>> everything, half = frozenset(range(4)), frozenset(range(2))
-    >>> cores_each(("a", everything), [("a", everything), ("a", everything), ("b", everything)])
+    >>> sharing(("a", everything), [("a", everything), ("a", everything), ("b", everything)])
     2
-    >>> cores_each(("a", half), [("a", half), ("a", everything - half)])
-    2
+    >>> sharing(("a", half), [("a", half), ("a", everything - half)])
+    1
     """
     machine, cores = own
-    sharing = sum(other == machine and bool(theirs & cores) for other, theirs in there)
-    return max(1, len(cores) // sharing)
+    return sum(other == machine and bool(theirs & cores) for other, theirs in there)
 
 
 def named(rank: int, size: int) -> str:
@@ -229,56 +243,6 @@ def named(rank: int, size: int) -> str:
     'rank 1 of 4'
     """
     return f"rank {rank} of {size}"
-
-
-def launched(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Give the rank of this process and the number of them that a launcher has started, without asking MPI.
-
-    >>> launched({"PMI_RANK": "1", "PMI_SIZE": "4"}), launched({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"})
-    ((1, 4), (0, 1))
-    """
-    for rank, size in _LAUNCHERS:
-        if environment.get(rank, "").isdecimal() and environment.get(size, "").isdecimal():
-            return int(environment[rank]), int(environment[size])
-    return 0, 1
-
-
-def join(asked: bool = False) -> Ranks:
-    """Meet the other processes of the job; alone, where no launcher has started several.
-
-    Parameters
-    ----------
-    asked : bool
-        Ask MPI in any case: for a launcher that is not known here.
-
-    Raises
-    ------
-    UserError
-        If there is no mpi4py, or its MPI is not the launcher's.
-
-    Examples
-    --------
-    >>> join().size
-    1
-    """
-    started = launched()[1]
-    if started == 1 and not asked:
-        return Ranks()
-    if importlib.util.find_spec("mpi4py") is None:
-        why = "--mpi is given" if asked else f"{counted(started, 'process', 'processes')} were started together"
-        raise UserError(f"{why}, but mpi4py is not installed: pip install 'minifcn[mpi]'")
-    try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        raise UserError(f"mpi4py finds no MPI library ({error}): pip install mpich, or load your cluster's") from error
-    ranks = Ranks(MPI, MPI.COMM_WORLD)
-    if started > 1 and ranks.size == 1:
-        library = " ".join(MPI.Get_library_version().split())[:60]
-        raise UserError(
-            f"{started} processes were started together, but the MPI of mpi4py ({library}) sees one; start them with "
-            "its own mpiexec, or install mpi4py for the other MPI"
-        )
-    return ranks if ranks.size > 1 else Ranks()
 
 
 def _all_cores() -> int:

@@ -32,7 +32,7 @@ class HostSums:
 
     def finish(self, whole: Any, pieces: Sequence[Any]) -> None:
         """Wait until all pieces are added up."""
-        self.ranks.mpi.Request.Waitall(self.under_way)
+        self.ranks.wait(self.under_way)
         self.under_way.clear()
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +14,9 @@ from minifcn import optim
 from minifcn.backend import one_blas_thread, to_device, wait_for
 from minifcn.backend.ranks import Ranks
 from minifcn.backend.sums import Sums
+from minifcn.benchmark.ranks_report import Row
 from minifcn.benchmark.work import SGD, Work
 from minifcn.data.batch import rows_of
-from minifcn.models.summary import count_parameters
 from minifcn.training import Config
 from minifcn.training.evaluate import network_input
 from minifcn.training.objective import objective
@@ -27,48 +25,21 @@ from minifcn.training.parallel import SummedGradients, counted_in, partial_objec
 CONFIG = Config()
 
 
-@dataclass(frozen=True)
-class Row:
-    """The steps of so many ranks.
-
-    Parameters
-    ----------
-    ranks : int
-    images : int
-        Of all of them together in a step.
-    seconds : float
-        Of a step, whose sums begin when the backward pass is done.
-    sums : float
-        Seconds of them in which the first rank adds up gradients, or waits for the others to.
-    early : float
-        Seconds of a step whose sums begin while the backward pass goes on.
-    processor : float
-        Seconds of the processor that the first rank computes in a step: other programs do not count in it.
-    fastest : float
-        The least seconds in which gradients were added up: nobody had to be waited for.
-    """
-
-    ranks: int
-    images: int
-    seconds: float
-    sums: float
-    early: float
-    processor: float
-    fastest: float
-
-
 class Timed(NamedTuple):
-    """A step.
+    """A step whose sums begin when the backward pass is done, one whose sums begin before, and a sum.
 
     Parameters
     ----------
-    seconds, sums, processor : float
+    seconds, sums, early, processor, alone, adding : float
         As in `Row`.
     """
 
     seconds: float
     sums: float
+    early: float
     processor: float
+    alone: float
+    adding: float
 
 
 class _Clock:
@@ -129,23 +100,46 @@ class Contender:
             )
         self.optimizer.step()
 
-    def time(self, early: bool) -> Timed:
-        """Time a step, until the last rank is done."""
+    def time(self) -> Timed:
+        """Time steps and a sum, until the last rank is done."""
+        early, *_ = self._timed_step(early=True)
+        seconds, sums, processor = self._timed_step(early=False)
+        alone, adding = self._timed_sum()
+        everywhere = self.ranks.all(np.array([processor, adding])).mean(axis=0)
+        return Timed(seconds, sums, early, everywhere[0], alone, everywhere[1])
+
+    def _timed_step(self, early: bool) -> tuple[float, float, float]:
         self.gradients.early, sums = early, self.sums
         if sums:
             sums.seconds = sums.processor = 0.0
-        self.ranks.objects(None)
+        self.ranks.all(np.zeros(1))
         began, before = time.perf_counter(), time.process_time()
         self.step()
         wait_for(self.work.device)
         computed = time.process_time() - before
-        self.ranks.objects(None)
+        self.ranks.all(np.zeros(1))
         seconds = time.perf_counter() - began
-        return Timed(seconds, sums.seconds, computed - sums.processor) if sums else Timed(seconds, 0.0, computed)
+        return (seconds, sums.seconds, computed - sums.processor) if sums else (seconds, 0.0, computed)
+
+    def _timed_sum(self) -> tuple[float, float]:
+        """Add up the gradients once more; who waits sleeps: the processor's seconds are all work."""
+        if self.sums is None:
+            return 0.0, 0.0
+        sums, gradients, gentle = self.sums.sums, self.gradients, self.ranks.gentle
+        self.ranks.gentle = True
+        self.ranks.all(np.zeros(1))
+        began, before = time.perf_counter(), time.process_time()
+        for piece in gradients.pieces:
+            sums.start(piece)
+        sums.finish(gradients.whole, gradients.pieces)
+        wait_for(self.work.device)
+        found = time.perf_counter() - began, time.process_time() - before
+        self.ranks.gentle = gentle
+        return found
 
 
 def sizes(ranks: int) -> list[int]:
-    """Give the numbers of ranks that are measured where there are so many.
+    """Give the numbers of ranks that are measured where there are so many, unless others are asked for.
 
     >>> sizes(6)
     [1, 2, 4, 6]
@@ -153,82 +147,48 @@ def sizes(ranks: int) -> list[int]:
     return sorted({1 << k for k in range(ranks.bit_length()) if 1 << k <= ranks} | {ranks})
 
 
-def measure(work: Work, ranks: Ranks, rounds: int, show: Callable[[str], None]) -> list[Row]:
-    """Time the steps of 1, 2, 4, ... of the ranks in turn, with as many images for each, and for all together.
+def contests(work: Work, counts: list[int]) -> list[tuple[int, int]]:
+    """Give how many ranks share how many images: as many for each rank, and for all together.
+
+    >>> from minifcn.benchmark.work import select
+    >>> contests(*select(["narrow-step"]), [1, 2, 3])
+    [(1, 4), (2, 4), (2, 8), (3, 4), (3, 12)]
+    """
+    each = work.shape[0]
+    return [(n, images) for n in counts for images in sorted({each * n, each}) if images >= n]
+
+
+def measure(work: Work, ranks: Ranks, counts: list[int], rounds: int, show: Callable[[str], None]) -> list[Row]:
+    """Time the steps of some of the ranks in turn, with as many images for each, and for all together.
 
     Parameters
     ----------
     work : Work
         Of the kind "step"; it has the images of one rank.
     ranks : Ranks
+    counts : list of int
+        How many of them.
     rounds : int
         Turns that count, after one that does not; medians are given.
     show : function of a text
         Is told of every turn.
     """
-    each = work.shape[0]
-    contests = [(n, images) for n in sizes(ranks.size) for images in sorted({each * n, each}) if images >= n]
-    entered = []
-    for n, images in contests:
+    entered, pairs = [], contests(work, counts)
+    for n, images in pairs:
         some = ranks.some(n)
         whole = dataclasses.replace(work, shape=(images, *work.shape[1:]))
         entered.append(Contender(whole, some) if some else None)
-    found: list[dict[bool, list[Timed]]] = [{False: [], True: []} for _ in contests]
+    found: list[list[Timed]] = [[] for _ in pairs]
     for turn in range(rounds + 1):
-        for contender, (n, images), times in zip(entered, contests, found, strict=True):
-            for early in (False, True):
-                if contender is not None:
-                    timed = contender.time(early)
-                    if turn:
-                        times[early].append(timed)
-                ranks.rest()  # those that are not in it leave their cores to the others
+        for contender, (n, images), times in zip(entered, pairs, found, strict=True):
+            if contender is not None:
+                timed = contender.time()
+                if turn:
+                    times.append(timed)
+            ranks.rest()  # those that are not in it leave their cores to the others
             show(f"{n} ranks, {images} images")
-    return [_row(n, images, times) for (n, images), times in zip(contests, found, strict=True) if times[False]]
-
-
-def _row(n: int, images: int, times: dict[bool, list[Timed]]) -> Row:
-    late, early = (np.array(times[key]) for key in (False, True))
-    seconds, sums, processor = (float(number) for number in np.median(late, axis=0))
-    return Row(n, images, seconds, sums, float(np.median(early[:, 0])), processor, float(late[:, 1].min()))
-
-
-def text(work: Work, rows: list[Row], way: str) -> str:
-    """Write the table.
-
-    Examples
-    --------
-    >>> from minifcn.benchmark.work import select
-    >>> rows = [Row(1, 4, 0.2, 0, 0.2, 0.1, 0), Row(2, 8, 0.25, 0.04, 0.24, 0.1, 0.01)]
-    >>> print(text(*select(["narrow-step"]), rows, "MPI"))
-    narrow-step: 666,343 numbers in the gradient, 2.7 MB; summed by MPI
-    ranks  images  step ms  images/s  efficiency  in sums  summed early: step ms  processor ms  fastest sums ms
-    as many images for each rank:
-        1       4    200.0      20.0       100 %      0 %                  200.0         100.0             0.00
-        2       8    250.0      32.0        80 %     16 %                  240.0         100.0            10.00
-    as many images in all:
-        1       4    200.0      20.0       100 %      0 %                  200.0         100.0             0.00
-    """
-    numbers = count_parameters(work.network()[0])[0]
-    lines = [f"{work.name}: {numbers:,} numbers in the gradient, {4e-6 * numbers:.1f} MB; summed by {way}"]
-    columns = (
-        "ranks  images  step ms  images/s  efficiency  in sums  summed early: step ms  processor ms  fastest sums ms"
-    )
-    lines.append(columns)
-    one = rows[0]
-    for title, growing in (("as many images for each rank:", True), ("as many images in all:", False)):
-        lines.append(title)
-        for row in rows:
-            if row.images == one.images * (row.ranks if growing else 1):
-                rate, alone = row.images / row.seconds, one.images / one.seconds
-                lines.append(
-                    f"{row.ranks:5}  {row.images:6}  {1000 * row.seconds:7.1f}  {rate:8.1f}  "
-                    f"{100 * rate / alone / row.ranks:8.0f} %  {100 * row.sums / row.seconds:5.0f} %  "
-                    f"{1000 * row.early:21.1f}  {1000 * row.processor:12.1f}  {1000 * row.fastest:15.2f}"
-                )
-    return "\n".join(lines)
-
-
-def raw(work: Work, rows: list[Row], way: str) -> bytes:
-    """Write all numbers as JSON."""
-    about = {"work": dataclasses.asdict(work), "way": way, "rows": [dataclasses.asdict(row) for row in rows]}
-    return json.dumps(about, indent=1).encode() + b"\n"
+    return [
+        Row(n, images, **Timed(*np.median(times, axis=0).tolist())._asdict(), crowd=contender.ranks.crowd)
+        for contender, (n, images), times in zip(entered, pairs, found, strict=True)
+        if contender is not None
+    ]

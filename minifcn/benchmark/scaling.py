@@ -2,12 +2,12 @@
 
 In a ring of n workers each sends 2 (n - 1) / n times the gradient, in 2 (n - 1) turns, of which each waits for the
 link's latency once (Patarasuk and Yuan 2009, "Bandwidth optimal all-reduce algorithms for clusters of workstations").
-No algorithm sends less. Each worker has a core of its own: those that share one also wait for each other's turn on it.
+No algorithm sends less. Where workers share cores, each of them gets so much less of one: k workers on c cores take
+k / c times as long for whatever they do, computing or adding up, as long as who waits keeps no core busy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -37,17 +37,19 @@ LINKS = (
 )
 
 
-def ring_seconds(workers: int, size: float, link: Link, pieces: int = 1) -> float:
-    """Give the seconds in which a gradient of so many bytes is added up.
+def ring_seconds(workers: int, size: float, link: Link, pieces: int = 1, crowd: float = 1.0) -> float:
+    """Give the seconds in which a gradient of so many bytes is added up, by workers of which so many share a core.
 
     >>> round(ring_seconds(1024, 4e8, LINKS[0]), 3), ring_seconds(1, 4e8, LINKS[0])
     (0.68, 0.0)
     """
     turns = 2 * (workers - 1)
-    return turns * (pieces * link.latency + size / workers / link.bandwidth)
+    return turns * (pieces * link.latency + crowd * size / workers / link.bandwidth)
 
 
-def step_seconds(workers: int, compute: float, size: float, link: Link, *, hidden: float = 0.0) -> float:
+def step_seconds(
+    workers: int, compute: float, size: float, link: Link, *, hidden: float = 0.0, crowd: float = 1.0
+) -> float:
     """Give the seconds of a step.
 
     Parameters
@@ -61,8 +63,11 @@ def step_seconds(workers: int, compute: float, size: float, link: Link, *, hidde
     hidden : float
         The part of the computation that sums can hide behind: 2 / 3 if they go on beside all of a backward pass, which
         takes twice as long as a forward pass; 0 if they begin after it.
+    crowd : float
+        How many workers share a core, at least 1.
     """
-    return compute + max(0.0, ring_seconds(workers, size, link) - hidden * compute)
+    compute *= crowd
+    return compute + max(0.0, ring_seconds(workers, size, link, crowd=crowd) - hidden * compute)
 
 
 def efficiency(workers: int, compute: float, size: float, link: Link, *, strong: bool = False) -> float:
@@ -84,22 +89,21 @@ def efficiency(workers: int, compute: float, size: float, link: Link, *, strong:
     return own / step_seconds(workers, own, size, link)
 
 
-def fit(seconds: Mapping[int, float], size: float, cores: int) -> Link:
-    """Find the bandwidth that explains the steps of 1 and of 2 workers on one machine; the latency is left out.
+def fit(seconds: float, size: float, crowd: float = 1.0) -> Link:
+    """Find the bandwidth that explains a sum of 2 workers on one machine; the latency is left out.
 
     Parameters
     ----------
-    seconds : dict of int to float
-        Of a step, with as many images for each worker.
+    seconds : float
+        Of the sum.
     size : float
         Bytes of the gradient.
-    cores : int
-        Of the machine: more workers than these wait for each other.
+    crowd : float
+        How many workers share a core: 2, if there is only one.
 
     Examples
     --------
-    >>> round(fit({1: 1.0, 2: 1.1}, size=1e8, cores=2).bandwidth / 1e9, 3)
-    1.0
+    >>> fit(0.1, size=1e8).bandwidth / 1e9, fit(0.1, size=1e8, crowd=2).bandwidth / 1e9
+    (1.0, 2.0)
     """
-    more = seconds[2] - seconds[1] * max(1.0, 2 / cores)
-    return Link("fitted to 1 and 2", 0.0, size / more if more > 0 else float("inf"))
+    return Link("fitted to 1 and 2", 0.0, crowd * size / seconds)

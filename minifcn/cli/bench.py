@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> None:
     if RANKS in args.work:
         _measure_ranks(args)
         return
+    if args.ranks_asked:
+        raise UserError(f"--ranks belongs to the work {RANKS!r}: minifcn bench {RANKS} --ranks 1 2 4")
     if RULE in args.work:
         _measure_rule(args)
         return
@@ -41,27 +43,32 @@ def run(args: argparse.Namespace) -> None:
 
 def _measure_ranks(args: argparse.Namespace) -> None:
     """Time the steps of the processes of this job."""
-    from minifcn.benchmark import ranks as contest  # with the training, which the others do not need
+    # with the training, which the others do not need
+    from minifcn.benchmark import ranks as contest
+    from minifcn.benchmark import ranks_report
 
     named = [word for word in args.work if word != RANKS] or ["narrow-step"]
     works = select(named)
     if len(works) != 1 or works[0].kind != "step":
         raise UserError(f"bench {RANKS} times the steps of one network, such as {RANKS} narrow-step, not {named}")
     ranks = args.ranks or Ranks()
+    if max(args.ranks_asked, default=1) > ranks.size:
+        raise UserError(f"--ranks {max(args.ranks_asked)}: there are {ranks.size}; start more with mpiexec -n")
     device = use_device(jobs.own_device(args.device, ranks), args.precision)
     work = dataclasses.replace(works[0], device=device, precision=args.precision)
     ranks.agree()
     ranks.settled = True
-    turns = (2 * len(contest.sizes(ranks.size)) - 1) * (args.rounds + 1)
+    counts = sorted({1, *args.ranks_asked}) if args.ranks_asked else contest.sizes(ranks.size)
+    turns = len(contest.contests(work, counts)) * (args.rounds + 1)
     with Progress(f"bench {RANKS}", turns, stream=sys.stderr if ranks.first else None) as progress:
-        rows = contest.measure(work, ranks, args.rounds, progress.advance)
+        rows = contest.measure(work, ranks, counts, args.rounds, progress.advance)
     way = sums_for(device, ranks).way if ranks.size > 1 else "nobody: start it with mpiexec -n 4, or more"
-    print(contest.text(work, rows, way))
+    print(ranks_report.text(work, rows, way))
     if args.out and ranks.first:
         with atomic_write(args.out) as file:
-            file.write(f"```\n{contest.text(work, rows, way)}\n```\n".encode())
+            file.write(f"```\n{ranks_report.text(work, rows, way)}\n```\n".encode())
         with atomic_write(args.out.with_suffix(".json")) as file:
-            file.write(contest.raw(work, rows, way))
+            file.write(ranks_report.raw(work, rows, way))
 
 
 def _measure_rule(args: argparse.Namespace) -> None:

@@ -22,20 +22,23 @@ def main(folder: str, size: str, all_here: str, advice: str, *processes: str) ->
     ranks, numbers = {}, dict(text.split(":") for text in processes)
     with suppress(PermissionError):
         os.nice(-10)  # to be there before the launcher has ended the others too
-    poll = select.poll()
+    poll, ended = select.poll(), []
     for rank, process in numbers.items():
-        with suppress(ProcessLookupError):
+        try:
             descriptor = os.pidfd_open(int(process))
+        except ProcessLookupError:  # before this one was there
+            ended.append(rank)
+        else:
             ranks[descriptor] = rank
             poll.register(descriptor, select.POLLIN)
-    ended = [ranks[descriptor] for descriptor, _ in poll.poll()]
+    ended = ended or [ranks[descriptor] for descriptor, _ in poll.poll()]
     gone = [rank for rank in ended if not os.path.exists(f"/proc/{numbers[rank]}")]
     ended = gone if len(gone) == 1 else ended  # the launcher has taken note of it, and of the others not yet
     by_itself = bool(os.listdir(folder))
     shutil.rmtree(folder, ignore_errors=True)
     if by_itself:
         return
-    if all_here == "1" or len(ended) < len(ranks):  # else those of another machine may have been first
+    if all_here == "1" or len(ended) < len(numbers):  # else those of another machine may have been first
         print(
             f"minifcn: rank {' or '.join(sorted(ended))} of {size} was killed, as by kill -9 or for want of "
             f"memory, and the others end with it{advice and '; '}{advice}",

@@ -17,7 +17,8 @@ from subprocess import DEVNULL
 from typing import NoReturn
 
 from minifcn.backend import resolve_device
-from minifcn.backend.ranks import Disagreement, Ranks, join, named
+from minifcn.backend.joining import NotMet, join
+from minifcn.backend.ranks import Disagreement, Ranks, named
 from minifcn.cli import failures, output, signals
 from minifcn.errors import UserError
 
@@ -40,7 +41,10 @@ def joined(asked: bool = False, advice: str = "") -> Iterator[Ranks]:
     """
     received: list[int] = []
     with signals.handled(lambda signum, frame: received.append(signum)):  # who ended now would leave others waiting
-        ranks = join(asked)
+        try:
+            ranks = join(asked, lambda: _stop_if(received))
+        except NotMet as error:
+            _leave(error)
     if ranks.size == 1:
         _stop_if(received)
         yield ranks
@@ -49,8 +53,7 @@ def joined(asked: bool = False, advice: str = "") -> Iterator[Ranks]:
     try:
         with _quiet(not ranks.first):
             _stop_if(received)
-            ranks.local, cores = ranks.place()
-            os.environ.setdefault("MINIFCN_THREADS", str(cores))
+            os.environ.setdefault("MINIFCN_THREADS", str(ranks.place()))
             leave = _watched(ranks, advice)
             yield ranks
     except BaseException as error:
@@ -60,9 +63,21 @@ def joined(asked: bool = False, advice: str = "") -> Iterator[Ranks]:
         leave()
 
 
+def _leave(error: NotMet) -> NoReturn:
+    """End before MPI has begun."""
+    if error.told:
+        time.sleep(_MEANWHILE)  # or the one that says who was gone would say it of this one too
+        sys.exit(error.status)
+    if error.elsewhere:  # a launcher ends all for one that a signal has ended
+        output.say(str(error))
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    raise error
+
+
 def _stop_if(received: list[int]) -> None:
     if received:
-        raise signals.Stopped(received[0])
+        raise signals.Stopped(received[0], "interrupted")
 
 
 def _watched(ranks: Ranks, advice: str) -> Callable[[], None]:

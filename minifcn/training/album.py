@@ -14,6 +14,7 @@ from minifcn.models import FCN
 from minifcn.pictures.colours import visible
 from minifcn.text import shortened
 from minifcn.training import build
+from minifcn.training.abandoned import abandoned_if
 from minifcn.training.config import Config
 from minifcn.training.evaluate import predict
 from minifcn.training.log import Epoch
@@ -40,7 +41,7 @@ class Album:
     say : function of a message
         Is told of a picture that could not be drawn.
     stopping : function, optional
-        Says if the run is to stop: no picture is begun then.
+        Says if the run is to stop: no picture is begun then, and one that is being drawn is left.
 
     Attributes
     ----------
@@ -79,7 +80,8 @@ class Album:
         if self.stopping():  # a run that goes on draws it
             return
         try:
-            save(self.folder / name)
+            with abandoned_if(self.stopping):
+                save(self.folder / name)
         except Exception as error:  # a plotting library has more ways to fail than can be listed
             reason = str(error) or type(error).__name__
             if self.failed.get(name) != reason:  # once is enough

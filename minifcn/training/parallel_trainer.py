@@ -87,7 +87,8 @@ class ParallelTrainer(Trainer):
     def connect(self) -> str:
         """Choose how gradients are added up; says how, in a line. All ranks do."""
         way, threads = self.accumulation.connect().way, counted(thread_count(), "thread")
-        return f"{self.ranks.size} ranks, {threads} each; gradients are summed by {way}"
+        crowd = f", {self.ranks.crowd:.2g} to a core, so that who waits sleeps" if self.ranks.gentle else ""
+        return f"{self.ranks.size} ranks, {threads} each{crowd}; gradients are summed by {way}"
 
     def fit(self) -> None:
         """Train as `Trainer.fit` does; the first rank alone holds the folder."""

@@ -48,6 +48,13 @@ def command(ranks, *arguments):
     return [program, "-n", str(ranks), sys.executable, *map(str, arguments)]
 
 
+def together(*programs):
+    """The command line that runs Python in one rank for each of the programs."""
+    program, *_ = command(1)
+    ranks = [["-n", "1", sys.executable, *map(str, arguments)] for arguments in programs]
+    return [program, *ranks[0], *(word for rank in ranks[1:] for word in [":", *rank])]
+
+
 def environment(**more):
     """That of the tests, with one thread for each rank."""
     path = os.pathsep.join([str(TESTS.parent), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -10,7 +10,8 @@ import time
 
 import minifcn
 import minifcn.pictures
-from minifcn.backend.ranks import Ranks, launched
+from minifcn.backend.joining import launched
+from minifcn.backend.ranks import Ranks
 from minifcn.cli import jobs, main, train
 from minifcn.data import Shapes
 from minifcn.errors import UserError
@@ -36,9 +37,9 @@ def unreadable():
 
 def before_mpi(happens):
 
-    def joining(asked):
+    def joining(*arguments):
         happens()
-        return join(asked)
+        return join(*arguments)
 
     join, jobs.join = jobs.join, joining
 
@@ -52,7 +53,7 @@ def at_the_command(happens):
 
 
 def while_the_first_draws():
-    """This rank waits for the first one then, which takes a second for every picture."""
+    """This rank waits for the first one then, which takes a minute for every picture."""
     rest = Ranks.rest
 
     def resting(self, *args, **settings):
@@ -95,7 +96,7 @@ FAULTS = {
 if __name__ == "__main__":
     slow = time.sleep if sys.argv[1].endswith("draws") else lambda seconds: None
     for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):  # which take longer than the steps
-        setattr(minifcn.pictures, name, lambda path, *rest: [slow(1), path.touch()])
+        setattr(minifcn.pictures, name, lambda path, *rest: [slow(60), path.touch()])
     rank, size = launched()
     if rank == size - 1:
         FAULTS[sys.argv[1]]()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.backend.ranks import join
+from minifcn.backend.joining import join
 from minifcn.data import Sample, Shapes
 from minifcn.data.dataset import Dataset
 from minifcn.training import Config, Trainer, build

@@ -31,7 +31,7 @@ class Twin:
     def Get_info(self):
         return {"mpi_memory_alloc_kinds": self.kinds}
 
-    def Allgather(self, own, found):
+    def Iallgather(self, own, found):
         found[:] = own
 
     def Ibarrier(self):

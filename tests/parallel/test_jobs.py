@@ -1,6 +1,7 @@
 """`mpiexec -n N minifcn train`: one voice, one run, and one end, whatever happens to a rank."""
 
 import json
+import subprocess
 import time
 
 import launching
@@ -73,9 +74,38 @@ def test_a_rank_that_is_stopped_before_mpi_begins_leaves_nobody_waiting(tmp_path
     assert (status, said) == (143, ["minifcn: rank 1 of 2: interrupted"])
 
 
-def test_a_rank_that_is_stopped_while_the_first_one_draws_waits_for_one_picture(tmp_path):
+WITHOUT_MPI = "import sys; sys.modules['mpi4py.MPI'] = None; from minifcn.cli import main; sys.exit(main(sys.argv[1:]))"
+LATE = "import time; time.sleep(0.5); import nothing"
+NEVER_COME = {  # instead of the training, and what is said
+    "another command": (["-m", "minifcn", "--version"], ["rank 1 of 3", " has ended before the ranks met; "]),
+    "a failing import": (["-c", LATE], ["rank 1 of 3", " has ended before the ranks met; "]),
+    "no MPI": (["-c", WITHOUT_MPI, "train"], ["rank 1 of 3: mpi4py finds no MPI library ", "pip install mpich"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "who"), [("another command", 0), ("a failing import", 1), ("no MPI", 0), ("no MPI", 1)]
+)
+def test_a_rank_that_never_comes_to_mpi_is_named_and_not_waited_for(tmp_path, what, who):
+    instead, said = NEVER_COME[what]
+    programs = [["-m", "minifcn", "train", *SETTINGS, "--out", tmp_path / "out"] for _ in range(3)]
+    programs[who] = instead
+    done = subprocess.run(
+        launching.together(*programs), capture_output=True, text=True, timeout=60, env=launching.environment()
+    )
+    found = [line for line in done.stderr.splitlines() if line.startswith("minifcn: ")]
+    assert done.returncode in (2, 3)  # MPICH's launcher gives 1 | 2 where one has ended with 1
+    assert len(found) == 1, done.stderr
+    for words in said:
+        assert words.replace("rank 1", f"rank {who}") in found[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_rank_that_is_stopped_does_not_wait_for_what_the_first_one_draws(tmp_path):
     """The last epoch is stopped too: who asks for an end is not told that all went well."""
+    began = time.monotonic()
     status, said = train(2, tmp_path, "--epochs", "1", fault="terminate while the first one draws")
+    assert time.monotonic() - began < 60  # which the first picture alone would take
     assert status == 143
     assert "rank 1 of 2 was interrupted; " in said[-1]
     assert not (tmp_path / "confusion.png").exists()
@@ -135,10 +165,13 @@ def test_ranks_do_not_predict(tmp_path):
 
 
 def test_bench_ranks_times_one_and_two(tmp_path):
-    arguments = ["bench", "ranks", "narrow-step", "--rounds", "1", "--out", tmp_path / "ranks.md"]
+    arguments = ["bench", "ranks", "narrow-step", "--rounds", "1", "--ranks", "2", "--out", tmp_path / "ranks.md"]
     done = launching.run(2, "-m", "minifcn", *arguments)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "ranks.json").read_text())["rows"]
     assert [(row["ranks"], row["images"]) for row in rows] == [(1, 4), (2, 4), (2, 8)]
-    assert all(0 < row["fastest"] <= row["sums"] < row["seconds"] for row in rows if row["ranks"] > 1)
+    assert all(
+        0 < row[name] < row["seconds"] for row in rows if row["ranks"] > 1 for name in ("sums", "alone", "adding")
+    )
+    assert "by the model that is fitted to 1 and 2 ranks" in done.stdout
     assert done.stdout.strip() in (tmp_path / "ranks.md").read_text()

@@ -83,26 +83,26 @@ def test_images_of_different_sizes_are_refused_without_padding(tmp_path):
     trainer = make_trainer(tmp_path, "cpu", Twin())
     trainer.loader.pad = False
     trainer.loader.transform = lambda sample, rng: Sample(sample.image[:-1], sample.label[:-1], sample.name)
-    gather = trainer.ranks.comm.Allgather
+    gather = trainer.ranks.comm.Iallgather
 
     def larger(own, found):
         gather(own, found)
         found[1, 1] += 1  # the height of the other rank's images
 
-    trainer.ranks.comm.Allgather = larger
+    trainer.ranks.comm.Iallgather = larger
     with pytest.raises(UserError, match="different sizes; make train_loader with pad=True"):
         trainer.train_epoch()
 
 
 def test_a_stop_that_another_rank_was_asked_for_saves_and_names_it(tmp_path):
     trainer = make_trainer(tmp_path, "cpu", Twin())
-    gather = trainer.ranks.comm.Allgather
+    gather = trainer.ranks.comm.Iallgather
 
     def asked(own, found):
         gather(own, found)
         found[1, 4] = 1  # the last of two
 
-    trainer.ranks.comm.Allgather = asked
+    trainer.ranks.comm.Iallgather = asked
     with pytest.raises(KeyboardInterrupt, match=r"rank 1 of 2 was interrupted; .* at iteration 0"):
         trainer.fit()
     assert (tmp_path / "checkpoint.npz").exists()

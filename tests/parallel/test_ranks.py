@@ -1,5 +1,6 @@
 """What ranks say to each other, and who is one: without MPI."""
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -7,8 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minifcn.backend import ranks
-from minifcn.backend.ranks import Disagreement, Ranks, cores_each, join, launched
+from minifcn.backend import joining
+from minifcn.backend.joining import join, launched
+from minifcn.backend.ranks import Disagreement, Ranks
+from minifcn.cli import job_watch
 from minifcn.data.batch import rows_of
 from minifcn.errors import UserError
 
@@ -31,14 +34,14 @@ def test_who_is_alone(environment):
 
 
 def test_mpi_is_not_imported_by_who_is_alone():
-    program = "import sys; from minifcn.backend.ranks import join; print(join().size, 'mpi4py' in sys.modules)"
+    program = "import sys; from minifcn.backend.joining import join; print(join().size, 'mpi4py' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]
 
 
 def test_a_job_without_mpi4py_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(ranks, "launched", lambda: (0, 4))
-    monkeypatch.setattr(ranks.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(joining, "launched", lambda: (0, 4))
+    monkeypatch.setattr(joining.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"4 processes were started together, but .* pip install 'minifcn\[mpi\]'"):
         join()
 
@@ -54,17 +57,21 @@ def test_every_image_has_one_rank_and_the_first_has_one_of_any(count, size):
 
 
 @pytest.mark.parametrize(
-    ("own", "there", "cores"),
+    ("there", "cores", "crowd"),
     [
-        ({0, 1, 2, 3}, [("a", {0, 1, 2, 3})] * 2, 2),
-        ({0}, [("a", {0}), ("a", {1})], 1),
-        ({0, 1}, [("a", {0, 1})] * 4, 1),
-        ({0, 1, 2, 3}, [("a", {0, 1, 2, 3}), ("b", {0, 1, 2, 3})], 4),
+        ([("a", {0, 1, 2, 3})] * 2, 2, 1),
+        ([("a", {0}), ("a", {1})], 1, 1),
+        ([("a", {0, 1})] * 5, 1, 2.5),
+        ([("a", {0, 1, 2, 3}), ("b", {0, 1, 2, 3})], 4, 1),
+        ([("a", {0, 1, 2, 3}), ("b", {0}), ("b", {0})], 4, 2),
     ],
-    ids=["shared", "bound", "more ranks than cores", "two machines"],
+    ids=["shared", "bound", "more ranks than cores", "two machines", "one of two is crowded"],
 )
-def test_cores_are_shared_out(own, there, cores):
-    assert cores_each(("a", frozenset(own)), [(machine, frozenset(some)) for machine, some in there]) == cores
+def test_cores_are_shared_out(there, cores, crowd):
+    ranks = Ranks(None, Told())
+    ranks.objects = lambda own: there
+    assert ranks.place() == cores
+    assert (ranks.crowd, ranks.gentle) == (crowd, crowd > 1)
 
 
 class Told:
@@ -115,3 +122,27 @@ def test_one_rank_needs_no_mpi():
     assert (alone.total(2.5), alone.objects("x"), alone.from_first("x"), alone.some(1)) == (2.5, ["x"], "x", alone)
     alone.agree({"lr": "1"})
     alone.rest()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="who is killed is told on Linux alone")
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_ranks_that_are_gone_before_they_are_watched_are_not_waited_for(tmp_path, by_itself):
+    """Who waited for them would keep the launcher's pipes open, and the job with them."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    if by_itself:
+        (tmp_path / "1").touch()
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        job_watch.__file__,
+        tmp_path,
+        "2",
+        "1",
+        "",
+        f"0:{ended.pid}",
+        f"1:{ended.pid}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ("rank 0 or 1 of 2 was killed" in done.stderr) is not by_itself

@@ -1,9 +1,13 @@
 """Which images the pictures of a run show, and what is written above them."""
 
+import signal
+import time
+
 import numpy as np
 import pytest
 
 from minifcn import data
+from minifcn.files import atomic_write
 from minifcn.models import FCN32s
 from minifcn.training import Config, evaluate
 from minifcn.training.album import Album, ranking, shown
@@ -111,3 +115,25 @@ def test_a_picture_that_fails_is_told_once_and_costs_no_other(tmp_path, model, m
         str(tmp_path / "best_and_worst.png"),
     ]
     assert (tmp_path / "confusion.png").is_file()
+
+
+def test_a_picture_is_left_when_the_run_is_to_stop_while_it_is_drawn(tmp_path, monkeypatch):
+    """With nothing in its place: neither a half nor a temporary file, and no later picture."""
+    begun, stopping = [], []
+
+    def slow(path, *rest):
+        with atomic_write(path):
+            begun.append(path.name)
+            stopping.append(True)
+            time.sleep(60)
+
+    for name in ("save_curves", "save_ious"):
+        monkeypatch.setattr(f"minifcn.pictures.{name}", slow)
+    album = Album(tmp_path, Config(), None, None, pytest.fail, stopping=lambda: bool(stopping))
+    before = signal.getsignal(signal.SIGALRM)
+    album.draw_logs([], {1: np.zeros(2)})
+    assert begun == ["curves.png"]
+    assert not [*tmp_path.iterdir()]
+    assert not album.failed
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)

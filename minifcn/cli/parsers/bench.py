@@ -54,6 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"turns that count, after {WARM_UP} that do not (default 9)",
     )
     parser.add_argument(
+        "--ranks",
+        nargs="+",
+        default=[],
+        type=arguments.count,
+        metavar="N",
+        dest="ranks_asked",
+        help=f"{RANKS}: how many of the processes take the steps (default 1, 2, 4, ... and all)",
+    )
+    parser.add_argument(
         "--out", type=path, metavar="FILE.md", help="write the tables there, and all numbers beside them to FILE.json"
     )
     parser.add_argument("--chart", type=path, metavar="FILE.png", help="draw the times of the networks")
