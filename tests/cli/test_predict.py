@@ -357,3 +357,15 @@ class TestKnownClasses:
         assert knows(config) == (
             "knows aaaaaaaaaaaaaa...aaaaaaa, b, c, d, e, f, g, h, ... (9 classes), trained on crops of 320 x 240"
         )
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc here")
+@pytest.mark.parametrize(
+    ("option", "name"), [("--label", "x.png"), ("--out", "x"), ("--shares", "x.csv"), ("--probabilities", "x.npz")]
+)
+def test_a_place_that_takes_no_file_is_refused_before_any_work(run, capsys, option, name):
+    """Whatever the permissions say: root has all of them."""
+    assert run("photos", option, f"/proc/self/{name}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"minifcn: {option}")
+    assert "/proc/self" in line

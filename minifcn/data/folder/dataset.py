@@ -18,9 +18,9 @@ from minifcn.data.folder.splits import Drawing, Splits, divide
 from minifcn.data.folder.values import MaskValues, scan
 from minifcn.data.folders import FolderDataset, Pair, Report, listing, look_at_image, refuse, unknown_split
 from minifcn.data.images import unread
-from minifcn.data.labels import read_colour_label
+from minifcn.data.labels import is_predicted, read_colour_label
 from minifcn.errors import UserError
-from minifcn.text import counted
+from minifcn.text import counted, in_short
 
 _NOTHING_DRAWN = Drawing()
 
@@ -106,6 +106,8 @@ class Folder(FolderDataset):
         splits = divide(root, pairs, split, drawing, report)
         own = _of_split(root, split, splits, report)
         faults: list[str] = []
+        if wrong := _predicted_over_drawings(every):
+            report(wrong)
         masks = scan([mask for _, mask in every], {mask for _, mask in own}, faults.append)
         for wrong in faults:
             report(wrong)
@@ -162,6 +164,18 @@ def _sound(pairs: list[Pair], masks: dict[Path, MaskValues], meaning: Meaning, r
         else:
             sound.append((image, mask))
     return sound
+
+
+def _predicted_over_drawings(every: Sequence[Pair]) -> str:
+    """Say that masks which a network made take the place of what was drawn by hand, or ""."""
+    masks = [mask for image, mask in every if is_predicted(mask) and is_annotation(image.with_suffix(".json"))]
+    if not masks:
+        return ""
+    were, have = ("was", "its photograph has") if len(masks) == 1 else ("were", "their photographs have")
+    return (
+        f"{masks[0].parent}: {counted(len(masks), 'mask')} ({in_short([mask.name for mask in masks], 3)}) {were} "
+        f"written by minifcn predict, and {have} drawings of labelme; move such masks elsewhere, so that these count"
+    )
 
 
 def _found(root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning) -> str:
