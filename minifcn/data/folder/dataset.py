@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.classes import RUN, Classes, find_classes
-from minifcn.data.folder.doubts import doubts, of_numbered, of_unlisted
+from minifcn.data.folder.doubts import doubts, of_drawn, of_numbered, of_unlisted
 from minifcn.data.folder.json_files import is_annotation
 from minifcn.data.folder.layout import Part, find_parts
 from minifcn.data.folder.meaning import Meaning, fault, find_meaning
@@ -122,6 +122,7 @@ class Folder(FolderDataset):
         known = listed is not None or classes is not None
         self.warnings = (
             *of_unlisted(splits.unlisted, root),
+            *of_drawn(() if drawing.names else splits.drawn, root),
             *of_numbered(self._meaning.classes),
             *doubts(masks, self._meaning, known=known),
         )
