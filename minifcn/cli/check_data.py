@@ -25,6 +25,7 @@ _EXAMPLES = 6
 
 def run(args: argparse.Namespace) -> int:
     """Check as the arguments say; with --json, what stops the check is a fault in it."""
+    _check_out(args)
     try:
         return _check(args)
     except UserError as error:
@@ -36,7 +37,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    _check_out(args)
     faults: list[str] = []
     options = {} if args.inputs == "color" else {"inputs": args.inputs}
     splits = _open(args.data, args.split, faults, **options)

@@ -100,12 +100,13 @@ def is_own(path: Path) -> bool:
 
 
 def is_own_picture(path: Path) -> bool:
-    """Tell whether a file is an overlay or a label of `minifcn predict`, which is nothing to segment.
+    """Tell whether a file is an overlay or a label of `minifcn predict`, or a picture of a run: nothing to segment.
 
     >>> is_own_picture(Path("photo.jpg"))
     False
     """
-    return path.suffix.lower() == ".png" and is_own(path)
+    of_run = path.name in PICTURES and (path.parent / "config.json").is_file()
+    return of_run or (path.suffix.lower() == ".png" and is_own(path))
 
 
 def _is_table(head: bytes) -> bool:
