@@ -46,6 +46,8 @@ def in_room(room: str, name: str, others: Mapping[str, str], known: Iterable[str
     >>> in_room("minifcn.functional", "conv2", FUNCTIONAL, ["conv2d", "relu"])
     AttributeError("minifcn.functional has no 'conv2'; did you mean 'conv2d'?")
     """
+    if name.startswith("__"):  # Python asks a module for its __path__ whenever something is imported from it
+        return AttributeError(f"{room} has no {name!r}", name=name)
     advice = f"; {others[name]}" if name in others else did_you_mean(name, known)
     return AttributeError(f"{room} has no {name!r}{advice}", name=name)
 
