@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from minifcn import guards
+from minifcn import guards, named_otherwise
 from minifcn.backend import alike, array_module, as_array, device_of, memory_of, to_host
 from minifcn.recording import no_grad, recording
 
 if TYPE_CHECKING:
     from minifcn.functional.signatures import Operators
 else:
-    Operators = object
+    Operators, __getattr__ = object, functools.partial(named_otherwise.missing, __name__, named_otherwise.AUTOGRAD)
 
 _numbers, _learns = itertools.count(1), attrgetter("requires_grad")
 
@@ -278,7 +278,7 @@ def _contributions(output: Tensor, grad: Tensor, release: bool) -> Iterator[tupl
             guards.check_gradient(output, i, x, g)
             yield x, g
     if release:
-        output.inputs, output._backward = (), _released  # lets go of what forward kept
+        output.inputs, output._backward = (), guards.released  # lets go of what forward kept
 
 
 def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
@@ -289,10 +289,3 @@ def _output_gradient(output: Tensor, grad: Tensor | None) -> Tensor:
     if grad.shape != output.shape:
         raise ValueError(f"backward: grad has shape {grad.shape}, but the output has {output.shape}; they must agree")
     return grad
-
-
-def _released(grad: Tensor) -> tuple:
-    raise RuntimeError(
-        "backward: this graph was used already and its buffers were released; compute the output again, or pass "
-        "create_graph=True the first time"
-    )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from minifcn import named_otherwise
 from minifcn.autograd import Tensor, backward_pass
 from minifcn.backend import array_module, memory_of
 from minifcn.guards import of_its_own, shown
 
 
+@named_otherwise.arguments
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],

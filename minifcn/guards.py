@@ -223,3 +223,11 @@ def by_position(name: str, inputs: tuple, settings: dict[str, Any], wanted: list
         if key in settings:
             raise TypeError(f"{name}: {key} is given twice, by its place and by its name")
     return inputs[: len(wanted)], placed | settings
+
+
+def released(grad: Any) -> tuple:
+    """Refuse to go back a second time: it stands in the place of a backward function that was used."""
+    raise RuntimeError(
+        "backward: this graph was used already and its buffers were released; compute the output again, or pass "
+        "create_graph=True the first time"
+    )

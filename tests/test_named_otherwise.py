@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import math
 import pickle
 import re
 from pathlib import Path
@@ -11,15 +12,22 @@ import pytest
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import Tensor, data, explain, nn, optim, training
+from minifcn import Tensor, autograd, data, explain, models, nn, optim, training
 from minifcn import named_otherwise as names
 from minifcn.errors import UserError
+from minifcn.named_otherwise import advice as sentences
 
 ROOMS = {"mf": mf, "F": F, "nn": nn, "optim": optim, "np": np, "data": data, "explain": explain, "training": training}
+ROOMS["models"] = models
 PLACES = {
     "minifcn.functional": (F, names.FUNCTIONAL),
     "minifcn.nn": (nn, names.NN),
+    "minifcn.nn.init": (nn.init, names.INIT),
     "minifcn.optim": (optim, names.OPTIM),
+    "minifcn.data": (data, names.DATA),
+    "minifcn.data.transforms": (data.transforms, names.TRANSFORMS),
+    "minifcn.models": (models, names.MODELS),
+    "minifcn.autograd": (autograd, names.AUTOGRAD),
     "minifcn": (mf, names.TOP),
     "Tensor": (Tensor([1.0]), names.TENSOR),
     "Sequential": (nn.Sequential(), names.MODULE),
@@ -56,7 +64,9 @@ SENTENCES = sorted({text for _, table in PLACES.values() for text in table.value
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_what_a_sentence_names_is_there(sentence):
-    for room, name in re.findall(r"(?<![.\w])(mf|F|nn|optim|np|data|explain|training)\.([A-Za-z_]\w*)", sentence):
+    for room, name in re.findall(
+        r"(?<![.\w])(mf|F|nn|optim|np|data|explain|models|training)\.([A-Za-z_]\w*)", sentence
+    ):
         assert hasattr(ROOMS[room], name), name
     for module in re.findall(r"minifcn(?:\.\w+)+", sentence):
         importlib.import_module(module)
@@ -68,39 +78,90 @@ def test_what_a_sentence_names_is_there(sentence):
 
 X, Y = np.array([[0.3, -1.2], [2.0, 0.5]]), np.array([[1.0, 2.0], [-1.0, 4.0]])
 COMPUTED = {
-    "_SIGMOID": lambda x, y: 1 / (1 + np.exp(-x)),
-    "_TANH": lambda x, y: np.tanh(x),
-    "_LEAKY": lambda x, y: np.where(x > 0, x, 0.1 * x),
-    "_SQUARES": lambda x, y: np.mean((x - y) ** 2),
+    "SIGMOID": lambda x, y: 1 / (1 + np.exp(-x)),
+    "TANH": lambda x, y: np.tanh(x),
+    "LEAKY": lambda x, y: np.where(x > 0, x, 0.1 * x),
+    "SQUARES": lambda x, y: np.mean((x - y) ** 2),
+    "ABSOLUTE": lambda x, y: np.mean(abs(x - y)),
+    "ELU": lambda x, y: np.where(x > 0, x, np.exp(x) - 1),
+    "SILU": lambda x, y: x / (1 + np.exp(-x)),
+    "SOFTPLUS": lambda x, y: np.log1p(np.exp(x)),
+    "LOG_SIGMOID": lambda x, y: -np.log1p(np.exp(-x)),
+    "UP_TO_6": lambda x, y: np.clip(x, 0, 6),
+    "UP_TO_1": lambda x, y: np.clip(x, -1, 1),
 }
 
 
 @pytest.mark.parametrize("name", COMPUTED)
-def test_a_formula_is_that_of_the_function(name):
-    formula = getattr(names, name).removeprefix("write ")
-    found = eval(formula, {"F": F, "x": Tensor(X), "y": Tensor(Y), "slope": 0.1})
-    np.testing.assert_allclose(found.data, COMPUTED[name](X, Y), rtol=1e-12)
+@pytest.mark.parametrize("scale", [1, 10])
+def test_a_formula_is_that_of_the_function(name, scale):
+    formula = getattr(sentences, name).removeprefix("write ").partition(",")[0]
+    x = scale * X
+    found = eval(formula, {"F": F, "x": Tensor(x), "y": Tensor(Y), "slope": 0.1})
+    np.testing.assert_allclose(found.data, COMPUTED[name](x, Y), rtol=1e-12, atol=1e-15)
 
 
+def test_the_formula_for_gelu_is_as_near_as_it_says():
+    x = np.linspace(-9, 9, 2001)
+    exact = x * np.array([(1 + math.erf(value / 2**0.5)) / 2 for value in x])
+    formula, _, near = sentences.GELU.removeprefix("write ").partition(", which is within ")
+    found = eval(formula, {"F": F, "x": Tensor(x)}).data
+    assert abs(found - exact).max() < float(near.split()[0])
+
+
+KEEP = (X > 0).astype(float)
 BY_METHODS = {
     "sqrt": lambda x: np.sqrt(abs(x)),
+    "rsqrt": lambda x: abs(x) ** -0.5,
+    "log1p": lambda x: np.log1p(abs(x)),
+    "expm1": np.expm1,
+    "neg": np.negative,
+    "reciprocal": np.reciprocal,
     "abs": np.abs,
     "min": lambda x: x.min(axis=1),
+    "amin": lambda x: x.min(axis=1),
     "argmin": lambda x: x.argmin(axis=1),
     "norm": np.linalg.norm,
     "var": lambda x: x.var(axis=1),
     "std": lambda x: x.std(axis=1),
     "repeat": lambda x: np.tile(x, (1, 2)),
+    "repeat_interleave": lambda x: x.repeat(2, axis=1),
     "clamp": lambda x: np.maximum(x, 0.2),
+    "clamp_max": lambda x: np.minimum(x, 0.4),
+    "maximum": lambda x: np.maximum(x, Y),
+    "minimum": lambda x: np.minimum(x, Y),
+    "mul": lambda x: x * Y,
+    "mm": lambda x: x @ Y,
+    "lt": lambda x: x < Y,
+    "ge": lambda x: x >= Y,
+    "masked_fill": lambda x: np.where(KEEP, x, 7),
+    "where": lambda x: np.where(KEEP, x, Y),
+    "masked_select": lambda x: x[KEEP > 0],
+    "index_select": lambda x: x[:, [1, 0]],
+    "topk": lambda x: x.argmax(axis=1)[:, None],
+    "gather": lambda x: np.take_along_axis(x, np.array([[1], [0]]), axis=1),
+    "logsumexp": lambda x: np.log(np.exp(x).sum(axis=1)),
+    "sort": lambda x: np.sort(x),
+    "cumsum": lambda x: np.cumsum(x),
 }
+POSITIVE = ("sqrt", "rsqrt", "log1p")
+GIVEN = {"low": 0.2, "high": 0.4, "value": 7, "k": 1, "n": 2, "times": 2, "keep": KEEP, "mask": KEEP, "indices": [1, 0]}
 
 
 @pytest.mark.parametrize("name", BY_METHODS)
 def test_what_is_written_for_a_method_gives_the_same(name):
-    formula = names.TENSOR[name].removeprefix("write ").removesuffix(" for a lower bound")
-    x = abs(X) if name == "sqrt" else X
-    found = eval(formula, {"F": F, "x": Tensor(x), "low": 0.2})
-    np.testing.assert_allclose(found.data, BY_METHODS[name](X), rtol=1e-12)
+    """The formula ends at " for ", " with " or ", "; a comma inside of brackets is none."""
+    x = Tensor(abs(X) if name in POSITIVE else X)
+    given = {"F": F, "np": np, "x": x, "y": Tensor(Y), **GIVEN}
+    if name == "masked_select":
+        given["mask"] = KEEP > 0
+    if name == "gather":
+        given["indices"] = np.array([[1], [0]])
+    if name == "logsumexp":
+        given["m"] = X.max(axis=1, keepdims=True)
+    text = names.TENSOR[name].removeprefix("write ")
+    found = eval(re.split(r" for |, with |, or |, through ", text)[0], given)
+    np.testing.assert_allclose(getattr(found, "data", found), BY_METHODS[name](X), rtol=1e-12)
 
 
 PAGE = (Path(__file__).parents[1] / "docs" / "coming_from_pytorch.md").read_text("utf-8")
@@ -190,6 +251,28 @@ class TestArguments:
             nn.ReLU(inplace=True)
         with pytest.raises(TypeError, match=r"^Dropout: no argument is called 'inplace'; no operation works in place"):
             nn.Dropout(0.5, inplace=True)
+
+    @pytest.mark.parametrize(
+        ("call", "name"),
+        [
+            (lambda: models.FCN8s(pretrained=True), "pretrained"),
+            (lambda: models.FCN8s(21, weights="DEFAULT"), "weights"),
+            (lambda: nn.Conv2d(3, 8, 3, device="cuda"), "device"),
+            (lambda: nn.MaxPool2d(2, return_indices=True), "return_indices"),
+            (lambda: optim.SGD([], lr=0.1, nesterov=True), "nesterov"),
+            (lambda: optim.Adam([], amsgrad=True), "amsgrad"),
+            (lambda: optim.SGD([nn.Parameter(np.ones(2))], lr=0.1).step(closure=None), "closure"),
+            (lambda: Tensor([1.0]).backward(retain_graph=True), "retain_graph"),
+            (lambda: mf.grad([], [], allow_unused=True), "allow_unused"),
+            (lambda: F.softmax_cross_entropy(1, 2, label_smoothing=0.1), "label_smoothing"),
+            (lambda: nn.ReLU().to("cpu", non_blocking=True), "non_blocking"),
+            (lambda: data.VOCSegmentation(".", 2012, image_set="train"), "image_set"),
+            (lambda: data.DataLoader(data.Shapes(1), 1, worker_init_fn=None), "worker_init_fn"),
+        ],
+    )
+    def test_of_pytorch_say_what_to_write(self, call, name):
+        with pytest.raises(TypeError, match=re.escape(f": no argument is called {name!r}; {names.ARGUMENTS[name]}")):
+            call()
 
     @pytest.mark.parametrize("layer", [nn.Conv2d, nn.ConvTranspose2d])
     def test_padding_is_of_zeros(self, layer):

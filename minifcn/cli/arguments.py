@@ -178,6 +178,14 @@ def check_folder(option: str, folder: Path) -> None:
         raise UserError(f"{option} must be a folder, but {there} is a file; choose another name")
     if not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"{option}: there is no permission to write in {there}; choose another place")
+    import tempfile  # not for -h
+
+    try:  # /proc, and what is mounted to be read, let root's permissions pass
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise UserError(
+            f"{option}: nothing can be written in {there} ({error.strerror}); choose another place"
+        ) from None
 
 
 def check_file(option: str, file: Path | None) -> None:

@@ -24,8 +24,19 @@ _EXAMPLES = 6
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check as the arguments say."""
+    """Check as the arguments say; with --json, what stops the check is a fault in it."""
     _check_out(args)
+    try:
+        return _check(args)
+    except UserError as error:
+        if not args.json:
+            raise
+        nothing = Inspection((), np.zeros((0, 3), np.uint8), 255, {}, faults=[str(error)])
+        print(json.dumps({"data": args.data} | nothing.to_dict(), indent=2))
+        return 2
+
+
+def _check(args: argparse.Namespace) -> int:
     faults: list[str] = []
     options = {} if args.inputs == "color" else {"inputs": args.inputs}
     splits = _open(args.data, args.split, faults, **options)

@@ -8,6 +8,14 @@ import signal
 from minifcn.errors import UserError
 
 EXPECTED = (UserError, MemoryError, KeyboardInterrupt, OSError)
+# What helps where a file cannot be written or read.
+_FIXES = {
+    errno.ENOSPC: "; make room on the disk, or choose another place",
+    errno.EROFS: "; choose another place",
+    errno.ENAMETOOLONG: "; choose a shorter name",
+    errno.ELOOP: "; mend the link, or remove it",
+    errno.EIO: "; look whether the disk is sound",
+}
 
 
 def told(error: BaseException) -> tuple[str, int]:
@@ -28,6 +36,7 @@ def told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, PermissionError) and error.filename:
         return f"{error.filename}: {error.strerror}; change its permissions (chmod), or ask whoever owns it to", 2
     if isinstance(error, OSError):
+        fix = _FIXES.get(error.errno or 0, "") if error.filename else ""
         place = error.filename or ("standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "")
-        return (f"{place}: {error.strerror}" if place else str(error)), 2
+        return (f"{place}: {error.strerror}{fix}" if place else str(error)), 2
     return f"{type(error).__name__}: {error}", 1

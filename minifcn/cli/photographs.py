@@ -72,8 +72,7 @@ def _photographs(images: Sequence[Path], name: Path) -> list[Path]:
     photographs = [path for path in images if not is_own_picture(path)]
     if images and not photographs:
         raise UserError(
-            f"{name}: {counted(len(images), 'image')}, written by minifcn predict; name the photographs that were "
-            "segmented"
+            f"{name}: {counted(len(images), 'image')}, written by minifcn itself; name the photographs to segment"
         )
     return photographs
 

@@ -16,9 +16,10 @@ import numpy as np
 from minifcn import pictures
 from minifcn.backend import to_host, use_device
 from minifcn.backend.joining import launched
-from minifcn.cli import generated, output, photographs, targets, written
+from minifcn.cli import generated, output, photographs, targets
 from minifcn.cli.parsers.predict import UNASKED
 from minifcn.data import read_image
+from minifcn.data.labels import PREDICTED
 from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     shares: list[tuple[str, np.ndarray]] = []
     started = time.monotonic()
     try:
-        with Progress("predict", len(photos), 0, sys.stderr) as progress, pictures.signed(written.SOFTWARE):
+        with Progress("predict", len(photos), 0, sys.stderr) as progress, pictures.signed(PREDICTED):
             for photo, target in zip(photos, planned, strict=True):
                 try:
                     shares.append((str(photo), segmenter.segment(photo, target)))

@@ -14,14 +14,13 @@ from pathlib import Path
 
 from minifcn.data.folder.layout import is_picture
 from minifcn.data.folders import listing
+from minifcn.data.labels import says_predicted
 from minifcn.errors import UserError
 from minifcn.text import counted, in_short
 from minifcn.training.album import PICTURES
 from minifcn.training.probabilities import holds_probabilities
 
-SOFTWARE = "minifcn predict"  # stands in the PNG files
 _HEAD = 1 << 16  # bytes of a file that are looked at
-_PNG = b"\x89PNG\r\n\x1a\n"
 _SHARE = re.compile(r"[01]\.[0-9]{6}")
 
 
@@ -97,18 +96,17 @@ def is_own(path: Path) -> bool:
             head = file.read(_HEAD)
     except OSError:
         return False
-    if head.startswith(_PNG):
-        return f"tEXtSoftware\0{SOFTWARE}".encode() in head
-    return _is_table(head) or holds_probabilities(path)
+    return says_predicted(head) or _is_table(head) or holds_probabilities(path)
 
 
 def is_own_picture(path: Path) -> bool:
-    """Tell whether a file is an overlay or a label of `minifcn predict`, which is nothing to segment.
+    """Tell whether a file is an overlay or a label of `minifcn predict`, or a picture of a run: nothing to segment.
 
     >>> is_own_picture(Path("photo.jpg"))
     False
     """
-    return path.suffix.lower() == ".png" and is_own(path)
+    of_run = path.name in PICTURES and (path.parent / "config.json").is_file()
+    return of_run or (path.suffix.lower() == ".png" and is_own(path))
 
 
 def _is_table(head: bytes) -> bool:

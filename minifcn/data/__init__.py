@@ -1,5 +1,8 @@
 """Data sets, transforms and the loader that makes batches of them."""
 
+from typing import TYPE_CHECKING, NoReturn
+
+from minifcn import named_otherwise
 from minifcn.data import transforms
 from minifcn.data.batch import Batch
 from minifcn.data.cache import Cache, CachedDataset
@@ -56,3 +59,8 @@ __all__ = [
     "read_image",
     "transforms",
 ]
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.DATA, __all__)

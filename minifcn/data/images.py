@@ -11,7 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from minifcn.data.jpeg import check_scans
-from minifcn.data.paths import no_file, no_permission
+from minifcn.data.paths import instead, no_file, no_permission
 from minifcn.errors import UserError
 
 MAX_MEGAPIXELS = 80
@@ -239,7 +239,9 @@ def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         if isinstance(error, UnidentifiedImageError):  # it has the path again, in another spelling
             why = " of a known format"
         raise UserError(
-            unread(path) or f"{path}: not a readable image{why}; the file may be truncated: copy or download it again"
+            unread(path)
+            or instead(path)
+            or f"{path}: not a readable image{why}; the file may be truncated: copy or download it again"
         ) from None
 
 

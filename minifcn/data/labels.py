@@ -10,6 +10,8 @@ from PIL import Image
 from minifcn.data.images import decode, named_errors
 from minifcn.errors import UserError
 
+PREDICTED = "minifcn predict"  # stands in the PNG files that this command writes
+_HEAD = 4096  # bytes of a PNG file that are looked at for it
 _KEEPING = ("BMP", "GIF", "PPM", "TIFF")  # formats that keep values, if not everywhere as they are
 _ROWS = 64  # at a time: the work on a large label would take many times its memory otherwise
 
@@ -147,3 +149,25 @@ def decode_label(path: str | os.PathLike[str]) -> tuple[Image.Image, int]:
             )
         image = image.convert(image.mode[:-1])
     return image, file.bits
+
+
+def says_predicted(head: bytes) -> bool:
+    """Tell from the beginning of a PNG file whether `minifcn predict` wrote it.
+
+    >>> says_predicted(b"GIF89a")
+    False
+    """
+    return head.startswith(b"\x89PNG\r\n\x1a\n") and f"tEXtSoftware\0{PREDICTED}".encode() in head
+
+
+def is_predicted(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is a picture of `minifcn predict`: a network's word, and not what somebody drew.
+
+    >>> is_predicted("nowhere.png")
+    False
+    """
+    try:
+        with open(path, "rb") as file:
+            return says_predicted(file.read(_HEAD))
+    except (OSError, ValueError):
+        return False

@@ -46,6 +46,24 @@ def no_file(path: str | os.PathLike[str], wanted: str) -> str:
     return broken_link(path) or f"{name}: no such file"
 
 
+def instead(path: str | os.PathLike[str]) -> str:
+    """Say what a file is that was downloaded in the place of another, and how to get that, or "".
+
+    >>> instead(__file__)
+    ''
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64).lstrip().lower()
+    except OSError:
+        return ""
+    if head.startswith(b"version https://git-lfs"):
+        return f"{os.fspath(path)}: it is a pointer of Git LFS and not the file itself; run git lfs pull"
+    if head.startswith((b"<!doctype html", b"<html")):
+        return f"{os.fspath(path)}: it is a web page and not the file itself; download it again"
+    return ""
+
+
 def no_permission(path: str | os.PathLike[str], error: OSError) -> str:
     """Say that a file cannot be read, and how to go on.
 

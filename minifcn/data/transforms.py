@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from PIL import Image
 
+from minifcn import named_otherwise
 from minifcn.check import as_whole
 from minifcn.data.dataset import Sample
 from minifcn.data.images import resized_image
@@ -243,3 +244,9 @@ def _padded(sample: Sample, height: int, width: int) -> Sample:
     image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
     geometric = None if sample.geometric is None else grown(sample.geometric)
     return replace(sample, image=image, label=label, geometric=geometric)
+
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.TRANSFORMS, globals())

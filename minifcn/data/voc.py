@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minifcn import named_otherwise
 from minifcn.data.classes import find_classes
 from minifcn.data.folders import (
     FolderDataset,
@@ -90,6 +91,7 @@ class VOCSegmentation(FolderDataset):
     class_names: tuple[str, ...] = CLASS_NAMES
     palette = voc_palette(len(CLASS_NAMES))
 
+    @named_otherwise.arguments
     def __init__(self, root: str | os.PathLike[str], year: int | str | None, split: str, *, report: Report = refuse):
         root = Path(root)
         check_folder(root)

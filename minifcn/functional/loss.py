@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import named_otherwise
 from minifcn.autograd import Tensor, operation
 from minifcn.backend import array_module, device_of
 from minifcn.compute import cross_entropy
@@ -17,6 +18,7 @@ NAME = "softmax_cross_entropy"
 REDUCTIONS = ("mean", "sum", "none", "batch")
 
 
+@named_otherwise.arguments
 def softmax_cross_entropy(
     scores: Tensor, labels: Any, weight: Any = None, ignore_index: int = 255, reduction: str = "mean"
 ) -> Tensor:

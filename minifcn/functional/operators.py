@@ -237,4 +237,5 @@ def give_to(cls: type) -> None:
     """Make them methods of a class."""
     for name, method in METHODS.items():
         setattr(cls, name, method)
+    setattr(cls, "backward", named_otherwise.arguments(getattr(cls, "backward")))  # noqa: B009, B010 (cls is any type)
     setattr(cls, "__getattr__", _missing)  # noqa: B010 (not among METHODS: type checkers would believe in any name)

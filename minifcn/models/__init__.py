@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from minifcn import named_otherwise
 from minifcn.errors import UserError
 from minifcn.models import alignment, lecture, summary, trained
 from minifcn.models.backbones import BACKBONES
@@ -109,3 +110,8 @@ __all__ = [
     "slide",
     "summary",
 ]
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.MODELS, __all__)

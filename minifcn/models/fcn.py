@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 import minifcn.functional as F
-from minifcn import check, nn
+from minifcn import check, named_otherwise, nn
 from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.backbones import backbone_of
@@ -79,6 +79,7 @@ class FCN(nn.Module):
         """Give the lecture's listing a class of its own: its layers have other names."""
         return super().__new__(FCN.listings.get(cls, cls) if variant == "lecture" else cls)
 
+    @named_otherwise.arguments
     def __init__(
         self,
         num_classes: int = 21,

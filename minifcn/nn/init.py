@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from minifcn import check
+from minifcn import check, named_otherwise
 from minifcn.compute.window import Pair, pair
 
 _shapes_only = ContextVar("shapes_only", default=False)
@@ -167,3 +167,9 @@ def _checked(name: str, out_channels: Any, in_channels: Any, kernel_size: Any, d
     check.whole(in_channels, f"{name}: in_channels")
     check.floating(dtype, f"{name}: dtype")
     return pair(kernel_size, f"{name}: kernel_size", 1)
+
+
+if not TYPE_CHECKING:  # which would take any name for one that is here
+
+    def __getattr__(name: str) -> NoReturn:
+        raise named_otherwise.in_room(__name__, name, named_otherwise.INIT, globals())

@@ -189,6 +189,7 @@ class Module:
         """Switch dropout off."""
         return self.train(False)
 
+    @named_otherwise.arguments
     def to(self: Self, device: str) -> Self:
         """Move the parameters to a device."""
         for parameter in self.parameters():

@@ -66,6 +66,7 @@ class Optimizer:
         lines = (f"  group {i}: {settings.ljust(width)}  {note}" for i, (settings, note) in enumerate(groups))
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
+    @named_otherwise.arguments
     def step(self) -> None:
         """Change every parameter that has a gradient, in place; if one cannot be changed, none is."""
         kind, number, due = type(self).__name__, -1, []

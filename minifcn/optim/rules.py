@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from minifcn import named_otherwise
 from minifcn.backend import fused
 from minifcn.optim.optimizer import Optimizer
 
@@ -39,6 +40,7 @@ class SGD(Optimizer):
 
     names = ("velocity",)
 
+    @named_otherwise.arguments
     def __init__(self, params: Iterable, lr: float, momentum: float = 0.0, weight_decay: float = 0.0):
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
@@ -139,6 +141,7 @@ class Adam(Optimizer):
 
     names = ("m", "v")
 
+    @named_otherwise.arguments
     def __init__(
         self,
         params: Iterable,

@@ -224,3 +224,19 @@ def test_a_second_look_in_one_process_knows_nothing_of_the_first(sound, tmp_path
     folder_sets.photos(other, "ab", suffix="x")
     assert check(other) == 2
     assert str(sound) not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("spec", ["folder:{}/nowhere", "folder:{}", "voc:{}", "fodler:{}", "camvid"])
+def test_json_says_too_why_nothing_can_be_opened(spec, tmp_path, capsys):
+    data = spec.format(tmp_path)
+    assert main(["check-data", data]) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert main(["check-data", data, "--json"]) == 2
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert json.loads(output.out) == {
+        "data": data,
+        "splits": {},
+        "faults": [line.removeprefix("minifcn: ")],
+        "warnings": [],
+    }

@@ -109,7 +109,7 @@ def test_a_confusion_matrix_that_cannot_be_saved_loses_no_number(best, tmp_path,
     assert main(["evaluate", "--checkpoint", best, *arguments]) == 2
     output, message = capsys.readouterr()
     assert "mean IoU" in output
-    assert message.endswith("confusion.csv: No space left on device\n")
+    assert message.endswith("confusion.csv: No space left on device; make room on the disk, or choose another place\n")
 
 
 def test_evaluate_shows_every_class(best, capsys):

@@ -238,7 +238,7 @@ def test_results_are_no_photographs_the_next_time(run, capsys):
     for name, count in (("out", 2), ("photos/labels/*", 1)):
         assert run(name, "--shares", "s.csv") == 2
         assert f"{name}: {count} image" in (said := capsys.readouterr().err)
-        assert "written by minifcn predict; name the photographs" in said
+        assert "written by minifcn itself; name the photographs" in said
     assert run("photos/labels/one.png", "--shares", "s.csv") == 0  # named itself, it is meant
 
 
@@ -357,3 +357,25 @@ class TestKnownClasses:
         assert knows(config) == (
             "knows aaaaaaaaaaaaaa...aaaaaaa, b, c, d, e, f, g, h, ... (9 classes), trained on crops of 320 x 240"
         )
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc here")
+@pytest.mark.parametrize(
+    ("option", "name"), [("--label", "x.png"), ("--out", "x"), ("--shares", "x.csv"), ("--probabilities", "x.npz")]
+)
+def test_a_place_that_takes_no_file_is_refused_before_any_work(run, capsys, option, name):
+    """Whatever the permissions say: root has all of them."""
+    assert run("photos", option, f"/proc/self/{name}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"minifcn: {option}")
+    assert "/proc/self" in line
+
+
+def test_the_pictures_of_a_run_are_no_photographs(run, run_folder, workspace, capsys):
+    assert run(str(run_folder), "--out", "out") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("images, written by minifcn itself; name the photographs to segment")
+    assert run(str(run_folder), "photos/one.jpg", "--out", "out") == 2
+    Image.open("photos/two.png").save("photos/curves.png")  # of nobody's run
+    assert run("photos", "--out", "out") == 0
+    assert "curves.png" in files("out")

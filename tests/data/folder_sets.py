@@ -271,6 +271,14 @@ FAULTS = {
 IMAGE_FAULTS = {
     "cut image": Fault(_cut("images/{}.jpg", 200), "images/{}.jpg", "copy or download it again"),
     "image that is a link to nothing": Fault(_link("images/{}.jpg"), "images/{}.jpg", "mend the link, or remove it"),
+    "image that Git LFS has not fetched": Fault(
+        _write("images/{}.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        "images/{}.jpg",
+        "run git lfs pull",
+    ),
+    "web page called an image": Fault(
+        _write("images/{}.jpg", b"\n<!DOCTYPE html><html>404</html>"), "images/{}.jpg", "it is a web page"
+    ),
     "empty image": Fault(_write("images/{}.jpg", b""), "images/{}.jpg", "copy or download it again"),
     "mask of another size": Fault(_mask(MASK[:6]), "masks/{}.png", "scale the label with nearest neighbour"),
     "mask turned": Fault(_mask(MASK.T), "masks/{}.png", "turned by 90 degrees"),

@@ -7,7 +7,8 @@ from folder_sets import COLOURS, MASK, photos, save, save_palette
 from test_annotated import SQUARE, outline, photograph
 
 from minifcn.cli import main
-from minifcn.data import open_dataset
+from minifcn.data import Folder, open_dataset
+from minifcn.data.folder import Drawing
 
 
 def warnings_of(root, split="all"):
@@ -115,3 +116,40 @@ def test_a_table_and_palettes_without_a_colour_in_common(tmp_path, colour, told)
 def test_lines_that_are_counted(tmp_path, names, told):
     (photos(tmp_path, "ab") / "classes.txt").write_text(names)
     assert any("every name begins with a number" in warning for warning in warnings_of(tmp_path)) == told
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["train.csv", "val.csv"], "train.csv, val.csv are not read as lists of images, and the images of val were"),
+        (["train_list.txt"], "train_list.txt is not read as a list of images"),
+        (["val.json", "notes.txt", "retrain.txt"], "val.json is not read as a list of images"),
+    ],
+)
+def test_lists_that_are_not_read_where_images_are_drawn(tmp_path, names, told):
+    root = folder_sets.photos(tmp_path)
+    for name in names:
+        (root / name).write_text("a\n")
+    (warning,) = Folder(root, "train").warnings
+    assert warning.startswith(told)
+    assert Folder(root, "train", drawing=Drawing(names=("a",))).warnings == ()  # a run knows which they are
+
+
+def test_other_files_are_no_lists(tmp_path):
+    root = folder_sets.photos(tmp_path)
+    for name in ("notes.txt", "retrain.txt", "training", "classes.txt"):
+        (root / name).mkdir() if name == "training" else (root / name).write_text("background\nroad\ncar\n")
+    (root / "train.txt").write_text("a\nb\nc\nd\n")
+    (root / "val.txt").write_text("e\nf\n")
+    (root / "val.csv").write_text("e\n")
+    assert Folder(root, "train").warnings == ()
+
+
+def test_a_validation_folder_without_images(tmp_path):
+    root = folder_sets.photos(tmp_path, images="train/images", masks="train/masks")
+    for name in ("images", "masks"):
+        (root / "val" / name).mkdir(parents=True)
+    (warning,) = Folder(root, "train").warnings
+    assert warning.startswith("val/ holds no image, and the images of val were drawn at random; put images")
+    folder_sets.photos(root, names="xy", images="val/images", masks="val/masks")
+    assert Folder(root, "train").warnings == ()

@@ -1,6 +1,7 @@
 """Folders with one fault each: one sentence names the file and the fix; put together, all are reported at once."""
 
 import folder_sets
+import numpy as np
 import pytest
 from folder_sets import FAULTS, IMAGE_FAULTS
 
@@ -66,3 +67,49 @@ def test_all_faults_of_files_are_found_at_once(tmp_path):
     assert {"a", "b"} <= {sample.name for sample in left}
     for name, fault in zip(names, faults.values(), strict=True):
         assert any(fault.file.format(name) in message for message in reported), fault
+
+
+def refused(root):
+    with pytest.raises(UserError) as caught:
+        Folder(root, "train")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ending", "what"), [(".txt", " (.txt files are not read)"), (".mat", " (.mat files are not read)")]
+)
+def test_files_in_the_place_of_masks_are_named(tmp_path, ending, what):
+    root = folder_sets.photos(tmp_path, masks="spare")
+    (root / "labels").mkdir()
+    (root / f"labels/a{ending}").write_text("0 0.1 0.1 0.9 0.1 0.5 0.9")
+    assert refused(root).startswith(
+        f"{root}/labels: the folder holds no mask{what}, but there are images in images/; put"
+    )
+
+
+@pytest.mark.parametrize(
+    ("folders", "fix"),
+    [
+        (("car", "road"), "if each holds the masks of one class, make one mask of them for each image"),
+        (("old_masks", "new_masks"), "masks; leave one of them here"),
+    ],
+)
+def test_folders_of_one_class_each_are_to_be_put_together(tmp_path, folders, fix):
+    root = folder_sets.photos(tmp_path, masks="spare")
+    for folder in folders:
+        folder_sets.photos(root, images="images", masks=f"masks/{folder}")
+    assert fix in refused(root)
+
+
+def test_colours_whose_red_and_blue_changed_places(tmp_path):
+    colours = folder_sets.COLOURS[folder_sets.MASK]
+    root = folder_sets.photos(tmp_path, mask=colours)
+    (root / "classes.csv").write_text("name,r,g,b\nbackground,0,0,0\nroad,128,64,128\ncar,0,0,142\n")
+    Folder(root, "train")
+    folder_sets.save(colours[..., ::-1], root / "masks" / "a.png")
+    folder_sets.save(np.where(colours == 142, 143, colours), root / "masks" / "b.png")
+    assert "(142, 0, 0), but (0, 0, 142) is: red and blue have changed places" in refused(root)
+    faults = []
+    Folder(root, "all", report=faults.append)
+    assert [fault.partition(" not in ")[0][-11:] for fault in faults] == ["a colour is", "a colour is"]
+    assert "changed places" not in faults[1]

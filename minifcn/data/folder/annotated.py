@@ -11,7 +11,7 @@ import numpy as np
 from minifcn.data.classes import IGNORED, RUN, Classes, find_classes
 from minifcn.data.dataset import Sample, position
 from minifcn.data.folder.annotations import BACKGROUND, Annotation, draw_label, read_annotation, unknown_names
-from minifcn.data.folder.doubts import of_numbered, of_unlisted
+from minifcn.data.folder.doubts import of_drawn, of_numbered, of_unlisted
 from minifcn.data.folder.drawings import find_drawings
 from minifcn.data.folder.layout import folders_without_masks
 from minifcn.data.folder.remarks import remarks
@@ -97,6 +97,7 @@ class AnnotatedFolder(FolderDataset):
         self.description = _description(len(every), len(bare), found_classes, splits)
         self.warnings = (
             *of_unlisted(splits.unlisted, root),
+            *of_drawn(() if drawing.names else splits.drawn, root),
             *of_numbered(found_classes),
             *remarks(annotations, bare, root, named_freely=found_classes.source == DRAWN),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.data.classes import RUN, Classes, find_classes
-from minifcn.data.folder.doubts import doubts, of_numbered, of_unlisted
+from minifcn.data.folder.doubts import doubts, of_drawn, of_numbered, of_unlisted
 from minifcn.data.folder.json_files import is_annotation
 from minifcn.data.folder.layout import Part, find_parts
 from minifcn.data.folder.meaning import Meaning, fault, find_meaning
@@ -18,9 +18,9 @@ from minifcn.data.folder.splits import Drawing, Splits, divide
 from minifcn.data.folder.values import MaskValues, scan
 from minifcn.data.folders import FolderDataset, ImageAndLabel, Report, listing, look_at_image, refuse, unknown_split
 from minifcn.data.images import unread
-from minifcn.data.labels import read_colour_label
+from minifcn.data.labels import is_predicted, read_colour_label
 from minifcn.errors import UserError
-from minifcn.text import counted
+from minifcn.text import counted, in_short
 
 _NOTHING_DRAWN = Drawing()
 
@@ -106,6 +106,8 @@ class Folder(FolderDataset):
         splits = divide(root, pairs, split, drawing, report)
         own = _of_split(root, split, splits, report)
         faults: list[str] = []
+        if wrong := _predicted_over_drawings(every):
+            report(wrong)
         masks = scan([mask for _, mask in every], {mask for _, mask in own}, faults.append)
         for wrong in faults:
             report(wrong)
@@ -120,6 +122,7 @@ class Folder(FolderDataset):
         known = listed is not None or classes is not None
         self.warnings = (
             *of_unlisted(splits.unlisted, root),
+            *of_drawn(() if drawing.names else splits.drawn, root),
             *of_numbered(self._meaning.classes),
             *doubts(masks, self._meaning, known=known),
         )
@@ -164,6 +167,18 @@ def _sound(
         else:
             sound.append((image, mask))
     return sound
+
+
+def _predicted_over_drawings(every: Sequence[ImageAndLabel]) -> str:
+    """Say that masks which a network made take the place of what was drawn by hand, or ""."""
+    masks = [mask for image, mask in every if is_predicted(mask) and is_annotation(image.with_suffix(".json"))]
+    if not masks:
+        return ""
+    were, have = ("was", "its photograph has") if len(masks) == 1 else ("were", "their photographs have")
+    return (
+        f"{masks[0].parent}: {counted(len(masks), 'mask')} ({in_short([mask.name for mask in masks], 3)}) {were} "
+        f"written by minifcn predict, and {have} drawings of labelme; move such masks elsewhere, so that these count"
+    )
 
 
 def _found(root: Path, parts: Sequence[Part], splits: Splits, masks: dict[Path, MaskValues], meaning: Meaning) -> str:

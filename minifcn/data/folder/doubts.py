@@ -9,13 +9,18 @@ from pathlib import Path
 
 from minifcn.data.classes import RUN, Classes
 from minifcn.data.folder.kinds import unclear
+from minifcn.data.folder.layout import empty_split, is_picture
 from minifcn.data.folder.meaning import Meaning
+from minifcn.data.folder.splits import is_list
 from minifcn.data.folder.values import Colour, MaskValues
+from minifcn.data.folders import listing
 from minifcn.text import counted, in_short
 
 _NEAR = 8  # in each channel: nobody draws two classes in such colours
 _FEW = 0.001  # of the pixels of a mask
 _BLACK = (0, 0, 0)
+_LISTS = {"", ".csv", ".tsv", ".txt", ".lst", ".list", ".json", ".yaml", ".yml", ".xlsx"}
+_OF_SPLIT = re.compile(r"(^|[_\-. ])(train|training|val|valid|validation)([_\-. ]|$)")
 
 
 def doubts(masks: Mapping[Path, MaskValues], meaning: Meaning, *, known: bool) -> tuple[str, ...]:
@@ -56,6 +61,33 @@ def of_unlisted(unlisted: Sequence[Path], root: Path) -> list[str]:
         f"{counted(len(unlisted), 'image')} {are} in no list ({names}) and left out; name {them} in the list of a "
         f"split, or remove {them}"
     ]
+
+
+def of_drawn(drawn: Sequence[str], root: Path) -> list[str]:
+    """Say what looks as if it said which images are for validation, where they were drawn at random all the same.
+
+    >>> of_drawn(["a"], Path("minifcn/data"))
+    []
+    """
+    if not drawn:
+        return []
+    found = []
+    files = [path for path in listing(root) if path.is_file() and not is_picture(path) and not is_list(path)]
+    pictures = {path.stem for path in listing(root) if is_picture(path)}  # beside which a .json file is no list
+    named = [path for path in files if path.suffix.lower() in _LISTS and path.stem not in pictures]
+    lists = [path.name for path in named if _OF_SPLIT.search(path.stem.lower())]
+    if lists:
+        are = "is not read as a list of images" if len(lists) == 1 else "are not read as lists of images"
+        found.append(
+            f"{in_short(lists, 3)} {are}, and the images of val were drawn at random; call the lists train.txt and "
+            "val.txt, with the name of an image in each line"
+        )
+    if empty := empty_split(root, "val"):
+        found.append(
+            f"{empty.relative_to(root)}/ holds no image, and the images of val were drawn at random; put images for "
+            "validation into it, or remove it"
+        )
+    return found
 
 
 def of_numbered(classes: Classes) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ _SPLITS |= {"dev": "val", "test": "test", "testing": "test"}
 _GLUED = re.compile(f"({'|'.join(_SPLITS)})({'|'.join(_MASKS)})")  # trainannot
 # The end of a mask's name where it lies beside its image.
 BESIDE = re.compile(r"[_\-. ](masks?|labels?|l|seg|segmentation|annotation|annot|gt)$", re.IGNORECASE)
+_PUT_MASKS = "put a mask for each into it, as a picture"
 FORMS = (
     "images/ with masks/ (or labels/, annotations/; JPEGImages/ with SegmentationClass/), train/images/ with "
     "train/masks/, train/ with train_masks/, or NAME.jpg with NAME_mask.png in one folder"
@@ -108,6 +109,16 @@ def holds_pictures(folder: Path) -> bool:
     return any(is_picture(path) for path in listing(folder))
 
 
+def empty_split(root: Path, split: str) -> Path | None:
+    """Find a folder that should hold the images of a split, by its name, and holds none."""
+    for folder in _folders(root):
+        for path in (folder, *_folders(folder)):
+            kind, told = _told(path.relative_to(root))
+            if told == split and kind != "masks" and not any(map(holds_pictures, (path, *_folders(path)))):
+                return path
+    return None
+
+
 def is_picture(path: Path) -> bool:
     """Say if a file is an image by its ending, even one that is not read, and no hidden one such as ._a.png."""
     return path.suffix.lower() in ENDINGS | OTHER_ENDINGS and not path.name.startswith(".") and not path.is_dir()
@@ -128,7 +139,7 @@ def _classified(root: Path, report: Report) -> tuple[dict[str, Path], dict[str, 
         if len(paths) > 1:
             names = " and ".join(f"{path.relative_to(root)}/" for path in paths)
             of = f"{kind} of the split {split}" if split else kind
-            report(f"{root}: {names} both look like the {of}; leave one of them here")
+            report(f"{root}: {names} both look like the {of}; {_leave_one(kind, paths)}")
         kinds[kind][split] = max(paths, key=lambda path: len(listing(path)))
     for folders in kinds.values():
         if "" in folders and len(folders) > 1:
@@ -139,6 +150,15 @@ def _classified(root: Path, report: Report) -> tuple[dict[str, Path], dict[str, 
             )
             folders.pop("")
     return kinds["images"], kinds["masks"]
+
+
+def _leave_one(kind: str, folders: list[Path]) -> str:
+    """What to do with several folders of masks or images: masks of the same names may be those of a class each."""
+    names = [{path.name for path in listing(folder) if is_picture(path)} for folder in folders]
+    beside = {folder.parent for folder in folders} == {folders[0].parent}
+    if kind == "masks" and names[0] & names[1] and beside and not any(_told(Path(path.name))[0] for path in folders):
+        return "if each holds the masks of one class, make one mask of them for each image, else leave one of them here"
+    return "leave one of them here"
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -180,6 +200,12 @@ def _no_drawings(root: Path, folders: Iterable[Path]) -> str:
             are = "is none of labelme's, or damaged" if len(beside) == 1 else "are none of labelme's, or damaged"
             return f"{none} beside it: {in_short(beside)} {are}; save them again in labelme, or add masks"
     return f"{none} beside it; put them into one folder"
+
+
+def _instead(folder: Path) -> str:
+    """Say which files lie in a folder that holds no picture, such as outlines as text."""
+    endings = Counter(path.suffix for path in listing(folder) if path.is_file() and path.suffix)
+    return f" ({endings.most_common(1)[0][0]} files are not read)" if endings else ""
 
 
 def _without_pictures(root: Path, kind: str) -> Path | None:
@@ -224,7 +250,7 @@ def _nothing(root: Path, images: dict[str, Path], masks: dict[str, Path]) -> str
         return f"{root}: this folder has images or masks alone; did you mean folder:{whole}, which has both?"
     if images and (empty := _without_pictures(root, "masks")):
         there = next(iter(images.values())).relative_to(root)
-        return f"{empty}: the folder holds no mask, but there are images in {there}/; put their masks into it"
+        return f"{empty}: the folder holds no mask{_instead(empty)}, but there are images in {there}/; {_PUT_MASKS}"
     if photographs and not inside:
         where = " in " + ", ".join(f"{path.relative_to(root)}/" for path in images.values()) if images else ""
         return (

@@ -108,6 +108,11 @@ def fault(path: Path, values: MaskValues, meaning: Meaning) -> str:
         mixed = smoothed_colour(wrong, {c: n for c, n in values.colours.items() if c in known})
         if mixed:
             return f"{path}: {mixed}; save the mask without smoothing (nearest neighbour)"
+        if {colour[::-1] for colour in wrong} <= known:
+            return (
+                f"{path}: {_counted(len(wrong), 'colour')} not in {source}, such as {wrong[0]}, but {wrong[0][::-1]} "
+                "is: red and blue have changed places, as where OpenCV writes an image of R, G, B; save it as B, G, R"
+            )
         return (
             f"{path}: {_counted(len(wrong), 'colour')} not in {source}, such as {wrong[0]}; correct the mask, or "
             + ("train a run of its own on these" if source == RUN else "list the class")

@@ -157,14 +157,22 @@ def _lists(root: Path, report: Report) -> dict[str, Path]:
         folder = root / place
         if not folder.is_dir():
             continue
-        files = [path for path in listing(folder) if path.suffix.lower() == ".txt"]
-        named = {_NAMES[path.stem.lower()]: path for path in files if path.stem.lower() in _NAMES}
+        named = {_NAMES[path.stem.lower()]: path for path in listing(folder) if is_list(path)}
         if named:
             found[place] = named
     if len(found) > 1:
         first, second = (next(iter(lists.values())).relative_to(root) for lists in list(found.values())[:2])
         report(f"{root}: {first} and {second} are both lists of a split; leave the lists of one folder")
     return next(iter(found.values()), {})
+
+
+def is_list(path: Path) -> bool:
+    """Say if a file is read as the list of a split, by its name.
+
+    >>> is_list(Path("train.txt")), is_list(Path("train.csv"))
+    (True, False)
+    """
+    return path.suffix.lower() == ".txt" and path.stem.lower() in _NAMES
 
 
 def _listed(lists: dict[str, Path], pairs: Sequence[ImageAndLabel], report: Report) -> dict[str, list[ImageAndLabel]]:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from minifcn.data.folders import Report
-from minifcn.data.labels import colour_codes, decode_label, index_map
+from minifcn.data.labels import colour_codes, decode_label, index_map, is_predicted
 from minifcn.data.paths import broken_link, no_permission
 from minifcn.errors import UserError
 from minifcn.progress import Progress
@@ -95,6 +95,11 @@ def _values(path: Path, changed: int, size: int) -> MaskValues:
     if image.mode == "RGB" and bits == 8:
         pixels = np.array(image)
         if (pixels != pixels[..., :1]).any():
+            if is_predicted(path):
+                raise UserError(
+                    f"{path}: it is an overlay of minifcn predict, a picture for people; put the mask there that was "
+                    "drawn"
+                )
             return MaskValues(None, _colours(path, pixels), False)
     indices = index_map(path, image, bits)
     counts = _counts(indices)

@@ -100,6 +100,22 @@ def of_palettes(conflicts: Sequence[str], pairs: int) -> list[str]:
     ]
 
 
+def of_predictions(predicted: Sequence[str], pairs: int) -> list[str]:
+    """Name the labels that a network wrote.
+
+    >>> of_predictions(["a.png"], pairs=4)[0][:57]
+    '1 of 4 labels was written by minifcn predict (a.png), and'
+    """
+    if not predicted:
+        return []
+    number, names = counted_of(len(predicted), pairs, "label"), in_short(predicted, 3)
+    return [
+        f"{number} {_verb(predicted, 'was', 'were')} written by minifcn predict ({names}), and what a network said is "
+        "learnt and measured as if somebody had drawn it; put what was drawn in its place, or save again what you have "
+        "corrected"
+    ]
+
+
 def group(faults: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Put faults together that differ in files and numbers alone.
 

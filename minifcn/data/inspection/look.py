@@ -16,6 +16,7 @@ from minifcn.data.inspection.copies import copied_files
 from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import read_label, read_pair
 from minifcn.data.inspection.palettes import Palettes
+from minifcn.data.labels import is_predicted
 from minifcn.errors import UserError
 from minifcn.text import counted
 
@@ -82,6 +83,7 @@ def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLoo
     end = time.monotonic() + seconds
     faults: list[str] = []
     smoothed: list[tuple[str, str]] = []
+    predicted: list[str] = []
     palettes, opened = Palettes(), 0
     counts = {split: SplitCounts.of(dataset.num_classes) for split, dataset in splits.items()}
     for split, dataset in splits.items():
@@ -91,6 +93,7 @@ def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLoo
             pair = read_pair(dataset, index)
             opened += 1
             palettes.see(pair)
+            predicted += [pair.name] * is_predicted(pair.name)
             faults += pair.faults
             if pair.sample is not None:
                 counts[split].add(pair.sample.label, dataset.ignore_index)
@@ -102,6 +105,7 @@ def look_at(splits: Mapping[str, Dataset], seconds: float = SECONDS) -> FirstLoo
     training = next(iter(splits))
     warnings = [
         *findings.of_files(splits),
+        *findings.of_predictions(predicted, opened),
         *findings.of_borders(smoothed, opened),
         *findings.of_palettes(palettes.conflicts, opened),
         *findings.of_copies(copied_files(splits, seconds / 3).found),

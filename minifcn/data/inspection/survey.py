@@ -18,6 +18,7 @@ from minifcn.data.inspection.counts import SplitCounts
 from minifcn.data.inspection.pairs import OpenedPair, read_pair
 from minifcn.data.inspection.palettes import Palettes
 from minifcn.data.inspection.report import Inspection
+from minifcn.data.labels import is_predicted
 from minifcn.errors import UserError
 from minifcn.progress import Progress
 
@@ -107,6 +108,7 @@ class _Survey:
         self.smoothed: list[tuple[str, str]] = []
         self.copies = Copies()
         self.palettes = Palettes()
+        self.predicted: list[str] = []
         self.of_files = findings.of_files(splits)
 
     def see(self, split: str, pair: OpenedPair) -> None:
@@ -120,6 +122,8 @@ class _Survey:
             if np.searchsorted(self.wanted, self.seen, "right") > len(self.found.examples):
                 self.found.examples.append((f"{split} {pair.sample.name}".strip(), *_scaled_down(pair.sample)))
         self.palettes.see(pair)
+        if is_predicted(pair.name):
+            self.predicted.append(pair.name)
         self.seen += 1
 
     def compare(self, split: str, name: str, image: np.ndarray) -> None:
@@ -132,6 +136,7 @@ class _Survey:
         """Give what was found."""
         found, pairs = self.found, sum(counts.pairs for counts in self.found.splits.values())
         found.warnings += self.of_files
+        found.warnings += findings.of_predictions(self.predicted, pairs)
         found.warnings += findings.of_borders(self.smoothed, pairs)
         found.warnings += findings.of_palettes(self.palettes.conflicts, pairs)
         found.warnings += findings.of_copies(self.copies.found)
