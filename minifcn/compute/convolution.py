@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minifcn.backend import array_module, product
+from minifcn.backend import array_module, joined, product
 from minifcn.compute.im2col import col2im, im2col, maps, pixels
 from minifcn.compute.window import Pair, Window
 
@@ -52,4 +52,4 @@ def by_groups(function: Callable, a: tuple, b: tuple, groups: int, axis: int, *s
     """
     xp = array_module(a[0])
     parts = zip(*(xp.split(array, groups, cut) for array, cut in (a, b)), strict=True)
-    return xp.concatenate([function(*part, *settings) for part in parts], axis)
+    return joined([function(*part, *settings) for part in parts], axis)
