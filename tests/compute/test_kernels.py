@@ -52,7 +52,7 @@ POOLS = {  # window, size of the map, size of the result
     "3x3, overlapping": (Window((3, 3), (2, 2)), (7, 9), (3, 4)),
     "ceil mode": (Window((3, 2), (2, 2)), (6, 5), (3, 3)),
     "padding": (Window((3, 3), (1, 2), (1, 1)), (5, 6), (5, 3)),
-    "dilation": (Window((2, 3), (1, 2), (1, 2), (3, 2)), (8, 9), (7, 5)),
+    "dilation": (Window((3, 3), (1, 2), (1, 1), (3, 2)), (8, 9), (4, 4)),
     "a longer step down than right": (Window((3, 2), (2, 1), (1, 0)), (7, 5), (4, 4)),
     "strides above the kernel": (Window((2, 2), (3, 4)), (8, 9), (3, 2)),
     "more entries than a byte counts": (Window((17, 17), (3, 3), (8, 8)), (20, 19), (7, 7)),
@@ -144,6 +144,7 @@ FAULTS = {
         "no zeros on the right": ("&& w < W", ""),
         "the edge itself left out": ("w < W", "w < W - 1"),
         "dilation forgotten": ("kw * DW", "kw"),
+        "dilation of rows forgotten": ("kh * DH", "kh"),
         "images forgotten": ("(ptrdiff_t)n * H", "(ptrdiff_t)0 * H"),
     },
     "COL2IM": {
@@ -179,6 +180,7 @@ FAULTS = {
         "one winner too few": ("sum +=", "sum ="),
         "another channel": ("y[output * C + c]", "y[output * C]"),
         "strides forgotten": ("(w + PW) / SW", "(w + PW)"),
+        "the dilation of columns for rows": ("kh / DH", "kh / DW"),
         "the stride of columns for rows": ("oh * SH <=", "oh * SW <="),
     },
     "DROP": {
@@ -219,7 +221,8 @@ def assert_all_agree(name, device, rng):
     """What the other tests ask of one kernel, on windows that show every fault."""
     window, size = Window((3, 2), (2, 1), (2, 1), (1, 2)), (5, 6)
     if name == "GATHER":
-        assert_twins_agree(rng.standard_normal((2, 3, *size)).astype("float32"), window, device)
+        for some in (window, Window((3, 2), (1, 2), (1, 0), (2, 1))):
+            assert_twins_agree(rng.standard_normal((2, 3, *size)).astype("float32"), some, device)
     elif name == "DROP":
         assert_masks_agree((3, 5, 4, 2), "float32", device, rng)
     elif name == "COL2IM":
