@@ -2,18 +2,12 @@
 
 import numpy as np
 import pytest
+from cases import operations
 
 import minifcn as mf
 import minifcn.functional as F
 from minifcn import Tensor, grad
 from minifcn.functional import convolution, fused
-
-
-def operations(y):
-    """The operations on the way from an output back to its first input."""
-    while not y.is_leaf:
-        yield y.operation
-        y = y.inputs[0]
 
 
 def inputs(rng, dtype):
