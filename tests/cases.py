@@ -1,10 +1,11 @@
-"""What many tests are run on: random convolutions, and the layouts an array can have in memory."""
+"""What many tests are run on, random convolutions and the layouts of an array in memory, and what they ask."""
 
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
+from minifcn.compute import algorithm
 from minifcn.compute.window import Window
 
 
@@ -126,3 +127,19 @@ LAYOUTS = {
     "every other": every_other,
     "backwards": backwards,
 }
+
+
+def three_maps(case, x, weight, y):
+    """y, x and weight, each from the other two."""
+    return (
+        algorithm.convolve(x, weight, case.window, case.groups),
+        algorithm.convolve_transposed(y, weight, case.window, case.size, case.groups),
+        algorithm.convolve_weight(x, y, case.window, case.groups),
+    )
+
+
+def operations(y):
+    """The operations on the way from an output back to its first input."""
+    while not y.is_leaf:
+        yield y.operation
+        y = y.inputs[0]

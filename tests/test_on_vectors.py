@@ -25,6 +25,7 @@ OPERATIONS = {
     "divide": lambda a, b: a / b,
     "negative": lambda a, b: -a,
     "exp": lambda a, b: F.exp(a),
+    "power": lambda a, b: F.exp(a) ** 1.5,
     "a number": lambda a, b: 1 - 2 * a,
     "relu": lambda a, b: F.relu(a),
     "dropout": lambda a, b: F.dropout(a, rng=np.random.default_rng(0)),
@@ -43,6 +44,23 @@ def test_operations_and_their_gradients(operation, channels_last):
     np.testing.assert_array_equal(to_host(y.data), expected.data)
     (expected,) = grad(expected, twins[:1], twins[2].detach())
     np.testing.assert_array_equal(to_host(gradient.data), expected.data)
+
+
+OF_SLICES = {  # of the channels, which are no vectors; what comes out is one
+    "concatenate": lambda x: F.concatenate([x, x]),
+    "concatenate images": lambda x: F.concatenate([x, x], 0),
+    "groups": lambda x: F.conv2d(x, Tensor(to_device(np.ones((3, 1, 3, 3), "float32"), x.device)), groups=3),
+    "local response norm": lambda x: F.local_response_norm(x, 3),
+}
+
+
+@pytest.mark.parametrize("operation", OF_SLICES.values(), ids=OF_SLICES)
+def test_what_is_made_of_slices_is_channels_last(operation, channels_last):
+    x = Tensor(channels_last(), requires_grad=True)
+    y = operation(x)
+    (gradient,) = grad(y, [x], y.detach())
+    for found in (y, gradient):
+        assert found.data.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
 @pytest.mark.parametrize("optimizer", [optim.SGD, optim.CaffeSGD, optim.Adam])

@@ -11,7 +11,7 @@ from minifcn.backend.devices import device_memory, device_name, resolve_device, 
 from minifcn.backend.kept import kept
 from minifcn.backend.launch import has_kernels
 from minifcn.backend.memory import is_plain, memory_of
-from minifcn.backend.pieces import on_vectors, piecewise
+from minifcn.backend.pieces import joined, on_vectors, piecewise
 from minifcn.backend.problem import cuda_problem
 from minifcn.backend.promotion import alike, as_array, is_array
 from minifcn.backend.threads import product, share, thread_count
@@ -30,6 +30,7 @@ __all__ = [
     "has_kernels",
     "is_array",
     "is_plain",
+    "joined",
     "kept",
     "memory_of",
     "on_vectors",

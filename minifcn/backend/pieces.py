@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minifcn.backend.arrays import device_of
+from minifcn.backend.arrays import array_module, device_of
 from minifcn.backend.threads import cut, share
 
 PIECE = 1 << 15  # elements, 128 KiB of float32: three arrays fit a core's own cache
@@ -59,12 +59,26 @@ def on_vectors(function: Callable, *operands):
     return result.reshape([arrays[0].shape[axis] for axis in axes]).transpose(_inverse(axes))
 
 
+def joined(arrays, axis: int):
+    """Put arrays one behind the other along an axis; the result lies in memory as the first does, on a GPU too.
+
+    >>> import numpy as np
+    >>> joined([np.ones((2, 1)), np.zeros((2, 2))], 1).tolist()
+    [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    if type(arrays[0]) is np.ndarray:
+        return np.concatenate(arrays, axis)
+    axes = _order(arrays[0].strides, arrays[0].shape)
+    turned = [a.transpose(axes) for a in arrays]
+    return array_module(arrays[0]).concatenate(turned, axes.index(axis % len(axes))).transpose(_inverse(axes))
+
+
 def _vectors(arrays) -> tuple[list, tuple[int, ...]]:
     """View arrays of one shape as vectors, and list their axes in the order in which they lie in memory.
 
     Where one has gaps, or differs in that order, they keep their axes, in the order of the first.
     """
-    axes = _order(arrays[0].strides)
+    axes = _order(arrays[0].strides, arrays[0].shape)
     ordered = [a.transpose(axes) for a in arrays]
     for a in ordered:
         if not a.flags.c_contiguous:
@@ -73,9 +87,9 @@ def _vectors(arrays) -> tuple[list, tuple[int, ...]]:
 
 
 @functools.lru_cache(LAYOUTS)
-def _order(strides: tuple[int, ...]) -> tuple[int, ...]:
-    """List axes in the order in which they lie in memory."""
-    return tuple(sorted(range(len(strides)), key=lambda axis: -strides[axis]))
+def _order(strides: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """List axes in the order in which they lie in memory; one of a single element behind those with its stride."""
+    return tuple(sorted(range(len(strides)), key=lambda axis: (-strides[axis], shape[axis] == 1)))
 
 
 @functools.lru_cache(LAYOUTS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 RANKS = "ranks"  # the work of several processes
 WARM_UP = 2  # turns that do not count
 RULE = "rule"  # not raced: what the choice between the algorithms rests on
+QUICK = "quick"  # what is timed unless something is named
 GROUPS = {
-    "quick": ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
+    QUICK: ("fcn8s-forward-224", "narrow-step", "conv3_2-forward-224"),
     "networks": ("fcn8s-*",),
     "narrow": ("narrow-*",),
     "course": ("quarter-*", "course-*"),

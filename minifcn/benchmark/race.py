@@ -92,6 +92,10 @@ def read_contestants(path: str | os.PathLike) -> list[Contestant]:
     """
     try:
         lines = ast.parse(Path(path).read_bytes()).body
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: there is no such file of contestants; give a Python file, such as benchmarks/pytorch.py"
+        ) from None
     except (SyntaxError, ValueError) as error:
         raise UserError(f"{path}: not a Python file ({error})") from error
     for line in lines:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from minifcn.benchmark.race import Result
 from minifcn.benchmark.work import NETWORK_KINDS
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
-from minifcn.text import in_columns
+from minifcn.text import in_columns, in_short
 
 OURS = "minifcn"
 TIMES = (
@@ -107,8 +108,14 @@ def memory_table(measured: Measurements) -> list[list[str]]:
 
 
 def errors(measured: Measurements) -> list[str]:
-    """List what went wrong, a line for each."""
-    return [f"{r.work}: {r.contestant} failed: {' '.join(r.error.split())}" for r in measured.results if r.error]
+    """List what went wrong, a line for each kind of error: a library that is missing fails all its variants alike."""
+    works, contestants = defaultdict[tuple, list[str]](list), defaultdict[tuple, list[str]](list)
+    for r in measured.results:
+        if r.error:
+            works[r.contestant, " ".join(r.error.split())].append(r.work)
+    for (contestant, error), failed in works.items():
+        contestants[tuple(failed), error].append(contestant)
+    return [f"{in_short(failed)}: {in_short(names)} failed: {error}" for (failed, error), names in contestants.items()]
 
 
 def text(measured: Measurements) -> str:

@@ -11,7 +11,7 @@ from minifcn.backend import use_device
 from minifcn.backend.ranks import Ranks
 from minifcn.backend.sums import sums_for
 from minifcn.benchmark import contestants, machine, report, rule
-from minifcn.benchmark.asked import RANKS, RULE, WARM_UP
+from minifcn.benchmark.asked import QUICK, RANKS, RULE, WARM_UP
 from minifcn.benchmark.race import Contestant, Result, race, read_contestants
 from minifcn.benchmark.report import Measurements
 from minifcn.benchmark.work import select
@@ -19,26 +19,38 @@ from minifcn.cli import arguments, jobs
 from minifcn.errors import UserError
 from minifcn.files import atomic_write
 from minifcn.progress import Progress
+from minifcn.text import in_short
 
 
-def run(args: argparse.Namespace) -> None:
-    """Measure, print the tables, and write what is asked for."""
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the tables, and write what is asked for; 1 if something that was measured failed."""
     _check_target("--out", args.out, ".md")
     _check_target("--chart", args.chart, ".png")
     if RANKS in args.work:
         _measure_ranks(args)
-        return
+        return 0
     if args.ranks_asked:
         raise UserError(f"--ranks belongs to the work {RANKS!r}: minifcn bench {RANKS} --ranks 1 2 4")
     if RULE in args.work:
         _measure_rule(args)
-        return
-    measured = report.read_raw(args.again) if args.again else _measure(args)
+        return 0
+    measured = _read(args.again, args.work) if args.again else _measure(args)
     print(report.text(measured))
     if args.out:
         report.save_markdown(args.out, measured)
     if args.chart:
         report.save_chart(args.chart, measured)
+    return 1 if report.errors(measured) and not args.again else 0
+
+
+def _read(file: Path, named: list[str]) -> Measurements:
+    """Give what was measured before, of all works or of those that are named."""
+    measured = report.read_raw(file)
+    works = {work.name for work in select(named)} if named else set(measured.races())
+    results = [result for result in measured.results if result.work in works]
+    if not results:
+        raise UserError(f"{file}: holds none of the works that are named, only {in_short(list(measured.races()))}")
+    return dataclasses.replace(measured, results=results)
 
 
 def _measure_ranks(args: argparse.Namespace) -> None:
@@ -86,7 +98,7 @@ def _measure_rule(args: argparse.Namespace) -> None:
 
 def _measure(args: argparse.Namespace) -> Measurements:
     place = {"device": use_device(args.device, args.precision), "precision": args.precision}
-    works = [dataclasses.replace(work, **place) for work in select(args.work)]
+    works = [dataclasses.replace(work, **place) for work in select(args.work or [QUICK])]
     entered = _enter(args.algorithms, args.against)
     measured = Measurements(machine.describe(**place), machine.sgemm_peak(**place), [])
     turns = len(works) * len(entered) * (WARM_UP + args.rounds)

@@ -48,8 +48,9 @@ def by_groups(function: Callable, a: tuple, b: tuple, groups: int, axis: int, *s
     """Apply one of the three maps to each of `groups` slices of the channels: AlexNet has two.
 
     a, b : an array, and the axis that is cut: the channels of a map, the outputs of a weight (O, C/groups, KH, KW).
-    axis : along which the results are put together
+    axis : along which the results are put together, 0 or 1
     """
     xp = array_module(a[0])
     parts = zip(*(xp.split(array, groups, cut) for array, cut in (a, b)), strict=True)
-    return xp.concatenate([function(*part, *settings) for part in parts], axis)
+    in_memory = [function(*part, *settings).transpose(0, 2, 3, 1) for part in parts]  # CuPy joins in C order
+    return xp.concatenate(in_memory, -axis).transpose(0, 3, 1, 2)

@@ -62,12 +62,15 @@ class Window:
         >>> Window.of(3, stride=2, padding=(1, 0))
         Window(kernel=(3, 3), stride=(2, 2), padding=(1, 0), dilation=(1, 1))
         """
-        if not (
-            type(kernel_size) is type(stride) is type(padding) is type(dilation) is tuple
-            and set(map(type, (*kernel_size, *stride, *padding, *dilation))) == {int}
-        ):
-            kernel_size, stride, padding, dilation = _pairs(kernel_size, stride, padding, dilation, caller)
-        return _made(kernel_size, stride, padding, dilation, caller)
+        settings = kernel_size, stride, padding, dilation
+        if not type(kernel_size) is type(stride) is type(padding) is type(dilation) is tuple:
+            settings = _pairs(*settings, caller)
+        try:
+            (kh, kw), (sh, sw), (ph, pw), (dh, dw) = settings
+            return _made(caller, kh, kw, sh, sw, ph, pw, dh, dw)
+        except (ValueError, TypeError):
+            pass
+        return cls(*_pairs(*settings, caller), caller)  # or says what is no pair, and which number is none
 
     @classmethod
     def of_pool(cls, kernel_size, stride=None, padding=0, dilation=1, *, caller: str = "") -> Window:
@@ -190,8 +193,9 @@ def _pairs(kernel_size, stride, padding, dilation, caller: str) -> tuple[Pair, P
     )
 
 
-@functools.lru_cache(SIGNATURES)  # asked with pairs of ints: to it 2.0 and True would be the numbers that they equal
-def _made(kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, caller: str) -> Window:
+@functools.lru_cache(SIGNATURES, typed=True)  # to which 2.0 and True are not the numbers that they equal
+def _made(caller: str, *numbers) -> Window:
+    kernel, stride, padding, dilation = zip(numbers[::2], numbers[1::2], strict=True)
     return Window(*_pairs(kernel, stride, padding, dilation, caller), caller)
 
 

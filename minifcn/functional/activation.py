@@ -207,7 +207,7 @@ def neighbour_sum(x, *, before, after):
     def backward(gy):
         return (neighbour_sum(gy, before=after, after=before),)
 
-    channels, y = x.shape[1], x.data.copy()
+    channels, y = x.shape[1], x.data.copy(order="K")  # in the order in memory that it has
     for d in range(1, min(before, channels - 1) + 1):
         y[:, d:] += x.data[:, :-d]
     for d in range(1, min(after, channels - 1) + 1):

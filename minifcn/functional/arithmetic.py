@@ -80,7 +80,7 @@ def power(x, *, exponent):
             return (gy / x * (exponent * x**exponent),)
         return (gy * exponent * x ** (exponent - (exponent != 0)),)  # d/dx x⁰ = 0 · x⁰, at x = 0 too
 
-    return x.data**exponent, backward
+    return on_vectors(lambda x: x**exponent, x.data), backward
 
 
 @operation

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from minifcn import named_otherwise
 from minifcn.autograd import Tensor, as_tensors, operation
-from minifcn.backend import array_module
+from minifcn.backend import joined
 from minifcn.check import whole_argument
 from minifcn.compute.im2col import padded
 from minifcn.compute.window import SIGNATURES, Pair
@@ -160,7 +160,7 @@ def join(*tensors, axis):
         before = (slice(None),) * (axis % gy.ndim)
         return tuple(lambda at=(*before, slice(*ends)): gy[at] for ends in itertools.pairwise(edges))
 
-    return array_module(tensors[0].data).concatenate([x.data for x in tensors], axis), backward
+    return joined([x.data for x in tensors], axis), backward
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -50,6 +50,19 @@ def test_an_error_is_one_line(measured):
     assert report.errors(measured) == ["broken: minifcn failed: no luck"]
 
 
+def test_what_is_missing_is_said_once_for_all_that_want_it():
+    def failed(work, name, error="no torch"):
+        return Result(work, "forward", 1, name, error=error)
+
+    results = [failed(work, name) for work in ("small", "large") for name in ("PyTorch", "PyTorch, channels-last")]
+    measured = Measurements({}, 1.0, [*results, failed("small", "ONNX Runtime"), failed("large", "PyTorch", "slow")])
+    assert report.errors(measured) == [
+        "small, large: PyTorch, PyTorch, channels-last failed: no torch",
+        "small: ONNX Runtime failed: no torch",
+        "large: PyTorch failed: slow",
+    ]
+
+
 def test_versions_are_told_once(measured):
     assert measured.facts() == {"NumPy": "2", "processor": "an abacus", "torch": "2.13", "sgemm peak": "2000 GFLOP/s"}
 

@@ -26,12 +26,16 @@ def test_tables_a_chart_and_the_numbers_and_all_of_them_again(tmp_path, capsys):
     assert main(["bench", "--again", str(out.with_suffix(".json")), "--out", str(again)]) == 0
     assert capsys.readouterr().out == printed.out
     assert again.read_text() == first
+    assert main(["bench", "conv5_*", "--again", str(out.with_suffix(".json"))]) == 0
+    assert capsys.readouterr().out == printed.out
+    assert main(["bench", "narrow", "--again", str(out.with_suffix(".json"))]) == 2
+    assert f"speed.json: holds none of the works that are named, only {WORK}" in capsys.readouterr().err
 
 
 def test_other_contestants_and_other_algorithms(tmp_path, capsys):
     other = tmp_path / "other.py"
     other.write_text("CONTESTANTS = {'nothing': lambda work: lambda: None, 'missing': lambda work: nowhere}")
-    assert main(["bench", WORK, "--rounds", "1", "--algorithms", "--against", str(other)]) == 0
+    assert main(["bench", WORK, "--rounds", "1", "--algorithms", "--against", str(other)]) == 1
     printed = capsys.readouterr().out
     assert ["minifcn", "/", "nothing"][0] in printed
     assert "im2col" not in printed
@@ -43,7 +47,7 @@ def test_other_contestants_and_other_algorithms(tmp_path, capsys):
     [
         (["conv7_1"], "unknown work 'conv7_1'"),
         (["--algorithms", "fft"], "there is no 'fft'; choose im2col"),
-        (["--against", "nowhere.py"], "nowhere.py"),
+        (["--against", "pytorch"], "pytorch: there is no such file of contestants; give a Python file, such as"),
         (["--out", "nowhere/speed.md"], "--out: there is no folder nowhere"),
         (["--out", "speed.txt"], "--out must end in .md"),
         (["--chart", "speed.pdf"], "--chart must end in .png"),

@@ -13,11 +13,7 @@ from minifcn.cli import main
 from minifcn.training import Config, build, checkpoint
 from minifcn.training.published import open_network
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_panel"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_curves_and_panels")
 
 
 STATE = files.vgg16(1 / 16)

@@ -7,7 +7,6 @@ import json
 
 import numpy as np
 import pytest
-import small_runs
 from PIL import Image
 
 from minifcn.cli import evaluate as cli_evaluate
@@ -16,13 +15,6 @@ from minifcn.data import Normalize, open_split, read_image
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import checkpoint, load_model, predict
 from minifcn.training.log import read
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    assert small_runs.train(out) == 0
-    return out
 
 
 @pytest.fixture

@@ -16,10 +16,7 @@ SMALL = ["--data", "shapes", "--images", "3", "--batch-size", "2", "--size", "32
 SETTINGS = [*SMALL, "--width", "0.02", "--epochs", "2", "--schedule", "poly", "--device", "cpu"]
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture

@@ -13,10 +13,7 @@ from minifcn.training import Trainer
 AUGMENTED = ["--scale", "0.75,1.5", "--mirror", "--crop", "24x24", "--class-weights", "balanced"]
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture(autouse=True)

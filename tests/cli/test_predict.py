@@ -19,13 +19,6 @@ from minifcn.data import Normalize, read_image
 from minifcn.training import Config, checkpoint, load_model, predict, score_blocks
 
 
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    assert small_runs.train(out) == 0
-    return out
-
-
 @pytest.fixture
 def model(run_folder):
     state = checkpoint.load(run_folder)

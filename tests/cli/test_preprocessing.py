@@ -11,11 +11,7 @@ from minifcn.cli import main
 from minifcn.data import Normalize, read_image
 from minifcn.training import build, checkpoint, predict
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_panel"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_curves_and_panels")
 
 
 @pytest.fixture(scope="module")

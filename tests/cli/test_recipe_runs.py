@@ -15,10 +15,7 @@ from minifcn.training.recipes import RECIPES
 SMALL = ["--data", "shapes", "--images", "2", "--size", "32x32", "--width", "0.03125", "--device", "cpu"]
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_panel"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_curves_and_panels")
 
 
 def config_of(folder):

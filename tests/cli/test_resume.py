@@ -16,10 +16,7 @@ from minifcn.training.log import read
 NETWORK = ["--model", "fcn32s", "--width", "0.02", "--batch-size", "1", "--device", "cpu"]
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture(scope="module")

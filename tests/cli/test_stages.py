@@ -15,10 +15,7 @@ SMALL += ["--epochs", "1", "--device", "cpu"]
 STAGES = ("fcn32s", "fcn16s", "fcn8s")
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_panel"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_curves_and_panels")
 
 
 def staged(out, *words):

@@ -13,11 +13,7 @@ from small_runs import arrays, assert_refused, resume, train
 
 from minifcn.training import Checkpoint, build, checkpoint
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_panel"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
+pytestmark = pytest.mark.usefixtures("no_curves_and_panels")
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,6 @@ import small_runs
 from minifcn.cli.watcher import is_time, lowest
 from minifcn.training.validation import Validation
 
-
-@pytest.fixture
-def no_pictures(monkeypatch):
-    for name in ("save_curves", "save_ious", "save_panel", "save_confusion"):
-        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: None)
-
-
 OCCURS = Validation(None, 0.0, np.zeros(1), np.array([[True, True, True, False]]))
 TIMES = {
     "stuck from the start": ([[0.5, 0, 0, 0], [0.6, 0, 0, 0], [0.6, 0, 0, 0]], 9, [2]),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from standin.kernels import COMPILER
 import minifcn
 import minifcn.functional as F
 from minifcn import Tensor, grad, to_device, to_host
+from minifcn.backend import philox
 from minifcn.compute import algorithm, dropout
 from minifcn.compute.dropout import Mask
 from minifcn.compute.fast import kernels, strips
@@ -50,7 +52,8 @@ POOLS = {  # window, size of the map, size of the result
     "3x3, overlapping": (Window((3, 3), (2, 2)), (7, 9), (3, 4)),
     "ceil mode": (Window((3, 2), (2, 2)), (6, 5), (3, 3)),
     "padding": (Window((3, 3), (1, 2), (1, 1)), (5, 6), (5, 3)),
-    "dilation": (Window((2, 3), (1, 2), (1, 2), (3, 2)), (8, 9), (7, 5)),
+    "dilation": (Window((3, 3), (1, 2), (1, 1), (3, 2)), (8, 9), (4, 4)),
+    "a longer step down than right": (Window((3, 2), (2, 1), (1, 0)), (7, 5), (4, 4)),
     "strides above the kernel": (Window((2, 2), (3, 4)), (8, 9), (3, 2)),
     "more entries than a byte counts": (Window((17, 17), (3, 3), (8, 8)), (20, 19), (7, 7)),
 }
@@ -118,8 +121,11 @@ def test_col2im_as_the_nets_upsample(kernel, stride, padding, rng, stand_in):
 def assert_masks_agree(shape, dtype, device, rng):
     x = rng.standard_normal(shape).astype(dtype)
     shapes = [shape, shape[:2] + (1,) * (len(shape) - 2)]
-    for drawn, p, first in itertools.product(shapes, [0.1, 0.5], [0, 3]):
-        mask = Mask(int.from_bytes(rng.bytes(16), "little"), p, drawn, first)
+    for drawn, p, first in itertools.product(shapes, [0.1, 0.5, "a word"], [0, 3]):
+        key = int.from_bytes(rng.bytes(16), "little")
+        if p == "a word":  # the least that is kept
+            p = int(philox.words(key, 1, first * math.prod(drawn[1:]))[0]) / 2**32
+        mask = Mask(key, p, drawn, first)
         np.testing.assert_array_equal(to_host(mask.times(to_device(x, device))), mask.times(x))
 
 
@@ -138,6 +144,7 @@ FAULTS = {
         "no zeros on the right": ("&& w < W", ""),
         "the edge itself left out": ("w < W", "w < W - 1"),
         "dilation forgotten": ("kw * DW", "kw"),
+        "dilation of rows forgotten": ("kh * DH", "kh"),
         "images forgotten": ("(ptrdiff_t)n * H", "(ptrdiff_t)0 * H"),
     },
     "COL2IM": {
@@ -152,6 +159,8 @@ FAULTS = {
         "dilation forgotten": ("|| kh % DH", ""),
         "the kernel turned": ("int k = ", "int k = KH * KW - 1 - "),
         "padding forgotten": ("kw = w + PW", "kw = w"),
+        "padding of one pixel": ("ow = (w + PW)", "ow = (w + 1)"),
+        "a column too far": ("ow = (w + PW)", "ow = (w + 1 + PW)"),
         "the last instead of the sum": ("sum +=", "sum ="),
         "not from zero": ("T sum = 0", "T sum = 1"),
     },
@@ -171,6 +180,8 @@ FAULTS = {
         "one winner too few": ("sum +=", "sum ="),
         "another channel": ("y[output * C + c]", "y[output * C]"),
         "strides forgotten": ("(w + PW) / SW", "(w + PW)"),
+        "the dilation of columns for rows": ("kh / DH", "kh / DW"),
+        "the stride of columns for rows": ("oh * SH <=", "oh * SW <="),
     },
     "DROP": {
         "a round less": ("round < 10", "round < 9"),
@@ -182,6 +193,7 @@ FAULTS = {
         "a digit of a factor": ("0xD2E7470EE14C6C93ULL * a", "0xD2E7470EE14C6C91ULL * a"),
         "the other half of a product": ("c = high ^", "c = low ^"),
         "kept and dropped": ("word >= least", "word < least"),
+        "the least of those kept dropped": ("word >= least", "word > least"),
         "not scaled": ("T(scale)", "T(1)"),
         "a word for every number": ("n / (C * pixels) * C + n % C", "n"),
         "images forgotten": ("n / (C * pixels) * C + ", ""),
@@ -209,11 +221,13 @@ def assert_all_agree(name, device, rng):
     """What the other tests ask of one kernel, on windows that show every fault."""
     window, size = Window((3, 2), (2, 1), (2, 1), (1, 2)), (5, 6)
     if name == "GATHER":
-        assert_twins_agree(rng.standard_normal((2, 3, *size)).astype("float32"), window, device)
+        for some in (window, Window((3, 2), (1, 2), (1, 0), (2, 1))):
+            assert_twins_agree(rng.standard_normal((2, 3, *size)).astype("float32"), some, device)
     elif name == "DROP":
         assert_masks_agree((3, 5, 4, 2), "float32", device, rng)
     elif name == "COL2IM":
-        for some, map_size in [(window, size), (Window((3, 3), (2, 2), (1, 1), (2, 2)), (8, 9))]:
+        dilated, plain = Window((3, 3), (2, 2), (1, 1), (2, 2)), Window((2, 3), (2, 1), (0, 2))
+        for some, map_size in [(window, size), (dilated, (8, 9)), (plain, (5, 4))]:
             y = whole(rng, (2, 3, *some.output_size(map_size)), "float32")
             assert_sums_agree(y, whole(rng, (3, 2, *some.kernel), "float32"), some, map_size, device)
     else:

@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cases import Convolution
+from cases import Convolution, three_maps
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import minifcn as mf
 from minifcn.backend import cutting, threads
-from minifcn.compute import algorithm
 from minifcn.compute.fast import strips, winograd
 from minifcn.compute.window import Window
 from minifcn.errors import UserError
@@ -66,14 +65,6 @@ def test_what_numpy_says_of_infinities_is_for_the_caller_to_choose(use_threads, 
         assert np.isnan(threads.share(difference, infinities, work=1)).all()
     with np.errstate(invalid="raise"), pytest.raises(FloatingPointError):
         threads.share(difference, infinities, work=1)
-
-
-def three_maps(case, x, weight, y):
-    return (
-        algorithm.convolve(x, weight, case.window, case.groups),
-        algorithm.convolve_transposed(y, weight, case.window, case.size, case.groups),
-        algorithm.convolve_weight(x, y, case.window, case.groups),
-    )
 
 
 @pytest.mark.parametrize("name", ["strips", "blocks", "winograd"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import textbook
-from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only
+from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only, three_maps
 
 import minifcn as mf
 from minifcn.backend import cutting, to_device, to_host
@@ -14,15 +14,6 @@ from minifcn.compute.fast import strips, winograd
 from minifcn.compute.window import Window
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-
-
-def three_maps(case, x, weight, y):
-    """y, x and weight, each from the other two."""
-    return (
-        algorithm.convolve(x, weight, case.window, case.groups),
-        algorithm.convolve_transposed(y, weight, case.window, case.size, case.groups),
-        algorithm.convolve_weight(x, y, case.window, case.groups),
-    )
 
 
 def three_textbook_maps(case, x, weight, y):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import operations
 
 import minifcn as mf
 import minifcn.functional as F
@@ -10,13 +11,6 @@ from minifcn.compute import algorithm
 from minifcn.compute.algorithm import Finish
 from minifcn.compute.window import Window
 from minifcn.functional import convolution, fused
-
-
-def operations(y):
-    """The operations on the way from an output back to its first input."""
-    while not y.is_leaf:
-        yield y.operation
-        y = y.inputs[0]
 
 
 def inputs(rng, dtype):

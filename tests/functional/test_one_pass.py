@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from cases import operations
 
 import minifcn as mf
 import minifcn.functional as F
@@ -191,13 +192,6 @@ def test_by_definition_three_operations_run(layers, rng, no_pool_alone):
     x = Tensor(x.data.astype("float64"))
     with mf.no_grad():
         assert_same_bits(nn.Sequential(*modules)(x).data, separately(modules, x))
-
-
-def operations(y):
-    """The operations on the way from an output back to its first input."""
-    while not y.is_leaf:
-        yield y.operation
-        y = y.inputs[0]
 
 
 def test_what_is_recorded_stays_as_it_was(layers, rng):

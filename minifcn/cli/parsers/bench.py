@@ -22,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "work",
         nargs="*",
-        default=["quick"],
         metavar="WORK",
         help=f"a group ({', '.join(GROUPS)}), a work such as fcn8s-step-500 or conv3_2-weight-224, or a pattern such "
         f"as 'conv3_*-500' (default quick); or {RULE!r} alone: every algorithm on the layers of three networks, and by "
@@ -72,5 +71,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--again",
         type=path,
         metavar="FILE.json",
-        help="measure nothing: tables and chart of a file that --out wrote",
+        help="measure nothing: tables and chart of a file that --out wrote, or of the works in it that are named",
     )
