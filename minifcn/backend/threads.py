@@ -133,7 +133,8 @@ class _Errand:
     """
 
     def __init__(self, function: Callable[[], None]):
-        self.run, self.error = functools.partial(copy_context().run, function), None
+        self.context, self.function = copy_context(), function
+        self.error: BaseException | None = None
         self.begun, self.ended = threading.Lock(), threading.Lock()
         self.ended.acquire()
 
@@ -141,7 +142,7 @@ class _Errand:
         """Make the call, if the one who sent it still waits for that."""
         if self.begun.acquire(blocking=False):
             try:
-                self.run()
+                self.context.run(self.function)
             except BaseException as error:  # for the one who sent it
                 self.error = error
             finally:
