@@ -15,7 +15,7 @@ from minifcn.backend import cutting
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler, so the stand-in runs no kernels")
 SIZE = (52, 52)  # its maps have odd sizes where those of 500x500 have
-FORWARD, STEP = 65, 299  # launches at most
+FORWARD, STEP = 63, 295  # launches at most
 STRIDED = 1  # of the step, elementwise over views that are no vectors: a skip on the coarse map, cropped
 
 
