@@ -207,6 +207,11 @@ class FCN(nn.Module):
         return F.crop(x, pair(self.crop_offsets[name], name), like.shape[2:])
 
 
+def scaled(x, scale: float):
+    """x * scale, as `at_once` asks for; x itself where nothing is scaled."""
+    return x if scale == 1 else x * scale
+
+
 class FCN32s(FCN):
     """Scores of the coarsest map, fc7, upsampled by its stride, 32, in one step.
 
@@ -251,7 +256,7 @@ class FCN16s(FCN):
         """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` as in FCN32s."""
         maps = maps or self.by_stride(x)
         score = self.upscore2(self.score_fr(maps[32]))
-        score = self.fuse("score_pool4", self.score_pool4(maps[16] * self.pool4_scale), score)
+        score = self.fuse("score_pool4", self.score_pool4(scaled(maps[16], self.pool4_scale)), score)
         score = self.upscore16(score)
         return self.crop("score", score, like=x)
 
@@ -282,8 +287,8 @@ class FCN8s(FCN):
         """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` as in FCN32s."""
         maps = maps or self.by_stride(x)
         score = self.upscore2(self.score_fr(maps[32]))
-        score = self.fuse("score_pool4", self.score_pool4(maps[16] * self.pool4_scale), score)
+        score = self.fuse("score_pool4", self.score_pool4(scaled(maps[16], self.pool4_scale)), score)
         score = self.upscore_pool4(score)
-        score = self.fuse("score_pool3", self.score_pool3(maps[8] * self.pool3_scale), score)
+        score = self.fuse("score_pool3", self.score_pool3(scaled(maps[8], self.pool3_scale)), score)
         score = self.upscore8(score)
         return self.crop("score", score, like=x)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -36,9 +37,10 @@ def use_threads(monkeypatch):
         forget()
 
     def forget():
-        if threads._pool.cache_info().currsize:
-            threads._pool().shutdown()
-        threads._pool.cache_clear()
+        if threads._helpers.cache_info().currsize:
+            for _ in range(threads.thread_count()):
+                threads._helpers().put(None)
+        threads._helpers.cache_clear()
         threads.thread_count.cache_clear()
 
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
@@ -210,22 +212,51 @@ def test_helpers_that_are_busy_elsewhere_are_not_waited_for(use_threads):
         busy.set()
         release.wait(10)
 
-    helper = threads._pool().submit(occupy)
+    threads._helpers().put(occupy)
     busy.wait()
     assert threads.share(abs, [-1, -2], work=1) == [1, 2]
-    assert not helper.done()
+    assert not release.is_set()
     release.set()
 
 
-@pytest.mark.parametrize("error", ["can't start new thread", "cannot schedule new futures after shutdown"])
+@pytest.mark.parametrize("error", ["can't start new thread", "can't create new thread at interpreter shutdown"])
 def test_where_the_system_has_no_more_threads_the_caller_does_all_parts(error, use_threads, monkeypatch):
     use_threads(2)
 
     def refuse(*_):
         raise RuntimeError(error)
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
-    assert threads.share(abs, [-1, -2], work=1) == [1, 2]
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert threads.share(abs, [-1, -2], work=1) == [1, 2]
+    with_help, barrier = set(), threading.Barrier(2, timeout=10)
+
+    def work(_):
+        barrier.wait()
+        with_help.add(threading.get_ident())
+
+    threads.share(work, [0, 1], work=1)  # and when there are threads again, they help
+    assert len(with_help) == 2
+
+
+def test_an_errand_that_has_not_begun_is_not_made_any_more_and_keeps_nothing_once_it_was(use_threads):
+    use_threads(2)
+    release, made = threading.Event(), []
+    threads._helpers().put(lambda: release.wait(10))
+    late = threads._Errand(lambda: made.append(1))
+    threads._helpers().put(late)
+    assert late.outcome() is None
+    release.set()
+    owner = np.zeros(3)
+    gone = weakref.ref(owner)
+    threads.share(lambda _, owner=owner: owner.sum(), [0, 1], work=1)
+    del owner
+    for _ in range(100):
+        if gone() is None:
+            break
+        time.sleep(0.05)
+    assert gone() is None
+    assert not made
 
 
 def test_the_last_of_several_holders_gives_blas_its_threads_back():
