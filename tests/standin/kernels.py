@@ -28,8 +28,8 @@ TYPES = {
     },
     **{"f": "float", "d": "double", "D": "std::complex<double>"},
 }
+COMPLEX = "#include <complex>"  # to read it takes a compiler ten times as long as all the rest of a kernel
 HEAD = """
-#include <complex>
 #include <cstddef>
 static long outside;
 static unsigned long __umul64hi(unsigned long a, unsigned long b) { return ((unsigned __int128)a * b) >> 64; }
@@ -85,8 +85,9 @@ class ElementwiseKernel:
                 fixed.append(f"Raw<{kind}> {name}{{({kind}*)arrays[{i}], sizes[{i}]}};")
             else:
                 each.append(f"{kind}& {name} = (({kind}*)arrays[{i}])[{'i' if isinstance(x, ndarray) else '0'}];")
+        head = f"{COMPLEX}{HEAD}" if any(hidden.dtype.char == "D" for hidden in arrays) else HEAD
         return "\n".join(
-            [HEAD, 'extern "C" long run(void** arrays, long* sizes, long n) {', "outside = 0;", *fixed]
+            [head, 'extern "C" long run(void** arrays, long* sizes, long n) {', "outside = 0;", *fixed]
             + ["for (long i = n - 1; i >= 0; --i) {", *each, f"{{{self.operation}}}", "}", "return outside; }"]
         )
 
