@@ -9,16 +9,18 @@ import pytest
 
 from minifcn.cli import COMMANDS
 
-LIMIT = 0.1  # seconds on top of importing NumPy
-HELP_LIMIT = 0.2
+# Of the processor time that the same process takes to import NumPy, so that a slower or a busier machine changes
+# nothing. On a busy one that was 0.12 to 0.23 s, and the shares 0.32 to 0.53 and 0.51 to 0.84.
+LIMIT = 0.75
+HELP_LIMIT = 1.5
 
-# Processor time, unlike time on the clock, does not grow when other programs keep the cores busy.
 MEASURE = """
 import time
+first = time.process_time()
 import numpy
 start = time.process_time()
 import minifcn
-print(time.process_time() - start)
+print((time.process_time() - start) / (start - first))
 """
 
 LOADED = """
@@ -29,12 +31,13 @@ print(*(name for name in sys.argv[1:] if name in sys.modules))
 
 MEASURE_COMMAND = """
 import contextlib, sys, time
+first = time.process_time()
 import numpy
 start = time.process_time()
 from minifcn.cli import main
 with contextlib.redirect_stdout(None), contextlib.suppress(SystemExit):
     main(sys.argv[1:])
-print(time.process_time() - start)
+print((time.process_time() - start) / (start - first))
 """
 
 LOADED_BY_COMMAND = """
@@ -54,12 +57,12 @@ def run_python(program, *arguments, **environment):
     return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
 
 
-def test_import_takes_at_most_a_tenth_of_a_second_over_numpy(tmp_path):
+def test_import_takes_less_than_importing_numpy(tmp_path):
     """With the modules compiled, as they are from the second time on."""
     compiled = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
     run_python(MEASURE, **compiled)
-    seconds = [float(run_python(MEASURE, **compiled)) for _ in range(5)]
-    assert statistics.median(seconds) <= LIMIT, seconds
+    shares = [float(run_python(MEASURE, **compiled)) for _ in range(5)]
+    assert statistics.median(shares) <= LIMIT, shares
 
 
 @pytest.mark.parametrize("module", ["cupy", "h5py", "matplotlib", "minifcn.weights", "torch"])
@@ -102,4 +105,4 @@ def test_help_takes_little_more_than_importing_numpy(command, tmp_path_factory):
     compiled = {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.getbasetemp()), "PYTHONDONTWRITEBYTECODE": ""}
     arguments = [*command.split(), "-h"]
     tries = (float(run_python(MEASURE_COMMAND, *arguments, **compiled)) for _ in range(4))  # the first may compile
-    assert any(seconds <= HELP_LIMIT for seconds in tries)
+    assert any(share <= HELP_LIMIT for share in tries)

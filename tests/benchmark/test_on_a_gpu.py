@@ -75,7 +75,7 @@ class TestRun:
     def test_what_takes_too_long_is_interrupted(self):
         began = time.monotonic()
         assert on_a_gpu.run([SLEEPS, SLEEPS], limit=1, together=True) != [0, 0]
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 50  # of the 60 that they sleep: a busy machine starts them late
 
     def test_what_does_not_listen_is_killed(self, monkeypatch):
         monkeypatch.setattr(on_a_gpu, "GRACE", 1)

