@@ -22,9 +22,9 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## 6.1 A hat over every pixel
 #
-# Start in one dimension. Pixels with values $y_0, y_1, \dots$ sit at the places $0, 1, \dots$ Linear interpolation
+# Start in one dimension. Pixels with values $x_0, x_1, \dots$ sit at the places $0, 1, \dots$ Linear interpolation
 # draws a straight line from each to the next: at a place $t$ between 0 and 1 it has the value
-# $(1 - t)\, y_0 + t\, y_1$.
+# $(1 - t)\, x_0 + t\, x_1$.
 #
 # Look at the same formula from the side of one pixel. Its share in the value is 1 where it sits, falls along a straight
 # line, and is 0 at its neighbour and beyond. That is a **hat**: $\mathrm{hat}(t) = \max(0, 1 - |t|)$, where $t$ is the
@@ -38,22 +38,22 @@ def hat(t):
     return np.maximum(0, 1 - np.abs(t))
 
 
-y = np.array([1.0, 3.0, 2.0, 2.0, 0.5])
+x = np.array([1.0, 3.0, 2.0, 2.0, 0.5])
 t = np.linspace(0, 4, 401)
-hats = [y[n] * hat(t - n) for n in range(5)]
+hats = [x[n] * hat(t - n) for n in range(5)]
 # ask: the sum is: a staircase | straight lines from pixel to pixel* | a smooth curve
-np.testing.assert_allclose(sum(hats), np.interp(t, np.arange(5), y))
+np.testing.assert_allclose(sum(hats), np.interp(t, np.arange(5), x))
 
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for n, values in enumerate(hats):
     ax.plot(t, values, color=SKY, label="hat of one pixel" if n == 0 else None)
 ax.plot(t, sum(hats), color=BLUE, linewidth=2.5, label="sum of the hats")
-ax.plot(range(5), y, "o", color="black", label="pixels y")
-ax.set(xlabel="place t, in pixels of y", ylabel="value", xticks=range(5))
+ax.plot(range(5), x, "o", color="black", label="pixels x")
+ax.set(xlabel="place t, in pixels of x", ylabel="value", xticks=range(5))
 ax.set_title("The sum of the hats joins the pixels by straight lines", fontsize=12)
 ax.legend(fontsize=10)
-assert np.allclose(sum(hats)[::100], y)
+assert np.allclose(sum(hats)[::100], x)
 
 # %% [markdown]
 # The sum of the hats is the interpolation. And putting a multiple of one shape at every pixel and adding up is what a
@@ -61,9 +61,9 @@ assert np.allclose(sum(hats)[::100], y)
 #
 # ## 6.2 From the hat to a kernel
 #
-# Upsample by $S$: between two pixels of $y$ lie $S$ pixels of the result, so a hat reaches $S$ pixels of the result to
+# Upsample by $S$: between two pixels of $x$ lie $S$ pixels of the result, so a hat reaches $S$ pixels of the result to
 # either side: a kernel of $K = 2S$ pixels. Its centre is in the middle, at $(K - 1)/2$, between two pixels if $K$ is
-# even. So place $k$ of the kernel has the distance $(k - (K-1)/2) / S$ from the centre, in pixels of $y$.
+# even. So place $k$ of the kernel has the distance $(k - (K-1)/2) / S$ from the centre, in pixels of $x$.
 #
 # **Predict** the four numbers for $S = 2$.
 
@@ -98,7 +98,7 @@ assert kernel.sum() == 4 == S**2
 np.testing.assert_array_equal(kernel, nn.init.bilinear_kernel(4))
 
 # %% [markdown]
-# `nn.init.bilinear_kernel` makes the same. The sum is $S^2$ because one pixel of $y$ has to fill $S^2$ pixels of the
+# `nn.init.bilinear_kernel` makes the same. The sum is $S^2$ because one pixel of $x$ has to fill $S^2$ pixels of the
 # result. The figure shows $S = 2$ with its numbers, and $S = 16$ without.
 
 # %% tags=["fold"]
@@ -123,11 +123,11 @@ assert nn.init.bilinear_kernel(32).sum() == 16**2
 
 
 # %%
-def upsample(y, S):
+def upsample(x, S):
     """Bilinear upsampling of one map (H, W) by an even S."""
     kernel = nn.init.bilinear_kernel(2 * S)
-    y, weight = mf.Tensor(y[None, None]), mf.Tensor(kernel[None, None])
-    return F.conv_transpose2d(y, weight, stride=S, padding=S // 2).data[0, 0]
+    x, weight = mf.Tensor(x[None, None]), mf.Tensor(kernel[None, None])
+    return F.conv_transpose2d(x, weight, stride=S, padding=S // 2).data[0, 0]
 
 
 ones = upsample(np.ones((4, 4)), 2)
@@ -142,7 +142,7 @@ assert ones[0, 0] == 0.75**2
 # Inside they do: the shares of all pixels at one place add up to 1. That is called a partition of unity, and it is the
 # condition of notebook 5 against checkerboards: the four quarters of the kernel have the same sum, 1.
 #
-# At the border they do not. A pixel there lies between the last pixel of $y$ and a neighbour that does not exist, and
+# At the border they do not. A pixel there lies between the last pixel of $x$ and a neighbour that does not exist, and
 # nobody gives the neighbour's share.
 
 # %%
@@ -253,26 +253,26 @@ np.testing.assert_allclose(mixed[0], upsample(scores.data[0].sum(axis=0), 2), at
 
 
 # %%
-def resize(y, S):
+def resize(x, S):
     """Interpolate along each row, then along each column; np.interp keeps the last value beyond the end."""
-    height, width = y.shape
+    height, width = x.shape
     rows, columns = np.arange(height), np.arange(width)
     row_place = (np.arange(height * S) + 0.5) / S - 0.5
     column_place = (np.arange(width * S) + 0.5) / S - 0.5
-    wide = np.array([np.interp(column_place, columns, row) for row in y])
+    wide = np.array([np.interp(column_place, columns, row) for row in x])
     return np.array([np.interp(row_place, rows, column) for column in wide.T]).T
 
 
 S = 4
-y = rng.normal(size=(5, 6))
-by_stamps, by_resizing = upsample(y, S), resize(y, S)
+x = rng.normal(size=(5, 6))
+by_stamps, by_resizing = upsample(x, S), resize(x, S)
 assert by_stamps.shape == by_resizing.shape == (20, 24)
 inside = (slice(S // 2, -S // 2), slice(S // 2, -S // 2))
 # ask: the same numbers: everywhere | inside* | nowhere
 np.testing.assert_allclose(by_stamps[inside], by_resizing[inside], atol=1e-14)
 assert np.abs(by_stamps - by_resizing).max() > 0.1  # at the border
 
-pillow = Image.fromarray(y.astype("float32")).resize((24, 20), Image.Resampling.BILINEAR)
+pillow = Image.fromarray(x.astype("float32")).resize((24, 20), Image.Resampling.BILINEAR)
 np.testing.assert_allclose(np.asarray(pillow), by_resizing, atol=1e-5)
 
 # %% [markdown]
@@ -280,23 +280,23 @@ np.testing.assert_allclose(np.asarray(pillow), by_resizing, atol=1e-5)
 # what came of a map of ones, and the border is right as well:
 
 # %%
-np.testing.assert_allclose(by_stamps / upsample(np.ones_like(y), S), by_resizing, atol=1e-14)
+np.testing.assert_allclose(by_stamps / upsample(np.ones_like(x), S), by_resizing, atol=1e-14)
 
 # %% [markdown]
 # ## 6.7 Which padding shifts nothing
 #
-# A pixel of $y$ stands for $S$ pixels of the result: pixel $i$ for those from $iS$ to $iS + S - 1$. Their centre is at
+# A pixel of $x$ stands for $S$ pixels of the result: pixel $i$ for those from $iS$ to $iS + S - 1$. Their centre is at
 # $iS + (S-1)/2$. Its stamp begins at $iS - P$ and is $K$ long, so its centre is at $iS - P + (K-1)/2$. Both are equal
 # when
 #
 # $$P = (K - S) / 2.$$
 #
-# **Predict**: which $P$ is that for $K = 2S$? Is the size of the result then exactly $S$ times the size of $y$?
+# **Predict**: which $P$ is that for $K = 2S$? Is the size of the result then exactly $S$ times the size of $x$?
 
 # %%
 for S in (2, 4, 8, 16, 32):
     K, P = 2 * S, S // 2
-    # ask: the size is S times that of y: always* | only for S = 2 | never
+    # ask: the size is S times that of x: always* | only for S = 2 | never
     assert (K - S) / 2 == P
     for n in (1, 7, 10):
         assert (n - 1) * S + K - 2 * P == n * S
@@ -318,7 +318,7 @@ assert aligned.shape == shifted.shape == (24, 48)
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 ax.step(
-    np.arange(49) - 0.5, np.repeat(edge[1], S).tolist() + [1], where="post", color="grey", label="y, each pixel 8 wide"
+    np.arange(49) - 0.5, np.repeat(edge[1], S).tolist() + [1], where="post", color="grey", label="x, each pixel 8 wide"
 )
 ax.plot(aligned[12], "o-", color=BLUE, markersize=3.5, label="P = 4: the edge stays")
 ax.plot(shifted[12], "s-", color=VERMILLION, markersize=3.5, label="P = 0, cut at the end: moved by 4")
@@ -337,8 +337,8 @@ np.testing.assert_allclose(shifted[4:, 4:], aligned[:-4, :-4])
 #
 # ## 6.8 Does it pay to learn the kernel?
 #
-# The kernels could be learned. In the paper's text the last one is fixed, and those by 2 before it start bilinear and
-# are learned; in its published reference code, `variant="paper"` here, all of them are fixed, and its authors report no
+# The kernels could be learned. `variant="paper"` is the paper's published reference code: padding 100, a 7x7 fc6,
+# crops, and all upsampling fixed and bilinear (the paper's text learns the upsamplings by 2). Its authors report no
 # significant difference. Why can learning buy so little? Try it where the answer can be seen: make labels small, and
 # learn the kernel that best makes them large again.
 #

@@ -457,6 +457,7 @@ for name, epochs in (("fcn32s", 3), ("fcn16s", 2), ("fcn8s", 3)):
     confusion.update(unseen.labels, staged)
     state, stage[name] = net.state_dict(), (history, confusion)
     print(f"{name}: loss {history[0]:.2f} -> {np.mean(history[-20:]):.2f}   IoU {confusion.iou.round(2)}")
+    assert np.mean(history[-20:]) < history[0] - 0.05
 print(report)
 
 reached = {name: confusion.mean_iou for name, (_, confusion) in stage.items()}

@@ -223,9 +223,18 @@ _ = axes[1].set_xlabel("time, in made-up units")
 # ## Measuring time
 #
 # **Predict**: somebody reads the clock, calls `a @ a` on a GPU, reads the clock again, and is delighted. What did they
-# measure?
+# measure? In the units of above, let the product take 300.
 
 # %%
+host, jobs = play(1, 2, 300, look=False)
+returned, finished = host[-1][1], jobs[-1][1]
+# ask: they measured: the time of the product | the time to queue it*
+assert returned < 0.01 * finished
+# ask: units until the call returned
+assert returned == 2
+# ask: units until the product was there
+assert finished == 302
+
 a = mf.to_device(rng.standard_normal((1000, 1000), dtype="float32"), device)
 a @ a  # the first call prepares things
 backend.wait_for(device)
@@ -243,8 +252,8 @@ print(f"on {device}: until the call returned {1000 * queued:.3f} ms, until the w
 
 # %% [markdown]
 # On a GPU, the time to put the work into the queue. Only the second way, with `wait_for` before and after, measures the
-# work. On a CPU both are the same, up to chance, because there `a @ a` returns when it is done. No time is asserted
-# here: they depend on the machine.
+# work. On a CPU both are the same, up to chance, because there `a @ a` returns when it is done. The two times that are
+# printed are not asserted: they depend on the machine.
 #
 # ## Compare your devices
 #

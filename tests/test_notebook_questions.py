@@ -128,8 +128,18 @@ def test_the_page_of_the_path_has_every_notebook_with_its_minutes():
     page = (FOLDER.parent / "docs" / "notebooks.md").read_text("utf-8")
     for source in (source for source in SOURCES if source.parent == FOLDER):
         card = page[page.index(f":link: notebooks/{source.stem}\n") :].partition(":::")[0]
-        assert f"**{reading.minutes(source)} minutes**" in card, source.stem
+        assert f"**{reading.minutes(source)} minutes, estimated**" in card, source.stem
         assert (FOLDER.parent / "docs" / re.search(r":img-top: (\S+)", card)[1]).is_file()
+
+
+def test_pages_that_say_how_long_the_notebooks_take_say_that_it_is_estimated():
+    minutes = [reading.minutes(source) for source in SOURCES if source.parent == FOLDER]
+    said = f"an estimated {min(minutes)} to {max(minutes)} minutes"
+    for page in ("README.md", "docs/index.md", "docs/teaching.md"):
+        assert said in " ".join((FOLDER.parent / page).read_text("utf-8").split()), page
+    assert f"{min(minutes)}분에서 {max(minutes)}분이 걸린다고 어림" in (FOLDER.parent / "docs/ko/README.md").read_text(
+        "utf-8"
+    )
 
 
 @pytest.mark.slow
