@@ -214,6 +214,10 @@ assert ceil.data.max() == 10
 assert floor.data.ravel().tolist() == [4, 8]
 assert ceil.data.ravel().tolist() == [4, 8, 10]
 
+learns = mf.Tensor(tall[None, None], requires_grad=True)
+F.max_pool2d(learns, 2).sum().backward()
+assert (learns.grad.data[0, 0, 4] == 0).all()  # the last row, with floor
+
 # %% [markdown]
 # Rounding down has lost the 10, and the last row can never learn anything.
 #
@@ -222,6 +226,7 @@ assert ceil.data.ravel().tolist() == [4, 8, 10]
 # %%
 negative = mf.Tensor(-tall[None, None])
 # ask: with zeros outside the last value would be: -9 | 0* | 9
+assert F.max_pool2d(F.pad(negative, (0, 0, 0, 1)), 2).data.ravel()[-1] == 0
 assert F.max_pool2d(negative, 2, ceil_mode=True).data.ravel().tolist() == [-1, -5, -9]
 
 # %% [markdown]

@@ -433,8 +433,8 @@ _ = fig.suptitle("Grey: predicted as disc. Line: the truth. With skips the bound
 
 # %% [markdown]
 # FCN-32s with bilinear kernels marks parts about as large as its cells, each a quarter of the image, and they need not
-# lie where a disc is. With learned kernels its objects have straight, sharp edges: of the one disc in the second
-# picture it makes a **rectangle**. A hat falls to 0 at its edge, a learned kernel need not. So the score jumps where a
+# lie where a disc is. With learned kernels many edges are straight and sharp: of the one disc in the second picture it
+# makes nearly a **rectangle**. A hat falls to 0 at its edge, a learned kernel need not. So the score jumps where a
 # stamp ends, and stamps end at rows and columns 16 and 48, all four of them alike. That can be seen in the score, which
 # is otherwise smooth:
 
