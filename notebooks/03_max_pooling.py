@@ -83,7 +83,7 @@ assert gradient.tolist() == [[0, 0, 0, 0], [10, 0, 0, 20], [0, 30, 0, 0], [0, 0,
 by_hand = np.zeros(16)
 by_hand[indices.data.ravel()] = g.ravel()
 np.testing.assert_array_equal(gradient, by_hand.reshape(4, 4))
-
+assert np.count_nonzero(gradient) == 4
 
 # %% tags=["fold"]
 figure, axes = plt.subplots(1, 4, figsize=(7, 2.9), width_ratios=(4, 2, 2, 4))
@@ -95,7 +95,6 @@ explain.draw_numbers(
 explain.draw_numbers(axes[1], y, "y")
 explain.draw_numbers(axes[2], g, "g")
 explain.draw_numbers(axes[3], gradient, "gradient of x", frames=winners)
-assert np.count_nonzero(gradient) == 4
 
 # %% [markdown]
 # Four pixels out of sixteen get a gradient. What made the other twelve learns nothing from this image.

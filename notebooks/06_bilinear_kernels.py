@@ -43,6 +43,7 @@ t = np.linspace(0, 4, 401)
 hats = [x[n] * hat(t - n) for n in range(5)]
 # ask: the sum is: a staircase | straight lines from pixel to pixel* | a smooth curve
 np.testing.assert_allclose(sum(hats), np.interp(t, np.arange(5), x))
+assert np.allclose(sum(hats)[::100], x)
 
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
@@ -52,8 +53,7 @@ ax.plot(t, sum(hats), color=BLUE, linewidth=2.5, label="sum of the hats")
 ax.plot(range(5), x, "o", color="black", label="pixels x")
 ax.set(xlabel="place t, in pixels of x", ylabel="value", xticks=range(5))
 ax.set_title("The sum of the hats joins the pixels by straight lines", fontsize=12)
-ax.legend(fontsize=10)
-assert np.allclose(sum(hats)[::100], x)
+_ = ax.legend(fontsize=10)
 
 # %% [markdown]
 # The sum of the hats is the interpolation. And putting a multiple of one shape at every pixel and adding up is what a
@@ -338,9 +338,9 @@ _ = ax.legend(fontsize=10, loc="upper left")
 # ## 6.8 Does it pay to learn the kernel?
 #
 # The kernels could be learned. `variant="paper"` is the paper's published reference code: padding 100, a 7x7 fc6,
-# crops, and all upsampling fixed and bilinear (the paper's text learns the upsamplings by 2). Its authors report no
-# significant difference. Why can learning buy so little? Try it where the answer can be seen: make labels small, and
-# learn the kernel that best makes them large again.
+# crops, and all upsampling fixed and bilinear (the paper's text learns the upsamplings by 2). Notebooks 9 and 10 take
+# it apart; of the kernels its authors report no significant difference. Why can learning buy so little? Try it where
+# the answer can be seen: make labels small, and learn the kernel that best makes them large again.
 #
 # Below, the label of each picture is turned into one map for each class (1 where the class is, 0 elsewhere), and
 # averaged over 4x4 pixels. A transposed convolution with $S = 4$, $K = 8$ that starts from *random* weights learns to
