@@ -185,7 +185,7 @@ def outcomes(notebook, folder):
         env=os.environ | settings | {"OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3600,  # a minute or two on a quiet machine
     )
     return dict(map(int, line.split()) for line in done.stdout.splitlines()), done.stderr
 
