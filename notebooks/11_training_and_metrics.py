@@ -575,6 +575,7 @@ for name, share in sorted(zip(streets.class_names, pixels / pixels.sum(), strict
     print(f"{name:12} {share:6.1%}")
 print(f"always {streets.class_names[most]}: pixel accuracy {always.pixel_accuracy:.3f}, mean IoU {always.mean_iou:.3f}")
 
+np.testing.assert_array_equal(always.matrix.sum(axis=1), pixels)  # a row is all of one class
 np.testing.assert_allclose(always.pixel_accuracy, pixels[most] / pixels.sum())
 np.testing.assert_allclose(always.mean_iou, pixels[most] / pixels.sum() / (pixels > 0).sum())
 # ask: its mean IoU is: about its share | about half of it | less than a third of it*
