@@ -131,14 +131,13 @@ assert columns.shape == (4, 9)
 # ask: numbers in it
 assert columns.size == 36
 np.testing.assert_allclose((W @ columns).reshape(3, 3), y)
-
+assert columns[:, 4].tolist() == x[1:3, 1:3].ravel().tolist() == [1, 3, 1, 0]
 
 # %% tags=["fold"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.9), width_ratios=(4, 9))
 explain.draw_numbers(left, x, "image x", frames=[(1, 1, 2, 2)], labels=("column", "row"))
 title = "im2col: window (1, 1) is column 4"
 explain.draw_numbers(right, columns, title, frames=[(0, 4, 4, 1)], labels=("window", "place in the window"))
-assert columns[:, 4].tolist() == x[1:3, 1:3].ravel().tolist() == [1, 3, 1, 0]
 
 # %% [markdown]
 # A pixel that lies in several windows is copied into several columns. That is the price of im2col: more memory.

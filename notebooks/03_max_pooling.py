@@ -84,7 +84,7 @@ assert gradient.tolist() == [[0, 0, 0, 0], [10, 0, 0, 20], [0, 30, 0, 0], [0, 0,
 by_hand = np.zeros(16)
 by_hand[indices.data.ravel()] = g.ravel()
 np.testing.assert_array_equal(gradient, by_hand.reshape(4, 4))
-
+assert np.count_nonzero(gradient) == 4
 
 # %% tags=["fold"]
 figure, axes = plt.subplots(1, 4, figsize=(7, 2.9), width_ratios=(4, 2, 2, 4))
@@ -96,7 +96,6 @@ explain.draw_numbers(
 explain.draw_numbers(axes[1], y, "y")
 explain.draw_numbers(axes[2], g, "g")
 explain.draw_numbers(axes[3], gradient, "gradient of x", frames=winners)
-assert np.count_nonzero(gradient) == 4
 
 # %% [markdown]
 # Four pixels out of sixteen get a gradient. What made the other twelve learns nothing from this image.
@@ -215,6 +214,10 @@ assert ceil.data.max() == 10
 assert floor.data.ravel().tolist() == [4, 8]
 assert ceil.data.ravel().tolist() == [4, 8, 10]
 
+learns = mf.Tensor(tall[None, None], requires_grad=True)
+F.max_pool2d(learns, 2).sum().backward()
+assert (learns.grad.data[0, 0, 4] == 0).all()  # the last row, with floor
+
 # %% [markdown]
 # Rounding down has lost the 10, and the last row can never learn anything.
 #
@@ -223,6 +226,7 @@ assert ceil.data.ravel().tolist() == [4, 8, 10]
 # %%
 negative = mf.Tensor(-tall[None, None])
 # ask: with zeros outside the last value would be: -9 | 0* | 9
+assert F.max_pool2d(F.pad(negative, (0, 0, 0, 1)), 2).data.ravel()[-1] == 0
 assert F.max_pool2d(negative, 2, ceil_mode=True).data.ravel().tolist() == [-1, -5, -9]
 
 # %% [markdown]

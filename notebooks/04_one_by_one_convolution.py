@@ -468,6 +468,7 @@ assert (size_of_crop, size_of_image) == (1, 10)
 
 factor = 100 * sum(crop.values()) / sum(image.values())
 assert 7 < factor < 9
+assert all(100 * crop[name] == image[name] for name in ("fc6", "fc7", "score"))
 
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(7, 3.4))
@@ -477,8 +478,7 @@ ax.bar(places + 0.2, [work / 1e9 for work in image.values()], 0.4, color="#0072B
 ax.set_xticks(places, crop)
 ax.set(xlabel="layer of AlexNet", ylabel="multiplications, billions")
 ax.set_title(f"One pass over the whole image does {factor:.1f} times less work", fontsize=11)
-ax.legend()
-assert all(100 * crop[name] == image[name] for name in ("fc6", "fc7", "score"))
+_ = ax.legend()
 
 # %% [markdown]
 # The paper measured 1.2 ms for a crop of 227x227 and 22 ms for the whole image. **Predict** from these: how much faster

@@ -181,9 +181,9 @@ assert np.count_nonzero(C_padded) == 16  # of each window 4 weights lie on u, 5 
 np.testing.assert_array_equal((C_padded.T @ x.ravel()).reshape(3, 3), padded)
 
 # %% [markdown]
-# Now click through it: forward, back, or, after a click on it, with the arrow keys. Every step is a stamp, and at the
-# same time a column of $C^T$. Point at a pixel of the result to see its row, and the pixels of $x$ that it is made of.
-# **Predict** before each step: which numbers will it add, and where?
+# **Predict**: step by step, by which numbers will the kernel be multiplied? Then click through it: forward, back, or,
+# after a click on it, with the arrow keys. Every step is a stamp, and at the same time a column of $C^T$. Point at a
+# pixel of the result to see its row, and the pixels of $x$ that it is made of.
 
 # %%
 stepper = explain.Stepper(x, w, stride=2, padding=1)

@@ -122,6 +122,7 @@ chances = np.array([1, 0.5, 0.1, 0.001])
 print((-np.log(chances) + 0.0).round(2))
 # ask: the loss for p = 1, 0.5, 0.1 and 0.001
 np.testing.assert_allclose(-np.log(chances), [0, 0.693, 2.303, 6.908], atol=1e-3)
+assert -np.log(0.001) > 9 * -np.log(0.5)
 
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
@@ -132,8 +133,7 @@ for x in chances:
     side = {"ha": "right", "xytext": (-6, 6)} if x == 1 else {"ha": "left", "xytext": (8, 6)}
     ax.annotate(f"p = {x:g}: {abs(np.log(x)):.2f}", (x, -np.log(x)), textcoords="offset points", fontsize=10, **side)
 ax.set(xlabel="probability of the right class", ylabel="loss of the pixel", ylim=(-0.3, 8))
-ax.set_title("To be sure and wrong is what costs most", fontsize=12)
-assert -np.log(0.001) > 9 * -np.log(0.5)
+_ = ax.set_title("To be sure and wrong is what costs most", fontsize=12)
 
 # %% [markdown]
 # ## 7.4 The loss of every pixel
@@ -158,6 +158,9 @@ np.testing.assert_allclose(by_library.data, losses)
 
 # %%
 prediction = scores.argmax(axis=1)
+wrong = prediction != labels
+assert losses[wrong].min() > np.log(2)  # the right class is not the likeliest, so its probability is below 1/2
+assert losses[wrong].mean() > losses[~wrong].mean()
 
 # %% tags=["fold"]
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained")
@@ -169,10 +172,7 @@ for ax, (title, values) in zip(axes, panels, strict=True):
     ax.set(xlabel="column", xticks=range(W), yticks=range(H))
     ax.set_title(title, fontsize=10)
 axes[0].set_ylabel("row")
-fig.suptitle("The loss is large where the largest score belongs to a wrong class", fontsize=12)
-wrong = prediction != labels
-assert losses[wrong].min() > np.log(2)  # the right class is not the likeliest, so its probability is below 1/2
-assert losses[wrong].mean() > losses[~wrong].mean()
+_ = fig.suptitle("The loss is large where the largest score belongs to a wrong class", fontsize=12)
 
 # %% [markdown]
 # The loss of the whole map is the mean over its pixels:
@@ -245,6 +245,7 @@ np.testing.assert_allclose(pixel.grad.data[0], p - onehot)
 np.testing.assert_allclose(pixel.grad.data[0], [0.7, -0.8, 0.1])
 # ask: its sum
 np.testing.assert_allclose(pixel.grad.data.sum(), 0, atol=1e-15)
+assert (np.sign(p - onehot) == [1, -1, 1]).all()
 
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
@@ -254,8 +255,7 @@ ax.bar_label(bars, fmt="%.1f", fontsize=10)
 ax.axhline(0, color="grey", linewidth=0.8)
 ax.set(xlabel="class", xticks=range(3), xticklabels=["0", "1 (the label)", "2"], ylim=(-1, 1))
 ax.set_title("A step against the gradient lifts the right score and lowers the others", fontsize=12)
-ax.legend(fontsize=10)
-assert (np.sign(p - onehot) == [1, -1, 1]).all()
+_ = ax.legend(fontsize=10)
 
 # %% [markdown]
 # A step against the gradient raises the score of the right class by as much as it lowers all others together. A pixel

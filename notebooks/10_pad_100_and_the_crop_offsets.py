@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 10. Pad 100 and the crop offsets 19; 5, 27; 5, 9, 31
 #
-# The paper's published reference code, `variant="paper"` here, pads the image by 100 pixels on every side. Later it
-# crops its maps: at 19 (FCN-32s), at 5 and 27 (FCN-16s), at 5, 9 and 31 (FCN-8s). These six numbers look like magic.
-# Afterwards you can derive each of them with fractions on a sheet of paper, say what goes wrong with another number,
-# and build a network in which all offsets are 0.
+# `variant="paper"` is the paper's published reference code: padding 100, a 7x7 fc6, crops, and all upsampling fixed
+# and bilinear (the paper's text learns the upsamplings by 2). So it pads the image by 100 pixels on every side, and
+# later it crops its maps: at 19 (FCN-32s), at 5 and 27 (FCN-16s), at 5, 9 and 31 (FCN-8s). These six numbers look like
+# magic. Afterwards you can derive each of them with fractions on a sheet of paper, say what goes wrong with another
+# number, and build a network in which all offsets are 0.
 #
 # You need convolution and pooling sizes, the transposed convolution (notebook 5) and the three networks (notebook 9).
 

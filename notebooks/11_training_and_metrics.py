@@ -458,6 +458,7 @@ for name, epochs in (("fcn32s", 3), ("fcn16s", 2), ("fcn8s", 3)):
     confusion.update(unseen.labels, staged)
     state, stage[name] = net.state_dict(), (history, confusion)
     print(f"{name}: loss {history[0]:.2f} -> {np.mean(history[-20:]):.2f}   IoU {confusion.iou.round(2)}")
+    assert np.mean(history[-20:]) < history[0] - 0.05
 print(report)
 
 reached = {name: confusion.mean_iou for name, (_, confusion) in stage.items()}
@@ -575,6 +576,7 @@ for name, share in sorted(zip(streets.class_names, pixels / pixels.sum(), strict
     print(f"{name:12} {share:6.1%}")
 print(f"always {streets.class_names[most]}: pixel accuracy {always.pixel_accuracy:.3f}, mean IoU {always.mean_iou:.3f}")
 
+np.testing.assert_array_equal(always.matrix.sum(axis=1), pixels)  # a row is all of one class
 np.testing.assert_allclose(always.pixel_accuracy, pixels[most] / pixels.sum())
 np.testing.assert_allclose(always.mean_iou, pixels[most] / pixels.sum() / (pixels > 0).sum())
 # ask: its mean IoU is: about its share | about half of it | less than a third of it*

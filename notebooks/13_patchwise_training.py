@@ -202,7 +202,7 @@ assert work(8) == 36 * 216 + 1 * 1216
 assert 3.9 < ratio < 4.0
 
 # %% [markdown]
-# About 4 times, and not 11: `conv2` is computed just once for each cell in both, and only `conv1` is repeated in the
+# About 4 times, and not 11.6: `conv2` is computed just once for each cell in both, and only `conv1` is repeated in the
 # patches' overlaps. For a large field the ratio grows. An FCN's field is 404 pixels with a stride of 32, and an image
 # of 500x500 gives 16x16 cells; with the padding of 100, conv1_1 computes 698x698 pixels, and for a patch of 404 pixels
 # 402x402.
@@ -343,7 +343,7 @@ for (p, curve), colour, marker in zip(curves.items(), ("#0072B2", "#E69F00", "#D
 axes[0].set(xlabel="steps", ylabel="loss on other images", ylim=(0.6, 1.4))
 axes[1].set(xlabel="images that passed the network", xlim=(0, 320))
 axes[0].legend()
-_ = fig.suptitle("By steps sampling is a little ahead, by work it is behind")
+_ = fig.suptitle("Per step the curves lie close together; by work, sampling is behind")
 
 # %% [markdown]
 # No. Per step the curves lie close together; the most varied cells are a little ahead, nowhere near four times. Per

@@ -374,7 +374,10 @@ _ = ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
 # then one product. "strips" does the same products strip by strip, so that the windows stay in the processor's cache,
 # with all cores; "winograd" works by strips, too. Against "strips" you see what the fewer multiplications bring.
 #
-# **Predict**: at 64 channels Winograd needs about 0.32 of the multiplications. Will it need 0.32 of the time?
+# At 64 channels Winograd needs about 0.32 of the multiplications. But the transformed tiles and the products are
+# written into memory, and read again. im2col writes nine numbers for each pixel and channel of the input, its windows.
+# **Predict**: how many does Winograd write, transformed tiles and products together, with $C = O$? And will it need
+# 0.32 of the time?
 
 # %%
 sizes = [8, 64, 128]  # channels, on 56x56 pixels
@@ -396,6 +399,9 @@ print(f"{'channels':10}", *(f"{size:8}" for size in sizes))
 for name, row in zip(algorithms, seconds, strict=True):
     print(f"{name:10}", *(f"{1000 * s:5.2f} ms" for s in row))
 assert round(multiplications_per_pixel(64) / (9 * 64**2), 2) == 0.32
+written = {"tiles": 6 * 6 / 4**2, "products": 6 * 6 / 4**2}  # of a tile 36, and it moves on by 4x4 pixels
+# ask: numbers that Winograd writes for each pixel and channel
+assert sum(written.values()) == 4.5
 
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(6.5, 3.6))
@@ -408,10 +414,11 @@ ax.set_title("Time of one 3x3 layer on 56x56 pixels, on this machine")
 _ = ax.legend(ncols=3, loc="upper center", frameon=False, fontsize=10)
 
 # %% [markdown]
-# Nothing is asserted here: times depend on the machine and on what else it does. Usually "winograd" needs less than
-# "strips" with many channels, but more than 0.32 of its time, since the transforms wait for memory; with 8 channels it
-# usually loses, although it multiplies less. On a map as small as this "im2col" can win against "strips": its one large
-# product suits BLAS. On larger maps its matrix no longer fits into the cache, and it falls behind.
+# Half as many as im2col writes, so it saves less there than in multiplications. Times are not asserted: they depend on
+# the machine and on what else it does. Usually "winograd" needs less than "strips" with many channels, but more than
+# 0.32 of its time, since the transforms wait for memory; with 8 channels it usually loses, although it multiplies
+# less. On a map as small as this "im2col" can win against "strips": its one large product suits BLAS. On larger maps
+# its matrix no longer fits into the cache, and it falls behind.
 #
 # ## Questions
 #

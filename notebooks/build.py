@@ -72,23 +72,13 @@ def answers(source):
 def student(source):
     """Make the student's edition: what answers a question is sealed in the second cell."""
     notebook = read(source)
-    asked = questions.find(notebook.cells)
-    cells = notebook.cells
     sealed, calls = [], {}
-    for number, question in enumerate(asked, start=1):
-        text = ""
-        if question.explained_in is not None:
-            text, cells[question.explained_in].source = questions.explanation(cells[question.explained_in].source)
-        code = [
-            {"code": questions.without_marks(cells[n].source), "shown": "fold" not in cells[n].metadata.get("tags", [])}
-            for n in question.answers
-        ]
-        sealed.append({"fields": question.fields, "cells": code, "text": text})
+    for number, question in enumerate(questions.find(notebook.cells), start=1):
+        sealed.append({"fields": question.fields, "answer": [_take(notebook.cells[n]) for n in question.sealed]})
         calls[question.asked_in] = _call(number, question)
-    hidden = {n for question in asked for n in question.answers}
     kept = []
-    for number, cell in enumerate(cells):
-        if number not in hidden and cell.source:
+    for number, cell in enumerate(notebook.cells):
+        if cell.source:  # what was taken is empty
             cell.source = questions.without_marks(cell.source) if cell.cell_type == "code" else cell.source
             kept.append(cell)
         if number in calls:
@@ -96,6 +86,15 @@ def student(source):
     language = "ko" if "ko" in source.parts else "en"
     notebook.cells = [kept[0], nbformat.v4.new_markdown_cell(HOW[language]), _opening(source, sealed), *kept[1:]]
     return finish(notebook, source)
+
+
+def _take(cell):
+    """Take what explains out of a cell, and give it as `minifcn.explain.predictions.seal` wants it."""
+    if cell.cell_type == "markdown":
+        text, cell.source = questions.explanation(cell.source)
+        return {"text": text}
+    code, cell.source = questions.without_marks(cell.source), ""
+    return {"code": code, "shown": "fold" not in cell.metadata.get("tags", [])}
 
 
 def _call(number, question):
@@ -115,22 +114,18 @@ def _opening(source, sealed):
 def site(source):
     """Make the edition of the site: all cells, with a form at each question.
 
-    Behind it all is hidden up to the next heading or question, since pictures and later numbers tell the answer, too.
-    So what is to be found without an answer, such as a laboratory, has a heading of its own.
+    What the student's edition seals is hidden here.
     """
     notebook = read(source)
     cells = notebook.cells
     forms, after = {}, {}
     for number, question in enumerate(questions.find(cells), start=1):
-        for n in range(question.asked_in + 1, len(cells)):
+        for n in question.sealed:
             if cells[n].cell_type == "code":
                 cells[n].metadata.setdefault("tags", []).append(f"answer-{number}")
-                continue
-            text, cells[n].source = questions.explanation(cells[n].source)
-            if text:
+            else:
+                text, cells[n].source = questions.explanation(cells[n].source)
                 after[n] = f":::::{{container}} answer-{number}\n{text}\n:::::"
-            if cells[n].source:  # the next heading or question
-                break
         forms[question.asked_in] = _form(source, number, question)
     made = []
     for number, cell in enumerate(cells):

@@ -1,8 +1,9 @@
 """Find what a notebook's .py asks, and the answers that stay sealed until the reader has predicted.
 
-A text cell that says **Predict** asks. The code cells behind it, up to the next text, are the answer, and the first
-paragraphs of that text, up to a heading or the next **Predict**, explain it. What the reader fills in are the asserts
-of the answer that have a comment "ask"; what they compare with is the truth:
+A text cell that says **Predict** asks. The code cells behind it, up to the next text, are the answer. What comes behind
+them, up to a heading or the next **Predict**, explains it, and is sealed with it: pictures and later numbers tell the
+answer, too. So what is to be found without an answer, such as a laboratory, has a heading of its own. What the reader
+fills in are the asserts of the answer that have a comment "ask"; what they compare with is the truth:
 
     assert y.shape == (5, 5)  # ask: rows and columns of y
     assert 0.2 < share < 0.3  # ask: the share
@@ -36,15 +37,15 @@ class Question:
         The text cell that asks.
     answers : list of int
         The code cells of the answer.
-    explained_in : int or None
-        The text cell whose first paragraphs explain it.
+    sealed : list of int
+        Those, and the cells behind them that explain. The last may be a text of which only the first paragraphs do.
     fields : list of dict
         What the reader fills in, as `minifcn.explain.predictions.seal` takes it.
     """
 
     asked_in: int
     answers: list[int]
-    explained_in: int | None
+    sealed: list[int]
     fields: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -58,12 +59,23 @@ def find(cells):
         behind = number + 1
         while behind < len(cells) and cells[behind].cell_type == "code":
             behind += 1
-        question = Question(number, list(range(number + 1, behind)), behind if behind < len(cells) else None)
+        question = Question(number, list(range(number + 1, behind)), _sealed(cells, number))
         for answer in question.answers:
             question.fields += fields(cells[answer].source)
         question.fields = question.fields or [{"label": IN_WORDS[said[1]]}]
         questions.append(question)
     return questions
+
+
+def _sealed(cells, asked_in):
+    """The cells behind a question that tell its answer: up to the first text of which something else is left."""
+    sealed = []
+    for number in range(asked_in + 1, len(cells)):
+        explains, rest = explanation(cells[number].source) if cells[number].cell_type == "markdown" else ("code", "")
+        sealed += [number] if explains else []
+        if rest:
+            break
+    return sealed
 
 
 def explanation(text):

@@ -1,5 +1,6 @@
 """What a notebook asks: questions are found, truths are read off the asserts, and no edition shows an answer before."""
 
+import itertools
 import json
 import re
 import sys
@@ -66,18 +67,25 @@ class TestEveryNotebook:
         """A paragraph that asks is shown at once, and with it what it says of the answer before."""
         cells = build.read(source).cells
         for question in questions.find(cells):
-            if question.explained_in is not None:
-                paragraph = cells[question.explained_in].source.partition("\n\n")[0]
+            for cell in cells[question.answers[-1] + 1 :][:1]:
+                paragraph = cell.source.partition("\n\n")[0]
                 assert questions.ASKS.match(paragraph) or not questions.ASKS.search(paragraph)
 
-    def test_shows_no_answer_in_the_edition_of_the_student(self, source):
+    def test_shows_nothing_that_answers_in_the_edition_of_the_student(self, source):
+        """Neither the answer nor what comes behind it up to the next heading or question."""
         cells = json.loads(build.student(source))["cells"]
-        shown = "\n".join("".join(cell["source"]) for cell in cells)
+        shown = [part for cell in cells for part in "".join(cell["source"]).split("\n\n")]
+        for call, behind in itertools.pairwise(cells):
+            if "".join(call["source"]).startswith("predict("):
+                assert behind["cell_type"] == "markdown"
         original = build.read(source).cells
         for question in questions.find(original):
-            for number in question.answers:
-                assert questions.without_marks(original[number].source) not in shown
-        assert "# ask" not in shown
+            for number in question.sealed:
+                if original[number].cell_type == "code":
+                    assert questions.without_marks(original[number].source) not in "\n\n".join(shown)
+                else:
+                    assert original[number].source.partition("\n\n")[0] not in shown
+        assert "# ask" not in "\n\n".join(shown)
 
     def test_holds_every_answer_sealed(self, source):
         opening = "".join(json.loads(build.student(source))["cells"][2]["source"])
@@ -85,16 +93,18 @@ class TestEveryNotebook:
         original = build.read(source).cells
         for question, answer in zip(questions.find(original), sealed, strict=True):
             code = [questions.without_marks(original[number].source) for number in question.answers]
-            assert [cell["code"] for cell in answer["cells"]] == code
+            assert [part["code"] for part in answer["answer"] if "code" in part][: len(code)] == code
 
-    def test_the_site_hides_what_answers_behind_a_form(self, source):
+    def test_the_site_hides_what_the_student_does_not_see(self, source):
         cells = json.loads(build.site(source))["cells"]
         texts = ["".join(cell["source"]) for cell in cells]
         asked = questions.find(build.read(source).cells)
         assert sum(text.startswith("<form") for text in texts) == len(asked)
         for number, question in enumerate(asked, start=1):
             tagged = [cell for cell in cells if f"answer-{number}" in cell["metadata"].get("tags", [])]
+            boxes = [text for text in texts if text.startswith(f":::::{{container}} answer-{number}\n")]
             assert len(tagged) >= len(question.answers)
+            assert len(tagged) + len(boxes) == len(question.sealed)
 
     def test_is_committed_as_it_is_made(self, source):
         assert source.with_suffix(".ipynb").read_text("utf-8") == build.student(source), "run `make notebooks`"
@@ -118,8 +128,18 @@ def test_the_page_of_the_path_has_every_notebook_with_its_minutes():
     page = (FOLDER.parent / "docs" / "notebooks.md").read_text("utf-8")
     for source in (source for source in SOURCES if source.parent == FOLDER):
         card = page[page.index(f":link: notebooks/{source.stem}\n") :].partition(":::")[0]
-        assert f"**{reading.minutes(source)} minutes**" in card, source.stem
+        assert f"**{reading.minutes(source)} minutes, estimated**" in card, source.stem
         assert (FOLDER.parent / "docs" / re.search(r":img-top: (\S+)", card)[1]).is_file()
+
+
+def test_pages_that_say_how_long_the_notebooks_take_say_that_it_is_estimated():
+    minutes = [reading.minutes(source) for source in SOURCES if source.parent == FOLDER]
+    said = f"an estimated {min(minutes)} to {max(minutes)} minutes"
+    for page in ("README.md", "docs/index.md", "docs/teaching.md"):
+        assert said in " ".join((FOLDER.parent / page).read_text("utf-8").split()), page
+    assert f"{min(minutes)}분에서 {max(minutes)}분이 걸린다고 어림" in (FOLDER.parent / "docs/ko/README.md").read_text(
+        "utf-8"
+    )
 
 
 @pytest.mark.slow

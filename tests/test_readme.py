@@ -1,17 +1,21 @@
 """The numbers that README.md states in words and in its text; those of its code are a doctest."""
 
+import argparse
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
 from minifcn.benchmark import report
+from minifcn.cli import arguments
 from minifcn.marking.folder import exercises
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 README_KO = ROOT / "docs" / "ko" / "README.md"
 WORDS = {6: "six", 12: "twelve", 13: "thirteen"}
+PAPER = "the paper's published reference code: padding 100, a 7x7 fc6, crops, and all upsampling fixed and bilinear"
 
 
 def text_of(page):
@@ -73,3 +77,30 @@ def test_every_notebook_is_in_the_table():
         for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))
     ]
     assert titles == [(head[1], head[2]) for head in heads]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "README.md",
+        "docs/glossary.md",
+        "docs/misconceptions.md",
+        "notebooks/06_bilinear_kernels.py",
+        "notebooks/09_fcn32s_16s_8s.py",
+        "notebooks/10_pad_100_and_the_crop_offsets.py",
+        "minifcn/models/fcn.py",
+    ],
+)
+def test_what_the_variant_paper_is_stands_in_one_sentence_everywhere(place):
+    text = " ".join(re.sub(r"^# |`", "", (ROOT / place).read_text("utf-8"), flags=re.MULTILINE).split())
+    assert f'"paper" is {PAPER} (the paper\'s text learns the upsamplings by 2' in text.replace(
+        'variant="paper"', '"paper"'
+    )
+
+
+@pytest.mark.parametrize("command", ["train", "summary"])
+def test_and_in_the_help(command):
+    assert PAPER in arguments.VARIANT
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"minifcn.cli.parsers.{command}").add_arguments(parser)
+    assert arguments.VARIANT in [action.help for action in parser._actions]

@@ -17,6 +17,10 @@ DATA_SETS = (
 )
 INPUTS = "color, hha, color-d, color-hha (default color)"
 BACKBONE = "alexnet, vgg16 or googlenet (default vgg16)"
+VARIANT = (
+    "aligned, lecture or paper, the paper's published reference code: padding 100, a 7x7 fc6, crops, and all "
+    "upsampling fixed and bilinear (default aligned)"
+)
 
 
 def size(text: str) -> tuple[int, int]:
@@ -223,13 +227,13 @@ def add_device(parser: argparse._ActionsContainer, default: str = "auto") -> Non
         "--device",
         default=default,
         metavar="auto|cpu|cuda|cuda:N",
-        help=f"where to compute; auto: on the first GPU if there is one (default {default})",
+        help=f"auto: on the first GPU if there is one (default {default})",
     )
     parser.add_argument(
         "--precision",
         default="float32",
         metavar="float32|tf32",
-        help="how a GPU multiplies: tf32 is faster and rounds factors to 10 bits (default float32)",
+        help="how a GPU multiplies; tf32 is faster, with factors of 10 bits (default float32)",
     )
 
 

@@ -36,8 +36,8 @@ class Predictions:
     Examples
     --------
     >>> fields = [{"label": "rows of y", "truth": [5]}]
-    >>> answer = [{"code": "print(2 * 2 + 1)", "shown": True}]
-    >>> predict = Predictions("05", seal([{"fields": fields, "cells": answer, "text": "Stamps are 2 apart."}]))
+    >>> answer = [{"code": "print(2 * 2 + 1)", "shown": True}, {"text": "Stamps are 2 apart."}]
+    >>> predict = Predictions("05", seal([{"fields": fields, "answer": answer}]))
     >>> predict(1, {"rows of y": ...})
     Traceback (most recent call last):
     minifcn.explain.predictions.NotPredicted: "rows of y": write what you expect in place of the dots, and run the cell
@@ -88,7 +88,7 @@ class Predictions:
         question = self._question(number)
         if number not in self.first:
             raise NotPredicted(f"question {number}: predict first; then its code can be changed")
-        code = "\n\n".join(cell["code"] for cell in question["cells"])
+        code = "\n\n".join(part["code"] for part in question["answer"] if "code" in part)
         shell = _shell()
         if shell is None:
             print(code)
@@ -121,15 +121,16 @@ class Predictions:
                 file.write(json.dumps(kept, indent=1).encode() + b"\n")
 
     def _reveal(self, question: dict[str, Any]) -> None:
-        """Show the code of the answer, run it in the reader's namespace, and explain it."""
+        """Show each part of the answer: a text, or code, which runs in the reader's namespace."""
         shell = _shell()
-        for cell in question["cells"]:
-            if cell["shown"]:
-                _show(f"```python\n{cell['code']}\n```", cell["code"])
+        for part in question["answer"]:
+            if "text" in part:
+                _show(part["text"])
+                continue
+            if part["shown"]:
+                _show(f"```python\n{part['code']}\n```", part["code"])
             if shell is not None:
-                shell.run_cell(cell["code"], store_history=False).raise_error()
-        if question["text"]:
-            _show(question["text"])
+                shell.run_cell(part["code"], store_history=False).raise_error()
 
 
 class NotPredicted(UserError):
@@ -146,8 +147,8 @@ def seal(questions: list[dict[str, Any]]) -> str:
     ----------
     questions : list of dict
         Of each the "fields" (their "label", and "truth", a list of numbers and words; or "between", two bounds of which
-        one may be None; or "options" and the "right" one's index; or neither: any words will do), the "cells" of the
-        answer ("code", and whether it is "shown"), and the "text" that explains it.
+        one may be None; or "options" and the "right" one's index; or neither: any words will do), and the parts of the
+        "answer": each a "text", or "code" and whether it is "shown".
 
     Returns
     -------
@@ -155,8 +156,8 @@ def seal(questions: list[dict[str, Any]]) -> str:
 
     Examples
     --------
-    >>> unseal(seal([{"fields": [], "cells": [], "text": "Because."}]))
-    [{'fields': [], 'cells': [], 'text': 'Because.'}]
+    >>> unseal(seal([{"fields": [], "answer": [{"text": "Because."}]}]))
+    [{'fields': [], 'answer': [{'text': 'Because.'}]}]
     """
     text = json.dumps(questions, ensure_ascii=False, separators=(",", ":"))
     return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
@@ -190,7 +191,7 @@ def unseal(sealed: str) -> list[dict[str, Any]]:
         questions = json.loads(text) if reader.eof else None
     except (ValueError, zlib.error):
         questions = None
-    if not isinstance(questions, list):
+    if not isinstance(questions, list) or not all(isinstance(q, dict) and "answer" in q for q in questions):
         raise UserError("the sealed answers of this notebook are damaged; make or download it anew")
     return questions
 

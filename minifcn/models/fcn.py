@@ -33,8 +33,8 @@ class FCN(nn.Module):
     backbone : str or subclass of Trunk
         Name of the trunk, one of `models.BACKBONES`, or a trunk of one's own.
     variant : "aligned" | "paper" | "lecture"
-        "paper" is the paper's published reference code: padding 100, a fc6 of 7x7 pixels (AlexNet: 6x6), crops, and all
-        upsampling fixed and bilinear (the paper's text learns the upsamplings by 2). "aligned" has padding of half a
+        "paper" is the paper's published reference code: padding 100, a 7x7 fc6, crops, and all upsampling fixed and
+        bilinear (the paper's text learns the upsamplings by 2; AlexNet's fc6 is 6x6). "aligned" has padding of half a
         kernel, a 1x1 fc6, and learned upsampling whose padding keeps every map exactly over the image (offset 0).
         "lecture" is the listing of courses; see lecture.py.
     width : float

@@ -131,7 +131,7 @@ def test_its_file_is_that_of_the_notebook(driver, opened, tmp_path):
     assert json.loads(file.read_text("utf-8")) == {"05": {"1": True}}
 
     fields = [{"label": "n", "truth": [2]}]
-    predict = Predictions("05", seal([{"fields": fields, "cells": [], "text": ""}] * 3))
+    predict = Predictions("05", seal([{"fields": fields, "answer": []}] * 3))
     predict.keep(file)
     predict(2, {"n": 7})
     assert json.loads(file.read_text("utf-8")) == {"05": {"1": True, "2": False}}

@@ -9,7 +9,8 @@ from minifcn.explain import Predictions
 from minifcn.explain.predictions import NotPredicted, seal, unseal, verdict
 
 SIZE = {"label": "size", "truth": [5, 5]}
-QUESTION = {"fields": [SIZE], "cells": [{"code": "y = 1 + 1", "shown": True}], "text": "Because."}
+CODE, TEXT = {"code": "y = 1 + 1", "shown": True}, {"text": "Because."}
+QUESTION = {"fields": [SIZE], "answer": [CODE, TEXT]}
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ class TestThenTheAnswerAppears:
         assert capsys.readouterr().out == "✗ size: you wrote 4x4, it is 5, 5\n\ny = 1 + 1\n\nBecause.\n"
 
     def test_what_only_draws_is_not_shown_as_code(self, capsys):
-        folded = QUESTION | {"cells": [{"code": "draw()", "shown": False}]}
+        folded = QUESTION | {"answer": [{"code": "draw()", "shown": False}, TEXT]}
         Predictions("05", seal([folded]))(1, {"size": 5})
         assert "draw" not in capsys.readouterr().out
 
@@ -152,7 +153,7 @@ class TestProgress:
         assert file.read_text() == content
 
 
-@pytest.mark.parametrize("text", ["", "what", "c-o~}", seal([])[:-3]])
+@pytest.mark.parametrize("text", ["", "what", "c-o~}", seal([])[:-3], seal([{"cells": [], "text": ""}])])
 def test_damaged_answers_are_refused(text):
     with pytest.raises(UserError, match="damaged"):
         unseal(text)

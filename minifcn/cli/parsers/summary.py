@@ -17,12 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Example: minifcn summary fcn8s --variant paper --size 500x500"
     parser.add_argument("model", nargs="?", default="fcn8s", help="fcn32s, fcn16s or fcn8s (default fcn8s)")
     parser.add_argument("--backbone", default="vgg16", metavar="NAME", help=arguments.BACKBONE)
-    parser.add_argument(
-        "--variant",
-        default="aligned",
-        metavar="aligned|paper|lecture",
-        help="paper is the paper's published reference code (default aligned)",
-    )
+    parser.add_argument("--variant", default="aligned", metavar="NAME", help=arguments.VARIANT)
     parser.add_argument("--width", type=arguments.number, default=1.0, help="factor for all channels (default 1)")
     parser.add_argument("--classes", type=arguments.classes, default=21, metavar="N", help="(default 21)")
     parser.add_argument("--inputs", default="color", metavar="NAME", help=arguments.INPUTS)

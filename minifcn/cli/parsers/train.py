@@ -78,7 +78,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     number = arguments.number
     group.add_argument("--model", metavar="NAME", help="fcn32s, fcn16s or fcn8s (default fcn8s)")
     group.add_argument("--backbone", metavar="NAME", help=arguments.BACKBONE)
-    group.add_argument("--variant", metavar="NAME", help="aligned, paper or lecture (default aligned)")
+    group.add_argument("--variant", metavar="NAME", help=arguments.VARIANT)
     group.add_argument("--width", type=number, help="factor for all channels (default 0.25)")
     group.add_argument("--dropout", type=number, metavar="P", help="(default 0.5)")
     group.add_argument("--at-once", action="store_true", help="scale pool4 and pool3 down to train all streams")
@@ -139,14 +139,14 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--class-weights",
         metavar="none|balanced|median|FILE",
-        help="of the classes in the loss (default none): balanced: 1 / pixels; median: median frequency / frequency in "
-        "the images where it occurs; FILE: lines CLASS,WEIGHT",
+        help="in the loss (default none); balanced: 1 / pixels; median: median frequency / frequency in the images "
+        "where it occurs; FILE: lines CLASS,WEIGHT",
     )
     group.add_argument("--seed", type=whole, help="of all random numbers (default 0)")
     group.add_argument(
         "--recompute",
         action=argparse.BooleanOptionalAction,
-        help="compute activations again in the backward pass: less memory, slower",
+        help="compute activations twice: less memory, slower",
     )
     arguments.add_device(group)
     group.add_argument("--mpi", action="store_true", help="share the work with processes of an unknown launcher")
