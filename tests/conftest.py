@@ -13,10 +13,11 @@ import webdriver
 
 from minifcn.backend import cuda_problem, resolve_device
 
+# No examples are looked for here: another conftest.py, in a folder that comes before, has the same name as a module.
+collect_ignore = ["conftest.py"]
 # Networks written in PyTorch, which tests compare with: without it there is nothing in these files to collect.
-collect_ignore = (
-    [] if importlib.util.find_spec("torch") else ["golden/lecture_listing.py", "oracle/trunks_in_pytorch.py"]
-)
+if not importlib.util.find_spec("torch"):
+    collect_ignore += ["golden/lecture_listing.py", "oracle/trunks_in_pytorch.py"]
 
 
 @pytest.fixture

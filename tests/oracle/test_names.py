@@ -4,13 +4,15 @@ import inspect
 
 import numpy as np
 import pytest
-import torch.nn.functional as TF
-import torch.utils.data
-from torch import autograd as torch_autograd
 
 import minifcn as mf
 import minifcn.functional as F
 from minifcn import autograd, data, nn, optim
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make oracle` installs it")
+TF, torch_autograd = torch.nn.functional, torch.autograd
+
+pytestmark = pytest.mark.oracle
 
 # What PyTorch keeps in the open for itself.
 MACHINERY = {
