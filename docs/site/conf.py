@@ -8,6 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from jupyter_cache import get_cache
+
 import minifcn
 from minifcn import explain
 
@@ -48,7 +50,10 @@ for source in editions.sources():
 PACKAGE = sorted(path for path in (ROOT / "minifcn").rglob("*") if path.suffix in (".py", ".html", ".css", ".js"))
 STATE = hashlib.sha256(b"".join(path.read_bytes() for path in PACKAGE)).hexdigest()[:16]
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(BUILD / "executed-notebooks" / STATE)
+EXECUTED = BUILD / "executed-notebooks" / STATE
+nb_execution_cache_path = str(EXECUTED)
+EXECUTED.mkdir(parents=True, exist_ok=True)
+get_cache(EXECUTED).list_cache_records()  # which makes its database: of two processes that found none, one would fail
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300  # of a cell, on a machine that has more to do
