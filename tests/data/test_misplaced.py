@@ -31,14 +31,19 @@ def test_photographs_beside_the_folder_of_masks(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("empty", "there"), [("images", "masks"), ("masks", "images")])
-def test_a_folder_that_is_empty_is_there(tmp_path, empty, there):
+@pytest.mark.parametrize(
+    ("empty", "there", "fix"),
+    [
+        ("images", "masks", "put their images into it"),
+        ("masks", "images", "put a mask for each into it, as a picture"),
+    ],
+)
+def test_a_folder_that_is_empty_is_there(tmp_path, empty, there, fix):
     photos(tmp_path)
     for path in (tmp_path / empty).iterdir():
         path.unlink()
     assert refusal(tmp_path) == (
-        f"{tmp_path / empty}: the folder holds no {empty[:-1]}, but there are {there} in {there}/; put their {empty} "
-        "into it"
+        f"{tmp_path / empty}: the folder holds no {empty[:-1]}, but there are {there} in {there}/; {fix}"
     )
 
 
