@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from minifcn.data.images import decode, named_errors
+from minifcn.data.paths import no_file
 from minifcn.errors import UserError
 
 PREDICTED = "minifcn predict"  # stands in the PNG files that this command writes
@@ -166,8 +167,10 @@ def is_predicted(path: str | os.PathLike[str]) -> bool:
     >>> is_predicted("nowhere.png")
     False
     """
+    if no_file(path, "an image"):
+        return False
     try:
         with open(path, "rb") as file:
             return says_predicted(file.read(_HEAD))
-    except (OSError, ValueError):
+    except OSError:
         return False

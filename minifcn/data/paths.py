@@ -52,6 +52,8 @@ def instead(path: str | os.PathLike[str]) -> str:
     >>> instead(__file__)
     ''
     """
+    if no_file(path, "a file"):
+        return ""
     try:
         with open(path, "rb") as file:
             head = file.read(64).lstrip().lower()

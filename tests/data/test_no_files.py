@@ -9,7 +9,11 @@ from test_annotated import SQUARE, photograph
 
 from minifcn.cli import main
 from minifcn.data import open_dataset
+from minifcn.data.folders import FolderDataset
+from minifcn.data.inspection.copies import copied_files
+from minifcn.data.labels import is_predicted
 from minifcn.data.matlab_labels import read_matlab_label
+from minifcn.data.paths import instead
 from minifcn.errors import UserError
 
 PLACES = {
@@ -85,3 +89,13 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, name, capsy
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"  {tmp_path / name}: no permission to read the file; change it with chmod +r"
     assert lines[-2].startswith("1 fault")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_pipes_are_not_opened_to_see_what_is_the_same_or_who_wrote_them(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        os.mkfifo(tmp_path / name)
+    pairs = FolderDataset([(tmp_path / name, tmp_path / name) for name in ("a.jpg", "b.jpg")])
+    assert not copied_files({"train": pairs, "val": pairs}, seconds=9).found
+    assert not is_predicted(tmp_path / "a.jpg")
+    assert not instead(tmp_path / "a.jpg")

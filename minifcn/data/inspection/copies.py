@@ -12,6 +12,7 @@ from pathlib import Path
 
 from minifcn.data.dataset import Dataset
 from minifcn.data.inspection.pairs import files_behind
+from minifcn.data.paths import no_file
 
 
 class Copies:
@@ -60,7 +61,7 @@ def copied_files(splits: Mapping[str, Dataset], seconds: float) -> Copies:
     for split, dataset in splits.items():
         files = files_behind(dataset)
         for path, _ in files.pairs[: len(dataset)] if files else ():
-            with suppress(OSError):  # what cannot be read is told where it is opened
+            if not no_file(path, "an image"):  # what cannot be read is told where it is opened
                 sizes[os.path.getsize(path)].append((split, path))
     for size, alike in sizes.items():
         for split, path in alike if len(alike) > 1 else ():
