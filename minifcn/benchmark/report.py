@@ -107,6 +107,11 @@ def memory_table(measured: Measurements) -> list[list[str]]:
     return rows
 
 
+def anything_went_wrong(measured: Measurements) -> bool:
+    """Whether a contestant failed in a work that it means to do: what only predicts has nothing to train."""
+    return any(r.error and not r.error.startswith(NotImplementedError.__name__) for r in measured.results)
+
+
 def errors(measured: Measurements) -> list[str]:
     """List what went wrong, a line for each kind of error: a library that is missing fails all its variants alike."""
     works, contestants = defaultdict[tuple, list[str]](list), defaultdict[tuple, list[str]](list)

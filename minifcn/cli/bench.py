@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         report.save_markdown(args.out, measured)
     if args.chart:
         report.save_chart(args.chart, measured)
-    return 1 if report.errors(measured) and not args.again else 0
+    return 1 if report.anything_went_wrong(measured) and not args.again else 0
 
 
 def _read(file: Path, named: list[str]) -> Measurements:

@@ -63,6 +63,14 @@ def test_what_is_missing_is_said_once_for_all_that_want_it():
     ]
 
 
+@pytest.mark.parametrize(
+    ("error", "wrong"), [("NotImplementedError: it only predicts", False), ("ValueError: no", True)]
+)
+def test_what_a_contestant_does_not_do_is_no_failure(error, wrong):
+    measured = Measurements({}, 1.0, [Result("small", "step", 1, "ONNX Runtime", error=error)])
+    assert report.anything_went_wrong(measured) == wrong
+
+
 def test_versions_are_told_once(measured):
     assert measured.facts() == {"NumPy": "2", "processor": "an abacus", "torch": "2.13", "sgemm peak": "2000 GFLOP/s"}
 
