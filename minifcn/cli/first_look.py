@@ -13,7 +13,11 @@ from minifcn.data.folders import Report, refuse
 from minifcn.data.inspection import look_at
 from minifcn.data.transforms import with_longer_side
 from minifcn.errors import UserError
+from minifcn.text import counted, in_short
 from minifcn.training import Config
+from minifcn.training.checkpoint import file_of
+from minifcn.training.images_list import trained_on
+from minifcn.training.start import files_of
 
 _LARGE = 500_000  # pixels of an image: CamVid at 360x480 has a third of that
 _SIDE = 512  # what is advised instead
@@ -73,3 +77,17 @@ def _command(config: Config) -> str:
     split = [] if names == [*usual_splits(config.data)][:2] else ["--split", *names]
     inputs = [] if config.inputs == "color" else ["--inputs", config.inputs]
     return shlex.join(["minifcn", "check-data", config.data, *split, *inputs])
+
+
+def known_already(config: Config, valid: Dataset) -> list[str]:
+    """Tell that images to measure on are among those that the weights of --init have learned from."""
+    for init in files_of(config.init) if config.init else ():
+        folder = file_of(init).parent
+        if known := trained_on(folder / "images.csv", valid):
+            return [
+                f"{len(known)} of the {counted(len(valid), 'validation image')} {'is' if len(known) == 1 else 'are'} "
+                f"among those that the run in {folder} has learned from ({in_short(known)}), so what is measured on "
+                f"them is too good; to measure on the same images as that run, name them in val.txt, and the others "
+                f"in train.txt, in the folder of the data ({folder / 'images.csv'} lists them)"
+            ]
+    return []

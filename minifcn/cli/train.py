@@ -16,7 +16,7 @@ from minifcn.backend import use_device
 from minifcn.backend.ranks import Ranks
 from minifcn.cli import arguments, jobs, signals, stages
 from minifcn.cli.apart import refuse_among_data
-from minifcn.cli.first_look import look_first, refusing, say_if_large
+from minifcn.cli.first_look import known_already, look_first, refusing, say_if_large
 from minifcn.cli.moved import asking_for_moved
 from minifcn.cli.output import say
 from minifcn.cli.settings import (
@@ -130,6 +130,7 @@ def train(
     notes: list[str] = []
     if state is None:
         config, notes = begin(config, model, read["train"], start, workers=workers, stream=sys.stderr)
+        notes += known_already(config, splits["val"])
     optimizer = build.build_optimizer(config, model)
     valid_loader = build.valid_loader(config, read["val"], workers)
     parts = (config, model, optimizer, build.train_loader(config, read["train"], workers), valid_loader, args.out)

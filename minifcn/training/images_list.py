@@ -144,6 +144,20 @@ def check(path: str | os.PathLike, splits: Mapping[str, Dataset], data: str) -> 
             )
 
 
+def trained_on(path: str | os.PathLike, dataset: Dataset) -> list[str]:
+    """Name the images of a data set that an earlier run learned from, by its list; none where it has none.
+
+    Parameters
+    ----------
+    path : path of the list
+    dataset : Dataset
+    """
+    if not os.path.exists(path):
+        return []
+    learned = {(entry.bytes, entry.image_crc32) for entry in _read(Path(path)).get("train", ())}
+    return [entry.image for entry in entries(dataset, images=True) if (entry.bytes, entry.image_crc32) in learned]
+
+
 def difference(before: list[Listed], now: list[Listed]) -> str:
     """Say how two lists of images differ; nothing if they do not.
 

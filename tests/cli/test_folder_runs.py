@@ -70,6 +70,20 @@ def test_validation_images_stay_when_images_are_added(run, capsys):
     assert val_names(run) == drawn
 
 
+def test_init_says_that_it_has_learned_from_images_to_measure_on(run, capsys):
+    data, (drawn,) = run.parent / "mine", val_names(run)
+    others = [name for name in "abcdef" if name != drawn]
+    for name, images in (("val.txt", [drawn]), ("train.txt", others)):
+        (data / name).write_text("\n".join(images))
+    assert train(data, run.parent / "same", "--init", str(run)) == 0
+    assert "has learned from" not in capsys.readouterr().err
+    for name, images in (("val.txt", [drawn, *others[:2]]), ("train.txt", others[2:])):
+        (data / name).write_text("\n".join(images))
+    assert train(data, run.parent / "others", "--init", str(run)) == 0
+    said = f"2 of the 3 validation images are among those that the run in {run} has learned from ({others[0]}.jpg, "
+    assert said in capsys.readouterr().err
+
+
 def test_other_images_are_evaluated_as_the_split_all(run, tmp_path, capsys):
     other = folder_sets.photos(tmp_path / "other", "xyz")
     assert evaluate(run, other) == 2
