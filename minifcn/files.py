@@ -64,22 +64,21 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     if path.exists() and not path.is_file():
         what = "is a folder" if path.is_dir() else "is a device, not a file"
         raise OSError(errno.EEXIST, f"{what}; choose another name", str(path))
-    temporary = None
+    names: list[Path] = []
     try:
-        descriptor, temporary = _private_file(path.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(_private_file(path.parent, names), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
             if sys.platform != "win32":
-                os.replace(temporary, path)  # while it is locked, so that nobody takes it for a leftover
+                os.replace(names[-1], path)  # while it is locked, so that nobody takes it for a leftover
         if sys.platform == "win32":
-            os.replace(temporary, path)  # Windows renames no open file
+            os.replace(names[-1], path)  # Windows renames no open file
     except BaseException as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        unnamed = temporary is None or getattr(error, "filename", None) in (None, str(temporary), temporary)
-        if isinstance(error, OSError) and unnamed:
+        for temporary in names:
+            with suppress(OSError):  # it may never have been made
+                temporary.unlink()
+        if isinstance(error, OSError) and (not names or error.filename in (None, *names, *map(str, names))):
             # A full disk names no file, and nobody knows the temporary one.
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         raise
@@ -176,15 +175,21 @@ def _locked_file(path: Path, folder: str | os.PathLike) -> int:
         os.close(descriptor)  # its last holder removed it meanwhile: a lock on it would keep nobody out
 
 
-def _private_file(folder: Path) -> tuple[int, Path]:
+def _private_file(folder: Path, names: list[Path]) -> int:
+    """Open a file that nobody else has; its name is noted before it is made, since Ctrl-C may come at any moment."""
     while True:
         path = folder / _TEMPORARY.format(secrets.token_hex(8))
-        descriptor = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o666)
+        names.append(path)
+        try:
+            descriptor = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:  # somebody else's
+            names.pop()
+            raise
         with suppress(OSError):  # no locks: then `remove_leftovers` cannot lock it either, and lets it be
             if sys.platform != "win32" and not (_lock(descriptor) and os.fstat(descriptor).st_nlink):
                 os.close(descriptor)  # `remove_leftovers` came between
                 continue
-        return descriptor, path
+        return descriptor
 
 
 def _lock(descriptor: int) -> bool:

@@ -103,6 +103,15 @@ class Progress:
             self._last_reading = now
         return due
 
+    def linger(self, text: str) -> None:
+        """Show how far the thing in hand has come, where one takes long."""
+        self._text = text
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+        elif self.stream is not None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            print(f"{self.title}  {self.done}/{self.total}  {text}", file=self.stream, flush=True)
+
     def advance(self, text: str = "", count: int = 1) -> None:
         """Count what was done; a text replaces the one shown."""
         self.done += count

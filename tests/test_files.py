@@ -63,6 +63,19 @@ def test_a_temporary_file_is_never_one_that_was_there(tmp_path, monkeypatch, the
     assert victim.read_bytes() == trap.read_bytes() == b"precious"
 
 
+def test_a_signal_between_making_and_opening_leaves_nothing(tmp_path, monkeypatch):
+    opened = os.open
+
+    def interrupted(*arguments):
+        os.close(opened(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.open", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "file"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_link_is_replaced_and_not_followed(tmp_path):
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_bytes(b"precious")

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         with Progress("predict", len(photos), 0, sys.stderr) as progress, pictures.signed(PREDICTED):
             for photo, target in zip(photos, planned, strict=True):
                 try:
-                    shares.append((str(photo), segmenter.segment(photo, target)))
+                    shares.append((str(photo), segmenter.segment(photo, target, progress)))
                     if len(shares) == 1:  # a mistake is one line
                         with progress.aside():
                             output.say(f"{args.checkpoint or generated.NETWORK} {knows(segmenter.config)}")
@@ -120,7 +120,7 @@ class _Segmenter:
         self.tiling = Tiling.of(self.model, args.tile, args.overlap, args.scales) if args.tile else None
         self.largest = 0  # side that the network was shown
 
-    def segment(self, photo: Path, target: targets.Target) -> np.ndarray:
+    def segment(self, photo: Path, target: targets.Target, progress: Progress) -> np.ndarray:
         """Write the results of a photograph; gives the share of each class."""
         image, args, names = self.read(photo), self.args, self.config.class_names
         height, width = image.shape[:2]
@@ -136,6 +136,8 @@ class _Segmenter:
                 counts += np.bincount(best.ravel(), minlength=len(names))
                 if add is not None:
                     add(block)
+                if counts.sum() < label.size:
+                    progress.linger(f"{counts.sum() / label.size:.0%} of {photo.name}")
         if target.out:
             options = {"alpha": args.alpha, "with_legend": not args.no_legend}
             pictures.save_overlay(target.out, image, label, names, visible(self.palette), **options)

@@ -171,6 +171,17 @@ class TestResults:
         shares = [(label == number).mean() for number in range(len(names))]
         np.testing.assert_allclose([float(share) for share in row[1:]], shares, atol=1e-6)
 
+    def test_it_is_shown_how_far_a_large_photograph_is(self, run, monkeypatch, capsys):
+        monkeypatch.setattr("minifcn.progress._SECONDS_BETWEEN_LINES", 0)
+        settings = ["--full-size", "--tile", "32", "--overlap", "0"]
+        assert run("photos/one.jpg", "--out", "o.png", *settings) == 0
+        shown = [line for line in capsys.readouterr().err.splitlines() if " of one.jpg" in line]
+        shares = [int(line.split()[-3].rstrip("%")) for line in shown]
+        assert shown[0].startswith("predict  0/1  ")
+        assert len(shares) > 1
+        assert shares == sorted(shares)
+        assert max(shares) < 100
+
     def test_probabilities_in_tiles_are_put_together(self, run):
         settings = ["photos/one.jpg", "--full-size", "--probabilities"]
         assert run(*settings, "whole.npz") == 0
