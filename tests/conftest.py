@@ -13,11 +13,12 @@ import webdriver
 
 from minifcn.backend import cuda_problem, resolve_device
 
-# No examples are looked for here: another conftest.py, in a folder that comes before, has the same name as a module.
-collect_ignore = ["conftest.py"]
+# No examples are looked for in files of this name: as modules they all have the same one.
+collect_ignore_glob = ["*conftest.py"]
 # Networks written in PyTorch, which tests compare with: without it there is nothing in these files to collect.
-if not importlib.util.find_spec("torch"):
-    collect_ignore += ["golden/lecture_listing.py", "oracle/trunks_in_pytorch.py"]
+collect_ignore = (
+    [] if importlib.util.find_spec("torch") else ["golden/lecture_listing.py", "oracle/trunks_in_pytorch.py"]
+)
 
 
 @pytest.fixture
