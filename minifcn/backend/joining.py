@@ -219,19 +219,21 @@ class Meeting:
         message, speaks = f"{message}of a failure stands above", self._speaks(ranks)
         if speaks:
             self._send(message, 2, lambda: self._look() - {*ranks})
+        else:  # the one that speaks may begin late, and see this one go and not the other
+            self._send(message, 2, lambda: self._look() & {min({*self.seen} - {*ranks})}, to_say=True)
         raise self._not_met(message, 2, told=not speaks)
 
     def _read(self) -> None:
         """Hear what another has told this one."""
         with suppress(BlockingIOError):
             words = self.box.recv(_LONGEST).decode(errors="replace")  # type: ignore[union-attr]
-            status, _, message = words.partition(" ")
-            raise self._not_met(message, int(status), told=not self._speaks([]))
+            status, to_say, message = words.split(" ", 2)
+            raise self._not_met(message, int(status), told=to_say == "0")
 
-    def _send(self, message: str, status: int, others: Callable[[], set[int]]) -> set[int]:
-        """Tell others, each as soon as it has a mailbox; gives those who know, this one too."""
-        words, knowing = f"{status} {message}".encode(errors="replace")[:_LONGEST], {self.rank}
-        until = time.monotonic() + _STARTING
+    def _send(self, message: str, status: int, others: Callable[[], set[int]], to_say: bool = False) -> set[int]:
+        """Tell others, each as soon as it has a mailbox, perhaps to say it; gives those who know, this one too."""
+        words, knowing = f"{status} {to_say:d} {message}".encode(errors="replace")[:_LONGEST], {self.rank}
+        until = time.monotonic() + (_TOLD_AFTER if to_say else _STARTING)
         while (left := others() - knowing) and time.monotonic() < until:
             for rank in left:
                 with suppress(OSError):
@@ -247,7 +249,7 @@ class Meeting:
         if first == self.rank:
             self._send(message, status, self._look)
             return self._not_met(message, status, told=False)
-        knows = first in self._send(message, status, lambda: self._look() & {first})
+        knows = first in self._send(message, status, lambda: self._look() & {first}, to_say=True)
         return self._not_met(
             message, status, told=knows or first not in self._look()
         )  # which has said why, if it is gone

@@ -22,6 +22,7 @@ from minifcn.backend.ranks import Disagreement, Ranks, named
 from minifcn.cli import failures, output, signals
 from minifcn.errors import UserError
 
+_UNTIL_ENDED = 20.0  # seconds for which a rank waits that the first one is to end
 _MEANWHILE = 1.0  # seconds in which the first rank says what all others would
 
 
@@ -133,9 +134,13 @@ def _end(ranks: Ranks, error: BaseException, leave: Callable[[], None]) -> NoRet
         except Disagreement as agreed:
             error = agreed
     if isinstance(error, Disagreement) or (isinstance(error, signals.Stopped) and error.together):
-        if ranks.first:
-            raise error
-        sys.exit(failures.told(error)[1])
+        message, status = failures.told(error)
+        leave()
+        if not ranks.first:  # a launcher kills those that end later than one with a status, and gives the kill's then
+            time.sleep(_UNTIL_ENDED)
+            sys.exit(status)
+        output.say(message)
+        ranks.abort(status)
     if not ranks.first:
         time.sleep(_MEANWHILE)
     output.say(f"{named(ranks.rank, ranks.size)}: {message}")
