@@ -14,10 +14,13 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def laboratory(driver, address):
-    """A function that opens the laboratory anew at a state; a script's error anywhere fails the test."""
+    """A function that shows the laboratory at a state; a script's error anywhere fails the test."""
 
-    def show(state=""):
-        driver.open(f"{address}#{state}")
+    def show(state="", anew=False):
+        if anew:
+            driver.open(f"{address}#{state}")
+        else:
+            driver.visit(address, state)
         return driver
 
     driver.width(1600)

@@ -150,7 +150,7 @@ class TestAddress:
 
     def test_after_a_long_drag_it_is_that_of_the_last_state(self, laboratory):
         """A browser takes only so many addresses in a while, and says so in its log."""
-        page = laboratory("n=1&K=1&P=0&t=1")
+        page = laboratory("n=1&K=1&P=0&t=1", anew=True)
         page.run(
             "window.written = 0; window.began = performance.now(); const {replaceState} = history;"
             "history.replaceState = function (...all) { written++; replaceState.apply(this, all); };"

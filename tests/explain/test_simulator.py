@@ -43,10 +43,10 @@ def path(simulator, tmp_path_factory):
 
 @pytest.fixture
 def page(driver, path):
-    """The page, opened anew at a state; a script's error anywhere fails the test."""
+    """The page, shown at a state; a script's error anywhere fails the test."""
 
     def show(state=""):
-        driver.open(f"{path.as_uri()}#{state}")
+        driver.visit(path.as_uri(), state)
         return driver
 
     driver.width(1600)
