@@ -52,14 +52,14 @@ class Cache:
     def __repr__(self) -> str:
         return f"Cache({in_bytes(self.used)} of {in_bytes(self.size)})"
 
-    def keep(self, samples: dict[int, Sample], place: int, sample: Sample) -> None:
+    def keep(self, samples: list[Sample | None], place: int, sample: Sample) -> None:
         """Put a copy of a sample into its place among the samples of a data set, if that is empty and it has room."""
         if self.used + sum(array.nbytes for array in _arrays(sample)) > self.size:
             return
         copy = copied(sample)
         count = sum(map(sys.getsizeof, (*_arrays(copy), copy.name, copy, vars(copy))))
         with _counting:
-            if place not in samples and self.used + count <= self.size:  # threads may read one image at once
+            if samples[place] is None and self.used + count <= self.size:  # threads may read one image at once
                 samples[place] = copy
                 self.used += count
 
@@ -92,18 +92,18 @@ class CachedDataset(Dataset):
     def __init__(self, dataset: Dataset, cache: Cache):
         self.dataset, self.cache = dataset, cache
         self.described_as(dataset)
-        self._samples: dict[int, Sample] = {}
+        self._samples: list[Sample | None] = [None] * len(dataset)  # a dict would grow with what it keeps
 
     @property
     def kept(self) -> int:
-        return len(self._samples)
+        return sum(sample is not None for sample in self._samples)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Sample:
         place = position(index, len(self))
-        kept = self._samples.get(place)
+        kept = self._samples[place]
         if kept is not None:
             return copied(kept)
         sample = self.dataset[place]

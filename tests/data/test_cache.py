@@ -1,6 +1,7 @@
 """A cache keeps what was read, as it was, within its size."""
 
 import sys
+import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from minifcn.data import Cache, CachedDataset, DataLoader, Dataset, RandomMirror, Sample, Shapes, open_dataset
+from minifcn.data.cache import copied
 
 SIZE = 96 * 96 * (3 + 1)  # pixels of a picture of shapes, and of its label
 
@@ -26,6 +28,30 @@ class Counting(Dataset):
     def __getitem__(self, index):
         self.drawn_pictures.append(index)
         return self.shapes[index]
+
+
+class ManySizes(Counting):
+    """Pictures of 16x16 to 100x77 pixels; before each is drawn, somebody looks."""
+
+    def __init__(self, length, look=lambda: None):
+        super().__init__(length)
+        self.look = look
+
+    def __getitem__(self, index):
+        self.look()
+        return Shapes(index + 1, size=self.size(index))[index]
+
+    def size(self, index):
+        return 16 + 37 * index % 85, 16 + 23 * index % 62
+
+    def bytes_of(self, index):
+        height, width = self.size(index)
+        return height * width * (3 + 1)
+
+
+def plain_epoch(number):
+    """Read the batches of pictures of many sizes by one thread, without a cache."""
+    return DataLoader(ManySizes(40), 4, shuffle=True, pad=True, workers=0).epoch(number)
 
 
 def read(dataset):
@@ -85,6 +111,43 @@ class TestSize:
         read(cached)
         assert pictures.drawn_pictures == [*range(8), *range(cached.kept, 8)]
         assert [sample.name for sample in first] == [sample.name for sample in read(cached)]
+
+    @pytest.mark.parametrize("workers", [0, 1, 4])
+    @pytest.mark.parametrize("size", [10_000, 100_000, 300_000])
+    def test_holds_all_that_is_kept_at_any_moment_while_workers_read_images_of_many_sizes(self, size, workers):
+        """Counted here, by the pixels that are kept, and not by the cache."""
+        cache, found = Cache(size), []
+
+        def look():
+            arrays = [array for sample in cached._samples if sample for array in (sample.image, sample.label)]
+            assert all(array.base is None for array in arrays)
+            found.append(sum(array.nbytes for array in arrays))
+
+        pictures = ManySizes(40, look)
+        cached = CachedDataset(pictures, cache)
+        loader = DataLoader(cached, 4, shuffle=True, pad=True, workers=workers)
+        for epoch in range(3):
+            for batch, other in zip(loader.epoch(epoch), plain_epoch(epoch), strict=True):
+                look()
+                assert batch.names == other.names
+                assert (batch.images.tobytes(), batch.labels.tobytes()) == (
+                    other.images.tobytes(),
+                    other.labels.tobytes(),
+                )
+        assert max(found) <= cache.used <= size
+        assert size - cache.used < max(pictures.bytes_of(i) for i in range(40) if not cached._samples[i]) + 1000
+        assert found[-1] == sum(pictures.bytes_of(i) for i in range(40) if cached._samples[i]) > 0
+
+    def test_holds_when_threads_with_images_of_their_own_find_room_at_the_same_time(self, monkeypatch):
+        """Each has found the room of one image before any has taken it."""
+        together = threading.Barrier(4, timeout=20)
+        monkeypatch.setattr("minifcn.data.cache.copied", lambda sample: (together.wait(), copied(sample))[1])
+        cache = Cache(SIZE + 2000)
+        cached = CachedDataset(Shapes(4), cache)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(cached.__getitem__, range(4)))
+        assert cached.kept == 1
+        assert SIZE < cache.used <= cache.size
 
     def test_is_that_of_the_memory(self):
         cache, pictures = Cache(2**23), Shapes(300, size=(64, 64))
