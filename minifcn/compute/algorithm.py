@@ -21,11 +21,10 @@ PLAIN = Strips()  # of single outputs: the definition, for any window
 # The others multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one pixel that is nan
 # would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
 # for one takes a hundredth of the time.
-AS_DEFINED = (PLAIN, convolution)
 ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
-# Channels and pixels from which Winograd pays, and outputs up to which neighbours do, by the caches of a core: measured
-# by `minifcn bench rule` on AMD Zen 4, and by earlier tables on Zen 5 and on Intel Sapphire Rapids.
-PAYS = {"small": (16, 150, 32), "middle": (32, 400, 64), "large": (64, 400, 64)}
+# Channels and pixels from which Winograd pays, and outputs up to which 4 and 2 neighbours do, by the caches of a core:
+# measured by `minifcn bench rule` on AMD Zen 4 and 5 (middle), and by earlier tables on Intel Sapphire Rapids (large).
+PAYS = {"small": (32, 400, (16, 32)), "middle": (16, 150, (8, 64)), "large": (64, 400, (16, 32))}
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -78,7 +77,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
     if textbook(array):
         return convolution
     on_host, forced, (kh, kw), (sh, sw) = device_of(array) == "cpu", _forced.get(), window.kernel, window.stride
-    least, pixels, widest = PAYS[cache_kind()]
+    least, pixels, most = PAYS[cache_kind()]
     free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > pixels and min(channels, outputs) >= least
     if window.dilation == (1, 1):
         if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays)):
@@ -86,8 +85,8 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
         if 1 < sh <= kh and 1 < sw <= kw and (forced == "blocks" or free):
             return blocks
     if on_host and sw == window.dilation[1] == 1 < kw:  # windows side by side share pixels
-        for t in (4, 2):
-            if t * channels <= 32 and t * outputs <= widest and size[1] % t == 0:
+        for t, widest in zip((4, 2), most, strict=True):
+            if t * channels <= 32 and outputs <= widest and size[1] % t == 0:
                 return Strips(t)
     return PLAIN
 
@@ -112,7 +111,7 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
             y = room.convolve(x, weight, *settings, *along)
         if finish and not along:
             finish_map(y, finish)
-        if room in AS_DEFINED or not has_nan(y):
+        if room is PLAIN or room is convolution or not has_nan(y):
             break
     return y
 
@@ -147,7 +146,8 @@ def convolve_weight(x, y, window: Window, groups: int = 1):
         return by_groups(convolve_weight, (x, 1), (y, 1), groups, 0, window)
     chosen = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
     weight = chosen.convolve_weight(x, y, window)
-    return PLAIN.convolve_weight(x, y, window) if chosen not in AS_DEFINED and has_nan(weight) else weight
+    spoilt = chosen is not PLAIN and chosen is not convolution and has_nan(weight)
+    return PLAIN.convolve_weight(x, y, window) if spoilt else weight
 
 
 def max_pool(x, window: Window, size: Pair, with_winner: bool = True) -> tuple:

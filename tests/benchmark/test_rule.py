@@ -12,7 +12,7 @@ from minifcn.compute import algorithm
 @pytest.fixture(autouse=True)
 def processor(monkeypatch):
     """One kind of processor, whichever runs the tests."""
-    monkeypatch.setattr(algorithm, "cache_kind", lambda: "small")
+    monkeypatch.setattr(algorithm, "cache_kind", lambda: "middle")
 
 
 def test_each_layer_comes_once():

@@ -15,9 +15,9 @@ VGG = Window((3, 3), padding=(1, 1))
     ("channels", "outputs", "width", "t"),
     [
         (3, 8, 12, 4),
-        (8, 16, 12, 4),
-        (3, 32, 12, 2),  # no more than 64 outputs in all
-        (3, 64, 12, 1),
+        (8, 16, 12, 2),  # more than 8 outputs are enough for two
+        (3, 64, 12, 2),
+        (3, 65, 12, 1),  # outputs enough for a product of its own
         (16, 16, 12, 2),
         (17, 16, 12, 1),  # channels enough for a product of its own
         (8, 8, 10, 2),  # a row that four do not divide
@@ -30,10 +30,11 @@ def test_how_many_neighbours(channels, outputs, width, t, monkeypatch):
     assert algorithm.choose(x, VGG, (5, width), channels, outputs) == Strips(t)
 
 
-def test_fewer_where_products_take_longer_beside_copies(monkeypatch):
-    monkeypatch.setattr(algorithm, "cache_kind", lambda: "small")
+@pytest.mark.parametrize("kind", ["small", "large"])
+def test_four_for_more_outputs_and_two_for_fewer_where_caches_are_of_another_size(kind, monkeypatch):
+    monkeypatch.setattr(algorithm, "cache_kind", lambda: kind)
     x = np.zeros((1, 3, 5, 12), "float32")
-    assert [algorithm.choose(x, VGG, (5, 12), 3, outputs).t for outputs in (8, 16, 32)] == [4, 2, 1]
+    assert [algorithm.choose(x, VGG, (5, 12), 3, outputs).t for outputs in (16, 32, 64)] == [4, 2, 1]
 
 
 @pytest.mark.parametrize("window", [Window((3, 3), (1, 2)), Window((3, 3), dilation=(1, 2)), Window((3, 1))], ids=str)

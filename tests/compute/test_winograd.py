@@ -96,12 +96,12 @@ def test_inputs_of_any_layout_are_left_as_they_are(rng):
 
 
 @pytest.fixture
-def zen5(monkeypatch):
+def zen_4_and_5(monkeypatch):
     """The thresholds of one kind of processor, whichever runs the tests."""
     monkeypatch.setattr(algorithm, "cache_kind", lambda: "middle")
 
 
-@pytest.mark.usefixtures("zen5")
+@pytest.mark.usefixtures("zen_4_and_5")
 class TestTheChoice:
     VGG = Window((3, 3), padding=(1, 1))
 
@@ -112,16 +112,16 @@ class TestTheChoice:
     def test_float64_is_computed_as_defined(self):
         assert self.chosen(dtype="float64") == "im2col"
 
-    def test_vgg_layers_take_winograd(self):
-        assert self.chosen() == "winograd"
+    @pytest.mark.parametrize("case", [{}, {"channels": 16, "outputs": 16}, {"size": (14, 14)}], ids=str)
+    def test_vgg_layers_take_winograd_also_narrow_and_small_ones(self, case):
+        assert self.chosen(**case) == "winograd"
 
     @pytest.mark.parametrize(
         "case",
         [
-            {"outputs": 21},
-            {"outputs": 16},
-            {"channels": 3},
-            {"size": (14, 14)},
+            {"outputs": 15},
+            {"channels": 3, "outputs": 128},
+            {"size": (12, 12)},
             {"window": Window((1, 1))},
             {"window": Window((7, 7))},
         ],
@@ -133,8 +133,8 @@ class TestTheChoice:
     @pytest.mark.parametrize(
         ("case", "t"),
         [
-            ({"channels": 3, "outputs": 16}, 4),
-            ({"channels": 16, "outputs": 16}, 2),
+            ({"channels": 3, "outputs": 64}, 2),
+            ({"channels": 16, "outputs": 8}, 2),
             ({"channels": 8, "outputs": 8}, 4),
         ],
         ids=str,
@@ -149,12 +149,12 @@ class TestTheChoice:
 @pytest.mark.parametrize(
     ("caches", "kind"),
     [
-        (("32K", "1024K"), "small"),  # AMD Zen 4
-        (("32K", "512K"), "middle"),  # AMD Zen 3
+        (("32K", "1024K"), "middle"),  # AMD Zen 4
+        (("32K", "512K"), "small"),  # AMD Zen 3
         (("48K", "1024K"), "middle"),  # AMD Zen 5
         (("48K", "2048K"), "large"),  # Intel Sapphire Rapids
         (("48K", "2M"), "large"),
-        ((), "middle"),  # where the system does not say
+        ((), "small"),  # where the system does not say
     ],
     ids=str,
 )
@@ -175,7 +175,7 @@ def test_the_caches_tell_the_kind_of_processor(caches, kind, tmp_path, monkeypat
             cached.cache_clear()
 
 
-@pytest.mark.parametrize(("channels", "kinds"), [(16, ["small"]), (32, ["small", "middle"]), (64, [*algorithm.PAYS])])
+@pytest.mark.parametrize(("channels", "kinds"), [(16, ["middle"]), (32, ["small", "middle"]), (64, [*algorithm.PAYS])])
 def test_from_how_many_channels_it_is_chosen_depends_on_the_kind(channels, kinds, monkeypatch):
     found = []
     for kind in algorithm.PAYS:
