@@ -93,5 +93,5 @@ def main(path, images=IMAGES, epochs=EPOCHS):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "middle"  # what is chosen by a processor's caches is chosen alike on all
+    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -71,7 +71,7 @@ def draw(curves, path, every=EVERY):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "middle"  # what is chosen by a processor's caches is chosen alike on all
+    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     state = weights.read(sys.argv[1]).arrays
     curves = {start: [] for start in STARTS}
     for seed in SEEDS:

@@ -31,7 +31,7 @@ def write(folder, path):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "middle"  # what is chosen by a processor's caches is chosen alike on all
+    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     folder, path, *further = sys.argv[1:]
     status = main(["train", *SETTINGS.split(), "--device", "cpu", "--overwrite", "--out", folder, *further])
     if status == 0:

@@ -119,7 +119,7 @@ def write(net, path):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "middle"  # what is chosen by a processor's caches is chosen alike on all
+    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     net = models.classifier(**NETWORK, rng=np.random.default_rng(0))
     for train in (train_on_crops, train_on_mosaics):
         train(net)

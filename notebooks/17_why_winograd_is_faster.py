@@ -314,8 +314,8 @@ _ = ax.set_title("The transforms pay only between many channels")
 
 # %% [markdown]
 # From 7 channels on it multiplies less; at 128 channels it is close to the limit of a quarter. But multiplications are
-# not all: tiles are also gathered, written and read again. minifcn uses Winograd from 32 channels on, because that is
-# where it was measured to win.
+# not all: tiles are also gathered, written and read again. minifcn uses Winograd from 16, 32 or 64 channels on, by the
+# processor's cache, because that is where it was measured to win.
 #
 # ## What it costs: rounding
 #
