@@ -90,15 +90,20 @@ def softmax_cross_entropy(
 def pixel_losses(scores, *, classes, weights, ignored):
     """-w · log softmax(scores)[class] for each pixel; 0 where it is ignored."""
 
-    def backward(gy):
-        return (loss_gradient(scores, gy, classes=classes, weights=weights, ignored=ignored),)
+    values, known = cross_entropy.losses(scores.data, classes, weights, ignored)
 
-    return cross_entropy.losses(scores.data, classes, weights, ignored), backward
+    def backward(gy):
+        return (loss_gradient(scores, gy, classes=classes, weights=weights, ignored=ignored, known=known),)
+
+    return values, backward
 
 
 @operation
-def loss_gradient(scores, gy, *, classes, weights, ignored):
-    """(softmax(scores) - onehot) · w · gy: the derivative of a pixel's loss, times gy; 0 where it is ignored."""
+def loss_gradient(scores, gy, *, classes, weights, ignored, known):
+    """(softmax(scores) - onehot) · w · gy: the derivative of a pixel's loss, times gy; 0 where it is ignored.
+
+    `known` is what the loss knows of the softmax already.
+    """
 
     def backward(g):
         s = softmax(unless(scores, mask=ignored[:, None]))
@@ -115,7 +120,8 @@ def loss_gradient(scores, gy, *, classes, weights, ignored):
 
         return by_scores, by_gy
 
-    return cross_entropy.gradient(scores.data, classes, weights * unless(gy, mask=ignored).data, ignored), backward
+    weighted = weights * unless(gy, mask=ignored).data
+    return cross_entropy.gradient(scores.data, classes, weighted, ignored, known), backward
 
 
 @operation

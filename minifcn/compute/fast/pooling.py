@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minifcn.backend import array_module, piecewise
+from minifcn.backend import array_module
 from minifcn.compute.im2col import empty_map
 from minifcn.compute.pooling import empty_entries, empty_winner, entries, lowest
 from minifcn.compute.window import Pair, Window
@@ -32,14 +32,18 @@ def max_pool(x, window: Window, size: Pair):
 def scatter_winner(y, winner, window: Window, size: Pair):
     """Add every y, if all are finite, to the pixel of a map `(N, C, *size)` that won its window.
 
-    To multiply by 0 and 1 takes a third of the time of choosing.
+    To multiply by 0 and 1 takes a third of the time of choosing. Where windows lie apart, no pixel is added to twice.
     """
     xp = array_module(y)
     x, targets = empty_entries(y, window, size)
+    (kh, kw), (sh, sw) = window.kernel, window.stride
+    apart = window.dilation == (1, 1) and sh >= kh and sw >= kw
     won = xp.empty_like(winner, dtype=y.dtype)
     for k, target in enumerate(targets):
-        piecewise(lambda y, winner, won, k=k: xp.multiply(y, winner == k, out=won), y, winner, won)
-        target += won
+        if apart:
+            xp.multiply(y, winner == k, out=target)
+        else:
+            target += xp.multiply(y, winner == k, out=won)
     return x
 
 

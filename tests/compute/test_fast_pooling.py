@@ -1,0 +1,32 @@
+"""Max-pooling of the workshop gives what the definition does, and brings back what it does."""
+
+import numpy as np
+import pytest
+
+from minifcn.compute import pooling
+from minifcn.compute.fast import pooling as fast_pooling
+from minifcn.compute.window import Window
+
+WINDOWS = {
+    "2x2": Window((2, 2), (2, 2)),
+    "apart, with gaps": Window((2, 2), (3, 4)),
+    "rows shared": Window((3, 2), (2, 2)),
+    "columns shared": Window((2, 3), (2, 2)),
+    "rows and columns shared": Window((3, 3), (2, 2), (1, 1)),
+    "pixels of a wide window shared": Window((2, 2), (2, 2), (0, 0), (2, 2)),
+    "padded": Window((2, 2), (2, 2), (1, 1)),
+}
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_maxima_and_what_comes_back_to_the_winners(window, ceil_mode, rng):
+    x = rng.integers(-9, 10, (2, 7, 9, 3)).astype("float32").transpose(0, 3, 1, 2)
+    size = window.output_size(x.shape[2:], ceil_mode)
+    maxima, winner = fast_pooling.max_pool(x, window, size)
+    for found, expected in zip((maxima, winner), pooling.max_pool(x, window, size), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    y = rng.integers(-9, 10, maxima.shape).astype("float32")
+    found, expected = (room.scatter_winner(y, winner, window, x.shape[2:]) for room in (fast_pooling, pooling))
+    np.testing.assert_array_equal(found, expected)
+    assert found.sum() == y.sum()
