@@ -192,6 +192,23 @@ def test_at_1600_the_views_begin_in_the_upper_half_beside_nothing_that_is_cut_of
     assert page.run("return document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("width", [1440, 1600])
+def test_the_matrix_and_what_it_is_transposed_from_are_seen_whole_beside_each_other(page, driver, width):
+    driver.width(width)
+    page = page("ask=transposed")
+    edges = "const {left, right, top} = document.querySelector(arguments[0]).getBoundingClientRect();"
+    transposed, matrix = (
+        page.run(f"{edges} return {{left, right, top}}", f"[data-id={name}]")
+        for name in ("matrix0", "matrix0-of-convolution")
+    )
+    assert transposed["right"] < matrix["left"]
+    assert transposed["top"] == matrix["top"]
+    hidden = (
+        "return [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+    )
+    assert page.run(hidden) == 0
+
+
 # Of Dumoulin and Visin's report: pixels that go in and come out of each of its figures, in the order of the menu.
 SIZES = [(4, 2), (5, 6), (5, 5), (5, 7), (5, 2), (5, 3), (6, 3), (7, 3), (5, 3), (5, 3)]
 TRANSPOSED_SIZES = [(2, 4), (6, 5), (5, 5), (7, 5), (2, 5), (3, 5), (3, 6)]
@@ -362,6 +379,27 @@ class TestKeys:
         ]
         for name in wanted:
             assert any(text and text.startswith(name) for text in reached), (name, reached)
+
+    @pytest.mark.parametrize("width", [390, 1440, 1600])
+    def test_tab_goes_down_the_page_and_from_left_to_right(self, page, driver, width):
+        driver.width(width)
+        page = page()
+        stops = page.run(
+            "const body = document.querySelector('.body'), place = (one) => one.getBoundingClientRect(); "
+            "return [...body.querySelectorAll('button, select, input, [tabindex]')].filter((one) => one.tabIndex >= 0 "
+            "&& one.offsetParent).map((one) => [...body.children].find((block) => block.contains(one)))"
+            ".map((block) => [Math.round(place(block).top / 40), place(block).left, block.className])"
+        )
+        assert stops == sorted(stops, key=lambda stop: stop[:2])
+        assert len({name for *_, name in stops}) == 5  # what one sets, the numbers, the steps, questions, views
+
+    def test_a_cell_keeps_the_focus_when_the_page_grows_narrow(self, page, driver):
+        page = page()
+        page.run("document.querySelector('[data-id=x-0] input').focus()")
+        driver.width(1000)
+        driver.drawn()
+        assert page.run("return document.activeElement.ariaLabel") == "x[0,0,0]"
+        assert page.run("return document.querySelector('.numbers').nextSibling.className") == "panels"
 
     def test_a_cell_is_typed_into(self, page):
         page = page("t=9")

@@ -1,8 +1,10 @@
 // The page: one state, what is shown of it, and what changes it.
 
+const WIDE = 1200;  // pixels, as in laboratory.css
+
 function laboratory(root, address, alone) {
   let state = fromAddress((alone && location.hash.slice(1)) || address), timer = null, back = {key: "", all: []};
-  let followed = {};
+  let followed = {}, isWide = root.clientWidth >= WIDE;
   const views = new Map();  // of tables, by id
   const writeAddress = addressBar();
 
@@ -83,8 +85,9 @@ function laboratory(root, address, alone) {
     return [question, one];
   });
   questions.append(...asks.map(([, one]) => one));
-  root.replaceChildren(element("div", {class: "body"}, [controls.node, bar.node, trouble, questions, reply, numbers,
-    panels, legend]));
+  const body = element("div", {class: "body"}, [controls.node, bar.node, trouble, questions, reply, numbers, panels,
+    legend]);
+  root.replaceChildren(body);
 
   function render() {
     const why = problem(state);
@@ -124,7 +127,17 @@ function laboratory(root, address, alone) {
   function placeNumbers(specs) {
     const width = specs.reduce((sum, {columns}) => sum + 31 * columns + 44, 0);
     numbers.classList.toggle("beside", width <= 620 && specs.every((spec) => spec.rows <= 7 && !isDrawn(spec)));
+    arrange();
     placeTables(numbers, specs);
+  }
+
+  // Where the numbers are seen beside what one sets, they follow it in the document: Tab and a screen reader go as the
+  // eye does.
+  function arrange() {
+    const next = isWide && numbers.classList.contains("beside") ? bar.node : panels, focus = document.activeElement;
+    if (numbers.nextSibling === next) return;
+    body.insertBefore(numbers, next);
+    if (numbers.contains(focus)) focus.focus({preventScroll: true});
   }
 
   function placeTables(parent, specs) {
@@ -207,6 +220,7 @@ function laboratory(root, address, alone) {
   });
   if (alone) addEventListener("hashchange", () => page.show(fromAddress(location.hash.slice(1) || address)));
   render();
+  new ResizeObserver(() => { isWide = root.clientWidth >= WIDE; arrange(); }).observe(root);
   return page;
 }
 
