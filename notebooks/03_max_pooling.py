@@ -320,7 +320,7 @@ assert maps[5].mean() > 2 * ring.mean()  # dark spreads
 # Hong and Han, 2015) and **SegNet** (Badrinarayanan, Kendall and Cipolla, 2015) do that: their decoders mirror the
 # encoder, remember the indices of every pool, unpool with them, and convolve the sparse map to fill it. FCN does not.
 # It enlarges its maps by transposed convolution (notebook 5) and adds maps from earlier layers, which still know the
-# place. What the indices give that a fixed upsampling cannot: the ring below comes back with its edge where it was.
+# place. What the indices give that a fixed upsampling cannot: of the ring below, nothing comes back beside its edge.
 
 # %%
 restored = F.max_unpool2d(pooled, indices, 2)

@@ -483,9 +483,10 @@ for line, (name, maps) in zip(panels, rows, strict=True):
 _ = fig.suptitle("From a classifier, skip by skip, the shapes are told apart")
 
 # %% [markdown]
-# Each skip adds to the result, and each stage goes on where the one before stopped, because its new score layer gives
-# zeros. The network that started at random had three epochs, the staged one eight: so it is not only the start.
-# (Question 2 gives both the same.)
+# Each stage is better than the one before: it has a skip more, and has seen the pictures more often (what a skip does
+# by itself shows notebook 9). And it goes on where that one stopped, because its new score layer gives zeros. The
+# network that started at random had three epochs, the staged one eight: so it is not only the start. (Question 2 gives
+# both the same.)
 #
 # What a network of this size can learn, given time and pictures, shows the FCN-8s that comes with minifcn. It knows six
 # classes, on pictures of 96x96 pixels. Its results on pictures that it has never seen:

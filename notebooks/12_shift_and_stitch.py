@@ -385,8 +385,8 @@ assert 50 < without_strides / normal < 300
 
 # %% [markdown]
 # Two powers of ten. The paper found that shift-and-stitch brings less for its cost than skips do, and does not use it.
-# Later networks take a middle way: they remove only the last one or two strides and dilate what follows, so that the
-# output has stride 8.
+# Later networks take a middle way: they remove only the last one or two of the five strides and dilate what follows, so
+# that the output has stride 16 or 8.
 #
 # ## Questions
 #

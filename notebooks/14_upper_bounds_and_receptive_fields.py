@@ -237,7 +237,7 @@ assert 0.8 < object_iou[sides == 5 * f] < 0.85
 fig, ax = plt.subplots(figsize=(6.5, 3.6))
 ax.plot(sides / f, object_iou, "o-", color="#009E73", linewidth=2, markersize=5)
 ax.set(xlabel="side of the object / factor", ylabel="IoU of the object", ylim=(-0.03, 1))
-ax.set_title("Objects of less than half a cell are lost")
+ax.set_title("Objects of less than half a cell's area are lost")
 ax.grid(alpha=0.4)
 
 # %% [markdown]

@@ -302,7 +302,7 @@ assert forward["TF32"][0] > forward["float32"][0]  # faster products, and no fas
 
 # %% [markdown]
 # Most of the 11 ms. So the GPU waited for the host, and faster matrix products (TF32) made the network no faster. That
-# is why the launches were reduced since, to 65; how long it takes now has not been measured on a GPU.
+# is why the launches were reduced since, to 63; how long it takes now has not been measured on a GPU.
 #
 # ## Without a GPU: how can such code be tested?
 #

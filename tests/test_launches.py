@@ -4,6 +4,8 @@ Counted by the stand-in, for one image in float32. A change that launches more b
 lowers them.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import standin
@@ -68,6 +70,18 @@ def test_a_training_step(network, limits, rule, image, labels, stand_in):
         optimizer.step()
     assert events["kernel"] <= limits[1]
     assert events["strided"] <= limits[2]
+
+
+def test_pages_say_how_many_launches_are_left():
+    root = Path(__file__).parents[1]
+    forward, step, _ = LIMITS["FCN8s", "vgg16", "aligned"]
+    said = {
+        "docs/performance.md": f"the launches fell to {forward} and {step}",
+        "docs/architecture.md": f"FCN-8s launches at most {forward} kernels for an image, and {step} for a training step",
+        "notebooks/16_numpy_and_cupy.py": f"the launches were reduced since, to {forward};",
+    }
+    for page, sentence in said.items():
+        assert sentence in " ".join((root / page).read_text("utf-8").replace("\n# ", "\n").split()), page
 
 
 def test_one_product_does_a_layer_of_a_whole_photograph():
