@@ -590,8 +590,8 @@ page
 #    `size`; asserts that count on multiples of 32 then fail. Why?)
 # 2. Design an FCN-4s. Which map does it score, how many parameters does that cost at full width and 21 classes
 #    (`learned_parameters`), and by how much does it upsample in the end?
-# 3. Change `STEPS` to 400. Which of the three networks then goes beyond what the true shares give at its stride,
-#    although its upsampling is bilinear? Which numbers other than shares can a score layer have chosen?
+# 3. Change `STEPS` to 400. Which of the three networks then go beyond what the true shares give at their stride,
+#    although their upsampling is bilinear? Which numbers other than shares can a score layer have chosen?
 # 4. Train with `num_classes=4` (in `train`, `test`, the network and the confusion matrix). Do the streams share the
 #    work in another way? Look at the score of one class minus the mean of the others.
 # 5. The paper adds the scores of a skip. It also tried the maximum of both instead of the sum, and gave it up. What is

@@ -77,7 +77,7 @@ def test_pages_say_how_many_launches_are_left():
     forward, step, _ = LIMITS["FCN8s", "vgg16", "aligned"]
     said = {
         "docs/performance.md": f"the launches fell to {forward} and {step}",
-        "docs/architecture.md": f"FCN-8s launches at most {forward} kernels for an image, and {step} for a training step",
+        "docs/architecture.md": f"launches at most {forward} kernels for an image, and {step} for a training step",
         "notebooks/16_numpy_and_cupy.py": f"the launches were reduced since, to {forward};",
     }
     for page, sentence in said.items():
