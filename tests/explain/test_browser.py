@@ -88,6 +88,12 @@ def test_the_lines_of_a_matrix_are_called_by_their_pixels(watch, driver):
     assert (c, transpose) == (["", *y, *x], ["", *x, *y])
 
 
+@pytest.mark.parametrize("kind", ["im2col", "conv"])
+def test_the_legend_names_only_colours_that_a_step_has(watch, driver, kind):
+    watch(["0"], Stepper(np.arange(9).reshape(3, 3), np.ones((2, 2)), kind=kind))
+    assert ("this step" in driver.run("return document.querySelector('.key').textContent")) == (kind == "conv")
+
+
 def test_the_cropped_border_is_dashed(watch):
     (state,) = watch(["0"])
     y = np.ones((5, 5), bool)
