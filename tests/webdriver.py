@@ -35,6 +35,16 @@ history.replaceState(null, "", `#${arguments[0]}`);
 dispatchEvent(new Event("hashchange"));
 """
 
+# What a bar that stays at the top hides while it has the focus: of all that Tab reaches, from the last one back.
+HIDDEN = """
+const all = [...document.querySelectorAll("button, select, input, [tabindex]")];
+return all.filter((one) => one.tabIndex >= 0 && one.offsetParent).reverse().filter((one) => {
+  one.focus();
+  const {left, top, height} = one.getBoundingClientRect(), seen = document.elementFromPoint(left + 4, top + height / 2);
+  return !one.contains(seen) && !seen?.contains(one);
+}).map((one) => one.ariaLabel ?? one.textContent);
+"""
+
 
 class Driver:
     """One browser without a window; `close` ends it."""

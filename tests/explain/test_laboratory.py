@@ -393,6 +393,12 @@ class TestKeys:
         assert stops == sorted(stops, key=lambda stop: stop[:2])
         assert len({name for *_, name in stops}) == 5  # what one sets, the numbers, the steps, questions, views
 
+    @pytest.mark.parametrize("width", [390, 1440])
+    def test_the_bar_hides_nothing_that_has_the_focus(self, page, driver, width):
+        driver.width(width, 700)
+        page = page("ask=transposed")
+        assert page.run(webdriver.HIDDEN) == []
+
     def test_a_cell_keeps_the_focus_when_the_page_grows_narrow(self, page, driver):
         page = page()
         page.run("document.querySelector('[data-id=x-0] input').focus()")

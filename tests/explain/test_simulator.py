@@ -263,6 +263,13 @@ class TestUse:
         page.width(width)
         assert page.run("return document.documentElement.scrollWidth") <= width
 
+    @pytest.mark.parametrize("width", [390, 1440])
+    def test_the_crops_hide_nothing_that_has_the_focus(self, page, width):
+        page = page()
+        page.width(width, 900)
+        page.drawn()
+        assert page.run(webdriver.HIDDEN) == []
+
     def test_everything_that_can_be_set_is_reached_with_tab(self, page):
         page, reached = page(), set()
         for _ in range(60):

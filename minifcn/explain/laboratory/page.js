@@ -221,6 +221,7 @@ function laboratory(root, address, alone) {
   if (alone) addEventListener("hashchange", () => page.show(fromAddress(location.hash.slice(1) || address)));
   render();
   new ResizeObserver(() => { isWide = root.clientWidth >= WIDE; arrange(); }).observe(root);
+  new ResizeObserver(() => root.style.setProperty("--bar", `${bar.node.offsetHeight}px`)).observe(bar.node);
   return page;
 }
 

@@ -103,6 +103,7 @@ function simulator(root, given, alone) {
 
   (alone ? document : root).addEventListener("keydown", onKey);
   if (alone) addEventListener("hashchange", () => { state = startingState(); render(); });
+  new ResizeObserver(() => root.style.setProperty("--crops", `${crops.node.offsetHeight}px`)).observe(crops.node);
   renderNow();
   return page;
 }
