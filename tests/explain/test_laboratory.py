@@ -161,6 +161,14 @@ def test_a_question_is_answered_by_one_click(page, question, answer):
     assert re.search(answer, page.run(TEXT, ".reply"))
 
 
+@pytest.mark.parametrize(("state", "is_drawn"), [("", True), ("n=8&K=8&S=5", False)], ids=["small", "folded"])
+def test_the_answer_speaks_of_the_matrix_only_where_it_is_drawn(page, state, is_drawn):
+    page = page(state)
+    page.run(CLICK, "Why is it called")
+    assert ("drawn with it" in page.run(TEXT, ".reply")) == is_drawn
+    assert page.run("return document.querySelector('[data-id$=-of-convolution]') !== null") == is_drawn
+
+
 def test_why_is_this_54_is_answered_by_a_click_on_it(page):
     """54 is there as the page opens; the sentence beside it has the products that are 54 so far."""
     page = page()

@@ -105,7 +105,7 @@ function matrix(model) {
     return holds ? kernels[c][k][l] : null;
   };
   const active = places(now.filter(({kept}) => kept), (one) => `${one.a * size[1] + one.b},${one.i * n + one.j}`);
-  if (kernels.length * size[0] * size[1] * n * n > LARGEST_DRAWN) return foldedLine(model, entry);
+  if (isFolded(model)) return foldedLine(model, entry);
   const lines = new Set(now.map((one) => (model.order === "x" ? one.i * n + one.j : one.a * size[1] + one.b)));
   const names = {
     rows: range(size[0] * size[1]).map((p) => pixel("y", Math.floor(p / size[1]), p % size[1])),
@@ -129,6 +129,7 @@ function matrix(model) {
 
 // Of a matrix that is too large the line that the step lights, folded to the map that it belongs to.
 const LARGEST_DRAWN = 20000;
+const isFolded = ({kernels, size, state}) => kernels.length * size[0] * size[1] * state.n ** 2 > LARGEST_DRAWN;
 
 function foldedLine(model, entry) {
   const {state, size, kernels, now, order, pixel: [a, b]} = model, n = state.n, [one] = now;

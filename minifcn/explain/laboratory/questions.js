@@ -71,8 +71,8 @@ function whyAnswer(model) {
   const here = madeSoFar.length ? madeSoFar : made, left = made.length - here.length;
   const from = here.slice(0, 4).map((one) => `${xName(model, one)} through ${pixel("w", one.k, one.l)}`);
   return `${plural(here.length, "product")} ${here.length === 1 ? "lands" : "land"} on ${name}: ${from.join(", ")}${
-    here.length > 4 ? ", …" : ""}${left ? `; ${left} more ${left === 1 ? "is" : "are"} still to come` : ""}. All four ` +
-    "views mark them in green.";
+    here.length > 4 ? ", …" : ""}${left ? `; ${left} more ${left === 1 ? "is" : "are"} still to come` : ""}. Green ` +
+    "in the views: the pixel, and what it is made of.";
 }
 
 // Why a pixel of y lies under no stamp, or a window of a convolution under no pixel of x.
@@ -83,15 +83,14 @@ function whyNothing({state: {op, n, K, S, P, D}, pixel: place}) {
   return D > 1 ? `the kernel has holes, as its dilation is ${D}` : "the kernel is smaller than the stride";
 }
 
-function transposedAnswer({state, size, now}) {
-  const [one] = now, q = pixel("x", one?.i ?? 0, one?.j ?? 0), p = size[0] * size[1], n = state.n ** 2;
+function transposedAnswer(model) {
+  const {state, size, now: [one]} = model, q = pixel("x", one?.i ?? 0, one?.j ?? 0), p = size[0] * size[1];
+  const n = state.n ** 2, drawn = isFolded(model) ? "" : ", which is drawn with it";
   if (state.op === "conv") return `This is the one that is not: y = C x, and C is ${p}×${n}. A gradient ` +
     "comes back through " +
     "Cᵀ. Choose “Transposed convolution”: the same weights, and Cᵀ as the way forward.";
-  return `The convolution with these settings takes ${size.join("×")} pixels to ${state.n}×${state.n} by a ` +
-    "matrix C of " +
-    `${n}×${p}. Here Cᵀ is multiplied instead: column ${q} of Cᵀ is row ${q} of C, shown ` +
-    "beside it. It inverts nothing.";
+  return `The convolution with these settings takes ${size.join("×")} pixels to ${state.n}×${state.n} by a matrix C of ` +
+    `${n}×${p}. Here Cᵀ is multiplied instead: column ${q} of Cᵀ is row ${q} of C${drawn}. It inverts nothing.`;
 }
 
 function strideAnswer({state, size, all}) {
