@@ -217,6 +217,16 @@ def test_the_matrix_and_what_it_is_transposed_from_are_seen_whole_beside_each_ot
     assert page.run(hidden) == 0
 
 
+def test_nothing_that_one_sets_hangs_over_the_edge_of_a_phone(page, driver):
+    driver.width(360)  # the site leaves no more on one of 390 pixels
+    over = (
+        "const edge = document.querySelector('.body').getBoundingClientRect().right; "
+        "return [...document.querySelectorAll('.controls button, .controls select, .bar button, .questions button')]"
+        ".filter((one) => one.getBoundingClientRect().right > edge + 1).map((one) => one.ariaLabel ?? one.textContent)"
+    )
+    assert page().run(over) == []
+
+
 # Of Dumoulin and Visin's report: pixels that go in and come out of each of its figures, in the order of the menu.
 SIZES = [(4, 2), (5, 6), (5, 5), (5, 7), (5, 2), (5, 3), (6, 3), (7, 3), (5, 3), (5, 3)]
 TRANSPOSED_SIZES = [(2, 4), (6, 5), (5, 5), (7, 5), (2, 5), (3, 5), (3, 6)]
