@@ -45,7 +45,7 @@ const PRESETS = {
   ],
   "Checkerboard": [
     transposed("kernel 3, stride 2: uneven", {n: 4, K: 3, S: 2, fill: "ones"}),
-    transposed("kernel 4, stride 2: even", {n: 4, K: 4, S: 2, fill: "ones"}),
+    transposed("kernel 4, stride 2: even inside", {n: 4, K: 4, S: 2, fill: "ones"}),
     transposed("kernel 2, stride 3: holes", {n: 3, K: 2, S: 3, fill: "ones"}),
   ],
   "Channels": [
