@@ -169,6 +169,18 @@ def test_the_answer_speaks_of_the_matrix_only_where_it_is_drawn(page, state, is_
     assert page.run("return document.querySelector('[data-id$=-of-convolution]') !== null") == is_drawn
 
 
+def test_with_channels_products_and_matrices_are_counted_for_all_of_them(page):
+    page = page("op=conv&n=4&S=1&C=3&O=2&t=6")  # y[1,1], whose window lies on x
+    assert "756, 9·3 products = row y[1,1] of C times x" in sentence(page)
+    page.run(CLICK, "Why is y")
+    assert page.run(TEXT, ".reply").startswith("9·3 products land on y[1,1]: ")
+    page.run(CLICK, "Why is it called")
+    assert "C is 16×16 for each pair of channels" in page.run(TEXT, ".reply")
+    page.run(CLICK, "Transposed")
+    page.run(CLICK, "Why is it called")
+    assert "by a matrix C of 16×16 for each pair of channels" in page.run(TEXT, ".reply")
+
+
 def test_why_is_this_54_is_answered_by_a_click_on_it(page):
     """54 is there as the page opens; the sentence beside it has the products that are 54 so far."""
     page = page()

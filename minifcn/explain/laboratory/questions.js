@@ -70,7 +70,7 @@ function whyAnswer(model) {
   if (!made.length) return `No pixel of x reaches ${name}: ${whyNothing(model)}.`;
   const here = madeSoFar.length ? madeSoFar : made, left = made.length - here.length;
   const from = here.slice(0, 4).map((one) => `${xName(model, one)} through ${pixel("w", one.k, one.l)}`);
-  return `${plural(here.length, "product")} ${here.length === 1 ? "lands" : "land"} on ${name}: ${from.join(", ")}${
+  return `${productCount(here.length, model.state)} ${here.length * model.state.C === 1 ? "lands" : "land"} on ${name}: ${from.join(", ")}${
     here.length > 4 ? ", …" : ""}${left ? `; ${left} more ${left === 1 ? "is" : "are"} still to come` : ""}. Green ` +
     "in the views: the pixel, and what it is made of.";
 }
@@ -86,11 +86,12 @@ function whyNothing({state: {op, n, K, S, P, D}, pixel: place}) {
 function transposedAnswer(model) {
   const {state, size, now: [one]} = model, q = pixel("x", one?.i ?? 0, one?.j ?? 0), p = size[0] * size[1];
   const n = state.n ** 2, drawn = isFolded(model) ? "" : ", which is drawn with it";
-  if (state.op === "conv") return `This is the one that is not: y = C x, and C is ${p}×${n}. A gradient ` +
+  const each = state.C * state.O > 1 ? " for each pair of channels" : "";
+  if (state.op === "conv") return `This is the one that is not: y = C x, and C is ${p}×${n}${each}. A gradient ` +
     "comes back through " +
     "Cᵀ. Choose “Transposed convolution”: the same weights, and Cᵀ as the way forward.";
   return `The convolution with these settings takes ${size.join("×")} pixels to ${state.n}×${state.n} by a matrix C of ` +
-    `${n}×${p}. Here Cᵀ is multiplied instead: column ${q} of Cᵀ is row ${q} of C${drawn}. It inverts nothing.`;
+    `${n}×${p}${each}. Here Cᵀ is multiplied instead: column ${q} of Cᵀ is row ${q} of C${drawn}. It inverts nothing.`;
 }
 
 function strideAnswer({state, size, all}) {

@@ -107,10 +107,13 @@ function stepSentence(model) {
   }
   const name = pixel("y", from.a, from.b), total = number(model.canvas[from.a + model.border][from.b + model.border]);
   const matrix = state.op === "conv" ? "C" : "Cᵀ";
-  return `pixel ${t} of ${groups.length}: ${name} = ${total}, ${plural(now.length, "product")} = row ${name} of ` +
+  return `pixel ${t} of ${groups.length}: ${name} = ${total}, ${productCount(now.length, state)} = row ${name} of ` +
     `${matrix} ` +
     "times x";
 }
+
+// How many products `count` weights make: each meets a pixel in every channel of x.
+const productCount = (count, {C}) => (C > 1 ? `${count}·${C} products` : plural(count, "product"));
 
 // Before and after one product, as text: "54", "3·4", "66".
 function addition(model, one) {
@@ -131,7 +134,7 @@ function focusSentence(model) {
   if (!left) return `${name} = ${written} = ${total}`;
   const now = number(shownAt(model, a, b));
   return `${name} = ${written && written !== now ? `${written} = ${now}` : now} so far; with ${
-    plural(left, "product")} still to come it is ${total}`;
+    productCount(left, state)} still to come it is ${total}`;
 }
 
 // What y shows of a pixel: what is added up so far.
