@@ -166,6 +166,20 @@ class TestAddress:
         assert page.run(TEXT, "[data-name=S] b") == "5"
 
 
+@pytest.mark.parametrize("width", [340, 1600])
+def test_a_map_that_is_drawn_is_seen_whole_and_a_click_picks_the_pixel_that_it_points_at(laboratory, driver, width):
+    driver.width(width)
+    page = laboratory("n=8&K=8&S=5&P=0&t=64")
+    found = page.run(
+        "const map = document.querySelector('.panels [data-id=canvas] canvas'), {left, top, width} = "
+        "map.getBoundingClientRect(), cell = width / 43; map.dispatchEvent(new MouseEvent('click', "
+        "{clientX: left + 30.5 * cell, clientY: top + 12.5 * cell})); const box = map.parentNode; "
+        "return [box.scrollWidth <= box.clientWidth, document.querySelector('.made').textContent]"
+    )
+    assert found[0]
+    assert found[1].startswith("y[12,30] = ")
+
+
 def test_a_map_that_is_drawn_changes_its_ink_with_the_theme(laboratory):
     page = laboratory("n=2&K=16&S=8&P=4&weight=ones")
     page.run(

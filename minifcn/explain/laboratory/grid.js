@@ -120,7 +120,8 @@ function moveInside(event, cells, columns) {
 function buildDrawing(spec, page) {
   const {rows, columns} = spec, width = Math.min(14, Math.max(2, Math.floor(330 / columns)));
   const height = spec.matrix ? Math.min(14, 420 / rows) : width;
-  const canvas = element("canvas", {width: columns * width, height: Math.ceil(rows * height), role: "img"});
+  const canvas = element("canvas", {width: columns * width, height: Math.ceil(rows * height), role: "img",
+    class: spec.matrix ? "" : "map"});
   const title = element("p", {class: "title"});
   const panel = element("div", {class: "table", "data-id": spec.id}, [title, element("div", {class: "scroll"},
     [canvas])]);
@@ -133,7 +134,8 @@ function buildDrawing(spec, page) {
     drawCells(canvas, next, [width, height], getComputedStyle(page.root));
   };
   canvas.onclick = (event) => {
-    const r = Math.floor(event.offsetY / height), c = Math.floor(event.offsetX / width),
+    const scale = canvas.width / canvas.clientWidth;  // a map is no wider than its place
+    const r = Math.floor(event.offsetY * scale / height), c = Math.floor(event.offsetX * scale / width),
       cell = view.spec.cells[r * columns + c];
     if (cell) choose(cell, page);
   };
