@@ -223,10 +223,20 @@ def test_the_matrix_and_what_it_is_transposed_from_are_seen_whole_beside_each_ot
     )
     assert transposed["right"] < matrix["left"]
     assert transposed["top"] == matrix["top"]
+
+
+@pytest.mark.parametrize("width", [1440, 1600])
+@pytest.mark.parametrize(
+    "state", ["ask=transposed", "op=conv&n=4&S=1&P=1", "op=conv&n=5&S=2&P=1", "op=conv&n=3&S=1&P=2"]
+)
+def test_matrices_of_a_usual_size_are_seen_whole(page, driver, width, state):
+    driver.width(width)
+    page = page(state)
     hidden = (
-        "return [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+        "return [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)"
+        ".map((one) => one.textContent.slice(0, 20))"
     )
-    assert page.run(hidden) == 0
+    assert page.run(hidden) == []
 
 
 def test_nothing_that_one_sets_hangs_over_the_edge_of_a_phone(page, driver):

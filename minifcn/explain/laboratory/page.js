@@ -1,6 +1,7 @@
 // The page: one state, what is shown of it, and what changes it.
 
 const WIDE = 1200;  // pixels, as in laboratory.css
+const COLUMNS = 15;  // of a matrix that fits into one of four panels
 
 function laboratory(root, address, alone) {
   let state = fromAddress((alone && location.hash.slice(1)) || address), timer = null, back = {key: "", all: []};
@@ -160,6 +161,8 @@ function laboratory(root, address, alone) {
     }
     specs.forEach(({title, tables, code}, n) => {
       const [head, lines, body] = panels.children[n].children;
+      panels.children[n].classList.toggle("wide", tables.some((spec) => spec.matrix && spec.columns > COLUMNS &&
+        !isDrawn(spec)));
       head.textContent = title;
       lines.replaceChildren(...code.lines.map((line, k) => element("span", k === code.lit ? {class: "lit"} : {},
         unbroken(`${line}\n`))),
