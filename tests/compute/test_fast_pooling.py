@@ -29,4 +29,5 @@ def test_maxima_and_what_comes_back_to_the_winners(window, ceil_mode, rng):
     y = rng.integers(-9, 10, maxima.shape).astype("float32")
     found, expected = (room.scatter_winner(y, winner, window, x.shape[2:]) for room in (fast_pooling, pooling))
     np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
     assert found.sum() == y.sum()

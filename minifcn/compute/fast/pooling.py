@@ -44,6 +44,7 @@ def scatter_winner(y, winner, window: Window, size: Pair):
             xp.multiply(y, winner == k, out=target)
         else:
             target += xp.multiply(y, winner == k, out=won)
+    x += 0  # a product that is -0 counts as 0
     return x
 
 
