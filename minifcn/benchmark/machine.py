@@ -13,7 +13,10 @@ import threadpoolctl
 
 from minifcn.backend import array_module, device_name, share, thread_count, to_device, use_device, wait_for
 
-SETTINGS = ("MINIFCN_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "MKL_NUM_THREADS")
+SETTINGS = (
+    *("MINIFCN_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"),
+)
 SGEMM = 1024, 512, 2304  # rows, columns and inner dimension: a product such as VGG16's
 
 

@@ -80,9 +80,10 @@ def forget_peak() -> None:
 
 
 def versions(namespace: dict[str, Any]) -> dict[str, str]:
-    """Give the versions of the packages that a file has imported by their names."""
-    modules = (value for value in namespace.values() if isinstance(value, ModuleType))
-    return {module.__name__: module.__version__ for module in modules if hasattr(module, "__version__")}
+    """Give the versions of the packages that a file has imported by their names; those of Python are Python's."""
+    modules = {value.__name__: value for value in namespace.values() if isinstance(value, ModuleType)}
+    others = modules.keys() - sys.stdlib_module_names
+    return {name: modules[name].__version__ for name in sorted(others) if hasattr(modules[name], "__version__")}
 
 
 if __name__ == "__main__":

@@ -117,5 +117,14 @@ def test_this_machine_is_described():
     assert "blas" in facts["BLAS"].lower()
 
 
+def test_what_the_environment_says_to_blas_is_told(monkeypatch):
+    """OPENBLAS_L2_SIZE changes how a product is cut; nothing else of the description would show it."""
+    for name in machine.SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert machine.describe()["set in the environment"] == "nothing"
+    monkeypatch.setenv("OPENBLAS_L2_SIZE", "512")
+    assert machine.describe()["set in the environment"] == "OPENBLAS_L2_SIZE=512"
+
+
 def test_what_the_cores_can_multiply_at_most_is_more_than_nothing():
     assert 0.1 < machine.sgemm_peak(repetitions=1) < 1e6
