@@ -1,5 +1,7 @@
 """The table that the choice of the algorithm rests on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,18 @@ def test_a_row_says_by_how_much_the_chosen_one_wins():
     ]
     slower = seconds | {"winograd": 0.004}
     assert rule.row(Layer("forward", 1, 16, 32, 50), slower)[-1] == "-25%"
+
+
+def test_the_page_marks_what_the_rule_chooses():
+    """Both of its tables are of processors of the kind that is set here."""
+    lines = (Path(__file__).parents[2] / "docs" / "rule.md").read_text("utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith(("| forward", "| weight"))]
+    assert len(rows) == 2 * len(list(rule.layers()))
+    for kind, *numbers in rows:
+        layer = Layer(kind, *map(int, numbers[:4]))
+        marked = [name for name, cell in zip(rule.ALTERNATIVES, numbers[4:], strict=False) if cell.startswith("*")]
+        assert (layer, marked) == (layer, [layer.chosen()])
+        assert numbers[-2] == layer.chosen()
 
 
 def test_the_command(tmp_path, capsys, monkeypatch):
