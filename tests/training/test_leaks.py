@@ -26,8 +26,8 @@ LEAKS = {
     "np.add.at": (
         cross_entropy,
         "gradient",
-        "difference[labels[part], xp.arange(len(rows[part]))] -= w[part]",
-        "np.add.at(difference, (labels[part], xp.arange(len(rows[part]))), -w[part])",
+        "difference[xp.arange(len(difference)), labels[part]] -= w[part]",
+        "np.add.at(difference, (xp.arange(len(difference)), labels[part]), -w[part])",
     ),
     "a list that is uploaded": (cross_entropy, "losses", "* w[part]", "* xp.asarray([1.0], w.dtype) * w[part]"),
     "label 255 as an index": (F, "softmax_cross_entropy", "classes = xp.where(ignored, 0, labels)", "classes = labels"),
