@@ -305,34 +305,28 @@ for epoch, confusion in enumerate(test_confusion, start=1):
     print(f"{epoch:5} {confusion.pixel_accuracy:16.3f} {confusion.mean_iou:10.3f}   {confusion.iou.round(2)}")
 
 last = test_confusion[-1]
-lost = 1 + int(last.iou[1:].argmin())  # disc or square
-taken_for = 3 - lost
 assert last.pixel_accuracy > 2 / 3
-assert last.iou[lost] < last.iou[taken_for] / 2
-print(f"hardly learned: {train.class_names[lost]}")
+assert last.iou[1:].mean() < last.iou[0] / 2
 
 # %% [markdown]
-# More than two of three pixels are right, which sounds fair, but one of the two shapes has hardly been learned: its IoU
-# is less than half that of the other. The mean IoU says so, and the IoU of the classes says which.
+# More than two of three pixels are right, which sounds fair, but the shapes have hardly been learned: their IoUs are on
+# average less than half that of the background. The mean IoU says so, and the IoU of the classes says which.
 #
-# The whole matrix says more: what the lost class is taken for. We divide each row by its sum, so that it shows what
-# became of a class. **Predict**: are the pixels of the lost class mostly called background, or the other shape?
+# The whole matrix says more: what a class is taken for. We divide each row by its sum, so that it shows what became of
+# a class. **Predict**: are most pixels of discs and squares called background, or a shape? And if a shape, the right
+# one?
 
 # %%
 matrix = last.matrix / last.matrix.sum(axis=1, keepdims=True)
 np.testing.assert_allclose(np.diag(matrix), last.class_accuracy)
-# ask: they are called: background | the other shape*
-assert matrix[lost, taken_for] > 2 * max(matrix[lost, lost], matrix[lost, 0])
-
 shapes = last.matrix[1:]  # of the pixels that are a shape, how many were called what
 found = shapes[:, 1:].sum() / shapes.sum()
-one_name = shapes[:, taken_for].sum() / shapes[:, 1:].sum()
-right_name = shapes[taken_for - 1, taken_for] / shapes[:, taken_for].sum()
-print(f"called a shape: {found:.0%} of their pixels")
-print(f"of these called {train.class_names[taken_for]}: {one_name:.0%}, rightly {right_name:.0%}")
+right_name = np.trace(shapes[:, 1:]) / shapes[:, 1:].sum()
+print(f"called a shape: {found:.0%} of their pixels, and of these by the right name {right_name:.0%}")
 assert found > 0.7
-assert one_name > 0.8
-assert 0.35 < right_name < 0.65
+# ask: they are called: background | the right shape | a shape, the right one about half of the time*
+assert 0.4 < right_name < 0.6
+assert abs(matrix[1] - matrix[2]).max() < 0.15  # of discs and of squares it says the same
 
 # %% tags=["fold"]
 fig, axes = plt.subplots(figsize=(5.4, 3.8))
@@ -341,13 +335,14 @@ for (i, j), value in np.ndenumerate(matrix):
     axes.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.5 else "black")
 axes.set_xticks(range(CLASSES), test.class_names)
 axes.set_yticks(range(CLASSES), test.class_names)
-axes.set(xlabel="prediction", ylabel="truth", title="Shapes are found, and nearly all called by one name")
+axes.set(xlabel="prediction", ylabel="truth", title="Shapes are found, but it says the same of both")
 _ = fig.colorbar(picture, label="share of the row")
 
 # %% [markdown]
 # Finding a shape is easy, its colour differs from the background. Telling a disc from a square, which may be turned,
-# has not been learned in three epochs: the network calls nearly everything by one name, which is right half of the
-# time. Below we give it a better start.
+# has not been learned in three epochs: the rows of both are nearly the same, and the name is right about half of the
+# time. (Which of the names it likes better is chance: on another computer, which rounds otherwise, it may be the other
+# one.) Below we give it a better start.
 #
 # One more trap. The mean IoU of a data set is computed from *one* matrix to which all images were added. The mean of
 # the mean IoUs of single images is another number. Take the three rows of `truth` and `guess` for three images:
