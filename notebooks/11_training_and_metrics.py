@@ -137,7 +137,7 @@ assert right[0.002] > 0.9
 assert one_image[0.00003][-1] > 0.4  # still on its way
 assert max(np.diff(one_image[0.00003])) < 0.01  # a smooth curve
 assert max(one_image[0.1]) > 1e4  # thrown far away at first ...
-assert 2 * one_image[0.002][-1] < one_image[0.1][-1] < 2  # ... and back, but not as far as the middle one
+assert 2 * one_image[0.002][-1] < one_image[0.1][-1] < max(one_image[0.1]) / 1e4  # ... and back, but less far
 for losses in one_image.values():
     np.testing.assert_allclose(losses[0], np.log(CLASSES), rtol=1e-5)
 
