@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import socket
-import stat
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from minifcn.backend.last_words import carried
 from minifcn.errors import UserError
-
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows
-    fcntl = termios = None  # type: ignore[assignment]
 
 _PATIENCE = 5.0  # seconds in which the others are to hear of a problem before they are ended
 _HURRY = 1  # the tag of such a message
@@ -46,6 +40,8 @@ class Ranks:
         Whether to sleep while waiting, so that a rank that has something to do gets the core: where they share cores.
     settled : bool
         Whether all of them have agreed to go on; before that, a rank that cannot tells the others by `agree`.
+    beside : Beside or None
+        The process beside the ranks of this machine (`joining`), where there is one.
 
     Examples
     --------
@@ -60,6 +56,7 @@ class Ranks:
         self.size: int = 1 if comm is None else comm.Get_size()
         self.settled, self.local = False, 0
         self.crowd, self.gentle = 1.0, False
+        self.beside: Any = None
         self._hurried = False
 
     @property
@@ -184,7 +181,7 @@ class Ranks:
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once, wherever they wait; this one has said why, so MPI need not."""
         sys.stderr.flush()
-        _carried(2)
+        carried(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         self.comm.Abort(status)
         os._exit(status)
@@ -247,16 +244,6 @@ def named(rank: int, size: int) -> str:
 
 def _all_cores() -> int:
     return os.cpu_count() or 1
-
-
-def _carried(descriptor: int, patience: float = 2.0) -> None:
-    """Wait until a launcher has read what was written to it: what lies in its pipe when a rank aborts is lost."""
-    if fcntl is None or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-        return
-    until, unread = time.monotonic() + patience, b"more"
-    while any(unread) and time.monotonic() < until:
-        unread = fcntl.ioctl(descriptor, termios.FIONREAD, unread)
-        time.sleep(0.05)  # also once it is empty: the launcher passes it on
 
 
 def _short(text: Any) -> str:

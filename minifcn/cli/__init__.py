@@ -57,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 
     def print_help(self, file: Any = None) -> None:
         """Print the help once, where several processes were started together: the first one does."""
-        from minifcn.backend.joining import launched
+        from minifcn.backend.launchers import launched
 
         if not launched()[0]:
             super().print_help(file)
@@ -106,7 +106,7 @@ def _parse(argv: Sequence[str] | None, joined: bool = False) -> argparse.Namespa
         output.finish()
         raise
     except UserError:
-        from minifcn.backend.joining import launched
+        from minifcn.backend.launchers import launched
 
         if launched()[0] and not joined:  # all processes have the same arguments; the first one says what is wrong
             sys.exit(2)
@@ -120,14 +120,18 @@ def _shared(words: Sequence[str]) -> AbstractContextManager[Any]:
     """
     if words[:1] not in (["train"], ["evaluate"]) and not ("bench" in words[:1] and "ranks" in words):
         return nullcontext()
-    from minifcn.backend.joining import launched
+    from minifcn.backend.joining import stand_aside
+    from minifcn.backend.launchers import launched
 
     asked = bool({"--mpi", "--mp"} & {*words})
-    if {"-h", "--help"} & {*words} or (launched()[1] == 1 and not asked):
+    if launched()[1] == 1 and not asked:
+        return nullcontext()
+    if {"-h", "--help"} & {*words}:
+        stand_aside("was asked for help (-h)")
         return nullcontext()
     from minifcn.cli import jobs
 
-    return jobs.joined(asked, "train --resume goes on from the last checkpoint" if words[0] == "train" else "")
+    return jobs.joined(asked)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

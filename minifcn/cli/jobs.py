@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
-from pathlib import Path
-from subprocess import DEVNULL
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import NoReturn
 
 from minifcn.backend import resolve_device
@@ -27,18 +22,16 @@ _MEANWHILE = 1.0  # seconds in which the first rank says what all others would
 
 
 @contextmanager
-def joined(asked: bool = False, advice: str = "") -> Iterator[Ranks]:
+def joined(asked: bool = False) -> Iterator[Ranks]:
     """Run a block in all processes of a job; alone, where no launcher has started several.
 
-    What goes wrong before `Ranks.settled` is told to all, and the first rank says it; later, the rank that it happens
-    to says so and ends the job.
+    What goes wrong before `Ranks.settled` is told to all, and the first rank says it; later, the process beside the
+    ranks says what happened to one of them, which ends the job.
 
     Parameters
     ----------
     asked : bool
         Ask MPI even where no launcher is known.
-    advice : str
-        What to do if a rank is killed.
     """
     received: list[int] = []
     with signals.handled(lambda signum, frame: received.append(signum)):  # who ended now would leave others waiting
@@ -50,57 +43,29 @@ def joined(asked: bool = False, advice: str = "") -> Iterator[Ranks]:
         _stop_if(received)
         yield ranks
         return
-    leave: Callable[[], None] = lambda: None  # noqa: E731
     try:
         with _quiet(not ranks.first):
             _stop_if(received)
             os.environ.setdefault("MINIFCN_THREADS", str(ranks.place()))
-            leave = _watched(ranks, advice)
+            if ranks.beside:
+                ranks.beside.hear_signals()
             yield ranks
     except BaseException as error:
         with signals.handled(signal.SIG_IGN):  # type: ignore[arg-type]  # a second Ctrl-C must not cut off the first
-            _end(ranks, error, leave)
-    finally:
-        leave()
+            _end(ranks, error)
 
 
-def _leave(error: NotMet) -> NoReturn:
-    """End before MPI has begun."""
-    if error.told:
-        time.sleep(_MEANWHILE)  # or the one that says who was gone would say it of this one too
-        sys.exit(error.status)
-    if error.elsewhere:  # a launcher ends all for one that a signal has ended
-        output.say(str(error))
+def _leave(ended: NotMet) -> NoReturn:
+    """End before MPI has begun; it was said why."""
+    if ended.elsewhere:  # a launcher ends all for one that a signal has ended
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
-    raise error
+    sys.exit(ended.status)
 
 
 def _stop_if(received: list[int]) -> None:
     if received:
         raise signals.Stopped(received[0], "interrupted")
-
-
-def _watched(ranks: Ranks, advice: str) -> Callable[[], None]:
-    """Have a process beside the ranks of each machine say which of them is killed, where the system can.
-
-    Gives what a rank that ends by itself calls before.
-    """
-    here = ranks.objects((socket.gethostname(), os.getpid()))
-    folder = tempfile.mkdtemp(prefix="minifcn-job-") if ranks.local == 0 else ""
-    machine, folders = here[ranks.rank][0], ranks.objects((socket.gethostname(), folder))
-    folder = next(path for name, path in folders if name == machine and path)
-    processes = [f"{rank}:{process}" for rank, (name, process) in enumerate(here) if name == machine]
-    if ranks.local == 0 and hasattr(os, "pidfd_open"):
-        command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("job_watch.py")), folder]
-        alone = str(int(len(processes) == ranks.size))
-        subprocess.Popen([*command, str(ranks.size), alone, advice, *processes], stdin=DEVNULL, start_new_session=True)
-
-    def leave() -> None:
-        with suppress(OSError):
-            Path(folder, str(ranks.rank)).touch()
-
-    return leave
 
 
 def own_device(device: str, ranks: Ranks) -> str:
@@ -123,8 +88,8 @@ def _quiet(others: bool) -> Iterator[None]:
         yield
 
 
-def _end(ranks: Ranks, error: BaseException, leave: Callable[[], None]) -> NoReturn:
-    """End all ranks: raises the error where the first one is to say it, else the process is over."""
+def _end(ranks: Ranks, error: BaseException) -> NoReturn:
+    """End all ranks: the first one says why where all know it, else the process beside this one."""
     message, status = failures.told(error)
     if not isinstance(error, failures.EXPECTED) and not isinstance(error, SystemExit):
         traceback.print_exception(error)
@@ -135,14 +100,16 @@ def _end(ranks: Ranks, error: BaseException, leave: Callable[[], None]) -> NoRet
             error = agreed
     if isinstance(error, Disagreement) or (isinstance(error, signals.Stopped) and error.together):
         message, status = failures.told(error)
-        leave()
+        if ranks.beside:
+            ranks.beside.say("over")
         if not ranks.first:  # a launcher kills those that end later than one with a status, and gives the kill's then
             time.sleep(_UNTIL_ENDED)
             sys.exit(status)
         output.say(message)
         ranks.abort(status)
+    if ended := ranks.beside and ranks.beside.tell(message, status):
+        ranks.abort(ended.status)
     if not ranks.first:
         time.sleep(_MEANWHILE)
     output.say(f"{named(ranks.rank, ranks.size)}: {message}")
-    leave()
     ranks.abort(status)

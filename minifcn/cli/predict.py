@@ -15,7 +15,7 @@ import numpy as np
 
 from minifcn import pictures
 from minifcn.backend import to_host, use_device
-from minifcn.backend.joining import launched
+from minifcn.backend.launchers import launched
 from minifcn.cli import generated, output, photographs, targets
 from minifcn.cli.parsers.predict import UNASKED
 from minifcn.data import read_image

@@ -162,10 +162,14 @@ def train(
             _prepare(args.out, config, splits, keep=state is not None)
         args.ranks.agree()
         args.ranks.settled = True
+        if args.ranks.beside:
+            args.ranks.beside.saves(args.out / "checkpoint.npz", "train --resume goes on from the last checkpoint")
         if isinstance(trainer, ParallelTrainer):
             say(trainer.connect())
         _fit(trainer, watcher, args.ranks)
-        watcher.report(args.out / "best.npz")
+        with _nothing_lost(args.out / "checkpoint.npz"):
+            watcher.report(args.out / "best.npz")
+            args.ranks.rest()  # the first one draws
     args.ranks.settled = False  # for a next stage
     return 1 if album and album.failed else 0
 
@@ -183,6 +187,19 @@ def _fit(trainer: Trainer, watcher: Watcher, ranks: Ranks) -> None:
         if trainer.log.rows and trainer.position.batch == 0:
             watcher.draw_logs()  # a kill may have come between the epoch's checkpoint and its pictures
         trainer.fit()
+
+
+@contextmanager
+def _nothing_lost(path: Path) -> Iterator[None]:
+    """Say of an interruption behind the training what is there, and what is not."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        signum = getattr(interrupt, "signum", signal.SIGINT)
+        message = (
+            f"interrupted; the training is complete, {path} is saved, --resume measures and draws the best network"
+        )
+        raise signals.Stopped(signum, message) from None
 
 
 def _open(config: Config, resumed: bool) -> dict[str, Dataset]:

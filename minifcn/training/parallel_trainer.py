@@ -7,12 +7,13 @@ import math
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from minifcn.backend import one_blas_thread, thread_count, to_device
-from minifcn.backend.ranks import Ranks, named
+from minifcn.backend.last_words import several
+from minifcn.backend.ranks import Ranks
 from minifcn.compute.dropout import PartOfBatch
 from minifcn.data import Batch, DataLoader
 from minifcn.data.batch import padded, rows_of
@@ -25,6 +26,8 @@ from minifcn.training.evaluate import network_input
 from minifcn.training.parallel import SummedGradients, counted_in, partial_objective
 from minifcn.training.trainer import Trainer
 from minifcn.training.validation import Validation, each_image
+
+_TOGETHER = 0.2  # seconds in which a signal to the whole job comes to all ranks
 
 
 class Whole(NamedTuple):
@@ -40,8 +43,8 @@ class Whole(NamedTuple):
         How many of the ranks have none of this size.
     counted : float
         Weight of the pixels that count.
-    stop : int
-        The rank that was asked to stop, or -1.
+    stop : bool
+        Whether a rank was asked to stop.
     due : bool
         Whether it is time to save.
     """
@@ -50,7 +53,7 @@ class Whole(NamedTuple):
     size: tuple[int, int]
     smaller: int
     counted: float
-    stop: int
+    stop: bool
     due: bool
 
 
@@ -76,7 +79,7 @@ class ParallelTrainer(Trainer):
         self.accumulation: SummedGradients = SummedGradients(
             self.model, self.optimizer, config.accumulate, ranks, early
         )
-        self.whole = Whole(0, (0, 0), 0, 0.0, -1, False)
+        self.whole = Whole(0, (0, 0), 0, 0.0, False, False)
         self.seen, self.since = 0, time.monotonic()  # images of all ranks in this epoch
         self.masks = PartOfBatch(self.model.dropout_rng.bit_generator)
         for _, layer in self.model.named_modules():
@@ -102,14 +105,14 @@ class ParallelTrainer(Trainer):
     def meet(self, batch: Batch) -> Whole:
         """Tell the other ranks about this one's part of a batch, and hear what the whole is like."""
         height, width = batch.labels.shape[1:]
-        stop = self.ranks.size - self.ranks.rank if self.stop_requested else 0
         due = time.monotonic() - self._saved >= self.checkpoint_every
-        own = (len(batch), height, width, counted_in(batch.labels, self.config), stop, due)
+        own = (len(batch), height, width, counted_in(batch.labels, self.config), self.stop_requested, due)
         images, heights, widths, counted, stops, dues = self.ranks.all(np.array(own, float)).T
         size = int(heights.max()), int(widths.max())
         smaller = (images > 0) & ((heights < size[0]) | (widths < size[1]))
-        asked = self.ranks.size - int(stops.max()) if stops.any() else -1
-        return Whole(int(images.sum()), size, int(smaller.sum()), float(counted.sum()), asked, bool(dues[0]))
+        return Whole(
+            int(images.sum()), size, int(smaller.sum()), float(counted.sum()), bool(stops.any()), bool(dues[0])
+        )
 
     def parts(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         """Yield this rank's part of each batch, padded as the whole is; before it, save or stop if it is time to."""
@@ -122,17 +125,20 @@ class ParallelTrainer(Trainer):
                 self.seen += self.whole.images
 
     def _save_or_stop(self) -> None:
-        if self.whole.stop >= 0 or self.whole.due:
+        if self.whole.stop or self.whole.due:
             self.save()
-        self._stop_for(self.whole.stop)
+        if self.whole.stop:
+            self._stop()
 
-    def _stop_for(self, rank: int) -> None:
-        if rank >= 0:
-            path = self.folder / "checkpoint.npz"
-            raise KeyboardInterrupt(
-                f"{named(rank, self.ranks.size)} was interrupted; {path} is saved at iteration "
-                f"{self.position.iteration}, --resume continues from it"
-            )
+    def _stop(self) -> NoReturn:
+        """Say which ranks were asked to stop, once a signal to all of them has come to all."""
+        time.sleep(_TOGETHER)
+        asked = np.flatnonzero(self.ranks.all(np.array([float(self.stop_requested)]))[:, 0]).tolist()
+        who = f"{several(asked)} of {self.ranks.size} {'was' if len(asked) == 1 else 'were'}"
+        raise KeyboardInterrupt(
+            f"{'the job was' if len(asked) == self.ranks.size else who} interrupted; {self.folder / 'checkpoint.npz'} "
+            f"is saved at iteration {self.position.iteration}, --resume continues from it"
+        )
 
     def save_if_due(self) -> None:
         """Leave it to the next meeting: all ranks save at the same step."""
@@ -199,7 +205,8 @@ class ParallelTrainer(Trainer):
         if not self.ranks.first:
             self.log.rows.append(row)
         stops = self.ranks.all(np.array([float(self.stop_requested)]))[:, 0]  # meanwhile
-        self._stop_for(int(stops.argmax()) if stops.any() else -1)
+        if stops.any():
+            self._stop()
 
     def is_stopping(self) -> bool:
         """Say if this rank was asked to stop, or, on the first one, any other while that draws."""

@@ -1,6 +1,9 @@
 """`mpiexec -n N minifcn train`: one voice, one run, and one end, whatever happens to a rank."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import time
 
@@ -10,6 +13,7 @@ import pytest
 import small_runs
 import spoiled
 
+from minifcn.cli import main
 from minifcn.training import checkpoint
 
 SETTINGS = ["--data", "shapes", "--images", "8", "--size", "32x32", "--width", "0.03125", "--device", "cpu"]
@@ -19,7 +23,18 @@ SETTINGS += ["--batch-size", "3", "--model", "fcn32s"]
 def train(ranks, out, *arguments, fault="none"):
     """Train in so many ranks; gives the exit status, and the lines of minifcn's on stderr."""
     done = launching.run(ranks, spoiled.__file__, fault, "train", *SETTINGS, "--out", out, *arguments)
-    return done.returncode, [line for line in done.stderr.splitlines() if line.startswith("minifcn: ")]
+    return done.returncode, said_in(done.stderr)
+
+
+def said_in(text):
+    return [line for line in text.splitlines() if line.startswith("minifcn: ")]
+
+
+def alone(monkeypatch, *arguments):
+    """Run a command in this process."""
+    for name in spoiled.PICTURES:
+        monkeypatch.setattr(f"minifcn.pictures.{name}", lambda path, *rest: path.touch())
+    assert main([*map(str, arguments)]) == 0
 
 
 FOUND_BEFORE = {
@@ -28,7 +43,6 @@ FOUND_BEFORE = {
     "images": "rank 1 of 2 has another data set in train than rank 0",
     "folder": "rank 1 of 2 has another --out than rank 0 (elsewhere, and not ",
     "misspelt": "rank 1 of 2: there is no option --lrr",
-    "error at first": "rank 1 of 2: photo.png: is damaged",
 }
 
 
@@ -49,9 +63,10 @@ def test_what_no_rank_can_do_is_said_once(tmp_path):
     assert "holds a run already" in said[0]
 
 
+KILLED = "was killed, as by kill -9 or for want of memory, "
 ENDS = {  # exit status, what is said, and of how many steps the checkpoint is
     "error": (2, "rank 1 of 2: photo.png: Input/output error", 0),
-    "kill": (9, "rank 1 of 2 was killed", 0),
+    "kill": (9, f"rank 1 of 2 {KILLED}and the others end with it; train --resume goes on from the last checkpoint", 0),
     "interrupt": (130, "rank 1 of 2 was interrupted; ", spoiled.AT + 1),
     "terminate": (143, "rank 1 of 2 was interrupted; ", spoiled.AT + 1),
 }
@@ -69,36 +84,87 @@ def test_a_rank_that_goes_ends_the_job_with_one_message_and_a_whole_checkpoint(t
     assert time.monotonic() - began < 60  # to begin takes most of it, where other programs keep the cores busy
 
 
-def test_a_rank_that_is_stopped_before_mpi_begins_leaves_nobody_waiting(tmp_path):
-    status, said = train(2, tmp_path / "out", fault="terminate before MPI")
-    assert (status, said) == (143, ["minifcn: rank 1 of 2: interrupted"])
-
-
-WITHOUT_MPI = "import sys; sys.modules['mpi4py.MPI'] = None; from minifcn.cli import main; sys.exit(main(sys.argv[1:]))"
-LATE = "import time; time.sleep(0.5); import nothing"
-NEVER_COME = {  # instead of the training, and what is said
-    "another command": (["-m", "minifcn", "--version"], ["rank 1 of 3", " has ended before the ranks met; "]),
-    "a failing import": (["-c", LATE], ["rank 1 of 3", " has ended before the ranks met; "]),
-    "no MPI": (["-c", WITHOUT_MPI, "train"], ["rank 1 of 3: mpi4py finds no MPI library ", "pip install mpich"]),
+EARLY_AND_LATE = {  # exit status, and what is said, all of it
+    "terminate before MPI": (143, "minifcn: rank 1 of 2 was interrupted"),
+    "kill before MPI": (9, rf"minifcn: rank 1 of 2 \(.*\) {KILLED}before the ranks met, and the others end with it"),
+    "kill before anything is saved": (9, f"minifcn: rank 1 of 2 {KILLED}and the others end with it"),
+    "kill behind the work": (9, f"minifcn: rank 1 of 2 {KILLED}and the others end with it; train --resume .*"),
 }
 
 
-@pytest.mark.parametrize(
-    ("what", "who"), [("another command", 0), ("a failing import", 1), ("no MPI", 0), ("no MPI", 1)]
-)
-def test_a_rank_that_never_comes_to_mpi_is_named_and_not_waited_for(tmp_path, what, who):
-    instead, said = NEVER_COME[what]
-    programs = [["-m", "minifcn", "train", *SETTINGS, "--out", tmp_path / "out"] for _ in range(3)]
-    programs[who] = instead
+@pytest.mark.parametrize("fault", EARLY_AND_LATE)
+def test_a_rank_that_goes_before_the_first_step_or_behind_the_last_one_is_named(tmp_path, fault):
+    """--resume is advised where there is something to go on from."""
+    status, message = EARLY_AND_LATE[fault]
+    found, said = train(2, tmp_path / "out", "--epochs", "1", fault=fault)
+    assert found == status
+    assert re.fullmatch(message, said[-1])
+    assert len(said) == 1 or (fault.endswith("work") and sum(KILLED in line for line in said) == 1)
+
+
+WITHOUT_MPI = "import sys; sys.modules['mpi4py.MPI'] = None; from minifcn.cli import main; sys.exit(main(sys.argv[1:]))"
+FAILING = "import time; time.sleep(0.5); import nothing"
+# Nobody sees that it will be a rank until it begins: as the child of a launcher that has no time to start it.
+LATE = """
+import os, sys, time
+hidden = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(("PMI", "OMPI", "SLURM"))}
+wait = "import os, sys, time; time.sleep(1); os.execve(sys.executable, sys.argv[1:], {**os.environ, **%r})" % hidden
+os.execve(sys.executable, [sys.executable, "-c", wait, sys.executable, *sys.argv[1:]], os.environ)
+"""
+TRAIN = ["-m", "minifcn", "train", *SETTINGS]
+HELP = ["-m", "minifcn", "train", "-h"]
+NO_MPI = ["-c", WITHOUT_MPI, "train"]
+FOUND_NONE = "mpi4py finds no MPI library .*pip install mpich"
+NEVER_COME = {  # what the ranks run, and what is said
+    "help": ([HELP, TRAIN, TRAIN], r"rank 0 of 3 \(.* -h\) was asked for help \(-h\), and has ended before "),
+    "a failing import": (
+        [TRAIN, ["-c", FAILING], TRAIN],
+        r"rank 1 of 3 \(.*\) has ended.* before the ranks met; all of ",
+    ),
+    "no MPI": ([NO_MPI, TRAIN, TRAIN], f"rank 0 of 3: {FOUND_NONE}"),
+    "no MPI, and the first one is late": ([["-c", LATE, *TRAIN], NO_MPI, TRAIN], f"rank 1 of 3: {FOUND_NONE}"),
+}
+
+
+@pytest.mark.parametrize("what", NEVER_COME)
+def test_a_rank_that_never_comes_to_mpi_is_named_and_not_waited_for(tmp_path, what):
+    programs, message = NEVER_COME[what]
+    programs = [[*program, *(["--out", tmp_path / "out"] if program[-1] == TRAIN[-1] else [])] for program in programs]
     done = subprocess.run(
         launching.together(*programs), capture_output=True, text=True, timeout=60, env=launching.environment()
     )
-    found = [line for line in done.stderr.splitlines() if line.startswith("minifcn: ")]
     assert done.returncode in (2, 3)  # MPICH's launcher gives 1 | 2 where one has ended with 1
-    assert len(found) == 1, done.stderr
-    for words in said:
-        assert words.replace("rank 1", f"rank {who}") in found[0]
+    assert len(said_in(done.stderr)) == 1, done.stderr
+    assert re.match(f"minifcn: {message}", said_in(done.stderr)[0])
     assert not (tmp_path / "out").exists()
+
+
+SIGNALS = {  # to the launcher, which hands it to all ranks: when, which one, and what is said of the checkpoint
+    "slow pictures": (signal.SIGTERM, ".*checkpoint.npz is saved at iteration 3, --resume "),
+    "slow last evaluation": (signal.SIGINT, "the training is complete, .*checkpoint.npz is saved"),
+}
+
+
+@pytest.mark.parametrize("what", SIGNALS)
+def test_a_signal_to_the_whole_job_is_said_of_no_rank_alone(tmp_path, what):
+    """After an epoch, while the first one draws, and in the evaluation at the end."""
+    number, message = SIGNALS[what]
+    line = launching.command(2, spoiled.__file__, what, "train", *SETTINGS, "--epochs", "1", "--out", tmp_path)
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=launching.environment()) as job:
+        while not (tmp_path / "iou.csv").exists() or (what != "slow pictures" and not drawn(tmp_path)):
+            assert job.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.3)  # the ranks have come to what takes long
+        job.send_signal(number)
+        said = said_in(job.communicate(timeout=50)[1])
+    assert job.returncode == 128 + number
+    assert re.match(f"minifcn: the job was interrupted; {message}", said[-1])
+    assert sum("interrupted" in line for line in said) == 1
+    assert checkpoint.load(tmp_path / "checkpoint.npz").position.epoch == 1
+
+
+def drawn(folder):
+    return {"curves.png", "predictions.png", "confusion.png"} <= {*os.listdir(folder)}
 
 
 def test_a_rank_that_is_stopped_does_not_wait_for_what_the_first_one_draws(tmp_path):
@@ -114,13 +180,14 @@ def test_a_rank_that_is_stopped_does_not_wait_for_what_the_first_one_draws(tmp_p
     assert (tmp_path / "confusion.png").exists()
 
 
-def test_a_run_goes_on_with_any_number_of_ranks(tmp_path):
+def test_a_run_goes_on_with_any_number_of_ranks(tmp_path, monkeypatch):
     """Also in the middle of a step of several batches, to the numbers of one process."""
     settings = ["--dtype", "float64", "--accumulate", "2"]
-    for ranks, epochs in (3, "1"), (2, "2"), (1, "3"):
+    for ranks, epochs in (3, "1"), (2, "2"):
         more = ["--resume"] if epochs != "1" else []
         assert train(ranks, tmp_path / "ranks", *settings, *more, "--epochs", epochs)[0] == 0
-    assert train(1, tmp_path / "one", *settings, "--epochs", "3")[0] == 0
+    for run, more in ("ranks", ["--resume"]), ("one", []):
+        alone(monkeypatch, "train", *SETTINGS, *settings, *more, "--epochs", "3", "--out", tmp_path / run)
     for name in ("checkpoint.npz", "best.npz"):
         found, expected = (small_runs.arrays(tmp_path / run / name) for run in ("ranks", "one"))
         for part in expected.keys() - {"about"}:
@@ -138,23 +205,17 @@ EVALUATIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def run_of_one(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evaluated")
-    assert train(1, folder, "--epochs", "1")[0] == 0
-    return folder
-
-
-@pytest.mark.parametrize("how", EVALUATIONS)
-def test_ranks_evaluate_to_what_one_process_finds(run_of_one, tmp_path, how):
+def test_ranks_evaluate_to_what_one_process_finds(tmp_path, monkeypatch, capsys):
     """The same integers, the same loss to its last digit, and all of it printed once."""
-    found = []
-    for ranks in (1, 3):
-        arguments = ["--checkpoint", run_of_one, "--device", "cpu", "--json", "--confusion", tmp_path / "found.csv"]
-        done = launching.run(ranks, spoiled.__file__, "none", "evaluate", *arguments, *EVALUATIONS[how])
+    alone(monkeypatch, "train", *SETTINGS, "--epochs", "1", "--out", tmp_path)
+    for how in EVALUATIONS.values():
+        arguments = ["--checkpoint", tmp_path, "--device", "cpu", "--json", "--confusion", tmp_path / "found.csv", *how]
+        capsys.readouterr()
+        alone(monkeypatch, "evaluate", *arguments)
+        expected = json.loads(capsys.readouterr().out), (tmp_path / "found.csv").read_text()
+        done = launching.run(3, spoiled.__file__, "none", "evaluate", *arguments)
         assert done.returncode == 0, done.stderr
-        found.append((json.loads(done.stdout), (tmp_path / "found.csv").read_text()))
-    assert found[0] == found[1]
+        assert (json.loads(done.stdout), (tmp_path / "found.csv").read_text()) == expected
 
 
 def test_ranks_do_not_predict(tmp_path):

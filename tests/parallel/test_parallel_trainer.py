@@ -94,15 +94,18 @@ def test_images_of_different_sizes_are_refused_without_padding(tmp_path):
         trainer.train_epoch()
 
 
-def test_a_stop_that_another_rank_was_asked_for_saves_and_names_it(tmp_path):
+@pytest.mark.parametrize(
+    ("who", "said"), [([1], "rank 1 of 2 was"), ([0, 1], "the job was")], ids=["another rank", "all ranks"]
+)
+def test_a_stop_saves_and_names_who_was_asked(tmp_path, who, said):
     trainer = make_trainer(tmp_path, "cpu", Twin())
     gather = trainer.ranks.comm.Iallgather
 
     def asked(own, found):
         gather(own, found)
-        found[1, 4] = 1  # the last of two
+        found[who, 4 if own.size > 1 else 0] = 1  # of a meeting, and of who was asked
 
     trainer.ranks.comm.Iallgather = asked
-    with pytest.raises(KeyboardInterrupt, match=r"rank 1 of 2 was interrupted; .* at iteration 0"):
+    with pytest.raises(KeyboardInterrupt, match=rf"{said} interrupted; .* at iteration 0"):
         trainer.fit()
     assert (tmp_path / "checkpoint.npz").exists()

@@ -1,17 +1,20 @@
 """What ranks say to each other, and who is one: without MPI."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from minifcn.backend import joining
-from minifcn.backend.joining import join, launched
+from minifcn.backend import job_watch, joining
+from minifcn.backend.joining import join
+from minifcn.backend.launchers import launched
 from minifcn.backend.ranks import Disagreement, Ranks
-from minifcn.cli import job_watch
 from minifcn.data.batch import rows_of
 from minifcn.errors import UserError
 
@@ -124,25 +127,131 @@ def test_one_rank_needs_no_mpi():
     alone.rest()
 
 
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="who is killed is told on Linux alone")
-@pytest.mark.parametrize("by_itself", [False, True])
-def test_ranks_that_are_gone_before_they_are_watched_are_not_waited_for(tmp_path, by_itself):
-    """Who waited for them would keep the launcher's pipes open, and the job with them."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    if by_itself:
-        (tmp_path / "1").touch()
-    command = [
-        sys.executable,
-        "-I",
-        "-S",
-        job_watch.__file__,
-        tmp_path,
-        "2",
-        "1",
-        "",
-        f"0:{ended.pid}",
-        f"1:{ended.pid}",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert ("rank 0 or 1 of 2 was killed" in done.stderr) is not by_itself
+class Watched:
+    """Two ranks that only sleep, and the process beside them."""
+
+    def __init__(self, words):
+        self.words = words
+        self.ranks = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
+        self.name = f"\0minifcn test {os.getpid()} {self.ranks[0].pid}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(self.name)
+            listener.listen()
+            command = [sys.executable, "-I", "-S", job_watch.__file__, str(listener.fileno()), "0", "2", "2"]
+            with open(words, "w") as file:
+                self.process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=file)
+        self.links = []
+
+    def come(self, rank):
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        link.connect(self.name)
+        link.settimeout(20)
+        link.send(f"here {rank} {self.ranks[rank].pid}".encode())
+        self.links.append(link)
+
+    def meet(self):
+        for rank in range(2):
+            self.come(rank)
+            self.links[rank].send(f"ready {rank} ".encode())
+        assert [link.recv(99) for link in self.links] == [b"go"] * 2
+
+    def kill(self, rank):
+        self.ranks[rank].kill()
+        self.ranks[rank].wait()
+
+    def said(self):
+        """What it says until it has ended, which it does as soon as both ranks have."""
+        for rank in range(2):
+            self.kill(rank)
+        self.process.wait(20)
+        return self.words.read_text()
+
+
+@pytest.fixture
+def watched(tmp_path):
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("a process watches the ranks on Linux alone")
+    both = Watched(tmp_path / "words")
+    yield both
+    for link in both.links:
+        link.close()
+
+
+class TestTheProcessBesideRanks:
+    @pytest.mark.parametrize("by_itself", [False, True])
+    def test_ranks_that_are_gone_before_it_looks_are_not_waited_for(self, watched, by_itself):
+        """Who waited for them would keep the launcher's pipes open, and the job with them."""
+        for rank in range(2):
+            watched.kill(rank)
+            watched.come(rank)
+            watched.links[rank].send(f"left {rank} ".encode() if by_itself else b" ")
+        assert ("rank 0 of 2 has ended or was killed" in watched.said()) is not by_itself
+
+    def test_who_goes_first_is_named_also_if_it_looks_late(self, watched):
+        """A launcher ends all for one that was killed, often before anybody has looked."""
+        watched.meet()
+        watched.process.send_signal(signal.SIGSTOP)
+        watched.kill(1)
+        watched.kill(0)
+        watched.process.send_signal(signal.SIGCONT)
+        said = watched.said()
+        assert said.count("minifcn: ") == said.count("minifcn: rank 1 of 2 was killed, ") == 1
+
+    @pytest.mark.parametrize("saved", [False, True])
+    def test_what_is_not_there_is_not_advised(self, watched, tmp_path, saved):
+        watched.meet()
+        watched.links[0].send(f"saved 0 {tmp_path / 'checkpoint.npz'}\ngo on".encode())
+        if saved:
+            (tmp_path / "checkpoint.npz").touch()
+        watched.kill(1)
+        assert ("the others end with it; go on" in watched.said()) is saved
+
+    def test_a_rank_that_begins_late_hears_that_all_is_over_and_said(self, watched):
+        watched.come(0)
+        watched.links[0].send(b"problem 0 2 there is no MPI")
+        assert watched.links[0].recv(99) == b"end 2 0"
+        watched.come(1)
+        assert watched.links[1].recv(99) == b"end 2 0"
+        assert watched.said() == "minifcn: rank 0 of 2: there is no MPI\n"
+
+    @pytest.mark.parametrize("told", ["both say so", "one computes, and has the signal"])
+    def test_a_signal_to_all_is_said_of_no_rank_alone(self, watched, told):
+        watched.meet()
+        watched.links[0].send(b"problem 0 143 interrupted")
+        watched.links[1].send(b"problem 1 143 interrupted" if told == "both say so" else bytes([signal.SIGTERM]))
+        assert watched.links[0].recv(99) == b"end 143 0"
+        assert watched.said() == "minifcn: the job was interrupted\n"
+
+    def test_a_signal_to_one_is_said_of_that_one(self, watched):
+        watched.meet()
+        watched.links[1].send(b"problem 1 130 interrupted")
+        assert watched.links[1].recv(99) == b"end 130 0"
+        assert watched.said() == "minifcn: rank 1 of 2 was interrupted\n"
+
+    def test_what_none_can_do_names_none(self, watched):
+        for rank in range(2):
+            watched.come(rank)
+            watched.links[rank].send(f"problem {rank} 2 there is no MPI".encode())
+        assert watched.links[1].recv(99).startswith((b"go", b"end"))
+        time.sleep(0.1)
+        assert watched.said() == "minifcn: there is no MPI\n"
+
+    def test_all_that_ask_for_help_are_nobody_s_concern(self, watched):
+        for rank in range(2):
+            watched.come(rank)
+            watched.links[rank].send(f"aside {rank} was asked for help".encode())
+        time.sleep(0.1)
+        assert watched.said() == ""
+
+    def test_one_that_asks_for_help_among_others_is(self, watched):
+        watched.come(0)
+        watched.come(1)
+        watched.links[1].send(b"aside 1 was asked for help")
+        watched.kill(1)
+        assert watched.links[0].recv(99) == b"end 2 0"
+        assert "rank 1 of 2 was asked for help, and " in watched.said()
+
+    def test_it_says_nothing_of_ranks_that_have_done_their_work_or_said_why_not(self, watched):
+        watched.meet()
+        watched.links[1].send(b"over 1 ")
+        assert watched.said() == ""
