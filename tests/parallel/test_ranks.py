@@ -145,7 +145,7 @@ class Watched:
     def come(self, rank):
         link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         link.connect(self.name)
-        link.settimeout(20)
+        link.settimeout(5)  # before all are ended
         link.send(f"here {rank} {self.ranks[rank].pid}".encode())
         self.links.append(link)
 
