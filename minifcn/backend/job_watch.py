@@ -243,21 +243,21 @@ class Watch:
             time.sleep(0.2)
             self.over = not any(alive(seen.process) for seen in self.ranks.values())
             if self.over:
-                return
+                return None
         gone = self.ranks[rank]
         code = gone.code()
-        how, who = how_it_ended(signal.SIGKILL if self.met and code is None else code), self._described([rank])
+        killed = code is None or bool(code & 127)
+        how = how_it_ended(signal.SIGKILL if self.met and code is None else code)
         if self.met:
             advice = f"; {self.advice}" if self.path and os.path.exists(self.path) else ""
             then = ", after its work was done" if gone.left else f", and the others end with it{advice}"
-            self._say(f"rank {rank} of {self.size} {how}{then}", 2)
-        elif (code or 0) & 127:
-            unseen = self._unseen() if len(self.ranks) < self.expected else []  # one that the launcher ended all for
-            who = " or ".join(self._described([one]) for one in [rank, *unseen])
-            self._say(f"{who} {how}, before the ranks met, and the others end with it", 2)
-        else:
-            how = f"{gone.aside}, and has ended" if gone.aside else how
-            self._say(f"{who} {how} before the ranks met{_SAME}", 2)
+            return self._say(f"rank {rank} of {self.size} {how}{then}", 2)
+        unseen = self._unseen() if killed and len(self.ranks) < self.expected else []  # the launcher ends all for one
+        who = " or ".join(self._described([one]) for one in [rank, *unseen])
+        if code and killed:
+            return self._say(f"{who} {how}, before the ranks met, and the others end with it", 2)
+        how = f"{gone.aside}, and has ended" if gone.aside else how
+        return self._say(f"{who} {how} before the ranks met{_SAME}", 2)
 
     def _unseen(self) -> list[int]:
         return sorted({*range(self.size)} - {*self.ranks}) if self.expected == self.size else []
@@ -270,6 +270,7 @@ class Watch:
     def _say(self, message: str, status: int) -> None:
         """Say it; all ranks that are here or come later hear that it is over, and whether others wait elsewhere."""
         speak(message)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nothing more is said, and the launcher need not wait
         self.said = time.monotonic()
         elsewhere = not self.met and max(self.expected, len(self.ranks)) < self.size
         self.answer = f"end {status} {elsewhere:d}"

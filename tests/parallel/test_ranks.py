@@ -197,6 +197,14 @@ class TestTheProcessBesideRanks:
         said = watched.said()
         assert said.count("minifcn: ") == said.count("minifcn: rank 1 of 2 was killed, ") == 1
 
+    def test_one_that_was_never_seen_may_have_been_the_first_to_go(self, watched):
+        """The launcher has ended all before this process was there."""
+        watched.kill(1)
+        watched.come(1)
+        assert watched.links[0].recv(99) == b"end 2 0"
+        watched.come(0)
+        assert "minifcn: rank 1 of 2 or rank 0 of 2 has ended or was killed before " in watched.said()
+
     @pytest.mark.parametrize("saved", [False, True])
     def test_what_is_not_there_is_not_advised(self, watched, tmp_path, saved):
         watched.meet()
