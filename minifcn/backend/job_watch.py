@@ -26,7 +26,7 @@ if __name__ == "__main__":
         sys.modules[_name].__path__ = [_folder]
 
 from minifcn.backend.last_words import cut, how_it_ended, several, speak
-from minifcn.backend.launchers import alive, children, exit_code
+from minifcn.backend.launchers import children, exit_code
 
 LONGEST = 1 << 14  # bytes of a message between a rank and this process
 _LOOK = 0.02  # seconds between two looks
@@ -239,11 +239,9 @@ class Watch:
             self._say(message if whole else f"{who}: {message}", status)
 
     def _say_gone(self, rank: int) -> None:
-        if self.met and len(self.ranks) < self.size:  # ranks of another machine may have been first
-            time.sleep(0.2)
-            self.over = not any(alive(seen.process) for seen in self.ranks.values())
-            if self.over:
-                return None
+        if self.met and len(self.ranks) < self.size and len(self.going) == len(self.ranks):
+            self.over = True  # one of another machine may have been first, and their launcher have ended all
+            return None
         gone = self.ranks[rank]
         code = gone.code()
         killed = code is None or bool(code & 127)

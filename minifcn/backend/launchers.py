@@ -64,13 +64,6 @@ def status_of(process: int) -> list[str]:
     return read(process, "stat").rpartition(")")[2].split()
 
 
-def alive(process: int) -> bool:
-    """Say if a process has not ended."""
-    with suppress(OSError):
-        return status_of(process)[0] not in "ZX"
-    return False
-
-
 def exit_code(process: int, descriptor: int) -> int | None:
     """Give how a process has ended, as `os.wait` does for its parent.
 
