@@ -15,7 +15,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn.autograd import Tensor, no_grad
-from minifcn.backend import device_memory, device_of, to_device, to_host, use_device, wait_for
+from minifcn.backend import device_memory, device_of, one_blas_thread, to_device, to_host, use_device, wait_for
 from minifcn.benchmark import course
 from minifcn.benchmark.work import SGD as SETTINGS
 from minifcn.benchmark.work import WINDOW, Work
@@ -67,6 +67,7 @@ def network(work: Work, model: FCN, images: np.ndarray, labels: np.ndarray) -> T
         with no_grad():
             return model(Tensor(images)).data
 
+    @one_blas_thread()  # as a Trainer's
     def step(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         optimizer.zero_grad()
         loss = F.softmax_cross_entropy(model(Tensor(images)), labels)
