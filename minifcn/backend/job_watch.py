@@ -198,7 +198,7 @@ class Watch:
             return
         problems = {rank: seen.problem for rank, seen in sorted(self.ranks.items()) if seen.problem}
         gone = [rank for rank in self.going if not self.ranks[rank].problem and not self.ranks[rank].has_done_well()]
-        if all(seen.aside or not seen.link for seen in self.ranks.values()):  # perhaps all ranks
+        if not any(seen.ready for seen in self.ranks.values()):  # perhaps all ranks do the same
             gone = [rank for rank in gone if not self.ranks[rank].aside]
         if problems:
             if gone or len(problems) >= max(len(self.ranks), self.expected) or now - self.asked > _TOGETHER:

@@ -139,6 +139,23 @@ def test_a_rank_that_never_comes_to_mpi_is_named_and_not_waited_for(tmp_path, wh
     assert not (tmp_path / "out").exists()
 
 
+SLOW_TO_SAY = """
+import sys, time
+from minifcn.backend.joining import Beside
+say = Beside.say
+Beside.say = lambda *words: time.sleep(1) or say(*words)
+from minifcn.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_where_all_ranks_are_asked_for_help_none_is_missed():
+    """Also if one has ended before another one has told what it does."""
+    programs = launching.together(HELP, ["-c", SLOW_TO_SAY, *HELP[2:]])
+    done = subprocess.run(programs, capture_output=True, text=True, timeout=60, env=launching.environment())
+    assert (done.returncode, said_in(done.stderr)) == (0, [])
+
+
 SIGNALS = {  # to the launcher, which hands it to all ranks: when, which one, and what is said of the checkpoint
     "slow pictures": (signal.SIGTERM, ".*checkpoint.npz is saved at iteration 3, --resume "),
     "slow last evaluation": (signal.SIGINT, "the training is complete, .*checkpoint.npz is saved"),
