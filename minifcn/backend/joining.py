@@ -222,7 +222,8 @@ class Beside:
             ended = self._hear("go", stopping=stopping)
         except OSError:  # somebody has killed it
             if other := self.again():
-                self.link = other.link
+                self.link.close()
+                self.link, self.again = other.link, lambda: None  # once: what ends each time would never be there
                 return self.wait(stopping)
             return None
         if ended:
@@ -256,7 +257,17 @@ def _closed_first(link: socket.socket) -> socket.socket:
 
 
 def _start(listener: int, launcher: int, size: int, expected: int) -> None:
+    import fcntl
+
+    # Where a rank began without standard files, its first files have their numbers, which are not handed on.
+    number = fcntl.fcntl(listener, fcntl.F_DUPFD_CLOEXEC, 3)
     program = str(Path(__file__).with_name("job_watch.py"))
-    command = [sys.executable, "-I", "-S", program, str(listener), str(launcher), str(size), str(expected)]
+    command = [sys.executable, "-I", "-S", program, str(number), str(launcher), str(size), str(expected)]
     nothing = subprocess.DEVNULL
-    subprocess.Popen(command, stdin=nothing, stdout=nothing, start_new_session=True, pass_fds=[listener])
+    heard = nothing if sys.stderr is None else None
+    try:
+        subprocess.Popen(
+            command, stdin=nothing, stdout=nothing, stderr=heard, start_new_session=True, pass_fds=[number]
+        )
+    finally:
+        os.close(number)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -13,6 +14,7 @@ import pytest
 import small_runs
 import spoiled
 
+from minifcn.backend.joining import Beside
 from minifcn.cli import main
 from minifcn.training import checkpoint
 
@@ -154,6 +156,35 @@ def test_where_all_ranks_are_asked_for_help_none_is_missed():
     programs = launching.together(HELP, ["-c", SLOW_TO_SAY, *HELP[2:]])
     done = subprocess.run(programs, capture_output=True, text=True, timeout=60, env=launching.environment())
     assert (done.returncode, said_in(done.stderr)) == (0, [])
+
+
+CLOSING = "import os, sys; os.closerange(0, {}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+
+
+@pytest.mark.parametrize("closed", [2, 3])
+def test_ranks_need_no_standard_files(tmp_path, closed):
+    """Their first files have those numbers then, the one where ranks meet among them."""
+    program = ["-c", CLOSING.format(closed), *TRAIN, "--epochs", "1", "--out", tmp_path / "out"]
+    command = launching.together(program, program)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=launching.environment())
+    assert done.returncode == 0, done.stderr
+    assert checkpoint.load(tmp_path / "out" / "checkpoint.npz").position.epoch == 1
+
+
+def test_what_ends_each_time_it_is_started_beside_the_ranks_is_not_waited_for():
+    started = []
+
+    def ended():
+        link, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        other.close()
+        beside = Beside(link, 0)
+        started.append(beside)
+        beside.again = ended
+        return beside
+
+    ended().wait()
+    started[-1].link.close()
+    assert len(started) == 2
 
 
 SIGNALS = {  # to the launcher, which hands it to all ranks: when, which one, and what is said of the checkpoint
