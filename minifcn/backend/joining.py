@@ -115,6 +115,7 @@ def _library(asked: bool, started: int) -> Any:
         import mpi4py
 
         mpi4py.rc.initialize, mpi4py.rc.finalize = False, True
+        os.environ.setdefault("UCX_DEBUG_SIGNO", "0")  # or UCX, which some MPI load, takes SIGHUP for its own
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise UserError(f"mpi4py finds no MPI library ({error}): pip install mpich, or load your cluster's") from error

@@ -187,6 +187,20 @@ def test_what_ends_each_time_it_is_started_beside_the_ranks_is_not_waited_for():
     assert len(started) == 2
 
 
+HUNG_UP = """
+import signal
+signal.signal(signal.SIGHUP, lambda *_: print("heard"))
+from minifcn.backend.joining import _library
+_library(True, 1)
+signal.raise_signal(signal.SIGHUP)
+"""
+
+
+def test_the_library_of_mpi_leaves_a_hangup_to_python():
+    found = subprocess.run(launching.command(1, "-c", HUNG_UP), capture_output=True, text=True, timeout=60)
+    assert found.stdout.split() == ["heard"], found.stderr
+
+
 SIGNALS = {  # to the launcher, which hands it to all ranks: when, which one, and what is said of the checkpoint
     "slow pictures": (signal.SIGTERM, ".*checkpoint.npz is saved at iteration 3, --resume "),
     "slow last evaluation": (signal.SIGINT, "the training is complete, .*checkpoint.npz is saved"),
