@@ -9,7 +9,7 @@ from minifcn.benchmark import report
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "performance.md").read_text("utf-8")
-FILES = ["performance.json", "performance-rivals.json"]
+FILES = ["performance.json", "performance-rivals.json", "performance-before.json"]
 
 
 @pytest.mark.parametrize("table", [report.time_table, report.memory_table])
@@ -43,7 +43,9 @@ def test_the_first_sentences_say_the_tables():
         return sorted(row[head.index(f"minifcn / {rival}")] for row in rows if row[0].startswith(work))
 
     full = shares(FILES[0], "PyTorch", "fcn8s")
+    predicts, trains = (shares(FILES[0], "PyTorch", f"narrow-{kind}")[0] for kind in ("forward", "step"))
     kept, narrow = (shares(FILES[1], "PyTorch keeping memory", work) for work in ("fcn8s", "narrow"))
     text = " ".join(PAGE.split())
     assert f"FCN-8s at full width takes {full[0]} to {full[-1]} of PyTorch's time" in text
+    assert f"with an eighth of the channels predicts in {predicts} and trains in {trains} of it" in text
     assert f"it is {kept[0]} to {kept[-1]} at full width and up to {narrow[-1]} for narrow ones" in text

@@ -88,7 +88,7 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
             finish_outputs(done, finish.bias[part], relu=finish.relu)
         target[...] = done
 
-    work = 36 * n * rows * columns * outputs * channels
+    work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
     u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns in KEEPS))
     strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
     if len(strips) > 1:
@@ -120,7 +120,7 @@ def convolve_weight(x, y, window: Window):
         places = transform("GT", u.reshape(6, 6, *u.shape[1:]))
         weight[part] = places.reshape(3, 3, *u.shape[1:]).transpose(2, 3, 0, 1)
 
-    work = 36 * n * rows * columns * outputs * channels
+    work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
     strips = cut_map(n, rows, n * rows * columns // TILES, work)
     if len(strips) > 1:
         whole = slice(0, outputs)
