@@ -175,6 +175,9 @@ def watched(tmp_path):
     yield both
     for link in both.links:
         link.close()
+    for process in [*both.ranks, both.process]:
+        process.kill()
+        process.wait()
 
 
 class TestTheProcessBesideRanks:
@@ -253,6 +256,7 @@ class TestTheProcessBesideRanks:
 
     def test_one_that_asks_for_help_among_others_is(self, watched):
         watched.come(0)
+        watched.links[0].send(b"ready 0 ")
         watched.come(1)
         watched.links[1].send(b"aside 1 was asked for help")
         watched.kill(1)
