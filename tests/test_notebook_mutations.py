@@ -60,7 +60,7 @@ MUTATIONS = [
     ("09", "(net(mf.Tensor(batch.images)), batch.labels)", "(net(mf.Tensor(batch.images)), batch.labels[::-1])"),
     ("09", "learn_upsampling=True)", "learn_upsampling=False)"),
     ("09", "step[[15, 47]].mean()", "step[[11, 43]].mean()"),
-    ("09", "(predictions[name][5] == 1 for name in", "(predictions[name][2] == 1 for name in"),
+    ("09", 'name in ("FCN32s", "FCN32s, learned kernels")', 'name in ("FCN32s, learned kernels", "FCN32s")'),
     ("09", "near = (largest != smallest)", "near = (largest == smallest)"),
     ("09", "(net.score_pool3(pool3)).data[0]", "(net.score_pool3(pool3)).data[0, ::-1]"),
     ("09", "skip.bias.data = 0 * skip.weight.data", "skip.bias.data = 1 * skip.weight.data"),
