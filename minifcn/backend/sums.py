@@ -77,8 +77,8 @@ class NcclSums:
 
     def __init__(self, ranks: Ranks):
         import cupy
+        from cupy.cuda import nccl
 
-        nccl = cupy.cuda.nccl
         name = ranks.from_first(nccl.get_unique_id() if ranks.first else None)
         self.cupy, self.nccl = cupy, nccl
         self.communicator = nccl.NcclCommunicator(ranks.size, name, ranks.rank)
@@ -123,9 +123,11 @@ def _reads_gpus(ranks: Ranks) -> bool:
 
 
 def _has_nccl() -> bool:
-    import cupy
-
-    return bool(getattr(getattr(cupy.cuda, "nccl", None), "available", False))
+    try:
+        from cupy.cuda import nccl  # a module of its own, which `import cupy` leaves alone
+    except ImportError:
+        return False
+    return bool(nccl.available)
 
 
 def _gpu_of(device: str) -> tuple[str, str]:

@@ -4,7 +4,9 @@ Another rank that has the same images stands for all others, so sums are twice w
 """
 
 import contextlib
+import ctypes
 import dataclasses
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,6 +53,45 @@ class Twin:
     Iallreduce = Allreduce
 
 
+class TwinElsewhere(Twin):
+    """Its GPU is another one, as NCCL wants it."""
+
+    def allgather(self, thing):
+        reads, nccl, _ = thing
+        return [thing, (reads, nccl, ("elsewhere", "cuda:0"))]
+
+
+class Nccl:
+    """Stands in for the module cupy.cuda.nccl, and for its communicator, with a rank that has the same numbers."""
+
+    available, NCCL_FLOAT32, NCCL_FLOAT64, NCCL_SUM = True, 7, 8, 0
+
+    def get_unique_id(self):
+        return tuple(range(128))
+
+    def NcclCommunicator(self, ndev, commId, rank):
+        assert (ndev, commId, rank) == (2, self.get_unique_id(), 0)
+        return self
+
+    def allReduce(self, sendbuf, recvbuf, count, datatype, op, stream):
+        assert (sendbuf, op) == (recvbuf, self.NCCL_SUM)
+        number = {self.NCCL_FLOAT32: ctypes.c_float, self.NCCL_FLOAT64: ctypes.c_double}[datatype]
+        np.ctypeslib.as_array((number * count).from_address(recvbuf))[:] *= 2
+
+
+@pytest.fixture
+def twin(stand_in, monkeypatch):
+    """A function that gives the communicator for a way of adding up on GPUs."""
+
+    def twin(way):
+        if way != "NCCL":
+            return Twin(WAYS[way][0])
+        monkeypatch.setitem(sys.modules, "cupy.cuda", SimpleNamespace(nccl=Nccl()))
+        return TwinElsewhere()
+
+    return twin
+
+
 def make_trainer(folder, device, comm, **settings):
     config = dataclasses.replace(CONFIG, **settings)
     model = build.build_model(config, device)
@@ -67,34 +108,36 @@ def steps(trainer, count=1):
             yield from parts
 
 
-WAYS = {  # what an MPI knows of, and what a step moves besides images and labels: down, and up
-    "MPI, by way of the host": ("mpi,system", 1, 1),
-    "MPI, in the memory of the GPUs": ("mpi,system,cuda:device", 0, 0),
+# Of each: what an MPI knows of, how often the host waits, and what a step moves besides images and labels, down and up.
+WAYS = {
+    "MPI, by way of the host": ("mpi,system", 1, 1, 1),
+    "MPI, in the memory of the GPUs": ("mpi,system,cuda:device", 1, 0, 0),
+    "NCCL": ("mpi,system", 0, 0, 0),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("settings", [{}, {"optimizer": "sgd"}, {"reduction": "batch", "lr": 1e-6}], ids=str)
-def test_a_step_waits_once(tmp_path, stand_in, way, settings):
-    kinds, down, up = WAYS[way]
-    trainer = make_trainer(tmp_path, stand_in, Twin(kinds), **settings)
+def test_a_step_waits_once_and_with_nccl_not_at_all(tmp_path, stand_in, twin, way, settings):
+    _, waits, down, up = WAYS[way]
+    trainer = make_trainer(tmp_path, stand_in, twin(way), **settings)
     assert f"gradients are summed by {way}" in trainer.connect()
     first, *others = steps(trainer, 2)
     trainer.step(first)
     for batch in others:
         with standin.forbid("atomic"), standin.count() as events:
             trainer.step(batch)
-        assert (events["sync"], events["d2h"], events["h2d"]) == (1, down, 2 + up)
+        assert (events["sync"], events["d2h"], events["h2d"]) == (waits, down, 2 + up)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_sums_on_a_gpu_are_those_of_the_host(tmp_path, stand_in, way):
+def test_sums_on_a_gpu_are_those_of_the_host(tmp_path, stand_in, twin, way):
     found = []
-    for device, comm in (stand_in, Twin(WAYS[way][0])), ("cpu", Twin()):
+    for device, comm in (stand_in, twin(way)), ("cpu", Twin()):
         trainer = make_trainer(tmp_path, device, comm, dtype="float64")
         for batch in steps(trainer, 3):
             trainer.step(batch)
-        found.append(trainer.model.state_dict())
+        found.append(trainer.model.state_dict() | {"loss": to_host(trainer.accumulation.loss)})
     for name, array in found[1].items():
         np.testing.assert_allclose(found[0][name], array, rtol=0, atol=1e-10, err_msg=name)
 

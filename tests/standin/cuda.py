@@ -75,6 +75,7 @@ class Stream:
     """Stands in for cupy.cuda.Stream: all streams are one here."""
 
     null: Stream
+    ptr = 0
 
     def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
         pass
