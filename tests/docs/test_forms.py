@@ -51,7 +51,7 @@ def opened(driver, tmp_path):
     driver.open(file.as_uri())
     driver.run("localStorage.clear()")
     driver.open(file.as_uri())
-    return lambda: driver.open(file.as_uri())
+    return driver.reload
 
 
 def write(driver, number, text):
