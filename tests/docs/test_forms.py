@@ -50,7 +50,7 @@ def opened(driver, tmp_path):
     file.write_bytes(page([[{"label": "n", "truth": [number]}] for number in (1, 2, 3)]))
     driver.open(file.as_uri())
     driver.run("localStorage.clear()")
-    driver.open(file.as_uri())
+    driver.reload()
     return driver.reload
 
 
