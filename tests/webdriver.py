@@ -100,11 +100,6 @@ class Driver:
         self.drawn()
         self._visits = 0
 
-    def reload(self):
-        """Show the page anew; what it keeps is there, which a page opened in another process may not see at once."""
-        self._ask("POST", f"{self._session}/refresh")
-        self.drawn()
-
     def visit(self, address, state):
         """Show a page that follows its address at one of its states, as if the address had been changed by hand.
 

@@ -1,8 +1,11 @@
 """The forms of the site (docs/site/predict.js): what they call right, when an answer is shown, and what they keep."""
 
 import base64
+import functools
+import http.server
 import json
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,13 +48,24 @@ def page(fields):
 
 @pytest.fixture
 def opened(driver, tmp_path):
-    """Three questions with a number each, in a browser that has kept nothing yet."""
-    file = tmp_path / "page.html"
-    file.write_bytes(page([[{"label": "n", "truth": [number]}] for number in (1, 2, 3)]))
-    driver.open(file.as_uri())
-    driver.run("localStorage.clear()")
-    driver.reload()
-    return driver.reload
+    """Three questions with a number each, in a browser that has kept nothing yet; from a server, as a site comes.
+
+    Two processes that Chromium has for files do not always see what the other one keeps.
+    """
+    (tmp_path / "page.html").write_bytes(page([[{"label": "n", "truth": [number]}] for number in (1, 2, 3)]))
+    handler = functools.partial(Quiet, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/page.html"  # its port makes it a site of its own
+        driver.open(address)
+        yield lambda: driver.open(address)
+        driver.open("about:blank")
+        server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
 
 
 def write(driver, number, text):
