@@ -192,9 +192,13 @@ def _shares_memory(g: Tensor, taken: set[int], since: int) -> bool:
 
 
 def _is_held_elsewhere(g: Tensor) -> bool:
-    """Whether anything but a Tensor holds its array, as an operation that gives a constant of its own."""
-    base = getattr(g._data, "base", None)  # no more names here: each would be counted
-    return sys.getrefcount(g._data) > 2 or (base is not None and sys.getrefcount(base) > 3)
+    """Whether anything but a Tensor holds its array, as an operation that gives a constant of its own.
+
+    Two references are those of the holder and of the call that counts. Nothing counted has a name here: from Python
+    3.14 on, a call borrows what a name refers to, and counts one less.
+    """
+    has_base = getattr(g._data, "base", None) is not None
+    return sys.getrefcount(g._data) > 2 or (has_base and sys.getrefcount(g._data.base) > 2)
 
 
 def by_name(name: str, inputs: tuple, settings: dict[str, Any], wanted: list[str], known: Collection[str]) -> tuple:

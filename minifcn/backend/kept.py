@@ -82,8 +82,9 @@ def kept(name: str, array: Any, make: Callable, nbytes: int, keep: bool) -> Any:
             return found.made
         _kept.pop(key, None)
     if keep and workspace.room_for(array.nbytes + nbytes, _kept):
-        copy, made = array.copy(order="K"), make(array)
-        _kept[key] = Kept(weakref.ref(owner, lambda _: _kept.pop(key, None)), copy, made)
+        copy = array.copy(order="K")
+        made = make(copy)  # another thread may change the array meanwhile
+        workspace.put(key, Kept(weakref.ref(owner, lambda _: _kept.pop(key, None)), copy, made), _kept)
         return made
     return None
 

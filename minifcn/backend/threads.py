@@ -11,17 +11,18 @@ import operator
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 from minifcn.backend.arrays import array_module, device_of
-from minifcn.backend.blas import one_blas_thread
+from minifcn.backend.blas import one_blas_thread, short_lock
 from minifcn.errors import UserError
 
 WORTH_SHARING = 15_000_000  # multiply-adds, 0.2 milliseconds or more: handing parts over takes up to 0.1
-_this_thread = threading.local()
+_this_thread, _starting = threading.local(), short_lock()
 
 
 @functools.cache
@@ -51,12 +52,16 @@ def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> li
     """
     if not work or getattr(_this_thread, "in_part", False):
         return [function(part) for part in parts]
-    results, todo = [None] * len(parts), enumerate(parts)
+    results, todo = [None] * len(parts), deque(enumerate(parts))
 
     def take():
         _this_thread.in_part = True
         try:
-            for i, part in todo:  # all threads take from the same iterator
+            while todo:
+                try:
+                    i, part = todo.popleft()  # all threads take from the same queue
+                except IndexError:  # another was quicker
+                    break
                 results[i] = function(part)
         finally:
             _this_thread.in_part = False
@@ -167,7 +172,8 @@ def _helpers() -> queue.SimpleQueue:
 
     for i in range(max(1, thread_count() - 1)):
         try:
-            threading.Thread(target=serve, name=f"minifcn_{i}", daemon=True).start()
+            helper = threading.Thread(target=serve, name=f"minifcn_{i}", daemon=True)
+            Context().run(helper.start)  # it may inherit the context of the moment, and would keep that for ever
         except RuntimeError:
             if i == 0:
                 raise
@@ -179,7 +185,8 @@ def _send(function: Callable[[], None], times: int) -> list[_Errand]:
     """Have helpers call a function: fewer than `times`, or none, if the system has no more threads."""
     errands = []
     with suppress(RuntimeError):
-        waiting = _helpers()
+        with _starting:  # or each of several callers who come at once would start them all
+            waiting = _helpers()
         for _ in range(times):
             errands.append(_Errand(function))
             waiting.put(errands[-1])

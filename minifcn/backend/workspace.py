@@ -11,6 +11,8 @@ import math
 import os
 import threading
 import weakref
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
@@ -60,8 +62,14 @@ def shared_buffers() -> _Buffers:
 def room_for(size: int, buffers: _Buffers) -> bool:
     """Whether some that all threads share may grow by `size` bytes: to MINIFCN_KEEP_MB, and all to the common limit."""
     with _lock:
-        own = sum(array.nbytes for array in list(buffers.values()))
-        return own + size <= limit("MINIFCN_KEEP_MB", DEFAULT_KEEP_MB) and _bytes() + size <= limit()
+        return _fits(size, buffers) and _bytes() + size <= limit()
+
+
+def put(key: Hashable, value: Any, buffers: _Buffers) -> None:
+    """Put something among those for which there was room, unless other threads have filled that in the meantime."""
+    with _lock:
+        if _fits(value.nbytes, buffers):
+            buffers[key] = value
 
 
 def workspace_bytes() -> int:
@@ -96,6 +104,11 @@ def _keep_what_results_leave_free() -> None:
     """
     if limit():
         np.empty((32 << 20) - (16 << 10), "uint8")  # less what malloc adds
+
+
+def _fits(size: int, buffers: _Buffers) -> bool:
+    own = sum(array.nbytes for array in list(buffers.values()))
+    return own + size <= limit("MINIFCN_KEEP_MB", DEFAULT_KEEP_MB)
 
 
 def _bytes() -> int:

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import minifcn as mf
 import minifcn.functional as F
 from minifcn import nn, optim
-from minifcn.backend import workspace
+from minifcn.backend import kept, workspace
 from minifcn.compute.fast import winograd
 
 WIDTH = 32
@@ -202,6 +203,33 @@ def test_beyond_its_limit_the_next_weight_is_not_kept(x, rng, monkeypatch):
     for layer in (*layers, *layers):
         assert_as_defined(inferred(layer, x), layer, x)
     assert kept_bytes() == U_BYTES + COPY_BYTES
+
+
+def test_two_threads_that_make_something_at_once_stay_within_the_limit(monkeypatch):
+    monkeypatch.setenv("MINIFCN_KEEP_MB", "1")
+    workspace.limit.cache_clear()
+    weights, both_are_here = [np.zeros(100_000, "float32") for _ in range(2)], threading.Barrier(2, timeout=10)
+
+    def make(weight):
+        both_are_here.wait()  # when each has seen that there is room
+        return 2 * weight
+
+    with ThreadPoolExecutor(2) as callers:
+        list(callers.map(lambda weight: kept("double", weight, make, weight.nbytes, keep=True), weights))
+    assert kept_bytes() == 2 * weights[0].nbytes
+
+
+def test_what_another_thread_changes_while_something_is_made_of_a_weight_is_not_kept():
+    """Afterwards the weight is again what it was: what is kept must be that of the same numbers."""
+    weight = np.ones(3)
+
+    def make(array):
+        weight[...] = 5  # as the other thread does
+        return 2 * array
+
+    kept("double", weight, make, weight.nbytes, keep=True)
+    weight[...] = 1
+    assert kept("double", weight, make, weight.nbytes, keep=True).tolist() == [2, 2, 2]
 
 
 def test_of_few_tiles_nothing_is_kept(layer, rng):

@@ -6,7 +6,9 @@ import sys
 import threading
 import time
 import weakref
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 
 import numpy as np
 import pytest
@@ -114,6 +116,16 @@ def test_results_come_in_the_order_of_the_parts(use_threads):
     assert threads.share(lambda part: 10 * part, range(50), work=1) == [10 * part for part in range(50)]
 
 
+def test_a_thread_finds_that_another_took_the_last_part_since_it_looked(use_threads, monkeypatch):
+    class NeverEmpty(deque):
+        def __bool__(self):
+            return True
+
+    use_threads(2)
+    monkeypatch.setattr(threads, "deque", NeverEmpty)
+    assert threads.share(abs, [-1, -2, -3], work=1) == [1, 2, 3]
+
+
 def blas_threads():
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
@@ -219,6 +231,20 @@ def test_helpers_that_are_busy_elsewhere_are_not_waited_for(use_threads):
     release.set()
 
 
+def test_callers_who_come_at_once_start_the_helpers_once(use_threads):
+    use_threads(3)
+    before, all_are_here = set(threading.enumerate()), threading.Barrier(8, timeout=10)
+
+    def call(_):
+        all_are_here.wait()
+        threads.share(abs, [-1, -2, -3], work=1)
+
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(call, range(8)))
+    started = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert sorted(name for name in started if name.startswith("minifcn_")) == ["minifcn_0", "minifcn_1"]
+
+
 @pytest.mark.parametrize("error", ["can't start new thread", "can't create new thread at interpreter shutdown"])
 def test_where_the_system_has_no_more_threads_the_caller_does_all_parts(error, use_threads, monkeypatch):
     use_threads(2)
@@ -251,12 +277,32 @@ def test_an_errand_that_has_not_begun_is_not_made_any_more_and_keeps_nothing_onc
     gone = weakref.ref(owner)
     threads.share(lambda _, owner=owner: owner.sum(), [0, 1], work=1)
     del owner
+    wait_until_gone(gone)
+    assert not made
+
+
+def test_helpers_keep_nothing_of_the_context_in_which_they_are_started(use_threads):
+    """Without the interpreter's lock, from Python 3.14 on, a thread inherits the context of who starts it."""
+    use_threads(2)
+    variable, owner = ContextVar("variable"), np.zeros(3)
+    gone = weakref.ref(owner)
+
+    def start(value):
+        variable.set(value)
+        threads.share(abs, [-1, -2], work=1)
+
+    copy_context().run(start, owner)
+    del owner
+    wait_until_gone(gone)
+
+
+def wait_until_gone(reference):
+    """A helper that has done its part lets go of it a moment later."""
     for _ in range(100):
-        if gone() is None:
+        if reference() is None:
             break
         time.sleep(0.05)
-    assert gone() is None
-    assert not made
+    assert reference() is None
 
 
 def test_the_last_of_several_holders_gives_blas_its_threads_back():
