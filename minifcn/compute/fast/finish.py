@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from minifcn.backend import array_module, fused
+from minifcn.backend import array_module, fused, rectify
 from minifcn.backend.pieces import for_rows
 
 
@@ -34,7 +34,7 @@ def finish_outputs(xp, y, bias, *, relu):
     """Change outputs (..., O), or some of them with their part of the bias, in place."""
     y += bias
     if relu:
-        xp.maximum(y, 0, out=y)
+        rectify(xp, y, out=y)
 
 
 def pooled(y, axis: int, out=None):
