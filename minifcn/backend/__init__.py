@@ -16,6 +16,7 @@ from minifcn.backend.pieces import joined, on_vectors, piecewise
 from minifcn.backend.problem import cuda_problem
 from minifcn.backend.promotion import alike, as_array, is_array
 from minifcn.backend.threads import product, share, thread_count
+from minifcn.backend.unpacked import products, sum_of_products
 from minifcn.backend.workspace import release_workspace
 
 __all__ = [
@@ -38,11 +39,13 @@ __all__ = [
     "one_blas_thread",
     "piecewise",
     "product",
+    "products",
     "rectify",
     "release_workspace",
     "resolve_device",
     "share",
     "short_lock",
+    "sum_of_products",
     "thread_count",
     "to_device",
     "to_host",

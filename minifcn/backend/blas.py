@@ -68,7 +68,7 @@ class _Limit:
 
     def take(self) -> None:
         """Become a holder."""
-        libraries = _blas()
+        libraries = blas_libraries()
         with self.lock:
             if self.holders == 0:
                 self.found = [(*library, number) for library in libraries if (number := library[0].num_threads)]
@@ -96,7 +96,7 @@ class _Limit:
 
 
 @functools.cache
-def _blas() -> list:
+def blas_libraries() -> list:
     """Find the libraries, and how each is set, whoever did so before: threadpoolctl 3.8 listens to the first alone."""
     import threadpoolctl  # looks through all loaded libraries, so only once and only when needed
 

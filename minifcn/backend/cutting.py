@@ -11,7 +11,8 @@ from minifcn.backend.threads import cut, evenly
 
 Strip = tuple[slice, slice]  # images, and rows of the output, or of whatever covers it: tiles, blocks
 
-STRIP_BYTES = 2 << 20  # of gathered windows
+STRIP_BYTES = 4 << 20  # of gathered windows: with fewer, threads wait for the interpreter's lock more often
+LARGE_WEIGHT = 2 << 20  # bytes from which no two threads should read a weight
 LARGEST_STRIP_BYTES = 64 << 20
 
 
@@ -32,7 +33,7 @@ def cut_map(images: int, rows: int, count: int, work: int, weight_bytes: float =
     >>> cut_map(images=1, rows=6, count=2, work=1)
     [(slice(0, 1, None), slice(0, 3, None)), (slice(0, 1, None), slice(3, 6, None))]
     """
-    count = evenly(count, work) if count > 1 or weight_bytes <= STRIP_BYTES else 1
+    count = evenly(count, work) if count > 1 or weight_bytes <= LARGE_WEIGHT else 1
     if count <= images:
         return [(some, slice(0, rows)) for some in cut(images, count)]
     return list(itertools.product(cut(images, images), cut(rows, -(-count // images))))

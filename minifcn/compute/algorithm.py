@@ -80,7 +80,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
     least, pixels, most = PAYS[cache_kind()]
     free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > pixels and min(channels, outputs) >= least
     if window.dilation == (1, 1):
-        if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays)):
+        if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays and channels + outputs > 32)):
             return winograd
         if 1 < sh <= kh and 1 < sw <= kw and (forced == "blocks" or free):
             return blocks

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import textbook
 from cases import CONVOLUTIONS, LAYOUTS, Convolution, read_only, three_maps
+from cut_products import cut_products
 
 import minifcn as mf
 from minifcn.backend import cutting, to_device, to_host
@@ -32,7 +33,8 @@ def assert_all_close(found, expected, tolerance):
 
 @pytest.fixture
 def many_strips(monkeypatch):
-    """Strips of a few rows or tiles, so that small maps are cut too."""
+    """Strips of a few rows or tiles, and products of few multiply-adds, so that small maps are cut too."""
+    cut_products(monkeypatch)
     for room in (cutting, strips):
         monkeypatch.setattr(room, "STRIP_BYTES", 512)
     monkeypatch.setattr(winograd, "TILES", 1)
@@ -88,7 +90,7 @@ def test_maps_come_out_channels_last(case, name, rng):
 @pytest.mark.parametrize("name", ALGORITHMS)
 @pytest.mark.parametrize("width", [64, 65])
 def test_a_strip_in_the_middle_and_a_short_last_one(name, width, rng):
-    """Two megabytes of float32 windows are cut into several strips as they stand."""
+    """Ten megabytes of float32 windows are cut into several strips as they stand."""
     case = Convolution(Window((3, 3), padding=(1, 1)), (67, width), batch=2, inputs=32, outputs=8)
     arrays = case.arrays(rng)
     expected = three_maps(case, *arrays)
@@ -126,7 +128,7 @@ def test_an_unknown_algorithm_is_refused():
 @pytest.mark.parametrize("images", [1, 2])
 def test_rows_of_a_single_strip_are_shared_where_the_weight_is_small(images):
     """And the outputs where it is large."""
-    work, small, large = cutting.STRIP_BYTES * 100, cutting.STRIP_BYTES, cutting.STRIP_BYTES + 1
+    work, small, large = cutting.LARGE_WEIGHT * 100, cutting.LARGE_WEIGHT, cutting.LARGE_WEIGHT + 1
     shared = cutting.cut_map(images, 8, 1, work, small)
     assert len(shared) == evenly(1, work)
     assert sum((strip[0].stop - strip[0].start) * (strip[1].stop - strip[1].start) for strip in shared) == 8 * images

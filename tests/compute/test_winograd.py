@@ -5,8 +5,9 @@ import pytest
 
 import minifcn as mf
 from minifcn.backend import caches as backend_caches
+from minifcn.backend import cutting, threads
 from minifcn.compute import algorithm, convolution
-from minifcn.compute.algorithm import ALGORITHMS, choose
+from minifcn.compute.algorithm import ALGORITHMS, Finish, choose
 from minifcn.compute.fast import winograd
 from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Window
@@ -64,7 +65,9 @@ def test_other_windows_are_left_to_im2col(window, rng):
         np.testing.assert_allclose(algorithm.convolve(x, weight, window), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("c", "o", "n"), [(64, 64, 56), (128, 256, 28), (256, 256, 28), (512, 512, 14)])
+@pytest.mark.parametrize(
+    ("c", "o", "n"), [(64, 64, 56), (128, 256, 28), (256, 256, 28), (256, 512, 28), (512, 512, 14)]
+)
 def test_float32_is_within_2e_5_of_the_largest_value(c, o, n, rng):
     """Of VGG16's layers, with inputs as they come from a ReLU and weights drawn by He's rule."""
     window = Window((3, 3), padding=(1, 1))
@@ -79,6 +82,28 @@ def test_float32_is_within_2e_5_of_the_largest_value(c, o, n, rng):
         with mf.algorithm("winograd"):
             found = getattr(algorithm, name)(*(a.astype("float32") for a in arrays[:2]), *arrays[2:])
         assert abs(found - exact).max() < 2e-5 * abs(exact).max(), name
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(("tiles", "keep"), [(1, True), (1, False), (1000, True), (1000, False)])
+@pytest.mark.parametrize("outputs", [1, 3, 6, 8, 12, 35])
+def test_outputs_in_parts_whose_weights_lie_apart(outputs, tiles, keep, workers, turned, rng, monkeypatch):
+    """Of 1, 3, 3, 2, 3 and 35 outputs each: in many strips and in one, and of a kept weight in both, one by one."""
+    monkeypatch.setattr(winograd, "OUTPUTS", 2 if outputs == 8 else 3)
+    monkeypatch.setattr(winograd, "TILES", tiles)
+    monkeypatch.setattr(cutting, "LARGE_WEIGHT", 0)  # so threads share out the outputs of one strip
+    monkeypatch.setattr(threads, "WORTH_SHARING", 0)
+    monkeypatch.setattr(threads, "thread_count", lambda: workers)
+    weight = (
+        rng.standard_normal((5, outputs, 3, 3)).swapaxes(0, 1) if turned else rng.standard_normal((outputs, 5, 3, 3))
+    )
+    window, finish = Window((3, 3), padding=(1, 1)), Finish(rng.standard_normal(outputs), relu=True, keep=keep)
+    for size in [(21, 22), (26, 30), (21, 22)]:  # of 36 tiles and 56
+        x = random_map(rng, 1, 5, *size)
+        expected = np.maximum(convolution.convolve(x, weight, window) + finish.bias[:, None, None], 0)
+        found = winograd.convolve(x, weight, window, size, finish)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 
 
 def test_inputs_of_any_layout_are_left_as_they_are(rng):
@@ -112,7 +137,7 @@ class TestTheChoice:
     def test_float64_is_computed_as_defined(self):
         assert self.chosen(dtype="float64") == "im2col"
 
-    @pytest.mark.parametrize("case", [{}, {"channels": 16, "outputs": 16}, {"size": (14, 14)}], ids=str)
+    @pytest.mark.parametrize("case", [{}, {"channels": 16, "outputs": 32}, {"size": (14, 14)}], ids=str)
     def test_vgg_layers_take_winograd_also_narrow_and_small_ones(self, case):
         assert self.chosen(**case) == "winograd"
 
@@ -135,6 +160,7 @@ class TestTheChoice:
         [
             ({"channels": 3, "outputs": 64}, 2),
             ({"channels": 16, "outputs": 8}, 2),
+            ({"channels": 16, "outputs": 16}, 2),
             ({"channels": 8, "outputs": 8}, 4),
         ],
         ids=str,
@@ -175,7 +201,9 @@ def test_the_caches_tell_the_kind_of_processor(caches, kind, tmp_path, monkeypat
             cached.cache_clear()
 
 
-@pytest.mark.parametrize(("channels", "kinds"), [(16, ["middle"]), (32, ["small", "middle"]), (64, [*algorithm.PAYS])])
+@pytest.mark.parametrize(
+    ("channels", "kinds"), [(16, []), (17, ["middle"]), (32, ["small", "middle"]), (64, [*algorithm.PAYS])]
+)
 def test_from_how_many_channels_it_is_chosen_depends_on_the_kind(channels, kinds, monkeypatch):
     found = []
     for kind in algorithm.PAYS:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make fuzz` installs it")
 
 from beside_pytorch import assert_agree  # noqa: E402
+from cut_products import cut_products  # noqa: E402
 from drawing import both, broadcasting, dtypes, indices, layouts, pairs, seeds, shapes, values, windows  # noqa: E402
 
 import minifcn as mf  # noqa: E402
@@ -40,8 +41,9 @@ def forced(algorithm):
 
 @contextlib.contextmanager
 def in_pieces():
-    """Cut small maps too into strips, tiles and pieces, and share them out to threads."""
+    """Cut small maps too into strips, tiles and pieces, their products too, and share them out to threads."""
     with pytest.MonkeyPatch.context() as patch:
+        cut_products(patch)
         patch.setattr(threads, "WORTH_SHARING", 0)
         for room in (cutting, strips):
             patch.setattr(room, "STRIP_BYTES", 500)

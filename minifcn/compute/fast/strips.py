@@ -25,8 +25,8 @@ import math
 import operator
 from dataclasses import dataclass, replace
 
-from minifcn.backend import array_module, device_of, has_kernels
-from minifcn.backend.cutting import LARGEST_STRIP_BYTES, STRIP_BYTES, Strip, cut_map, gpu_strip_bytes
+from minifcn.backend import array_module, device_of, has_kernels, products, sum_of_products
+from minifcn.backend.cutting import LARGE_WEIGHT, LARGEST_STRIP_BYTES, STRIP_BYTES, Strip, cut_map, gpu_strip_bytes
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast import kernels
@@ -52,7 +52,7 @@ class Strips:
         """W A x, as in convolution.py.
 
         Threads share out the strips, or the outputs of a single one. Where the weight is larger than a strip would be,
-        the strip grows: to read fc6's 400 megabytes once for every two megabytes of windows took three times as long.
+        the strip grows: to read fc6's 400 megabytes for every two megabytes of windows took three times as long.
         """
         xp, n, (height, width), pool = array_module(x), x.shape[0], size, bool(finish and finish.pool)
         if self.t > 1:
@@ -70,7 +70,7 @@ class Strips:
             done = y[images, rows, :, outputs] if pool else y[strip].reshape(-1, y.shape[3])[:, outputs]  # a view
             gathered = gather(x, window, strip, places) if whole is None else whole
             found = buffer(xp, "rows", (len(gathered), w[0, outputs].size), x.dtype) if pool else done  # free again
-            xp.matmul(gathered, w[:, outputs], out=found)
+            products(gathered, w[:, outputs], out=found)
             if pool:
                 pooled(found.reshape(len(done), -1, width, done.shape[3]), 1, out=done)
             if finish:
@@ -93,26 +93,26 @@ class Strips:
         (n, outputs, height, width), (kh, kw), (sh, sw) = y.shape, window.kernel, window.stride
         wide = replace(window, kernel=(kh, kw + self.t - 1), stride=(sh, self.t * sw))
         y = y.transpose(0, 2, 3, 1).reshape(n, height, width // self.t, self.t * outputs)
-        products = array_module(x).empty((y.shape[3], math.prod(wide.kernel) * x.shape[1]), x.dtype)
+        sums = array_module(x).empty((y.shape[3], math.prod(wide.kernel) * x.shape[1]), x.dtype)
 
         def product(strip, outputs=slice(None), out=None):
             y_strip, gathered = y[*strip, :, outputs], gather(x, wide, strip, y.shape[2])
-            return array_module(x).matmul(y_strip.reshape(len(gathered), -1).T, gathered, out=out)
+            return sum_of_products(y_strip.reshape(len(gathered), -1), gathered, out=out)
 
         def fill(outputs):
-            product(tasks[0], outputs, out=products[outputs])
+            product(tasks[0], outputs, out=sums[outputs])
             for strip in tasks[1:]:
-                products[outputs] += product(strip, outputs)
+                sums[outputs] += product(strip, outputs)
 
         places, on_cpu = math.prod(y.shape[:3]), device_of(x) == "cpu"
-        least, work = (STRIP_BYTES, products.size * places) if on_cpu else (gpu_strip_bytes(device_of(x)), 0)
-        count = -(-places * products[0].nbytes // max(least, products.nbytes))
-        tasks = cut_map(n, height, count, work, products.nbytes)
-        if len(tasks) == 1 or products.nbytes > STRIP_BYTES:
-            share(fill, cut(len(products), evenly(1, work)), work)
+        least, work = (STRIP_BYTES, sums.size * places) if on_cpu else (gpu_strip_bytes(device_of(x)), 0)
+        count = -(-places * sums[0].nbytes // max(least, sums.nbytes))
+        tasks = cut_map(n, height, count, work, sums.nbytes)
+        if len(tasks) == 1 or sums.nbytes > LARGE_WEIGHT:
+            share(fill, cut(len(sums), evenly(1, work)), work)
         else:
-            products = share_sum(product, tasks, work)
-        kernels = products.reshape(self.t, outputs, *wide.kernel, x.shape[1])
+            sums = share_sum(product, tasks, work)
+        kernels = sums.reshape(self.t, outputs, *wide.kernel, x.shape[1])
         found = functools.reduce(operator.add, (k[:, :, i : i + kw] for i, k in enumerate(kernels)))
         return found.transpose(0, 3, 1, 2)
 

@@ -19,8 +19,9 @@ result differs from im2col's by rounding, about 1e-5 of the largest value in flo
 from __future__ import annotations
 
 import functools
+import math
 
-from minifcn.backend import array_module, kept
+from minifcn.backend import array_module, kept, products
 from minifcn.backend.cutting import cut_map
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
@@ -52,9 +53,9 @@ AT = [
 ]
 
 pools = True  # where `finish` says so
-TILES = 256  # in a strip, about: enough for products at full speed
+TILES = 192  # in a strip, about: enough for products at full speed
 KEEPS = range(26, 1000)  # tiles, for which U is kept: with fewer, reading takes as long as making; with more, no time
-OUTPUTS = 64  # in a part, where all tiles make one strip: its transformed weights stay in the cache
+OUTPUTS = 64  # in a part: its transformed weights stay in the cache
 
 
 def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None):
@@ -72,32 +73,33 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     def inputs(strip):
         return transform("BT", windows_of_strip(x, tiles, strip, columns))
 
-    def fill(strip, v, part):
-        target = blocks[:, :, *strip, :, part]
-        u_part = transformed(weight[part]) if u is None else u[..., part]
-        m = xp.matmul(v, u_part, out=buffer(xp, "M", (36, v.shape[1], u_part.shape[2]), x.dtype))
-        done = transform("AT", m.reshape(6, 6, *target.shape[2:])).reshape(4, 4, *target.shape[2:])
-        if side == 2:
-            last, right = (length % 4 for length in size)  # a pool that hangs over the edge sees its own pixels twice
-            if last % 2 and strip[1].stop == rows:
-                done[last, :, :, -1] = done[last - 1, :, :, -1]
-            if right % 2:
-                done[:, right, :, :, -1] = done[:, right - 1, :, :, -1]
-            done = pooled(done, 0)
-        if finish:
-            finish_outputs(done, finish.bias[part], relu=finish.relu)
-        target[...] = done
+    def fill(strip, v, parts):
+        for part in parts:
+            target, (first, start) = blocks[:, :, *strip, :, part], divmod(part.start, outputs // equal)
+            u_part = transformed(weight[part]) if u is None else u[first, ..., start : start + target.shape[-1]]
+            m = products(v, u_part, out=buffer(xp, "M", (36, v.shape[1], u_part.shape[2]), x.dtype))
+            done = transform("AT", m.reshape(6, 6, *target.shape[2:])).reshape(4, 4, *target.shape[2:])
+            if side == 2:
+                last, right = (length % 4 for length in size)  # a pool that hangs over the edge sees its pixels twice
+                if last % 2 and strip[1].stop == rows:
+                    done[last, :, :, -1] = done[last - 1, :, :, -1]
+                if right % 2:
+                    done[:, right, :, :, -1] = done[:, right - 1, :, :, -1]
+                done = pooled(done, 0)
+            if finish:
+                finish_outputs(done, finish.bias[part], relu=finish.relu)
+            target[...] = done
 
     work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
+    equal = math.gcd(outputs, max(1, outputs // OUTPUTS))  # parts
     u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns in KEEPS))
     strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
     if len(strips) > 1:
-        u = transformed(weight) if u is None else u
-        share(lambda strip: fill(strip, inputs(strip), slice(0, outputs)), strips, work)
+        u = whole_u(weight) if u is None else u
+        share(lambda strip: fill(strip, inputs(strip), cut(outputs, equal)), strips, work)
     else:
         v = inputs(strips[0])
-        parts = cut(outputs, evenly(outputs // OUTPUTS, work))
-        share(lambda part: fill(strips[0], v, part), parts, work)
+        share(lambda part: fill(strips[0], v, [part]), cut(outputs, math.lcm(equal, evenly(1, work))), work)
     y = y.reshape(n, side * rows, side * columns, outputs)
     return y[:, : -(-size[0] * side // 4), : -(-size[1] * side // 4)].transpose(0, 3, 1, 2)
 
@@ -114,7 +116,7 @@ def convolve_weight(x, y, window: Window):
 
     def product(strip, v, part):
         m = transform("A", windows_of_strip(y[:, part], blocks, strip, columns))
-        return xp.matmul(m.transpose(0, 2, 1), v)
+        return products(m.transpose(0, 2, 1), v, xp.empty((36, m.shape[2], v.shape[2]), x.dtype))
 
     def restore(u, part):
         places = transform("GT", u.reshape(6, 6, *u.shape[1:]))
@@ -123,8 +125,7 @@ def convolve_weight(x, y, window: Window):
     work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
     strips = cut_map(n, rows, n * rows * columns // TILES, work)
     if len(strips) > 1:
-        whole = slice(0, outputs)
-        restore(share_sum(lambda strip: product(strip, inputs(strip), whole), strips, work), whole)
+        restore(share_sum(lambda strip: product(strip, inputs(strip), slice(None)), strips, work), slice(None))
     else:
         v = inputs(strips[0])
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
@@ -148,8 +149,8 @@ def transform(name: str, a):
             some = buffer(xp, "M", some.shape, a.dtype)  # whose products are made later
             some[...] = a[:, :, part]
         some = some.reshape(k, k, -1)
-        half = xp.matmul(matrix, some, out=buffer(xp, "half", (k, m, some.shape[2]), a.dtype))
-        xp.matmul(matrix, half.swapaxes(0, 1), out=out[:, :, part].reshape(m, m, -1).swapaxes(0, 1))
+        half = products(matrix, some, out=buffer(xp, "half", (k, m, some.shape[2]), a.dtype))
+        products(matrix, half.swapaxes(0, 1), out=out[:, :, part].reshape(m, m, -1).swapaxes(0, 1))
 
     work = 12 * max(a.size, out.size)
     share(fill, cut(a.shape[2], evenly(1, work)), work)
@@ -157,21 +158,20 @@ def transform(name: str, a):
 
 
 def transformed(weight):
-    """U = G weight Gᵀ: (O, C, 3, 3) -> (36, C, O).
-
-    A kernel turned for the input gradient has its channels swapped in memory; then so has U, and nothing is reordered.
-    """
-    turned = weight.strides[0] < weight.strides[1]
-    places = (weight.swapaxes(0, 1) if turned else weight).transpose(2, 3, 0, 1)
-    u = transform("G", places).reshape(36, *places.shape[2:])
-    return u if turned else u.transpose(0, 2, 1)
+    """U = G weight Gᵀ, in a buffer: (O, C, 3, 3) -> (36, C, O)."""
+    (outputs, channels), turned = weight.shape[:2], weight.strides[0] < weight.strides[1]
+    places = buffer(array_module(weight), "M", (3, 3, channels, outputs), weight.dtype)
+    for few in cut(outputs, 1 if turned else outputs // 16):  # a cache line of each channel at once
+        places[..., few] = weight[few].transpose(2, 3, 1, 0)
+    return transform("G", places).reshape(36, channels, outputs)
 
 
 def whole_u(weight):
-    """U in memory of its own, to be kept; made in small parts, as it is four times as large as the weight."""
-    u = array_module(weight).empty((36, weight.shape[1], weight.shape[0]), weight.dtype)
-    for part in cut(len(weight), len(weight) // (OUTPUTS // 8)):
-        u[..., part] = transformed(weight[part])
+    """U in memory of its own, of about 64 outputs at a time, in equal parts: (parts, 36, C, outputs of a part)."""
+    parts = cut(len(weight), math.gcd(len(weight), max(1, len(weight) // OUTPUTS)))
+    u = array_module(weight).empty((len(parts), 36, weight.shape[1], parts[0].stop), weight.dtype)
+    for u_part, part in zip(u, parts, strict=True):
+        u_part[...] = transformed(weight[part])
     return u
 
 
