@@ -92,6 +92,7 @@ def test_outputs_in_parts_whose_weights_lie_apart(outputs, tiles, keep, workers,
     """Of 1, 3, 3, 2, 3 and 35 outputs each: in many strips and in one, and of a kept weight in both, one by one."""
     monkeypatch.setattr(winograd, "OUTPUTS", 2 if outputs == 8 else 3)
     monkeypatch.setattr(winograd, "TILES", tiles)
+    monkeypatch.setattr(winograd, "NUMBERS", 1)
     monkeypatch.setattr(cutting, "LARGE_WEIGHT", 0)  # so threads share out the outputs of one strip
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     monkeypatch.setattr(threads, "thread_count", lambda: workers)

@@ -53,7 +53,7 @@ AT = [
 ]
 
 pools = True  # where `finish` says so
-TILES = 192  # in a strip, about: enough for products at full speed
+TILES, NUMBERS = 192, 12288  # of a strip, and of each of its V[f], at least, about: smaller products are slower
 KEEPS = range(26, 1000)  # tiles, for which U is kept: with fewer, reading takes as long as making; with more, no time
 OUTPUTS = 64  # in a part: its transformed weights stay in the cache
 
@@ -93,7 +93,7 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
     equal = math.gcd(outputs, max(1, outputs // OUTPUTS))  # parts
     u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns in KEEPS))
-    strips = cut_map(n, rows, n * rows * columns // TILES, work, 4 * weight.nbytes)
+    strips = cut_map(n, rows, n * rows * columns // max(TILES, NUMBERS // channels), work, 4 * weight.nbytes)
     if len(strips) > 1:
         u = whole_u(weight) if u is None else u
         share(lambda strip: fill(strip, inputs(strip), cut(outputs, equal)), strips, work)
@@ -123,7 +123,7 @@ def convolve_weight(x, y, window: Window):
         weight[part] = places.reshape(3, 3, *u.shape[1:]).transpose(2, 3, 0, 1)
 
     work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
-    strips = cut_map(n, rows, n * rows * columns // TILES, work)
+    strips = cut_map(n, rows, n * rows * columns // max(TILES, NUMBERS // channels), work)
     if len(strips) > 1:
         restore(share_sum(lambda strip: product(strip, inputs(strip), slice(None)), strips, work), slice(None))
     else:
