@@ -140,7 +140,7 @@ def prepare(work):
         with (
             operations,
             one_by_one,
-            patch.object(blas, "_blas", list),
+            patch.object(blas, "blas_libraries", list),
             patch.object(threads, "thread_count", lambda: 1),
         ):
             return run()
