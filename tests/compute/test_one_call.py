@@ -70,7 +70,7 @@ def followed(function):
 # is shared between threads, which enters three functions of the machine more; where BLAS packs nothing, two more cut
 # the products.
 CALLS = {
-    "a strip": (64, 12, {}, 18, 35, 2),
+    "a strip": (64, 12, {}, 18, 36, 2),
     "a strip, without bias and ReLU": (64, 12, {"bias": False, "relu": False}, 17, 33, 2),
     "neighbouring outputs": (3, 16, {}, 19, 36, 2),
     "blocks": (64, 64, {"stride": 2}, 18, 34, 2),
