@@ -27,18 +27,17 @@ def finite(x) -> bool:
 
 
 def unless(mask, x, result) -> None:
-    """Write x, and 0 where the mask holds, whatever x is there.
+    """Write x, and 0 where the mask holds, whatever x is there: floats in NumPy's arrays.
 
-    To multiply and look for 0 · inf takes a third of the time of choosing element by element.
+    To choose bits takes a tenth of the time of choosing numbers one by one (np.where), and 0 · inf makes no nan.
 
     >>> x = np.array([1.0, np.inf])
     >>> unless(np.array([False, True]), x, result=x)
     >>> x
     array([1., 0.])
     """
-    with np.errstate(invalid="ignore"):
-        array_module(x).multiply(x, ~mask, out=result)
-    clear(result, mask)
+    bits = f"i{x.itemsize}"
+    np.bitwise_and(x.view(bits), mask.view("i1") - 1, out=result.view(bits))  # True is 1: 1 - 1 has no bits, 0 - 1 all
 
 
 def rectify(xp, x, out) -> None:

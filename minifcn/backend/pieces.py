@@ -13,9 +13,10 @@ from collections.abc import Callable
 import numpy as np
 
 from minifcn.backend.arrays import array_module, device_of
-from minifcn.backend.threads import cut, share
+from minifcn.backend.threads import cut, evenly, share
 
-PIECE = 1 << 15  # elements, 128 KiB of float32: three arrays fit a core's own cache
+PIECE = 1 << 17  # elements, 512 KiB of float32: the calls of two threads on a quarter of it are so short that they wait
+# for each other's hold of the interpreter's lock, and a narrow training step takes 31.0 ms for 28.8
 LAYOUTS = 2048  # of which the order of the axes is kept
 ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its way from memory and back
 
@@ -23,7 +24,8 @@ ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its 
 def piecewise(function: Callable, *arrays) -> None:
     """Call ``function(*pieces)`` for matching pieces of arrays of one shape; it writes into some of them.
 
-    Arrays that do not lie alike in memory make a single piece, and those on a GPU a vector, as one kernel is quickest.
+    Arrays that lie alike in memory, without gaps, are cut as vectors, others along an axis, images or rows. Those on a
+    GPU are a single piece, as one kernel is quickest, and a vector where they can be.
 
     >>> import numpy as np
     >>> x = np.array([1.0, -2.0])
@@ -33,10 +35,14 @@ def piecewise(function: Callable, *arrays) -> None:
     """
     size, on_host = arrays[0].size, device_of(arrays[0]) == "cpu"
     flat, _ = (arrays, ()) if on_host and size <= PIECE else _vectors(arrays)
-    if size <= PIECE or flat[0].ndim > 1 or not on_host:
+    if size <= PIECE or not on_host:
         function(*flat)
         return
-    share(lambda piece: function(*(a[piece] for a in flat)), cut(size, -(-size // PIECE)), work=ELEMENT_WORK * size)
+    work, shape = ELEMENT_WORK * size, flat[0].shape
+    count = evenly(-(-size // PIECE), work)
+    axis = next((axis for axis, length in enumerate(shape) if length >= count), shape.index(max(shape)))
+    parts = [(*[slice(None)] * axis, part) for part in cut(shape[axis], count)]
+    share(lambda part: function(*(a[part] for a in flat)), parts, work)
 
 
 def on_vectors(function: Callable, *operands):
@@ -100,5 +106,5 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def for_rows(function: Callable[[slice], None], rows) -> None:
     """Call function(part) for slices that cut the first axis of `rows` into pieces; on a GPU, one for all of it."""
-    on_host = device_of(rows) == "cpu"
-    share(function, cut(len(rows), -(-rows.size // PIECE) if on_host else 1), ELEMENT_WORK * rows.size * on_host)
+    work = ELEMENT_WORK * rows.size if device_of(rows) == "cpu" else 0
+    share(function, cut(len(rows), evenly(-(-rows.size // PIECE), work) if work else 1), work)

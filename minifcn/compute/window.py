@@ -175,6 +175,15 @@ class Window:
         return Window(self.kernel, (1, 1), (top, left), self.dilation)
 
     @property
+    def apart(self) -> bool:
+        """Whether no two windows share a pixel, as each ends before the next begins.
+
+        >>> Window.of(2, stride=2).apart, Window.of(3, stride=2).apart
+        (True, False)
+        """
+        return all(d * (k - 1) < s for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True))
+
+    @property
     def _prefix(self) -> str:
         return f"{self.caller}: " if self.caller else ""
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minifcn.backend import pieces, threads
 from minifcn.compute import pooling
 from minifcn.compute.fast import pooling as fast_pooling
 from minifcn.compute.window import Window
@@ -18,6 +19,15 @@ WINDOWS = {
 }
 
 
+@pytest.fixture(params=[1 << 17, 10], ids=["whole maps", "short pieces on three threads"])
+def piece(request, monkeypatch):
+    if request.param == 10:
+        monkeypatch.setattr(threads, "WORTH_SHARING", 0)
+        monkeypatch.setattr(threads, "thread_count", lambda: 3)
+    monkeypatch.setattr(pieces, "PIECE", request.param)
+
+
+@pytest.mark.usefixtures("piece")
 @pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_maxima_and_what_comes_back_to_the_winners(window, ceil_mode, rng):
@@ -26,6 +36,7 @@ def test_maxima_and_what_comes_back_to_the_winners(window, ceil_mode, rng):
     maxima, winner = fast_pooling.max_pool(x, window, size)
     for found, expected in zip((maxima, winner), pooling.max_pool(x, window, size), strict=True):
         np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(fast_pooling.maximum(x, window, size), maxima)
     y = rng.integers(-9, 10, maxima.shape).astype("float32")
     found, expected = (room.scatter_winner(y, winner, window, x.shape[2:]) for room in (fast_pooling, pooling))
     np.testing.assert_array_equal(found, expected)
