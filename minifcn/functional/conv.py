@@ -20,7 +20,6 @@ from minifcn.functional.convolution import add_bias, convolution, transposed_con
 from minifcn.functional.fused import finished_convolution, finished_transposed_convolution, pooled_convolution
 from minifcn.functional.pooling import max_pool2d
 from minifcn.functional.shape import cut, surround
-from minifcn.recording import recording
 
 
 def conv2d(
@@ -95,16 +94,14 @@ def pooled_conv2d(
 ) -> Tensor:
     """Give the maximum of each 2x2 pixels of `conv2d`; with ceil_mode, at the edges, of those that there are.
 
-    It is ``max_pool2d(conv2d(...), 2, ceil_mode=ceil_mode)`` to the bit. Where nothing is recorded, no pixel is left
-    over, and it is not the definition that computes, the map between the two is never in memory. The size of the kernel
-    is that of the weight.
+    It is ``max_pool2d(conv2d(...), 2, ceil_mode=ceil_mode)`` to the bit. Where no pixel is left over, and it is not the
+    definition that computes, the map between the two is not kept. The size of the kernel is that of the weight.
     """
     settings = window.stride, window.padding, window.dilation
     x, weight, bias, groups = _checked("conv2d", x, weight, bias, groups, transposed=False)
     window = Window.of(weight.shape[2:], *settings, caller="conv2d")
-    recorded = recording.get() and any(one.requires_grad for one in (x, weight, bias) if one is not None)
     left_over = not ceil_mode and any(length % 2 for length in window.output_size(x.shape[2:]))
-    if bias is None or recorded or left_over or textbook(x.data):
+    if bias is None or left_over or textbook(x.data):
         y = conv2d(x, weight, bias, *settings, groups, relu=relu)
         return cast(Tensor, max_pool2d(y, 2, ceil_mode=ceil_mode))
     return pooled_convolution(x, weight, bias, window=window, groups=groups, relu=relu)

@@ -9,7 +9,7 @@ from cases import operations
 
 import minifcn as mf
 import minifcn.functional as F
-from minifcn import Tensor, explain, models, nn, to_device
+from minifcn import Tensor, models, nn, to_device
 from minifcn.backend import threads
 from minifcn.compute import algorithm
 
@@ -195,24 +195,51 @@ def test_by_definition_three_operations_run(layers, rng, no_pool_alone):
         assert_same_bits(nn.Sequential(*modules)(x).data, separately(modules, x))
 
 
-def test_what_is_recorded_stays_as_it_was(layers, rng):
-    modules, x = layers(16, 16), Tensor(channels_last(rng, 1, 16, 29, 30))
-    y = nn.Sequential(*modules)(x)
-    assert list(operations(y)) == ["window_maximum", "finished_convolution"]
-    assert str(explain.graph(y)) == str(explain.graph(modules[1](modules[0](x))))
-    with mf.no_grad():
-        assert_same_bits(nn.Sequential(*modules)(x).data, y.data)
-    gradients = []
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("size", [(29, 30), (28, 28)], ids=str)
+def test_gradients_through_the_maxima_are_those_of_the_three_operations(size, relu, layers, rng):
+    modules, data = layers(16, 16, relu=relu), channels_last(rng, 2, 16, *size)
+    modules[0].bias.data[:3] = -100, 0, 100  # channels of which all is cut off, some, and nothing
+    modules[0].weight.data[0] = 0  # and equal numbers: the first is the maximum
+    results = []
     for run in (
-        nn.Sequential(*modules),
         lambda x: modules[1](modules[0](x)),
+        nn.Sequential(*modules),
         lambda x: F.recompute(nn.Sequential(*modules), x),
     ):
         modules[0].zero_grad()
-        run(x).sum().backward()
-        gradients.append(modules[0].weight.grad.data)
-    for gradient in gradients[1:]:
-        assert_same_bits(gradient, gradients[0])
+        x = Tensor(data, requires_grad=True)
+        y = run(x)
+        (y * y).sum().backward()
+        results.append([y.data, x.grad.data, *(parameter.grad.data for parameter in modules[0].parameters())])
+    for found in results[1:]:
+        for array, expected in zip(found, results[0], strict=True):
+            assert_same_bits(array, expected)
+    with mf.no_grad():
+        assert_same_bits(nn.Sequential(*modules)(Tensor(data)).data, results[0][0])
+
+
+def test_the_graph_keeps_the_maxima_and_not_the_map(layers, rng, monkeypatch):
+    monkeypatch.setattr(threads, "thread_count", lambda: 1)  # a helper may find no part to take the first time
+    net, x = nn.Sequential(*layers(16, 16)), Tensor(channels_last(rng, 1, 16, 256, 256))
+    net(x)  # scratch memory is there now
+    tracemalloc.start()
+    y = net(x)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(operations(y)) == ["pooled_convolution"]
+    assert y.data.nbytes <= kept < 1.4 * y.data.nbytes  # and a byte for each, that says which pixel it was
+
+
+def test_gradients_of_the_gradients(layers, rng):
+    modules, x = layers(16, 16), Tensor(channels_last(rng, 1, 16, 8, 8), requires_grad=True)
+    found = []
+    for run in (nn.Sequential(*modules), lambda x: modules[1](modules[0](x))):
+        y = run(x)
+        (gradient,) = mf.grad((y * y).sum(), [x], create_graph=True)
+        found.append(mf.grad((gradient * gradient).sum(), [x, modules[0].weight]))
+    for array, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(array.data, expected.data, rtol=0, atol=1e-5 * abs(expected.data).max())
 
 
 def test_without_anything_to_learn_nothing_is_recorded(layers, rng, no_pool_alone):
