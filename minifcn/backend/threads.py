@@ -52,6 +52,9 @@ def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> li
     """
     if not work or getattr(_this_thread, "in_part", False):
         return [function(part) for part in parts]
+    if work < WORTH_SHARING:
+        with one_blas_thread():
+            return [function(part) for part in parts]
     results, todo = [None] * len(parts), deque(enumerate(parts))
 
     def take():
@@ -67,7 +70,7 @@ def share(function: Callable[[Any], Any], parts: Sequence[Any], work: int) -> li
             _this_thread.in_part = False
 
     with one_blas_thread():
-        others = min(thread_count(), len(parts)) - 1 if work >= WORTH_SHARING else 0
+        others = min(thread_count(), len(parts)) - 1
         errands = _send(one_blas_thread()(take), others) if others else []
         try:
             take()
