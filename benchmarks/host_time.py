@@ -24,7 +24,6 @@ import minifcn.functional as F
 from minifcn import Tensor, nn, no_grad
 from minifcn.autograd import operation
 from minifcn.compute import algorithm
-from minifcn.compute.fast.strips import Strips
 
 TURNS, CALLS = 41, 300
 
@@ -93,8 +92,10 @@ def nothing_is_computed() -> Iterator[None]:
     pools = {"max_pool": lambda *args: (y, None), "maximum": lambda *args: y}
     with ExitStack() as stack:
         for room, ready in (
-            (Strips, {"convolve": staticmethod(maps["convolve"])}),
-            (algorithm.winograd, {"convolve": maps["convolve"]}),
+            *(
+                (room, {"convolve": maps["convolve"]})
+                for room in (algorithm.strips, algorithm.rows, algorithm.winograd)
+            ),
             (algorithm.blocks, maps),
             (algorithm.convolution, maps),
             (algorithm.fast_pooling, pools),

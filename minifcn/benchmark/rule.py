@@ -16,14 +16,13 @@ from minifcn import models
 from minifcn.backend import cache_kind
 from minifcn.benchmark import machine
 from minifcn.benchmark.work import WINDOW
-from minifcn.compute.algorithm import Finish, Strips, choose, winograd
+from minifcn.compute.algorithm import Finish, choose, rows, strips, winograd
 from minifcn.files import atomic_write
 from minifcn.nn import Conv2d, init
 from minifcn.text import in_columns
 
 NETWORKS = ((4, 128, 1 / 8), (1, 384, 1 / 4), (1, 224, 1))  # images, their side, and the width of a VGG16
-ALTERNATIVES: dict[str, Any] = {"strips": Strips(), "strips of 2": Strips(2), "strips of 4": Strips(4)}
-ALTERNATIVES["winograd"] = winograd
+ALTERNATIVES: dict[str, Any] = {"strips": strips, "rows": rows, "winograd": winograd}
 KEPT = "winograd, kept"
 TURN = 0.01  # seconds at least, in which short work is done again and again
 HEAD = ["map", "images", "channels", "outputs", "size", *ALTERNATIVES, KEPT, "the rule's", "wins by"]
@@ -52,7 +51,7 @@ class Layer:
     size: int
 
     def candidates(self) -> dict[str, Callable[[], Any]]:
-        """Give what computes it, by name; neighbouring outputs only where they divide a row and channels are few."""
+        """Give what computes it, by name; rows of pixels only where channels are few."""
         rng, size = np.random.default_rng(0), (self.size, self.size)
 
         def draw(n: int, channels: int, *size: int) -> np.ndarray:
@@ -79,8 +78,7 @@ class Layer:
         return next(name for name, known in ALTERNATIVES.items() if known == room)
 
     def _takes(self, room: Any) -> bool:
-        t = getattr(room, "t", 1)
-        return t == 1 or (self.size % t == 0 and min(self.channels, self.outputs) <= 32)
+        return room is not rows or min(self.channels, self.outputs) <= 32
 
 
 def layers() -> Iterator[Layer]:

@@ -11,20 +11,27 @@ from minifcn.backend import array_module, cache_kind, device_of, has_kernels
 from minifcn.backend.nan import finite, has_nan
 from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
-from minifcn.compute.fast import blocks, kernels, winograd
+from minifcn.compute.fast import blocks, kernels, rows, strips, winograd
 from minifcn.compute.fast import pooling as fast_pooling
 from minifcn.compute.fast.finish import Finish, finish_map
-from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import HALVES, Pair, Window
 
-PLAIN = Strips()  # of single outputs: the definition, for any window
+PLAIN = strips  # for any window
+ALGORITHMS: dict[str, Any] = {
+    "im2col": convolution,
+    "strips": PLAIN,
+    "rows": rows,
+    "blocks": blocks,
+    "winograd": winograd,
+}
 # The others multiply numbers by 0 where the definition does not see them, and 0 · inf is nan: one pixel that is nan
 # would make a whole tile, or the whole map, nan. So a result with nan is computed once more as it is defined; to look
 # for one takes a hundredth of the time.
-ALGORITHMS: dict[str, Any] = {"im2col": convolution, "strips": PLAIN, "blocks": blocks, "winograd": winograd}
-# Channels and pixels from which Winograd pays, and outputs up to which 4 and 2 neighbours do, by the caches of a core:
-# measured by `minifcn bench rule` on AMD Zen 4 and 5 (middle), and by earlier tables on Intel Sapphire Rapids (large).
-PAYS = {"small": (32, 400, (16, 32)), "middle": (16, 150, (8, 64)), "large": (64, 400, (16, 32))}
+AS_DEFINED = convolution, strips, rows
+# Channels and pixels from which Winograd pays, by the caches of a core: measured by `minifcn bench rule` on AMD Zen 4
+# and 5 (middle), and by earlier tables on Intel Sapphire Rapids (large). And channels up to which rows pay, if so long.
+PAYS = {"small": (32, 400), "middle": (16, 150), "large": (64, 400)}
+FEW, LONG = 16, 32
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 
 
@@ -34,9 +41,9 @@ def algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : "im2col" | "strips" | "blocks" | "winograd"
-        The definition; the same strip by strip on all cores, of few channels several neighbouring outputs at once. And
-        those for certain windows, which leave others to strips: blocks for strides above 1; Winograd for 3x3 kernels.
+    name : "im2col" | "strips" | "rows" | "blocks" | "winograd"
+        The definition; the same strip by strip on all cores. And those for certain windows, which leave others to
+        strips: rows of pixels where windows are one pixel apart, blocks for strides above 1; Winograd for 3x3 kernels.
 
     Examples
     --------
@@ -72,22 +79,21 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
 
     The definition where `textbook` says so; one that is forced, where it applies. Else, on a CPU, Winograd for 3x3
     windows with channels enough to pay for transforming the maps, and pixels enough for the weights. Blocks for
-    strides. Else strips: of 4 or 2 neighbouring outputs where a product would be too narrow for the vectors.
+    strides. Rows of pixels where there are so few channels that a product would be too narrow for the vectors. Else
+    strips.
     """
     if textbook(array):
         return convolution
     on_host, forced, (kh, kw), (sh, sw) = device_of(array) == "cpu", _forced.get(), window.kernel, window.stride
-    least, pixels, most = PAYS[cache_kind()]
+    least, pixels = PAYS[cache_kind()]
     free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > pixels and min(channels, outputs) >= least
     if window.dilation == (1, 1):
         if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays and channels + outputs > 32)):
             return winograd
         if 1 < sh <= kh and 1 < sw <= kw and (forced == "blocks" or free):
             return blocks
-    if on_host and sw == window.dilation[1] == 1 < kw:  # windows side by side share pixels
-        for t, widest in zip((4, 2), most, strict=True):
-            if t * channels <= 32 and outputs <= widest and size[1] % t == 0:
-                return Strips(t)
+        if sw == 1 < kw and (forced == "rows" or (free and max(channels, outputs) <= FEW and size[1] >= LONG)):
+            return rows
     return PLAIN
 
 
@@ -111,7 +117,7 @@ def convolve(x, weight, window: Window, groups: int = 1, finish: Finish | None =
             y = room.convolve(x, weight, *settings, *along)
         if finish and not along:
             finish_map(y, finish)
-        if room is PLAIN or room is convolution or not has_nan(y):
+        if room in AS_DEFINED or not has_nan(y):
             break
     return y
 
@@ -146,7 +152,7 @@ def convolve_weight(x, y, window: Window, groups: int = 1):
         return by_groups(convolve_weight, (x, 1), (y, 1), groups, 0, window)
     chosen = choose(x, window, y.shape[2:], x.shape[1], y.shape[1])
     weight = chosen.convolve_weight(x, y, window)
-    spoilt = chosen is not PLAIN and chosen is not convolution and has_nan(weight)
+    spoilt = chosen not in AS_DEFINED and has_nan(weight)
     return PLAIN.convolve_weight(x, y, window) if spoilt else weight
 
 

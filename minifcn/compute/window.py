@@ -128,6 +128,19 @@ class Window:
         return rows, columns
 
     @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
+    def reach(self, size: Pair, start: int, stop: int, width: int) -> tuple[slice, slice, tuple[int, int, int, int]]:
+        """What rows start to stop of `width` windows see: rows and columns of a map of a size, and the padding around.
+
+        >>> Window.of(3, padding=1).reach((5, 7), 3, 5, 7)  # padding: left, right, top, bottom
+        (slice(2, 5, None), slice(None, 7, None), (1, 1, 0, 1))
+        """
+        top, left = start * self.stride[0] - self.padding[0], self.padding[1]
+        height, across = self.span((stop - start, width))
+        first, last = (min(max(edge, 0), size[0]) for edge in (top, top + height))
+        right = max(0, min(size[1], across - left))  # none, if the only windows lie in the padding
+        return slice(first, last), slice(right), (left, across - left - right, first - top, top + height - last)
+
+    @functools.lru_cache(SIGNATURES)  # noqa: B019 (a window is small, and keeps nothing alive)
     def transposed_size(self, size: Pair, output_padding: Pair = (0, 0)) -> Pair:
         """Size of a map with `size` windows: (n - 1)S - 2P + D(K-1) + 1 + output_padding per axis.
 

@@ -11,7 +11,7 @@ from minifcn.backend import cutting, to_device, to_host
 from minifcn.backend.threads import evenly
 from minifcn.compute import algorithm
 from minifcn.compute.algorithm import ALGORITHMS
-from minifcn.compute.fast import strips, winograd
+from minifcn.compute.fast import rows, strips, winograd
 from minifcn.compute.window import Window
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -35,7 +35,7 @@ def assert_all_close(found, expected, tolerance):
 def many_strips(monkeypatch):
     """Strips of a few rows or tiles, and products of few multiply-adds, so that small maps are cut too."""
     cut_products(monkeypatch)
-    for room in (cutting, strips):
+    for room in (cutting, strips, rows):
         monkeypatch.setattr(room, "STRIP_BYTES", 512)
     monkeypatch.setattr(winograd, "TILES", 1)
     monkeypatch.setattr(winograd, "NUMBERS", 1)

@@ -9,7 +9,6 @@ from minifcn.backend import cutting, threads
 from minifcn.compute import algorithm, convolution
 from minifcn.compute.algorithm import ALGORITHMS, Finish, choose
 from minifcn.compute.fast import winograd
-from minifcn.compute.fast.strips import Strips
 from minifcn.compute.window import Window
 
 SIZES = [(1, 1), (3, 3), (4, 4), (5, 4), (7, 9), (12, 5), (17, 33)]  # multiples of the 4x4 blocks, and none
@@ -155,19 +154,6 @@ class TestTheChoice:
     )
     def test_fewer_channels_few_pixels_and_other_kernels_take_strips(self, case):
         assert self.chosen(**case) == "strips"
-
-    @pytest.mark.parametrize(
-        ("case", "t"),
-        [
-            ({"channels": 3, "outputs": 64}, 2),
-            ({"channels": 16, "outputs": 8}, 2),
-            ({"channels": 16, "outputs": 16}, 2),
-            ({"channels": 8, "outputs": 8}, 4),
-        ],
-        ids=str,
-    )
-    def test_very_few_channels_take_neighbouring_outputs_together(self, case, t):
-        assert self.chosen(**case) == Strips(t)
 
     def test_upsampling_goes_block_by_block(self):
         assert self.chosen(window=Window((16, 16), (8, 8), (4, 4)), channels=21, outputs=21) == "blocks"

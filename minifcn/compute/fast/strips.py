@@ -3,18 +3,6 @@
 im2col copies every pixel KH·KW times; for a VGG layer that is hundreds of megabytes, and writing them to fresh
 memory costs more than multiplying them. The windows of a few output rows, a strip, fit the cache, and their buffer
 is used again for the next strip. Each function is the textbook one of convolution.py with a loop around it.
-
-Between 8 channels, a product of windows (pixels x 72) and weights (72 x 8) is too narrow to fill the vectors, and
-copying the windows takes as long again. So a product may compute t neighbouring outputs: four in a row look at a window
-of 3x6 instead of four of 3x3, which is half as much to copy. The weight becomes four times as wide and has the kernel
-at four places, a block Toeplitz matrix:
-
-    k0 k1 k2  0  0  0
-     0 k0 k1 k2  0  0
-     0  0 k0 k1 k2  0
-     0  0  0 k0 k1 k2
-
-Multiplying by its zeros costs less than what is saved: the first layer of a narrow net takes half the time.
 """
 
 from __future__ import annotations
@@ -22,8 +10,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import operator
-from dataclasses import dataclass, replace
 
 from minifcn.backend import array_module, device_of, has_kernels, products, sum_of_products
 from minifcn.backend.cutting import LARGE_WEIGHT, LARGEST_STRIP_BYTES, STRIP_BYTES, Strip, cut_map, gpu_strip_bytes
@@ -34,95 +20,70 @@ from minifcn.compute.fast.finish import Finish, finish_outputs, pooled
 from minifcn.compute.im2col import padded, pixels, windows
 from minifcn.compute.window import Pair, Window
 
+pools = True  # where `finish` says so
 
-@dataclass(frozen=True)
-class Strips:
-    """The maps that gather windows, strip by strip.
 
-    Parameters
-    ----------
-    t : int
-        Neighbouring outputs that are computed as one, by a window that sees what they all see.
+def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None):
+    """W A x, as in convolution.py.
+
+    Threads share out the strips, or the outputs of a single one. Where the weight is larger than a strip would be,
+    the strip grows: to read fc6's 400 megabytes for every two megabytes of windows took three times as long.
     """
+    xp, n, (height, width), pool = array_module(x), x.shape[0], size, bool(finish and finish.pool)
+    w = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])  # Wᵀ: if turned too, a copy of long runs
+    y_size = (-(-height // 2), -(-width // 2)) if pool else size
+    y, on_host, count = xp.empty((n, *y_size, w.shape[1]), x.dtype), device_of(x) == "cpu", n * height * width
+    high = 2 if on_host else 1  # rows go in pairs
 
-    t: int = 1
-    pools = True  # where `finish` says so
+    def fill(task):
+        (images, rows), outputs = task
+        strip = images, slice(high * rows.start, min(high * rows.stop, height))
+        done = y[images, rows, :, outputs] if pool else y[strip].reshape(-1, y.shape[3])[:, outputs]  # a view
+        gathered = gather(x, window, strip, width) if whole is None else whole
+        found = buffer(xp, "rows", (len(gathered), w[0, outputs].size), x.dtype) if pool else done  # free again
+        products(gathered, w[:, outputs], out=found)
+        if pool:
+            pooled(found.reshape(len(done), -1, width, done.shape[3]), 1, out=done)
+        if finish:
+            finish_outputs(done, finish.bias[outputs], relu=finish.relu)
 
-    def convolve(self, x, weight, window: Window, size: Pair, finish: Finish | None = None):
-        """W A x, as in convolution.py.
+    least, work = (STRIP_BYTES, count * w.size) if on_host else (gpu_strip_bytes(device_of(x)), 0)
+    strip_bytes = max(least, min(w.nbytes, LARGEST_STRIP_BYTES))
+    tasks = cut_map(n, -(-height // high), -(-count * w[:, 0].nbytes // strip_bytes), work, w.nbytes)
+    parts = cut(w.shape[1], evenly(1, work) if len(tasks) == 1 else 1)
+    whole = gather(x, window, (slice(0, n), slice(0, height)), width) if len(parts) > 1 else None  # read by all
+    share(fill, list(itertools.product(tasks, parts)), work)
+    return y.transpose(0, 3, 1, 2)
 
-        Threads share out the strips, or the outputs of a single one. Where the weight is larger than a strip would be,
-        the strip grows: to read fc6's 400 megabytes for every two megabytes of windows took three times as long.
-        """
-        xp, n, (height, width), pool = array_module(x), x.shape[0], size, bool(finish and finish.pool)
-        if self.t > 1:
-            weight = self.repeated(weight)
-            window = replace(window, kernel=weight.shape[2:], stride=(window.stride[0], self.t * window.stride[1]))
-            finish = finish and finish._replace(bias=xp.tile(finish.bias, 1 if pool else self.t))
-        w = weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[0])  # Wᵀ: if turned too, a copy of long runs
-        places, on_host = width // self.t, device_of(x) == "cpu"
-        y_size = (-(-height // 2), -(-width // 2), w.shape[1] // self.t) if pool else (height, places, w.shape[1])
-        y, count, high = xp.empty((n, *y_size), x.dtype), n * height * places, 2 if on_host else 1  # rows go in pairs
 
-        def fill(task):
-            (images, rows), outputs = task
-            strip = images, slice(high * rows.start, min(high * rows.stop, height))
-            done = y[images, rows, :, outputs] if pool else y[strip].reshape(-1, y.shape[3])[:, outputs]  # a view
-            gathered = gather(x, window, strip, places) if whole is None else whole
-            found = buffer(xp, "rows", (len(gathered), w[0, outputs].size), x.dtype) if pool else done  # free again
-            products(gathered, w[:, outputs], out=found)
-            if pool:
-                pooled(found.reshape(len(done), -1, width, done.shape[3]), 1, out=done)
-            if finish:
-                finish_outputs(done, finish.bias[outputs], relu=finish.relu)
+def convolve_weight(x, y, window: Window):
+    """y (A x)ᵀ, as in convolution.py.
 
-        least, work = (STRIP_BYTES, count * w.size) if on_host else (gpu_strip_bytes(device_of(x)), 0)
-        strip_bytes = max(least, min(w.nbytes, LARGEST_STRIP_BYTES))
-        tasks = cut_map(n, -(-height // high), -(-count * w[:, 0].nbytes // strip_bytes), work, w.nbytes)
-        parts = cut(w.shape[1], evenly(1, work) if len(tasks) == self.t == 1 else 1)
-        whole = gather(x, window, (slice(0, n), slice(0, height)), places) if len(parts) > 1 else None  # read by all
-        share(fill, list(itertools.product(tasks, parts)), work)
-        return y.reshape(n, y_size[0], -1, w.shape[1] // self.t).transpose(0, 3, 1, 2)
+    Threads share out the strips and add up what each has found. Where the weight is larger than a strip they share
+    out its outputs, as no thread should hold a weight of its own: fc6 has 100 million numbers.
+    """
+    y, (kh, kw) = y.transpose(0, 2, 3, 1), window.kernel
+    n, height, width, outputs = y.shape
+    sums = array_module(x).empty((outputs, kh * kw * x.shape[1]), x.dtype)
 
-    def convolve_weight(self, x, y, window: Window):
-        """y (A x)ᵀ, as in convolution.py; of t neighbouring outputs, the sum over the t places of the kernel.
+    def product(strip, outputs=slice(None), out=None):
+        y_strip, gathered = y[*strip, :, outputs], gather(x, window, strip, width)
+        return sum_of_products(y_strip.reshape(len(gathered), -1), gathered, out=out)
 
-        Threads share out the strips and add up what each has found. Where the weight is larger than a strip they share
-        out its outputs, as no thread should hold a weight of its own: fc6 has 100 million numbers.
-        """
-        (n, outputs, height, width), (kh, kw), (sh, sw) = y.shape, window.kernel, window.stride
-        wide = replace(window, kernel=(kh, kw + self.t - 1), stride=(sh, self.t * sw))
-        y = y.transpose(0, 2, 3, 1).reshape(n, height, width // self.t, self.t * outputs)
-        sums = array_module(x).empty((y.shape[3], math.prod(wide.kernel) * x.shape[1]), x.dtype)
+    def fill(outputs):
+        product(tasks[0], outputs, out=sums[outputs])
+        for strip in tasks[1:]:
+            sums[outputs] += product(strip, outputs)
 
-        def product(strip, outputs=slice(None), out=None):
-            y_strip, gathered = y[*strip, :, outputs], gather(x, wide, strip, y.shape[2])
-            return sum_of_products(y_strip.reshape(len(gathered), -1), gathered, out=out)
-
-        def fill(outputs):
-            product(tasks[0], outputs, out=sums[outputs])
-            for strip in tasks[1:]:
-                sums[outputs] += product(strip, outputs)
-
-        places, on_cpu = math.prod(y.shape[:3]), device_of(x) == "cpu"
-        least, work = (STRIP_BYTES, sums.size * places) if on_cpu else (gpu_strip_bytes(device_of(x)), 0)
-        count = -(-places * sums[0].nbytes // max(least, sums.nbytes))
-        tasks = cut_map(n, height, count, work, sums.nbytes)
-        if len(tasks) == 1 or sums.nbytes > LARGE_WEIGHT:
-            share(fill, cut(len(sums), evenly(1, work)), work)
-        else:
-            sums = share_sum(product, tasks, work)
-        kernels = sums.reshape(self.t, outputs, *wide.kernel, x.shape[1])
-        found = functools.reduce(operator.add, (k[:, :, i : i + kw] for i, k in enumerate(kernels)))
-        return found.transpose(0, 3, 1, 2)
-
-    def repeated(self, weight):
-        """Give the kernel at t places, one to the right of the other: (t·O, C, KH, KW + t - 1)."""
-        outputs, channels, kh, kw = weight.shape
-        w = array_module(weight).zeros((self.t, outputs, kh, kw + self.t - 1, channels), weight.dtype)
-        for i, kernel in enumerate(w):
-            kernel[:, :, i : i + kw] = weight.transpose(0, 2, 3, 1)
-        return w.reshape(-1, *w.shape[2:]).transpose(0, 3, 1, 2)
+    places, on_cpu = n * height * width, device_of(x) == "cpu"
+    least, work = (STRIP_BYTES, sums.size * places) if on_cpu else (gpu_strip_bytes(device_of(x)), 0)
+    count = -(-places * sums[0].nbytes // max(least, sums.nbytes))
+    tasks = cut_map(n, height, count, work, sums.nbytes)
+    if len(tasks) == 1 or sums.nbytes > LARGE_WEIGHT:
+        share(fill, cut(outputs, evenly(1, work)), work)
+    else:
+        sums = share_sum(product, tasks, work)
+    return sums.reshape(outputs, kh, kw, x.shape[1]).transpose(0, 3, 1, 2)
 
 
 def gather(x, window: Window, strip: Strip, width: int):
@@ -140,11 +101,7 @@ def gather(x, window: Window, strip: Strip, width: int):
 
 def windows_of_strip(x, window: Window, strip: Strip, width: int):
     """View the windows of a strip: (KH, KW, N, rows, width, C); a buffer used again holds rows that need padding."""
-    x, rows, left = x[strip[0]], strip[1], window.padding[1]
-    size, top = (rows.stop - rows.start, width), rows.start * window.stride[0] - window.padding[0]
-    height, across = window.span(size)
-    first, last = (min(max(edge, 0), x.shape[2]) for edge in (top, top + height))  # rows of x itself among them
-    right = max(0, min(x.shape[3], across - left))  # none, if the only windows lie in the padding
-    border = left, across - left - right, first - top, top + height - last
-    lent = functools.partial(buffer, array_module(x), "rows")
-    return windows(padded(x[:, :, first:last, :right], border, empty=lent), window, size).transpose(2, 3, 0, 4, 5, 1)
+    images, rows = strip
+    down, across, border = window.reach(x.shape[2:], rows.start, rows.stop, width)
+    part = padded(x[images, :, down, across], border, empty=functools.partial(buffer, array_module(x), "rows"))
+    return windows(part, window, (rows.stop - rows.start, width)).transpose(2, 3, 0, 4, 5, 1)
