@@ -36,6 +36,9 @@ def unless(mask, x, result) -> None:
     >>> x
     array([1., 0.])
     """
+    if x.itemsize > 8:  # a long double: no integer is as long
+        result[...] = np.where(mask, x.dtype.type(0), x)
+        return
     bits = f"i{x.itemsize}"
     np.bitwise_and(x.view(bits), mask.view("i1") - 1, out=result.view(bits))  # True is 1: 1 - 1 has no bits, 0 - 1 all
 

@@ -7,6 +7,7 @@ import textbook
 import minifcn.functional as F
 from minifcn import Tensor, grad
 from minifcn.backend import to_device, to_host
+from minifcn.backend.pieces import PIECE
 
 INF, NAN = np.inf, np.nan
 WHOLE = ["bool", "int8", "uint8", "int64"]
@@ -41,13 +42,22 @@ class TestRelu:
         np.testing.assert_array_equal(gx, [0, 0, bad, 1])
 
     def test_the_same_holds_for_a_map_that_is_worked_off_in_pieces(self, relu, dtype):
-        """Above 32768 numbers, and with nan in a single piece."""
-        x, gy = np.ones(100_000, dtype), np.ones(100_000, dtype)
-        x[70_000], x[70_001], gy[70_001], gy[5] = NAN, -1, INF, INF
+        """More numbers than are in one, and nan in another than the first."""
+        x, gy, there = np.ones(3 * PIECE, dtype), np.ones(3 * PIECE, dtype), 2 * PIECE + 1
+        x[there], x[there + 1], gy[there + 1], gy[5] = NAN, -1, INF, INF
         _, gx = value_and_gradient(relu, x, gy)
-        assert (gx[70_000], gx[70_001], gx[5]) == (1, 0, INF)
+        assert (gx[there], gx[there + 1], gx[5]) == (1, 0, INF)
         assert gx.sum() == INF
         assert np.isfinite(np.delete(gx, 5)).all()
+
+
+def test_relu_of_long_doubles():
+    """For which there are no integers of as many bits, where they are longer than doubles."""
+    x, gy = (np.array(a, np.longdouble) for a in ([NAN, 1, -1, 0], [2, 3, INF, 5]))
+    y, gx = value_and_gradient(F.relu, x, gy)
+    assert y.dtype == gx.dtype == np.longdouble
+    np.testing.assert_array_equal(y, [NAN, 1, 0, 0])
+    np.testing.assert_array_equal(gx, [2, 3, 0, 0])
 
 
 class TestSoftmaxOfMinusInfinity:
