@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minifcn.backend import pieces, piecewise, threads
+from minifcn.backend import pieces, piecewise, threads, to_device
 from minifcn.backend.pieces import for_rows
 
 
@@ -65,3 +65,16 @@ def test_rows_are_cut_alike(count):
     assert sorted(i for part in parts for i in range(50)[part]) == list(range(50))
     assert 150 / len(parts) <= 20
     assert len(parts) % count == 0
+
+
+@pytest.mark.parametrize(("name", "shape"), {"vectors": (90,), "maps that lie alike": (120,)}.items())
+def test_a_gpu_gets_all_at_once_as_vectors(name, shape, stand_in, count):
+    shapes = []
+    piecewise(lambda a, b: shapes.append(a.shape), *(to_device(array, stand_in) for array in ARRAYS[name]()))
+    assert shapes == [shape]
+
+
+def test_a_gpu_gets_all_rows_at_once(stand_in, count):
+    parts = []
+    for_rows(parts.append, to_device(np.zeros((50, 3)), stand_in))
+    assert parts == [slice(0, 50)]
