@@ -1,4 +1,4 @@
-"""Convolution, ReLU and pool in one pass, where nothing is recorded: the bits of the three operations."""
+"""Convolution, ReLU and pool at once: the bits of the three operations, and less memory."""
 
 import contextlib
 import tracemalloc
@@ -195,10 +195,11 @@ def test_by_definition_three_operations_run(layers, rng, no_pool_alone):
         assert_same_bits(nn.Sequential(*modules)(x).data, separately(modules, x))
 
 
-@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("settings", [{"relu": True}, {"relu": False}, {"groups": 2}], ids=str)
 @pytest.mark.parametrize("size", [(29, 30), (28, 28)], ids=str)
-def test_gradients_through_the_maxima_are_those_of_the_three_operations(size, relu, layers, rng):
-    modules, data = layers(16, 16, relu=relu), channels_last(rng, 2, 16, *size)
+def test_gradients_through_the_maxima_are_those_of_the_three_operations(size, settings, layers, rng):
+    modules, data = layers(16, 16, **settings), channels_last(rng, 2, 16, *size)
+    gy = Tensor(channels_last(rng, 2, 16, *(-(-length // 2) for length in size)))
     modules[0].bias.data[:3] = -100, 0, 100  # channels of which all is cut off, some, and nothing
     modules[0].weight.data[0] = 0  # and equal numbers: the first is the maximum
     results = []
@@ -210,13 +211,25 @@ def test_gradients_through_the_maxima_are_those_of_the_three_operations(size, re
         modules[0].zero_grad()
         x = Tensor(data, requires_grad=True)
         y = run(x)
-        (y * y).sum().backward()
+        y.backward(gy)
         results.append([y.data, x.grad.data, *(parameter.grad.data for parameter in modules[0].parameters())])
     for found in results[1:]:
         for array, expected in zip(found, results[0], strict=True):
             assert_same_bits(array, expected)
     with mf.no_grad():
         assert_same_bits(nn.Sequential(*modules)(Tensor(data)).data, results[0][0])
+
+
+@pytest.mark.parametrize("learned", ["x", "weight", "bias", "x bias", "weight bias"])
+def test_gradients_of_some_are_the_same_where_the_others_learn_nothing(learned, layers, rng):
+    modules, x = layers(16, 16), Tensor(channels_last(rng, 1, 16, 9, 10))
+    tensors = {"x": x, "weight": modules[0].weight, "bias": modules[0].bias}
+    for name, tensor in tensors.items():
+        tensor.requires_grad = name in learned.split()
+    wanted, gy = [tensors[name] for name in learned.split()], Tensor(channels_last(rng, 1, 16, 5, 5))
+    found = mf.grad(nn.Sequential(*modules)(x), wanted, gy)
+    for gradient, expected in zip(found, mf.grad(modules[1](modules[0](x)), wanted, gy), strict=True):
+        assert_same_bits(gradient.data, expected.data)
 
 
 def test_the_graph_keeps_the_maxima_and_not_the_map(layers, rng, monkeypatch):
