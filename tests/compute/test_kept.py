@@ -136,10 +136,13 @@ def test_another_weight_at_the_same_address_is_another(x, transforms):
     assert transforms() == 2
 
 
-def test_what_is_recorded_keeps_nothing_and_forgets(layer, x):
-    inferred(layer, x)
+@pytest.mark.parametrize("behind", [[], [nn.MaxPool2d(2)]], ids=["alone", "with a pool"])
+def test_what_is_recorded_keeps_nothing_and_forgets(behind, layer, x):
+    net = nn.Sequential(layer, *behind)
+    inferred(net, x)
+    assert kept_bytes() > 0
     with mf.algorithm("winograd"):
-        layer(x)
+        net(x)
     assert kept_bytes() == 0
 
 
