@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from minifcn.backend import array_module, products
 from minifcn.backend.cutting import STRIP_BYTES, Strip, cut_map
+from minifcn.backend.pieces import ELEMENT_WORK
 from minifcn.backend.threads import share, share_sum
 from minifcn.backend.workspace import buffer
 from minifcn.compute.fast.finish import Finish, finish_outputs, pooled
@@ -50,9 +51,10 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
         if not (pool or stays):
             done[...] = total
 
-    pixels = n * height * width
-    count = -(-pixels * (channels + 2 * outputs) * x.itemsize // STRIP_BYTES)
-    share(fill, cut_map(n, y.shape[1], count, pixels * weight.size), pixels * weight.size)
+    numbers = n * height * width * (channels + 2 * outputs)
+    work = n * height * width * weight.size + ELEMENT_WORK * numbers
+    strips = cut_map(n, y.shape[1], -(-numbers * x.itemsize // STRIP_BYTES), work, weight.nbytes)
+    share(fill, strips, work)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -66,9 +68,10 @@ def convolve_weight(x, y, window: Window):
         of_y[...] = y_rows
         return xp.matmul(of_y, _turned(x_columns)).sum(axis=(1, 2))
 
-    pixels, (kh, kw) = n * height * width, window.kernel
-    count, work = -(-pixels * (channels + outputs) * x.itemsize // STRIP_BYTES), pixels * outputs * channels * kh * kw
-    w = share_sum(product, cut_map(n, height, count, work), work).reshape(kw, outputs, kh, channels)
+    (kh, kw), numbers = window.kernel, n * height * width * (channels + outputs)
+    work = n * height * width * outputs * channels * kh * kw + ELEMENT_WORK * numbers
+    strips = cut_map(n, height, -(-numbers * x.itemsize // STRIP_BYTES), work, 0)
+    w = share_sum(product, strips, work).reshape(kw, outputs, kh, channels)
     return xp.ascontiguousarray(w.transpose(1, 2, 0, 3)).transpose(0, 3, 1, 2)
 
 
