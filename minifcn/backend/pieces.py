@@ -21,8 +21,10 @@ LAYOUTS = 2048  # of which the order of the axes is kept
 ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its way from memory and back
 
 
-def piecewise(function: Callable, *arrays) -> None:
+def piecewise(function: Callable, *arrays, passes: int = 1) -> None:
     """Call ``function(*pieces)`` for matching pieces of arrays of one shape; it writes into some of them.
+
+    It goes over them so many times: what takes longer is shared from fewer elements on.
 
     Arrays that lie alike in memory, without gaps, are cut as vectors, others along an axis, images or rows. Those on a
     GPU are a single piece, as one kernel is quickest, and a vector where they can be.
@@ -34,11 +36,13 @@ def piecewise(function: Callable, *arrays) -> None:
     array([1., 0.])
     """
     size, on_host = arrays[0].size, device_of(arrays[0]) == "cpu"
-    flat, _ = (arrays, ()) if on_host and size <= PIECE else _vectors(arrays)
-    if size <= PIECE or not on_host:
+    work = ELEMENT_WORK * size * passes
+    small = on_host and size <= PIECE and evenly(1, work) == 1
+    flat, _ = (arrays, ()) if small else _vectors(arrays)
+    if small or not on_host:
         function(*flat)
         return
-    work, shape = ELEMENT_WORK * size, flat[0].shape
+    shape = flat[0].shape
     count = evenly(-(-size // PIECE), work)
     axis = next((axis for axis, length in enumerate(shape) if length >= count), shape.index(max(shape)))
     parts = [(*[slice(None)] * axis, part) for part in cut(shape[axis], count)]

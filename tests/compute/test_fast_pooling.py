@@ -53,7 +53,7 @@ SHARED_OUT = {"2x2": True, "wide windows, apart": True, "rows shared": False, "p
 def test_what_comes_back_is_shared_out_where_no_pixel_is_in_two_windows(name, expected, monkeypatch):
     """Or two threads would add to one pixel, and one of the numbers could be lost."""
     window, calls = WINDOWS[name], []
-    monkeypatch.setattr(fast_pooling, "piecewise", lambda fill, *arrays: calls.append(fill(*arrays)))
+    monkeypatch.setattr(fast_pooling, "piecewise", lambda fill, *arrays, passes: calls.append(fill(*arrays)))
     y = np.ones((1, 2, *window.output_size((9, 9))), "float32")
     fast_pooling.scatter_winner(y, np.zeros(y.shape, "uint8"), window, (9, 9))
     assert bool(calls) == expected

@@ -59,6 +59,15 @@ def test_all_threads_get_as_many_pieces_of_nearly_equal_length(name, unit, count
     assert len(sizes) % count == 0
 
 
+def test_what_goes_over_them_more_often_is_shared_from_fewer_on(monkeypatch):
+    monkeypatch.setattr(threads, "thread_count", lambda: 2)
+    monkeypatch.setattr(threads, "WORTH_SHARING", 4 * 90 * pieces.ELEMENT_WORK)
+    sizes = []
+    for passes in (3, 4):
+        piecewise(lambda a: sizes.append(a.size), np.zeros(90), passes=passes)
+    assert sizes == [90, 45, 45]
+
+
 def test_rows_are_cut_alike(count):
     rows, parts = np.zeros((50, 3)), []
     for_rows(parts.append, rows)

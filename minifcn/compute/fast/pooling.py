@@ -33,7 +33,8 @@ def max_pool(x, window: Window, size: Pair):
             xp.maximum(y, entry, out=y)
             xp.maximum(winner, wins * winner.dtype.type(k), out=winner)  # k grows, so the last that won stays
 
-    piecewise(fill, y, winner, *entries(x, window, size, lowest(x.dtype)))
+    seen = entries(x, window, size, lowest(x.dtype))
+    piecewise(fill, y, winner, *seen, passes=len(seen))
     return y, winner
 
 
@@ -48,7 +49,9 @@ def scatter_winner(y, winner, window: Window, size: Pair):
             else:
                 target += y * (winner == k)
 
-    run = piecewise if window.apart else lambda fill, *arrays: fill(*arrays)  # or threads would add to the same pixel
-    run(fill, y, winner, *targets)
+    if window.apart:
+        piecewise(fill, y, winner, *targets, passes=len(targets))
+    else:  # threads would add to the same pixel
+        fill(y, winner, *targets)
     x += 0  # a product that is -0 counts as 0
     return x
