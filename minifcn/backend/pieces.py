@@ -37,7 +37,7 @@ def piecewise(function: Callable, *arrays, passes: int = 1) -> None:
     """
     size, on_host = arrays[0].size, device_of(arrays[0]) == "cpu"
     work = ELEMENT_WORK * size * passes
-    small = on_host and size <= PIECE and evenly(1, work) == 1
+    small = on_host and size <= PIECE and (passes == 1 or evenly(1, work) == 1)
     flat, _ = (arrays, ()) if small else _vectors(arrays)
     if small or not on_host:
         function(*flat)

@@ -142,8 +142,8 @@ def convolve_transposed(y, weight, window: Window, size: Pair, groups: int = 1):
     if not hasattr(chosen, "convolve_transposed"):
         chosen = kernels if has_kernels(array_module(y)) else convolution
     x = chosen.convolve_transposed(y, weight, window, size)
-    known = chosen in (convolution, kernels) or (finite(y) and finite(weight))  # which takes less time
-    spoilt = not known and has_nan(x)
+    large = x.size > 2 * (y.size + weight.size)  # then it takes less time to look at these
+    spoilt = chosen not in (convolution, kernels) and not (large and finite(y) and finite(weight)) and has_nan(x)
     return convolution.convolve_transposed(y, weight, window, size) if spoilt else x
 
 

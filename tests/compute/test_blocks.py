@@ -90,3 +90,18 @@ class TestTheKernelOfEachChannel:
 
     def test_there_is_none_between_different_numbers_of_channels(self):
         assert not blocks.kernel_rows(bilinear(3, 3, 4)[:2], Window((4, 4)), ONES)[1]
+
+
+@pytest.mark.parametrize("value", [None, np.nan, np.inf])
+@pytest.mark.parametrize("where", ["map", "weight"])
+def test_a_large_result_is_searched_for_nan_only_if_what_it_is_made_of_is_not_finite(where, value, rng, monkeypatch):
+    searched, has_nan, window = [], algorithm.has_nan, WINDOWS["eight times, as in FCN-8s"]
+    monkeypatch.setattr(algorithm, "has_nan", lambda x: searched.append(x.shape) or has_nan(x))
+    y, weight = (rng.standard_normal(shape, dtype="float32") for shape in ((1, 3, 20, 20), (3, 3, 16, 16)))
+    if value is not None:
+        (y if where == "map" else weight)[0, 1, 0, 0] = value
+    with np.errstate(invalid="ignore"):
+        found = algorithm.convolve_transposed(y, weight, window, (160, 160))
+        expected = convolution.convolve_transposed(y, weight, window, (160, 160))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    assert bool(searched) == (value is not None)
