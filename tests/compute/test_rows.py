@@ -120,3 +120,19 @@ def test_large_maps_are_cut_into_strips(rng, monkeypatch):
     rows.convolve(x, weight, VGG, (256, 512))
     assert len(parts) >= 24 * x[0, 0].nbytes / cutting.STRIP_BYTES
     assert [row for _, part in parts for row in range(256)[part]] == list(range(256))
+
+
+def test_thousands_of_rows_are_added_in_pairs():
+    """One after the other they are wrong by 2e-5."""
+    x, y = np.full((8, 2, 256, 32), 0.1, "float32"), np.full((8, 4, 256, 32), 0.1, "float32")
+    expected = convolution.convolve_weight(x.astype("float64"), y.astype("float64"), VGG)
+    np.testing.assert_allclose(rows.convolve_weight(x, y, VGG), expected, rtol=1e-6)
+
+
+def test_a_matrix_for_each_row_counts_as_part_of_its_strip(monkeypatch):
+    """Those of a 7x7 kernel are twelve times as large as the row."""
+    parts = []
+    monkeypatch.setattr(rows, "share_sum", lambda function, found, work: parts.extend(found) or weight)
+    x, weight = np.zeros((4, 16, 256, 32), "float32"), np.zeros((16, 16, 7, 7), "float32")
+    rows.convolve_weight(x, x, WINDOWS["7x7"])
+    assert len(parts) >= 4 * 256 * weight.nbytes / cutting.STRIP_BYTES

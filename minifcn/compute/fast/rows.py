@@ -12,6 +12,8 @@ These are KW products as wide as the map. Maps are channels-last elsewhere; to t
 
 from __future__ import annotations
 
+import math
+
 from minifcn.backend import array_module, products
 from minifcn.backend.cutting import STRIP_BYTES, Strip, cut_map
 from minifcn.backend.pieces import ELEMENT_WORK
@@ -66,10 +68,15 @@ def convolve_weight(x, y, window: Window):
         x_columns, y_rows = columns(x, window, strip, width), y[strip[0], :, strip[1]].transpose(0, 2, 1, 3)
         of_y = buffer(xp, "total", y_rows.shape, x.dtype)
         of_y[...] = y_rows
-        return xp.matmul(of_y, _turned(x_columns)).sum(axis=(1, 2))
+        found = xp.matmul(of_y, _turned(x_columns)).reshape(kw, -1, outputs, kh * channels)
+        while half := found.shape[1] // 2:  # in pairs: one after the other, a thousand rows round a thousand times
+            found[:, :half] += found[:, -half:]
+            found = found[:, :-half]
+        return found[:, 0].copy()
 
-    (kh, kw), numbers = window.kernel, n * height * width * (channels + outputs)
-    work = n * height * width * outputs * channels * kh * kw + ELEMENT_WORK * numbers
+    (kh, kw), size = window.kernel, outputs * channels * math.prod(window.kernel)
+    numbers = n * height * (width * (channels + outputs) + size)
+    work = n * height * width * size + ELEMENT_WORK * numbers
     strips = cut_map(n, height, -(-numbers * x.itemsize // STRIP_BYTES), work, 0)
     w = share_sum(product, strips, work).reshape(kw, outputs, kh, channels)
     return xp.ascontiguousarray(w.transpose(1, 2, 0, 3)).transpose(0, 3, 1, 2)
