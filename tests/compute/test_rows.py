@@ -6,7 +6,7 @@ import pytest
 import minifcn as mf
 import minifcn.functional as F
 from minifcn import Tensor, nn
-from minifcn.backend import cutting
+from minifcn.backend import cutting, to_device
 from minifcn.compute import algorithm, convolution
 from minifcn.compute.fast import rows, strips
 from minifcn.compute.fast.finish import Finish
@@ -103,7 +103,9 @@ def test_where_nothing_trains_the_next_layer_finds_the_map_turned(rng):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_one_bad_pixel_reaches_its_windows_only(value, rng):
+def test_one_bad_pixel_reaches_its_windows_only(value, rng, monkeypatch):
+    """And so nothing is computed once more."""
+    monkeypatch.setattr(algorithm.PLAIN, "convolve", None)
     x, weight = channels_last(rng, 1, 2, 8, 40).astype("float32"), rng.standard_normal((3, 2, 3, 3), dtype="float32")
     x[0, 1, 4, 20] = value
     with np.errstate(invalid="ignore"):
@@ -114,12 +116,13 @@ def test_one_bad_pixel_reaches_its_windows_only(value, rng):
 
 
 def test_large_maps_are_cut_into_strips(rng, monkeypatch):
-    parts = []
-    monkeypatch.setattr(rows, "share", lambda function, found, work: parts.extend(found))
+    parts, shared = [], []
+    monkeypatch.setattr(rows, "share", lambda function, found, work: parts.extend(found) or shared.append(work))
     x, weight = np.zeros((1, 8, 256, 512), "float32"), np.zeros((8, 8, 3, 3), "float32")
     rows.convolve(x, weight, VGG, (256, 512))
     assert len(parts) >= 24 * x[0, 0].nbytes / cutting.STRIP_BYTES
     assert [row for _, part in parts for row in range(256)[part]] == list(range(256))
+    assert shared == [256 * 512 * weight.size]  # enough that threads share them out
 
 
 def test_thousands_of_rows_are_added_in_pairs():
@@ -129,10 +132,42 @@ def test_thousands_of_rows_are_added_in_pairs():
     np.testing.assert_allclose(rows.convolve_weight(x, y, VGG), expected, rtol=1e-6)
 
 
-def test_a_matrix_for_each_row_counts_as_part_of_its_strip(monkeypatch):
+@pytest.fixture
+def strips_of_weight(monkeypatch):
+    """What threads would share out of a weight gradient, and what the first strip gives."""
+
+    def found(x, kernel):
+        parts, results = [], []
+
+        def share_sum(product, strips, work):
+            parts.extend(strips)
+            results.append(product(strips[0]))
+            return results[0]
+
+        monkeypatch.setattr(rows, "share_sum", share_sum)
+        rows.convolve_weight(x, x, Window(kernel, padding=(kernel[0] // 2, kernel[1] // 2)))
+        return parts, results[0]
+
+    return found
+
+
+def test_a_matrix_for_each_row_counts_as_part_of_its_strip(strips_of_weight):
     """Those of a 7x7 kernel are twelve times as large as the row."""
-    parts = []
-    monkeypatch.setattr(rows, "share_sum", lambda function, found, work: parts.extend(found) or weight)
-    x, weight = np.zeros((4, 16, 256, 32), "float32"), np.zeros((16, 16, 7, 7), "float32")
-    rows.convolve_weight(x, x, WINDOWS["7x7"])
+    parts, weight = strips_of_weight(np.zeros((4, 16, 256, 32), "float32"), (7, 7))
     assert len(parts) >= 4 * 256 * weight.nbytes / cutting.STRIP_BYTES
+
+
+def test_and_so_do_the_pixels(strips_of_weight):
+    x = np.zeros((1, 4, 256, 2048), "float32")
+    parts, _ = strips_of_weight(x, (3, 3))
+    assert len(parts) >= 2 * x.nbytes / cutting.STRIP_BYTES
+
+
+def test_the_sum_of_a_strip_keeps_none_of_its_matrices(strips_of_weight):
+    _, weight = strips_of_weight(np.zeros((1, 4, 64, 32), "float32"), (3, 3))
+    assert weight.base is None
+
+
+def test_a_gpu_is_left_to_strips(stand_in):
+    x = to_device(np.zeros((1, 8, 5, 64), "float32"), stand_in)
+    assert algorithm.choose(x, VGG, (5, 64), 8, 8) is strips

@@ -99,3 +99,9 @@ def test_what_equals_a_window_that_was_made_before_is_refused_all_the_same(strid
 def test_pair_takes_numbers_of_numpy():
     assert pair(np.int64(3), "stride") == (3, 3)
     assert type(pair(np.int64(3), "stride")[0]) is int
+
+
+def test_windows_that_lie_in_the_padding_reach_no_pixel():
+    """A single one, at row and column -3: neither first nor last pixel, from whichever end one counts."""
+    down, across, _ = Window((1, 1), stride=(9, 9), padding=(3, 3)).reach((3, 3), 0, 1, 1)
+    assert (down, across) == (slice(0, 0), slice(0))
