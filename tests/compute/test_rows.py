@@ -122,7 +122,7 @@ def test_large_maps_are_cut_into_strips(rng, monkeypatch):
     rows.convolve(x, weight, VGG, (256, 512))
     assert len(parts) >= 24 * x[0, 0].nbytes / cutting.STRIP_BYTES
     assert [row for _, part in parts for row in range(256)[part]] == list(range(256))
-    assert shared == [256 * 512 * weight.size]  # enough that threads share them out
+    assert shared[0] >= 256 * 512 * weight.size  # enough that threads share them out
 
 
 def test_thousands_of_rows_are_added_in_pairs():

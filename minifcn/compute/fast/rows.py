@@ -27,27 +27,23 @@ pools = True  # where `finish` says so
 
 
 def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None):
-    """W A x, as in convolution.py.
-
-    Where nothing trains the result stays (N, H, C, W) in memory, unless it is pooled: the next layer may want it so.
-    """
+    """W A x, as in convolution.py; where nothing trains, nor pools, it stays (N, H, C, W): the next layer wants it so."""
     xp, n, (outputs, channels, kh, kw), (height, width) = array_module(x), x.shape[0], weight.shape, size
     w = xp.ascontiguousarray(weight.transpose(3, 0, 2, 1)).reshape(kw, outputs, kh * channels)
     pool, stays = bool(finish and finish.pool), bool(finish and finish.keep and not finish.pool)
     high = 2 if pool else 1
     y = xp.empty((n, height, outputs, width) if stays else (n, -(-height // high), -(-width // high), outputs), x.dtype)
-    y = _turned(y) if stays else y
+    y = y.swapaxes(2, 3) if stays else y
 
     def fill(strip):
         images, rows = strip
         x_columns = columns(x, window, (images, slice(high * rows.start, min(high * rows.stop, height))), width)
         done, shape = y[images, rows], (*x_columns.shape[1:3], outputs, width)
-        total = _turned(done) if stays else buffer(xp, "total", shape, x.dtype)
-        for j, (w_j, x_j) in enumerate(zip(w, x_columns, strict=True)):
-            term = products(w_j, x_j, out=buffer(xp, "term", shape, x.dtype) if j else total)
-            if j:
-                total += term
-        total = pooled(_turned(total), 1, out=done) if pool else _turned(total)
+        total = done.swapaxes(2, 3) if stays else buffer(xp, "total", shape, x.dtype)
+        products(w[0], x_columns[0], out=total)
+        for w_j, x_j in zip(w[1:], x_columns[1:], strict=True):
+            total += products(w_j, x_j, out=buffer(xp, "term", shape, x.dtype))
+        total = pooled(total.swapaxes(2, 3), 1, out=done) if pool else total.swapaxes(2, 3)
         if finish:
             finish_outputs(total, finish.bias, relu=finish.relu)
         if not (pool or stays):
@@ -55,8 +51,7 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
 
     numbers = n * height * width * (channels + 2 * outputs)
     work = n * height * width * weight.size + ELEMENT_WORK * numbers
-    strips = cut_map(n, y.shape[1], -(-numbers * x.itemsize // STRIP_BYTES), work, weight.nbytes)
-    share(fill, strips, work)
+    share(fill, cut_map(n, y.shape[1], -(-numbers * x.itemsize // STRIP_BYTES), work, weight.nbytes), work)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -68,7 +63,7 @@ def convolve_weight(x, y, window: Window):
         x_columns, y_rows = columns(x, window, strip, width), y[strip[0], :, strip[1]].transpose(0, 2, 1, 3)
         of_y = buffer(xp, "total", y_rows.shape, x.dtype)
         of_y[...] = y_rows
-        found = xp.matmul(of_y, _turned(x_columns)).reshape(kw, -1, outputs, kh * channels)
+        found = xp.matmul(of_y, x_columns.swapaxes(3, 4)).reshape(kw, -1, outputs, kh * channels)
         while half := found.shape[1] // 2:  # in pairs: one after the other, a thousand rows round a thousand times
             found[:, :half] += found[:, -half:]
             found = found[:, :-half]
@@ -94,7 +89,3 @@ def columns(x, window: Window, strip: Strip, width: int):
     lines[:, top : top + height, :, left : left + length] = part
     view = windows(lines.transpose(0, 2, 1, 3), window, (rows.stop - rows.start, width))
     return view.transpose(3, 0, 4, 2, 1, 5).reshape(window.kernel[1], n, -1, window.kernel[0] * channels, width)
-
-
-def _turned(rows):
-    return rows.swapaxes(-1, -2)
