@@ -27,7 +27,7 @@ pools = True  # where `finish` says so
 
 
 def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None):
-    """W A x, as in convolution.py; where nothing trains, nor pools, it stays (N, H, C, W): the next layer wants it so."""
+    """W A x, as in convolution.py; where nothing trains nor pools it stays (N, H, C, W), as the next layer wants it."""
     xp, n, (outputs, channels, kh, kw), (height, width) = array_module(x), x.shape[0], weight.shape, size
     w = xp.ascontiguousarray(weight.transpose(3, 0, 2, 1)).reshape(kw, outputs, kh * channels)
     pool, stays = bool(finish and finish.pool), bool(finish and finish.keep and not finish.pool)
