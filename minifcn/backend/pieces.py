@@ -16,7 +16,7 @@ from minifcn.backend.arrays import array_module, device_of
 from minifcn.backend.threads import cut, evenly, share
 
 PIECE = 1 << 17  # elements, 512 KiB of float32: the calls of two threads on a quarter of it are so short that they wait
-# for each other's hold of the interpreter's lock, and a narrow training step takes 31.0 ms for 28.8
+# for each other's hold of the interpreter's lock, and a narrow training step takes 31.0 ms instead of 28.8
 LAYOUTS = 2048  # of which the order of the axes is kept
 ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its way from memory and back
 
@@ -24,7 +24,7 @@ ELEMENT_WORK = 30  # multiply-adds that take as long as one element does on its 
 def piecewise(function: Callable, *arrays, passes: int = 1) -> None:
     """Call ``function(*pieces)`` for matching pieces of arrays of one shape; it writes into some of them.
 
-    It goes over them so many times: what takes longer is shared from fewer elements on.
+    What goes over them several times, `passes`, takes longer, and is shared from fewer elements on.
 
     Arrays that lie alike in memory, without gaps, are cut as vectors, others along an axis, images or rows. Those on a
     GPU are a single piece, as one kernel is quickest, and a vector where they can be.
