@@ -9,7 +9,6 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn import check, named_otherwise, nn
-from minifcn.backend import one_blas_thread
 from minifcn.compute.window import pair
 from minifcn.models.alignment import crop_offsets
 from minifcn.models.backbones import backbone_of
@@ -228,7 +227,6 @@ class FCN32s(FCN):
         self.score_fr = self.scoring(self.trunk.coarsest)
         self.upscore = self.upsampling(self.trunk.coarsest)
 
-    @one_blas_thread()  # once, not in every layer: a narrow pass takes 0.98 to 0.99 of the time
     def forward(self, x, maps=None):
         """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` are theirs by stride, if they are there already."""
         maps = maps or self.by_stride(x)
@@ -254,7 +252,6 @@ class FCN16s(FCN):
         self.score_pool4 = self.scoring(pool4)
         self.upscore16 = self.upsampling(pool4)
 
-    @one_blas_thread()
     def forward(self, x, maps=None):
         """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` as in FCN32s."""
         maps = maps or self.by_stride(x)
@@ -286,7 +283,6 @@ class FCN8s(FCN):
         self.score_pool3 = self.scoring(pool3)
         self.upscore8 = self.upsampling(pool3)
 
-    @one_blas_thread()
     def forward(self, x, maps=None):
         """Turn images (N, 3, H, W) into scores (N, C, H, W); `maps` as in FCN32s."""
         maps = maps or self.by_stride(x)
