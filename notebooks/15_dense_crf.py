@@ -352,7 +352,7 @@ print(dict(zip(betas, np.round(ious, 3).tolist(), strict=True)))
 best = betas[int(np.argmax(ious))]
 assert best in (10, 30, 100)
 # ask: with a very small one the result is: the best | not the best*
-assert ious[0] < max(ious) - 0.05
+assert ious[0] < max(ious) - 0.02
 # ask: with a very large one the edges come: from the image | from the network alone, smoothed*
 assert ious[-1] < max(ious) - 0.05
 assert ious[-1] < curve[0] + 0.03  # no better than without the CRF
