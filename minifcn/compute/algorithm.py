@@ -29,8 +29,8 @@ ALGORITHMS: dict[str, Any] = {
 # for one takes a hundredth of the time.
 AS_DEFINED = convolution, strips, rows
 # Channels and pixels from which Winograd pays, by the caches of a core: measured by `minifcn bench rule` on AMD Zen 4
-# and 5 (middle), and by earlier tables on Intel Sapphire Rapids (large). And channels up to which rows pay, if so long.
-PAYS = {"small": (32, 400), "middle": (16, 150), "large": (64, 400)}
+# and 5 (middle) and on Intel (large). And channels up to which rows pay, if so long.
+PAYS = {"small": (32, 400), "middle": (16, 150), "large": (16, 400)}
 FEW, LONG = 16, 32
 _forced: ContextVar[str | None] = ContextVar("algorithm", default=None)
 

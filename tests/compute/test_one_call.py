@@ -74,7 +74,7 @@ CALLS = {
     "a strip, without bias and ReLU": (64, 12, {"bias": False, "relu": False}, 17, 33, 2),
     "neighbouring outputs": (3, 16, {}, 19, 36, 2),
     "blocks": (64, 64, {"stride": 2}, 18, 34, 2),
-    "winograd": (64, 64, {}, 19, 37, 2),  # one of them asks what was kept of the weight
+    "winograd": (64, 64, {}, 20, 38, 2),  # one asks what was kept of the weight, one shares tiles out
     "two groups": (64, 24, {"groups": 2}, 20, 38, 2),
     "the definition": (64, 64, {"bias": False, "relu": False, "algorithm": "im2col"}, 18, 33, 2),
     "the definition, in three steps": (64, 64, {"algorithm": "im2col"}, 21, 39, 4),

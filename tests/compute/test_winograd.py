@@ -189,12 +189,16 @@ def test_the_caches_tell_the_kind_of_processor(caches, kind, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("channels", "kinds"), [(16, []), (17, ["middle"]), (32, ["small", "middle"]), (64, [*algorithm.PAYS])]
+    ("channels", "side", "kinds"),
+    [
+        *[(16, 56, []), (17, 56, ["middle", "large"]), (31, 56, ["middle", "large"]), (32, 56, [*algorithm.PAYS])],
+        *[(64, 12, []), (64, 14, ["middle"]), (64, 20, ["middle"]), (64, 21, [*algorithm.PAYS])],
+    ],
 )
-def test_from_how_many_channels_it_is_chosen_depends_on_the_kind(channels, kinds, monkeypatch):
+def test_from_how_many_channels_and_pixels_it_is_chosen_depends_on_the_kind(channels, side, kinds, monkeypatch):
     found = []
     for kind in algorithm.PAYS:
         monkeypatch.setattr(algorithm, "cache_kind", lambda kind=kind: kind)
-        chosen = choose(np.empty((1, channels, 1, 1), "f4"), Window((3, 3)), (56, 56), channels, channels)
+        chosen = choose(np.empty((1, channels, 1, 1), "f4"), Window((3, 3)), (side, side), channels, channels)
         found += [kind] if chosen is winograd else []
     assert found == kinds

@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import math
 
-from minifcn.backend import array_module, kept, products
+from minifcn.backend import array_module, cache_kind, kept, products
 from minifcn.backend.cutting import cut_map
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
@@ -53,9 +53,11 @@ AT = [
 ]
 
 pools = True  # where `finish` says so
-TILES, NUMBERS = 192, 12288  # of a strip, and of each of its V[f], at least, about: smaller products are slower
+TILES, NUMBERS = 192, 16384 if cache_kind() == "large" else 12288  # of a strip, and of each of its V[f], at least,
+# about: smaller products are slower, and threads wait for the interpreter's lock more often
 KEEPS = range(26, 1000)  # tiles, for which U is kept: with fewer, reading takes as long as making; with more, no time
 OUTPUTS = 64  # in a part: its transformed weights stay in the cache
+WORK = 36  # multiply-adds that take as long as to transform a number
 
 
 def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None):
@@ -70,15 +72,14 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     y = xp.empty((n, rows, side, columns, side, outputs), x.dtype)
     blocks, tiles = y.transpose(2, 4, 0, 1, 3, 5), Window((6, 6), (4, 4), window.padding)
 
-    def inputs(strip):
-        return transform("BT", windows_of_strip(x, tiles, strip, columns))
-
-    def fill(strip, v, parts):
+    def fill(strip, parts):
+        v = transform("BT", windows_of_strip(x, tiles, strip, columns)) if whole is None else whole
         for part in parts:
             target, (first, start) = blocks[:, :, *strip, :, part], divmod(part.start, outputs // equal)
             u_part = transformed(weight[part]) if u is None else u[first, ..., start : start + target.shape[-1]]
             m = products(v, u_part, out=buffer(xp, "M", (36, v.shape[1], u_part.shape[2]), x.dtype))
-            done = transform("AT", m.reshape(6, 6, *target.shape[2:])).reshape(4, 4, *target.shape[2:])
+            done = buffer(xp, "M", (16, *m.shape[1:]), x.dtype)  # m has been read when this is written
+            done = transform("AT", m.reshape(6, 6, *m.shape[1:]), out=done).reshape(4, 4, *target.shape[2:])
             if side == 2:
                 last, right = (length % 4 for length in size)  # a pool that hangs over the edge sees its pixels twice
                 if last % 2 and strip[1].stop == rows:
@@ -94,12 +95,12 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     equal = math.gcd(outputs, max(1, outputs // OUTPUTS))  # parts
     u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns in KEEPS))
     strips = cut_map(n, rows, n * rows * columns // max(TILES, NUMBERS // channels), work, 4 * weight.nbytes)
-    if len(strips) > 1:
+    whole = inputs(x, tiles, n, rows, columns) if len(strips) == 1 else None
+    if whole is None:
         u = whole_u(weight) if u is None else u
-        share(lambda strip: fill(strip, inputs(strip), cut(outputs, equal)), strips, work)
+        share(lambda strip: fill(strip, cut(outputs, equal)), strips, work)
     else:
-        v = inputs(strips[0])
-        share(lambda part: fill(strips[0], v, [part]), cut(outputs, math.lcm(equal, evenly(1, work))), work)
+        share(lambda part: fill(strips[0], [part]), cut(outputs, math.lcm(equal, evenly(1, work))), work)
     y = y.reshape(n, side * rows, side * columns, outputs)
     return y[:, : -(-size[0] * side // 4), : -(-size[1] * side // 4)].transpose(0, 3, 1, 2)
 
@@ -111,10 +112,8 @@ def convolve_weight(x, y, window: Window):
     weight = xp.empty((outputs, 3, 3, channels), x.dtype).transpose(0, 3, 1, 2)
     blocks, tiles = Window((4, 4), (4, 4)), Window((6, 6), (4, 4), window.padding)
 
-    def inputs(strip):
-        return transform("BT", windows_of_strip(x, tiles, strip, columns))
-
-    def product(strip, v, part):
+    def product(strip, part):
+        v = transform("BT", windows_of_strip(x, tiles, strip, columns)) if whole is None else whole
         m = transform("A", windows_of_strip(y[:, part], blocks, strip, columns))
         return products(m.transpose(0, 2, 1), v, xp.empty((36, m.shape[2], v.shape[2]), x.dtype))
 
@@ -124,54 +123,52 @@ def convolve_weight(x, y, window: Window):
 
     work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
     strips = cut_map(n, rows, n * rows * columns // max(TILES, NUMBERS // channels), work)
-    if len(strips) > 1:
-        restore(share_sum(lambda strip: product(strip, inputs(strip), slice(None)), strips, work), slice(None))
+    whole = inputs(x, tiles, n, rows, columns) if len(strips) == 1 else None
+    if whole is None:
+        u = share_sum(lambda strip: product(strip, slice(None)), strips, work)
+        share(lambda part: restore(u[:, part], part), cut(outputs, evenly(1, WORK * u.size)), WORK * u.size)
     else:
-        v = inputs(strips[0])
         parts = cut(outputs, evenly(outputs // OUTPUTS, work))
-        share(lambda part: restore(product(strips[0], v, part), part), parts, work)
+        share(lambda part: restore(product(strips[0], part), part), parts, work)
     return weight
 
 
-def transform(name: str, a):
-    """Give matrix · a · matrixᵀ, over the first two axes of a (k, k, ..., C), as a stack (m·m, ..., C) in a buffer.
+def inputs(x, tiles: Window, n: int, rows: int, columns: int):
+    """V of all tiles, of which each thread makes some: (36, tiles, C)."""
+    v = buffer(array_module(x), "V", (36, n, rows, columns, x.shape[1]), x.dtype)
+    strips = cut_map(n, rows, 1, WORK * v.size, 0)
+    share(lambda s: transform("BT", windows_of_strip(x, tiles, s, columns), out=v[:, *s]), strips, WORK * v.size)
+    return v.reshape(36, -1, x.shape[1])
 
-    Threads share out the images, or the rows of a single one.
-    """
+
+def transform(name: str, a, out=None):
+    """Give matrix · a · matrixᵀ, over the first two axes of a (k, k, ..., C), as a stack (m·m, ..., C), in a buffer."""
     xp, matrix = array_module(a), constant(name, array_module(a), a.dtype)
-    a = a[:, :, 0] if a.shape[2] == 1 else a
-    m, k = matrix.shape
-    out = buffer(xp, name, (m, m, *a.shape[2:]), a.dtype)
-
-    def fill(part):
-        some = a[:, :, part]
-        if not a.flags.c_contiguous:
-            some = buffer(xp, "M", some.shape, a.dtype)  # whose products are made later
-            some[...] = a[:, :, part]
-        some = some.reshape(k, k, -1)
-        half = products(matrix, some, out=buffer(xp, "half", (k, m, some.shape[2]), a.dtype))
-        products(matrix, half.swapaxes(0, 1), out=out[:, :, part].reshape(m, m, -1).swapaxes(0, 1))
-
-    work = 12 * max(a.size, out.size)
-    share(fill, cut(a.shape[2], evenly(1, work)), work)
-    return out.reshape(m * m, -1, a.shape[-1])
+    (m, k), places = matrix.shape, a.shape[2:]
+    out = buffer(xp, name, (m * m, *places), a.dtype) if out is None else out
+    if not a.flags.c_contiguous:
+        copy = buffer(xp, "M", a.shape, a.dtype)  # whose products are made later
+        copy[...] = a
+        a = copy
+    half = products(matrix, a.reshape(k, k, -1), out=buffer(xp, "half", (k, m, math.prod(places)), a.dtype))
+    products(matrix, half.swapaxes(0, 1), out=out.reshape(m, m, -1).swapaxes(0, 1))
+    return out.reshape(m * m, -1, places[-1])
 
 
-def transformed(weight):
-    """U = G weight Gᵀ, in a buffer: (O, C, 3, 3) -> (36, C, O)."""
+def transformed(weight, out=None):
+    """U = G weight Gᵀ: (O, C, 3, 3) -> (36, C, O)."""
     (outputs, channels), turned = weight.shape[:2], weight.strides[0] < weight.strides[1]
     places = buffer(array_module(weight), "M", (3, 3, channels, outputs), weight.dtype)
     for few in cut(outputs, 1 if turned else outputs // 16):  # a cache line of each channel at once
         places[..., few] = weight[few].transpose(2, 3, 1, 0)
-    return transform("G", places).reshape(36, channels, outputs)
+    return transform("G", places, out=out).reshape(36, channels, outputs)
 
 
 def whole_u(weight):
     """U in memory of its own, of about 64 outputs at a time, in equal parts: (parts, 36, C, outputs of a part)."""
     parts = cut(len(weight), math.gcd(len(weight), max(1, len(weight) // OUTPUTS)))
     u = array_module(weight).empty((len(parts), 36, weight.shape[1], parts[0].stop), weight.dtype)
-    for u_part, part in zip(u, parts, strict=True):
-        u_part[...] = transformed(weight[part])
+    share(lambda i: transformed(weight[parts[i]], out=u[i]), range(len(parts)), WORK * u.size)
     return u
 
 
