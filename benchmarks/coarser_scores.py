@@ -19,7 +19,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn import Tensor, metrics, models, no_grad, optim, weights
-from minifcn.compute import algorithm
+from minifcn.backend import caches
 from minifcn.data import open_split
 from minifcn.explain.simulator.coarser import COARSER, on_the_trunk_of, score_layers
 from minifcn.explain.simulator.network import in_the_papers_geometry
@@ -93,5 +93,5 @@ def main(path, images=IMAGES, epochs=EPOCHS):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
+    caches.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 import minifcn.functional as F
 from minifcn import Tensor, data, models, optim, training, weights
-from minifcn.compute import algorithm
+from minifcn.backend import caches
 
 SEEDS, STEPS, EVERY, BATCH, LR = range(5), 300, 30, 4, 1e-3
 WIDTH, SIZE = 0.055, 64  # those of the classifier
@@ -71,7 +71,7 @@ def draw(curves, path, every=EVERY):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
+    caches.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     state = weights.read(sys.argv[1]).arrays
     curves = {start: [] for start in STARTS}
     for seed in SEEDS:

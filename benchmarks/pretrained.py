@@ -14,8 +14,8 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MINIFCN_THR
 
 import numpy as np
 
+from minifcn.backend import caches
 from minifcn.cli import main
-from minifcn.compute import algorithm
 from minifcn.training import checkpoint
 from minifcn.training.about import about
 from minifcn.weights import writers
@@ -31,7 +31,7 @@ def write(folder, path):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
+    caches.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     folder, path, *further = sys.argv[1:]
     status = main(["train", *SETTINGS.split(), "--device", "cpu", "--overwrite", "--out", folder, *further])
     if status == 0:

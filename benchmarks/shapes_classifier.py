@@ -19,7 +19,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn import Tensor, data, models, no_grad, optim, weights
-from minifcn.compute import algorithm
+from minifcn.backend import caches
 
 STEPS, BATCH, LR = 700, 32, 2e-3
 MOSAIC_STEPS, MOSAICS, CROPS, MOSAIC_LR = 350, 4, 16, 1e-3
@@ -119,7 +119,7 @@ def write(net, path):
 
 
 if __name__ == "__main__":
-    algorithm.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
+    caches.cache_kind = lambda: "small"  # what is chosen by a processor's caches is chosen alike on all
     net = models.classifier(**NETWORK, rng=np.random.default_rng(0))
     for train in (train_on_crops, train_on_mosaics):
         train(net)

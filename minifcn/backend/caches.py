@@ -28,9 +28,9 @@ def cache_bytes(level: int) -> int:
 def cache_kind() -> str:
     """Say "small", "middle" or "large" of a core's own L2 cache, which tells what it copies beside what it multiplies.
 
-    What was measured: 1 MiB on AMD Zen 4 and 5, where the same choices are quickest; 2 MiB on an Intel Xeon, where more
-    tiles at once are, and strips on 14x14 pixels. On Zen 3, with 512 KiB, Winograd takes twice the time of strips
-    there, where on Zen 4 it pays: so it is "small", as a system is that says nothing.
+    What was measured: 1 MiB on AMD Zen 4 and 5, where the same choices are quickest; 2 MiB on an Intel Xeon, where for
+    14x14 pixels Winograd does not pay. On Zen 3, with 512 KiB, it takes twice the time of strips for these, where on
+    Zen 4 it pays: so it is "small", as a system is that says nothing.
 
     >>> cache_kind() in ("small", "middle", "large")
     True

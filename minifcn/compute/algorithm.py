@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from minifcn.backend import array_module, cache_kind, device_of, has_kernels
+from minifcn.backend import array_module, caches, device_of, has_kernels
 from minifcn.backend.nan import finite, has_nan
 from minifcn.compute import convolution, pooling
 from minifcn.compute.convolution import by_groups
@@ -85,7 +85,7 @@ def choose(array, window: Window, size: Pair, channels: int, outputs: int) -> An
     if textbook(array):
         return convolution
     on_host, forced, (kh, kw), (sh, sw) = device_of(array) == "cpu", _forced.get(), window.kernel, window.stride
-    least, pixels = PAYS[cache_kind()]
+    least, pixels = PAYS[caches.cache_kind()]
     free, pays = on_host and not forced, array.shape[0] * size[0] * size[1] > pixels and min(channels, outputs) >= least
     if window.dilation == (1, 1):
         if kh == kw == 3 and sh == sw == 1 and (forced == "winograd" or (free and pays and channels + outputs > 32)):

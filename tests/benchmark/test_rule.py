@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minifcn.backend import caches
 from minifcn.benchmark import rule
 from minifcn.benchmark.rule import Layer
 from minifcn.cli import main
-from minifcn.compute import algorithm
 
 
 @pytest.fixture(autouse=True)
 def processor(monkeypatch):
     """One kind of processor, whichever runs the tests."""
-    monkeypatch.setattr(algorithm, "cache_kind", lambda: "middle")
+    monkeypatch.setattr(caches, "cache_kind", lambda: "middle")
 
 
 def test_each_layer_comes_once():

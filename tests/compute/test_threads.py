@@ -49,7 +49,7 @@ def use_threads(monkeypatch):
     for room in (cutting, strips):
         monkeypatch.setattr(room, "STRIP_BYTES", 4096)
     monkeypatch.setattr(winograd, "TILES", 20)
-    monkeypatch.setattr(winograd, "NUMBERS", 1)
+    monkeypatch.setattr(winograd, "NUMBERS", dict.fromkeys(winograd.NUMBERS, 1))
     yield use
     monkeypatch.undo()
     forget()

@@ -38,7 +38,7 @@ def many_strips(monkeypatch):
     for room in (cutting, strips, rows):
         monkeypatch.setattr(room, "STRIP_BYTES", 512)
     monkeypatch.setattr(winograd, "TILES", 1)
-    monkeypatch.setattr(winograd, "NUMBERS", 1)
+    monkeypatch.setattr(winograd, "NUMBERS", dict.fromkeys(winograd.NUMBERS, 1))
     monkeypatch.setattr(winograd, "OUTPUTS", 2)
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import minifcn as mf
-from minifcn.backend import caches as backend_caches
-from minifcn.backend import cutting, threads
-from minifcn.compute import algorithm, convolution
+from minifcn.backend import caches, cutting, threads
+from minifcn.compute import algorithm, convolution, pooling
 from minifcn.compute.algorithm import ALGORITHMS, Finish, choose
 from minifcn.compute.fast import winograd
 from minifcn.compute.window import Window
 
 SIZES = [(1, 1), (3, 3), (4, 4), (5, 4), (7, 9), (12, 5), (17, 33)]  # multiples of the 4x4 blocks, and none
+WINDOW = Window((3, 3), padding=(1, 1))
 PADDINGS = [(0, 0), (1, 1), (1, 2), (2, 1), (3, 0), (100, 100)]
 
 
@@ -91,7 +91,7 @@ def test_outputs_in_parts_whose_weights_lie_apart(outputs, tiles, keep, workers,
     """Of 1, 3, 3, 2, 3 and 35 outputs each: in many strips and in one, and of a kept weight in both, one by one."""
     monkeypatch.setattr(winograd, "OUTPUTS", 2 if outputs == 8 else 3)
     monkeypatch.setattr(winograd, "TILES", tiles)
-    monkeypatch.setattr(winograd, "NUMBERS", 1)
+    monkeypatch.setattr(winograd, "NUMBERS", dict.fromkeys(winograd.NUMBERS, 1))
     monkeypatch.setattr(cutting, "LARGE_WEIGHT", 0)  # so threads share out the outputs of one strip
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
     monkeypatch.setattr(threads, "thread_count", lambda: workers)
@@ -123,14 +123,12 @@ def test_inputs_of_any_layout_are_left_as_they_are(rng):
 @pytest.fixture
 def zen_4_and_5(monkeypatch):
     """The thresholds of one kind of processor, whichever runs the tests."""
-    monkeypatch.setattr(algorithm, "cache_kind", lambda: "middle")
+    monkeypatch.setattr(caches, "cache_kind", lambda: "middle")
 
 
 @pytest.mark.usefixtures("zen_4_and_5")
 class TestTheChoice:
-    VGG = Window((3, 3), padding=(1, 1))
-
-    def chosen(self, dtype="float32", window=VGG, channels=64, outputs=64, size=(56, 56)):
+    def chosen(self, dtype="float32", window=WINDOW, channels=64, outputs=64, size=(56, 56)):
         room = choose(np.empty((1, channels, 1, 1), dtype), window, size, channels, outputs)
         return next((name for name, known in ALGORITHMS.items() if known == room), room)
 
@@ -160,45 +158,117 @@ class TestTheChoice:
 
 
 @pytest.mark.parametrize(
-    ("caches", "kind"),
+    ("sizes", "kind"),
     [
         (("32K", "1024K"), "middle"),  # AMD Zen 4
         (("32K", "512K"), "small"),  # AMD Zen 3
         (("48K", "1024K"), "middle"),  # AMD Zen 5
-        (("48K", "2048K"), "large"),  # Intel Sapphire Rapids
+        (("48K", "2048K"), "large"),  # Intel Xeon
         (("48K", "2M"), "large"),
         ((), "small"),  # where the system does not say
     ],
     ids=str,
 )
-def test_the_caches_tell_the_kind_of_processor(caches, kind, tmp_path, monkeypatch):
-    for level, size in enumerate(caches, start=1):
+def test_the_caches_tell_the_kind_of_processor(sizes, kind, tmp_path, monkeypatch):
+    for level, size in enumerate(sizes, start=1):
         for name, held in (("instructions", "Instruction"), ("data", "Data" if level == 1 else "Unified")):
             folder = tmp_path / f"index_{level}_{name}"
             folder.mkdir()
             for file, text in {"level": level, "type": held, "size": "64K" if name == "instructions" else size}.items():
                 (folder / file).write_text(f"{text}\n")
-    monkeypatch.setattr(backend_caches, "CACHES", tmp_path)
-    for cached in (backend_caches.cache_bytes, backend_caches.cache_kind):
+    monkeypatch.setattr(caches, "CACHES", tmp_path)
+    for cached in (caches.cache_bytes, caches.cache_kind):
         cached.cache_clear()
     try:
-        assert backend_caches.cache_kind() == kind
+        assert caches.cache_kind() == kind
     finally:
-        for cached in (backend_caches.cache_bytes, backend_caches.cache_kind):
+        for cached in (caches.cache_bytes, caches.cache_kind):
             cached.cache_clear()
 
 
 @pytest.mark.parametrize(
-    ("channels", "side", "kinds"),
+    ("channels", "outputs", "size", "kinds"),
     [
-        *[(16, 56, []), (17, 56, ["middle", "large"]), (31, 56, ["middle", "large"]), (32, 56, [*algorithm.PAYS])],
-        *[(64, 12, []), (64, 14, ["middle"]), (64, 20, ["middle"]), (64, 21, [*algorithm.PAYS])],
+        *[(16, 16, (56, 56), []), (16, 17, (56, 56), ["middle", "large"]), (15, 64, (56, 56), [])],
+        *[(31, 32, (56, 56), ["middle", "large"]), (32, 32, (56, 56), [*algorithm.PAYS])],
+        *[(64, 64, (1, 150), []), (64, 64, (1, 151), ["middle"])],
+        *[(64, 64, (1, 400), ["middle"]), (64, 64, (1, 401), [*algorithm.PAYS])],
     ],
 )
-def test_from_how_many_channels_and_pixels_it_is_chosen_depends_on_the_kind(channels, side, kinds, monkeypatch):
+def test_from_how_many_channels_and_pixels_it_is_chosen_depends_on_the_kind(
+    channels, outputs, size, kinds, monkeypatch
+):
     found = []
     for kind in algorithm.PAYS:
-        monkeypatch.setattr(algorithm, "cache_kind", lambda kind=kind: kind)
-        chosen = choose(np.empty((1, channels, 1, 1), "f4"), Window((3, 3)), (side, side), channels, channels)
+        monkeypatch.setattr(caches, "cache_kind", lambda kind=kind: kind)
+        chosen = choose(np.empty((1, channels, 1, 1), "f4"), Window((3, 3)), size, channels, outputs)
         found += [kind] if chosen is winograd else []
     assert found == kinds
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """How many parts three threads are given at each time, however small the work is."""
+    counted: list[int] = []
+
+    def sharing(function):
+        def counting(call, parts, work):
+            counted.append(len(parts) if work else 0)
+            return function(call, parts, work)
+
+        return counting
+
+    monkeypatch.setattr(threads, "WORTH_SHARING", 1)
+    monkeypatch.setattr(threads, "thread_count", lambda: 3)
+    for name in ("share", "share_sum"):
+        monkeypatch.setattr(winograd, name, sharing(getattr(threads, name)))
+    return counted
+
+
+@pytest.mark.parametrize(("kind", "strips"), [("small", 6), ("middle", 6), ("large", 3)])
+def test_how_large_strips_are_depends_on_the_kind(kind, strips, shared, monkeypatch, rng):
+    monkeypatch.setattr(caches, "cache_kind", lambda: kind)
+    x, weight = (rng.standard_normal(shape, "f4") for shape in [(1, 64, 384, 32), (1, 64, 3, 3)])  # 768 tiles
+    winograd.convolve(x, weight, WINDOW, (384, 32))
+    assert shared == [1, strips]  # the weights are one part; 4 strips or 3, and equally many for each thread
+
+
+@pytest.mark.parametrize(
+    ("tiles", "large_weight", "of_map", "of_weight"),
+    [
+        (1000, 0, [3, 3], [3, 3]),  # one strip: its tiles, and the outputs
+        (1, 1 << 30, [3, 6], [6, 3]),  # the weights, and strips; strips, and the weights found
+    ],
+)
+def test_threads_share_all_there_is_to_do(tiles, large_weight, of_map, of_weight, shared, monkeypatch, rng):
+    monkeypatch.setattr(winograd, "TILES", tiles)
+    monkeypatch.setattr(winograd, "NUMBERS", dict.fromkeys(winograd.NUMBERS, 1))
+    monkeypatch.setattr(winograd, "OUTPUTS", 2)
+    monkeypatch.setattr(cutting, "LARGE_WEIGHT", large_weight)
+    x, weight, window = (
+        rng.standard_normal((1, 5, 24, 4)),
+        rng.standard_normal((6, 5, 3, 3)),
+        Window((3, 3), padding=(1, 1)),
+    )
+    winograd.convolve(x, weight, window, (24, 4))
+    assert shared == of_map
+    shared.clear()
+    winograd.convolve_weight(x, rng.standard_normal((1, 6, 24, 4)), WINDOW)
+    assert shared == of_weight
+
+
+def test_where_weights_are_large_outputs_are_shared_even_if_they_are_few(shared, rng):
+    x, weight = rng.standard_normal((1, 100, 5, 5)), rng.standard_normal((96, 100, 3, 3))
+    assert 4 * weight.nbytes > cutting.LARGE_WEIGHT
+    winograd.convolve(x, weight, WINDOW, (5, 5))
+    assert shared == [2, 3]  # rows of tiles, and outputs of the only strip
+
+
+@pytest.mark.parametrize("size", [(21, 22), (23, 9), (22, 21), (5, 31)], ids=str)
+def test_pools_at_the_edges_of_several_strips(size, monkeypatch, rng):
+    monkeypatch.setattr(winograd, "TILES", 1)
+    monkeypatch.setattr(winograd, "NUMBERS", dict.fromkeys(winograd.NUMBERS, 1))
+    x, weight, halves = rng.standard_normal((1, 5, *size)), rng.standard_normal((4, 5, 3, 3)), Window((2, 2), (2, 2))
+    expected = pooling.max_pool(convolution.convolve(x, weight, WINDOW), halves, halves.output_size(size, True))[0]
+    found = winograd.convolve(x, weight, WINDOW, size, Finish(np.zeros(4), pool=True))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import math
 
-from minifcn.backend import array_module, cache_kind, kept, products
+from minifcn.backend import array_module, caches, kept, products
 from minifcn.backend.cutting import cut_map
 from minifcn.backend.threads import cut, evenly, share, share_sum
 from minifcn.backend.workspace import buffer
@@ -53,18 +53,19 @@ AT = [
 ]
 
 pools = True  # where `finish` says so
-TILES, NUMBERS = 192, 16384 if cache_kind() == "large" else 12288  # of a strip, and of each of its V[f], at least,
-# about: smaller products are slower, and threads wait for the interpreter's lock more often
+# Of a strip at least, about, and of each of its V[f], by the caches of a core: smaller products are slower, and threads
+# wait for the interpreter's lock more often.
+TILES, NUMBERS = 192, {"small": 12288, "middle": 12288, "large": 16384}
 KEEPS = range(26, 1000)  # tiles, for which U is kept: with fewer, reading takes as long as making; with more, no time
 OUTPUTS = 64  # in a part: its transformed weights stay in the cache
-WORK = 36  # multiply-adds that take as long as to transform a number
+WORK = 36  # multiply-adds that take as long as to copy and transform a number
 
 
 def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None):
     """W A x, as in convolution.py.
 
-    Many tiles are shared out strip by strip. Where there are few, at the end of a net, the weights are what is large,
-    and outputs are shared out: no thread reads weights that another one uses.
+    Many tiles are shared out strip by strip. Where there are few, at the end of a net, the weights are what is large:
+    threads share out V, and then the outputs, so that none reads weights that another one uses.
     """
     xp, n, outputs, channels = array_module(x), x.shape[0], weight.shape[0], x.shape[1]
     rows, columns = (-(-length // 4) for length in size)  # of tiles; the last may hang over the edge
@@ -78,8 +79,7 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
             target, (first, start) = blocks[:, :, *strip, :, part], divmod(part.start, outputs // equal)
             u_part = transformed(weight[part]) if u is None else u[first, ..., start : start + target.shape[-1]]
             m = products(v, u_part, out=buffer(xp, "M", (36, v.shape[1], u_part.shape[2]), x.dtype))
-            done = buffer(xp, "M", (16, *m.shape[1:]), x.dtype)  # m has been read when this is written
-            done = transform("AT", m.reshape(6, 6, *m.shape[1:]), out=done).reshape(4, 4, *target.shape[2:])
+            done = transform("AT", m.reshape(6, 6, *m.shape[1:]), out=m[:16]).reshape(4, 4, *target.shape[2:])
             if side == 2:
                 last, right = (length % 4 for length in size)  # a pool that hangs over the edge sees its pixels twice
                 if last % 2 and strip[1].stop == rows:
@@ -94,7 +94,8 @@ def convolve(x, weight, window: Window, size: Pair, finish: Finish | None = None
     work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
     equal = math.gcd(outputs, max(1, outputs // OUTPUTS))  # parts
     u = kept("U", weight, whole_u, 4 * weight.nbytes, bool(finish and finish.keep and n * rows * columns in KEEPS))
-    strips = cut_map(n, rows, n * rows * columns // max(TILES, NUMBERS // channels), work, 4 * weight.nbytes)
+    least = max(TILES, NUMBERS[caches.cache_kind()] // channels)
+    strips = cut_map(n, rows, n * rows * columns // least, work, 4 * weight.nbytes)
     whole = inputs(x, tiles, n, rows, columns) if len(strips) == 1 else None
     if whole is None:
         u = whole_u(weight) if u is None else u
@@ -122,7 +123,8 @@ def convolve_weight(x, y, window: Window):
         weight[part] = places.reshape(3, 3, *u.shape[1:]).transpose(2, 3, 0, 1)
 
     work = 36 * n * rows * columns * (outputs * channels + 8 * (outputs + channels))  # and transforms
-    strips = cut_map(n, rows, n * rows * columns // max(TILES, NUMBERS // channels), work)
+    least = max(TILES, NUMBERS[caches.cache_kind()] // channels)
+    strips = cut_map(n, rows, n * rows * columns // least, work)
     whole = inputs(x, tiles, n, rows, columns) if len(strips) == 1 else None
     if whole is None:
         u = share_sum(lambda strip: product(strip, slice(None)), strips, work)
@@ -136,13 +138,16 @@ def convolve_weight(x, y, window: Window):
 def inputs(x, tiles: Window, n: int, rows: int, columns: int):
     """V of all tiles, of which each thread makes some: (36, tiles, C)."""
     v = buffer(array_module(x), "V", (36, n, rows, columns, x.shape[1]), x.dtype)
-    strips = cut_map(n, rows, 1, WORK * v.size, 0)
+    strips = cut_map(n, rows, 1, WORK * v.size, weight_bytes=0)  # whole images, or rows of one: a view is a matrix
     share(lambda s: transform("BT", windows_of_strip(x, tiles, s, columns), out=v[:, *s]), strips, WORK * v.size)
     return v.reshape(36, -1, x.shape[1])
 
 
 def transform(name: str, a, out=None):
-    """Give matrix · a · matrixᵀ, over the first two axes of a (k, k, ..., C), as a stack (m·m, ..., C), in a buffer."""
+    """Give matrix · a · matrixᵀ, over the first two axes of a (k, k, ..., C), as a stack (m·m, ..., C).
+
+    `out` may be memory of a, which has been read when it is written; unless given it is a buffer.
+    """
     xp, matrix = array_module(a), constant(name, array_module(a), a.dtype)
     (m, k), places = matrix.shape, a.shape[2:]
     out = buffer(xp, name, (m * m, *places), a.dtype) if out is None else out
