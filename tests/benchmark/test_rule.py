@@ -73,8 +73,10 @@ def rows_of(section):
     return {Layer(kind, *map(int, numbers[:4])): numbers[4:] for kind, *numbers in rows}
 
 
-def test_the_page_marks_what_the_rule_chooses():
-    for layer, cells in rows_of("AMD Zen 5").items():
+@pytest.mark.parametrize(("section", "kind"), [("AMD Zen 5", "middle"), ("Intel Xeon", "large")])
+def test_the_page_marks_what_the_rule_chooses(section, kind, monkeypatch):
+    monkeypatch.setattr(caches, "cache_kind", lambda: kind)
+    for layer, cells in rows_of(section).items():
         marked = [name for name, cell in zip(rule.ALTERNATIVES, cells, strict=False) if cell.startswith("*")]
         assert (layer, marked, cells[-2]) == (layer, [layer.chosen()], layer.chosen())
 

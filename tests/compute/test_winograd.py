@@ -245,12 +245,8 @@ def test_threads_share_all_there_is_to_do(tiles, large_weight, of_map, of_weight
     monkeypatch.setattr(winograd, "NUMBERS", dict.fromkeys(winograd.NUMBERS, 1))
     monkeypatch.setattr(winograd, "OUTPUTS", 2)
     monkeypatch.setattr(cutting, "LARGE_WEIGHT", large_weight)
-    x, weight, window = (
-        rng.standard_normal((1, 5, 24, 4)),
-        rng.standard_normal((6, 5, 3, 3)),
-        Window((3, 3), padding=(1, 1)),
-    )
-    winograd.convolve(x, weight, window, (24, 4))
+    x, weight = rng.standard_normal((1, 5, 24, 4)), rng.standard_normal((6, 5, 3, 3))
+    winograd.convolve(x, weight, WINDOW, (24, 4))
     assert shared == of_map
     shared.clear()
     winograd.convolve_weight(x, rng.standard_normal((1, 6, 24, 4)), WINDOW)

@@ -9,7 +9,8 @@ from minifcn.benchmark import report
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "performance.md").read_text("utf-8")
-FILES = ["performance.json", "performance-rivals.json", "performance-before.json"]
+MACHINES = ["performance.json", "performance-intel.json", "performance-rivals.json"]
+FILES = [*MACHINES, "performance-before.json"]
 
 
 @pytest.mark.parametrize("table", [report.time_table, report.memory_table])
@@ -42,10 +43,14 @@ def test_the_first_sentences_say_the_tables():
         head, *rows = report.time_table(report.read_raw(DOCS / file))
         return sorted(row[head.index(f"minifcn / {rival}")] for row in rows if row[0].startswith(work))
 
-    full = shares(FILES[0], "PyTorch", "fcn8s")
-    predicts, trains = (shares(FILES[0], "PyTorch", f"narrow-{kind}")[0] for kind in ("forward", "step"))
-    kept, narrow = (shares(FILES[1], "PyTorch keeping memory", work) for work in ("fcn8s", "narrow"))
     text = " ".join(PAGE.split())
-    assert f"FCN-8s at full width takes {full[0]} to {full[-1]} of PyTorch's time" in text
-    assert f"with an eighth of the channels predicts in {predicts} and trains in {trains} of it" in text
-    assert f"it is {kept[0]} to {kept[-1]} at full width and up to {narrow[-1]} for narrow ones" in text
+    (low, *_, high), (low_intel, *_, high_intel) = (shares(file, "PyTorch", "fcn8s") for file in MACHINES[:2])
+    assert f"{low} to {high} of PyTorch's time on an AMD Zen 5 and {low_intel} to {high_intel} on an Intel Xeon" in text
+    (predicts, *_), (trains, *_) = (shares(MACHINES[0], "PyTorch", f"narrow-{kind}") for kind in ("forward", "step"))
+    assert f"with an eighth of the channels predicts in {predicts} and trains in {trains} of it on the one" in text
+    (predicts, *_), (trains, *_) = (shares(MACHINES[1], "PyTorch", f"narrow-{kind}") for kind in ("forward", "step"))
+    assert f"and in {predicts} and {trains} on the other" in text
+    full, narrow = (
+        max(shares(file, "PyTorch keeping memory", work)[-1] for file in MACHINES) for work in ("fcn8s", "narrow")
+    )
+    assert f"against PyTorch told to keep its memory, it is {full} at full width and {narrow} for narrow ones" in text
