@@ -325,7 +325,16 @@ class TestWhatStandsThereAlready:
         assert "l/one.png; choose another place" in capsys.readouterr().err
 
 
+@pytest.fixture
+def ctrl_c():
+    """Programs that are started stop at Ctrl-C, also where the tests are a background job, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_leaves_whole_files_and_the_shares_of_what_is_done(run_folder, workspace):
     photos = [f"{number}.png" for number in range(200)]
     for photo in photos:

@@ -48,7 +48,7 @@ def in_pieces():
         for room in (cutting, strips):
             patch.setattr(room, "STRIP_BYTES", 500)
         patch.setattr(winograd, "TILES", 2)
-        patch.setattr(winograd, "NUMBERS", 1)
+        patch.setattr(winograd, "NUMBERS", dict.fromkeys(winograd.NUMBERS, 1))
         patch.setattr(pieces, "PIECE", 20)
         yield
 
