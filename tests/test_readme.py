@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from measured import AMD, INTEL, shares, worst
 
-from minifcn.benchmark import report
 from minifcn.cli import arguments
 from minifcn.marking.folder import exercises
 
@@ -22,19 +22,9 @@ def text_of(page):
     return " ".join(page.read_text(encoding="utf-8").split())
 
 
-MACHINES = ["performance", "performance-intel", "performance-rivals"]
-
-
-def shares(machine, rival, work):
-    """Give minifcn's time divided by a rival's on one of the MACHINES, for the works that begin so, in order."""
-    head, *rows = report.time_table(report.read_raw(ROOT / "docs" / f"{machine}.json"))
-    column = head.index(f"minifcn / {rival}")
-    return sorted(row[column] for row in rows if row[0].startswith(work) and row[column] != "-")
-
-
 def test_shares_of_pytorchs_time_are_those_that_were_measured():
-    amd, intel = (shares(machine, "PyTorch", "fcn8s") for machine in MACHINES[:2])
-    narrow_amd, narrow_intel = (shares(machine, "PyTorch", "narrow")[-1] for machine in MACHINES[:2])
+    amd, intel = (shares(file, "PyTorch", "fcn8s") for file in (AMD, INTEL))
+    narrow_amd, narrow_intel = (shares(file, "PyTorch", "narrow")[-1] for file in (AMD, INTEL))
     said = (
         f"the networks at full width take {amd[0]} to {amd[-1]} of PyTorch's time on an AMD Zen 5 and {intel[0]} to "
         f"{intel[-1]} on an Intel Xeon, narrow ones up to {narrow_amd} and {narrow_intel}"
@@ -48,14 +38,8 @@ def test_shares_of_pytorchs_time_are_those_that_were_measured():
 
 
 def test_shares_of_the_time_of_what_people_would_pick_instead_are_those_that_were_measured():
-    full, narrow, predicting = (
-        max(shares(machine, rival, work)[-1] for machine in MACHINES)
-        for rival, work in [
-            ("PyTorch keeping memory", "fcn8s"),
-            ("PyTorch keeping memory", "narrow"),
-            ("ONNX Runtime", ""),
-        ]
-    )
+    full, narrow = (worst("PyTorch keeping memory", work) for work in ("fcn8s", "narrow"))
+    predicting = worst("ONNX Runtime", "")
     kept = f"against a PyTorch that keeps its memory, they take {full} and {narrow} (2.01 in another run)"
     assert f"{kept}, and {predicting} of ONNX Runtime's" in text_of(README)
     in_korean = (

@@ -1,15 +1,13 @@
 """The tables of docs/performance.md are those of the files of numbers beside it, and its first sentences say them."""
 
 import re
-from pathlib import Path
 
 import pytest
+from measured import AMD, DOCS, INTEL, MACHINES, shares, worst
 
 from minifcn.benchmark import report
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "performance.md").read_text("utf-8")
-MACHINES = ["performance.json", "performance-intel.json", "performance-rivals.json"]
 FILES = [*MACHINES, "performance-before.json"]
 
 
@@ -39,18 +37,12 @@ def test_no_row_is_of_another_run():
 
 
 def test_the_first_sentences_say_the_tables():
-    def shares(file, rival, work):
-        head, *rows = report.time_table(report.read_raw(DOCS / file))
-        return sorted(row[head.index(f"minifcn / {rival}")] for row in rows if row[0].startswith(work))
-
     text = " ".join(PAGE.split())
-    (low, *_, high), (low_intel, *_, high_intel) = (shares(file, "PyTorch", "fcn8s") for file in MACHINES[:2])
+    (low, *_, high), (low_intel, *_, high_intel) = (shares(file, "PyTorch", "fcn8s") for file in (AMD, INTEL))
     assert f"{low} to {high} of PyTorch's time on an AMD Zen 5 and {low_intel} to {high_intel} on an Intel Xeon" in text
-    (predicts, *_), (trains, *_) = (shares(MACHINES[0], "PyTorch", f"narrow-{kind}") for kind in ("forward", "step"))
+    [predicts], [trains] = (shares(AMD, "PyTorch", f"narrow-{kind}") for kind in ("forward", "step"))
     assert f"with an eighth of the channels predicts in {predicts} and trains in {trains} of it on the one" in text
-    (predicts, *_), (trains, *_) = (shares(MACHINES[1], "PyTorch", f"narrow-{kind}") for kind in ("forward", "step"))
+    [predicts], [trains] = (shares(INTEL, "PyTorch", f"narrow-{kind}") for kind in ("forward", "step"))
     assert f"and in {predicts} and {trains} on the other" in text
-    full, narrow = (
-        max(shares(file, "PyTorch keeping memory", work)[-1] for file in MACHINES) for work in ("fcn8s", "narrow")
-    )
+    full, narrow = (worst("PyTorch keeping memory", work) for work in ("fcn8s", "narrow"))
     assert f"against PyTorch told to keep its memory, it is {full} at full width and {narrow} for narrow ones" in text

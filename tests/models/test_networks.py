@@ -240,18 +240,18 @@ class TestRecompute:
         plain, recomputed = (self.trained(variant, flag, x, labels)[0] for flag in (False, True))
         assert recomputed.dropout_rng.random() == plain.dropout_rng.random()
 
-    def test_forward_keeps_two_fifths_or_less(self, variant, rng):
+    def test_forward_keeps_less_than_a_third(self, variant, rng):
         """Kept are the maxima of a stage, and not one or two maps with four times their pixels; of the head all."""
         x, kept = images(rng, 100, 100), {}
         for recompute in (False, True):
-            model = models.FCN8s(2, variant=variant, width=1 / 8, recompute=recompute)
+            model = models.FCN8s(2, variant=variant, width=1 / 4, recompute=recompute)
             model(x)  # takes its scratch memory
             tracemalloc.start()
             scores = model(x)
             kept[recompute], _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
             assert scores.requires_grad
-        assert kept[True] < 0.4 * kept[False]
+        assert kept[True] < kept[False] / 3
 
     def test_geometry_does_not_depend_on_it(self, variant):
         plain, recomputed = (narrow("fcn8s", variant=variant, recompute=flag) for flag in (False, True))
